@@ -1,0 +1,3 @@
+//! The page: choose an image, see the board, update it, watch it prove itself.
+
+fn main() {}

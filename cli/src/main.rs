@@ -1,0 +1,3 @@
+//! The update engine on the command line.
+
+fn main() {}

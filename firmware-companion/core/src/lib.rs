@@ -1,0 +1,1 @@
+//! The companion bootloader without its chip: SMP server, slots, swap and boot decision.

@@ -1,0 +1,1 @@
+//! The companion on simulated NOR flash with a timing model.

@@ -1,0 +1,1 @@
+//! MCUboot images: header, TLVs, signatures and slot trailers.

@@ -1,0 +1,1 @@
+//! SMP (mcumgr): header, messages and framings, for both ends of the cable.

@@ -1,0 +1,1 @@
+//! End to end: virtual serial ports, a real browser, interop peers.

@@ -1,0 +1,3 @@
+//! Set-up, run, test, bench and size: one command each.
+
+fn main() {}
