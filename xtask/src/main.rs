@@ -1,3 +1,46 @@
 //! Set-up, run, test, bench and size: one command each.
 
-fn main() {}
+mod process;
+mod project;
+mod setup;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  run                 build the page, serve it on http://localhost:8080 and say what to do next
+  run --check         drive that page through the whole main job in headless Chromium
+  test                every test there is; ends in one line `N passed, N failed`
+  test --quick        leave out what needs a browser or a peer
+  setup               fetch and build the tools, nothing else (the others do it when needed)
+  env                 print the variables that tests look for, as `export` lines
+
+Tools are kept in ${BOOTLACE_CACHE:-~/.cache/bootlace}, one folder a version.
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match dispatch(&words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(words: &[&str]) -> Result<()> {
+    match words {
+        ["setup"] => setup::everything(),
+        ["env"] => setup::print_environment(),
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            Ok(())
+        }
+        _ => bail!("no such command: {}\n\n{HELP}", words.join(" ")),
+    }
+}

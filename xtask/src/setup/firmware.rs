@@ -1,0 +1,50 @@
+//! Real firmware to update to and fro: Pybricks' (MIT), two versions for two boards.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use super::{cache, debian, web};
+use crate::process;
+
+/// The versions of npm's `@pybricks/firmware`, old and new.
+pub(crate) const VERSIONS: [&str; 2] = ["7.27.0", "7.28.0"];
+
+const BOARDS: [&str; 2] = ["primehub", "movehub"];
+
+/// The folder with `BOARD-VERSION.bin`.
+pub(crate) fn folder() -> Result<PathBuf> {
+    cache::ensure("firmware", &VERSIONS.join("-"), |home| {
+        for version in VERSIONS {
+            let package = home.join("package");
+            fs::create_dir_all(&package)?;
+            web::npm_install(&package, &format!("@pybricks/firmware@{version}"))?;
+            for board in BOARDS {
+                let archive = package.join(format!("node_modules/@pybricks/firmware/build/{board}.zip"));
+                let image = home.join(format!("{board}-{version}.bin"));
+                unzip(&archive, "firmware-base.bin", &image)?;
+            }
+            fs::copy(
+                package.join("node_modules/@pybricks/firmware/LICENSE"),
+                home.join("LICENSE"),
+            )?;
+            fs::remove_dir_all(&package)?;
+        }
+        Ok(())
+    })
+}
+
+/// Takes one file out of an archive. Python is there anyway, `unzip` often is not.
+fn unzip(archive: &Path, member: &str, to: &Path) -> Result<()> {
+    const PROGRAM: &str =
+        "import sys, zipfile; open(sys.argv[3], 'wb').write(zipfile.ZipFile(sys.argv[1]).read(sys.argv[2]))";
+    if process::find("python3").is_none() {
+        debian::install(&["python3"])?;
+    }
+    let mut command = Command::new("python3");
+    process::output(command.args(["-c", PROGRAM]).arg(archive).arg(member).arg(to))
+        .with_context(|| format!("{} has no {member}", archive.display()))?;
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! The peers from PyPI: imgtool signs images, smpclient talks to boards.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use super::{cache, debian};
+use crate::process::{self, Step};
+
+const IMGTOOL: &str = "2.5.0";
+const SMPCLIENT: &str = "7.3.0";
+
+/// The folder with `python`, `imgtool` and what they need.
+pub(crate) fn programs() -> Result<PathBuf> {
+    let home = environment()?;
+    let bin = home.join("bin");
+    // It hangs on the system's Python, which an upgrade may have taken away.
+    if process::output(Command::new(bin.join("python")).args(["-c", "import imgtool, smpclient"])).is_ok() {
+        return Ok(bin);
+    }
+    cache::forget(&home)?;
+    Ok(environment()?.join("bin"))
+}
+
+fn environment() -> Result<PathBuf> {
+    cache::ensure(
+        "python",
+        &format!("imgtool-{IMGTOOL}-smpclient-{SMPCLIENT}"),
+        |partial| {
+            let mut step = Step::start(&format!(
+                "Python with imgtool {IMGTOOL} and smpclient {SMPCLIENT}"
+            ));
+            let log = cache::log("python")?;
+            let mut create = Command::new("python3");
+            create.args(["-m", "venv"]).arg(partial);
+            let created = process::find("python3").is_some() && step.run(&mut create, &log, None)?.success;
+            if !created {
+                debian::install(&["python3", "python3-venv"])?;
+                step.run(&mut create, &log, None)?
+                    .require("`python3 -m venv` (Debian's python3-venv)")?;
+            }
+            let mut install = Command::new(partial.join("bin/python"));
+            install.args([
+                "-m",
+                "pip",
+                "install",
+                "--disable-pip-version-check",
+                "--no-input",
+            ]);
+            install.args([format!("imgtool=={IMGTOOL}"), format!("smpclient=={SMPCLIENT}")]);
+            step.run(&mut install, &log, None)?
+                .require("`pip install imgtool smpclient`")?;
+            let home = partial.with_file_name(final_name(partial)?);
+            move_scripts(&partial.join("bin"), partial, &home)?;
+            step.done("installed");
+            Ok(())
+        },
+    )
+}
+
+/// The name that the folder gets when it is complete.
+fn final_name(partial: &Path) -> Result<String> {
+    let name = partial
+        .file_name()
+        .context("the cache has no name")?
+        .to_string_lossy();
+    Ok(name.strip_prefix(".partial-").unwrap_or(&name).to_owned())
+}
+
+/// Scripts name their interpreter by its full path, which changes when the folder is renamed.
+fn move_scripts(folder: &Path, from: &Path, to: &Path) -> Result<()> {
+    let (from, to) = (from.display().to_string(), to.display().to_string());
+    for file in fs::read_dir(folder)? {
+        let file = file?;
+        if !file.file_type()?.is_file() {
+            continue;
+        }
+        if let Ok(text) = fs::read_to_string(file.path()) {
+            fs::write(file.path(), text.replace(&from, &to))?;
+        }
+    }
+    Ok(())
+}
