@@ -52,7 +52,7 @@ impl Site {
         Ok(Self {
             origin: format!("http://localhost:{port}"),
             folder: folder.to_owned(),
-            stop: Stop {
+            _server: Running {
                 server,
                 thread: Some(thread),
             },
