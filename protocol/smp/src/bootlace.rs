@@ -1,0 +1,330 @@
+//! Group 64: what SMP lacks. One command so far: the board describes itself.
+//!
+//! Everything but the role may be absent: a small application may not know it. Codes travel, sentences do not.
+
+use minicbor::decode::Decoder;
+
+use crate::cbor::{self, Encoder, Fields, Item, List};
+use crate::{DecodeError, EncodeError, Header, Op};
+
+mod codes;
+pub use codes::{Algorithm, Features, Reset, Role, RollbackReason, State};
+
+/// Number of the group: the first of the per-user range.
+pub const GROUP: u16 = 64;
+
+const DESCRIBE: u8 = 0;
+
+/// What can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Say what you are.
+    Describe,
+}
+
+impl Request {
+    /// Op, group and command of this request.
+    pub const fn address(&self) -> (Op, u16, u8) {
+        match self {
+            Request::Describe => (Op::Read, GROUP, DESCRIBE),
+        }
+    }
+
+    /// Decodes a request of this group.
+    ///
+    /// # Errors
+    /// [`DecodeError::Unsupported`] for any other command.
+    pub fn decode(header: &Header, _payload: &[u8]) -> Result<Self, DecodeError> {
+        match (header.op, header.id) {
+            (Op::Read, DESCRIBE) => Ok(Request::Describe),
+            _ => Err(DecodeError::Unsupported),
+        }
+    }
+
+    pub(crate) fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        match self {
+            Request::Describe => enc.map(0)?.ok()?,
+        }
+        Ok(())
+    }
+}
+
+/// What is answered.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Response<'a> {
+    /// What the board is.
+    Describe(Description<'a>),
+}
+
+impl<'a> Response<'a> {
+    /// Decodes an answer of this group.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes.
+    pub fn decode(header: &Header, payload: &'a [u8]) -> Result<Self, DecodeError> {
+        match header.id {
+            DESCRIBE => Description::decode(payload).map(Response::Describe),
+            _ => Err(DecodeError::Unsupported),
+        }
+    }
+
+    pub(crate) fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        match self {
+            Response::Describe(description) => description.encode(enc),
+        }
+    }
+}
+
+/// What a board says of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Description<'a> {
+    /// Who answers.
+    pub role: Role,
+    /// Name of the board's kind.
+    pub board: Option<&'a str>,
+    /// Serial number of this one board.
+    pub serial: Option<&'a str>,
+    /// Version of the companion bootloader (`bl`).
+    pub bootloader: Option<&'a str>,
+    /// Vendor UUID that an image must carry (TLV 0x74).
+    pub vid: Option<&'a [u8; 16]>,
+    /// Class UUID that an image must carry (TLV 0x75).
+    pub cid: Option<&'a [u8; 16]>,
+    /// Keys that the board trusts.
+    pub keys: List<'a, Key<'a>>,
+    /// The slots.
+    pub slots: List<'a, Slot>,
+    /// Bytes of the largest decoded packet that it takes, header included.
+    pub frame: Option<u32>,
+    /// Packets that it can hold at once.
+    pub window: Option<u32>,
+    /// Security counter: older images are refused.
+    pub counter: Option<u32>,
+    /// What else it can do.
+    pub features: Features,
+    /// Why it last started.
+    pub reset: Option<Reset>,
+    /// What it is doing.
+    pub state: Option<State>,
+    /// The last trial failed.
+    pub rollback: Option<Rollback<'a>>,
+    /// The running image is on trial.
+    pub trial: Option<Trial>,
+}
+
+/// A public key that the board trusts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key<'a> {
+    /// Its kind.
+    pub alg: Algorithm,
+    /// P-256: SEC1, uncompressed, 65 bytes. Ed25519: 32 bytes.
+    pub key: &'a [u8],
+}
+
+/// A slot of the board.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slot {
+    /// 0 primary, 1 secondary.
+    pub slot: u32,
+    /// Where it starts in the chip's address space.
+    pub addr: u32,
+    /// Bytes.
+    pub size: u32,
+    /// Bytes of the largest image, its TLVs included.
+    pub max: u32,
+    /// Bytes that are erased at once.
+    pub erase: u32,
+    /// Bytes that are written at once.
+    pub write: u32,
+}
+
+/// The last trial failed, and the image before it runs again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rollback<'a> {
+    /// Why.
+    pub reason: RollbackReason,
+    /// Version of the image that failed.
+    pub from: Option<&'a str>,
+}
+
+/// The running image has yet to prove itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// Starts left before the image is taken back.
+    pub left: u32,
+    /// Seconds left to confirm; absent where only a restart ends the trial.
+    pub deadline: Option<u32>,
+}
+
+impl<'a> Description<'a> {
+    fn decode(payload: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut it = Description::default();
+        let mut role = None;
+        cbor::payload(payload, &mut |key, dec| {
+            match key {
+                "role" => role = Some(Role::from_code(dec.u8()?)),
+                "board" => it.board = Some(cbor::text(dec)?),
+                "serial" => it.serial = Some(cbor::text(dec)?),
+                "bl" => it.bootloader = Some(cbor::text(dec)?),
+                "vid" => it.vid = Some(uuid(dec)?),
+                "cid" => it.cid = Some(uuid(dec)?),
+                "keys" => it.keys = List::decode(dec)?,
+                "slots" => it.slots = List::decode(dec)?,
+                "frame" => it.frame = Some(dec.u32()?),
+                "window" => it.window = Some(dec.u32()?),
+                "counter" => it.counter = Some(dec.u32()?),
+                "features" => it.features = Features(dec.u32()?),
+                "reset" => it.reset = Some(Reset::from_code(dec.u8()?)),
+                "state" => it.state = Some(State::from_code(dec.u8()?)),
+                "rollback" => it.rollback = Some(Rollback::decode(dec)?),
+                "trial" => it.trial = Some(Trial::decode(dec)?),
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        it.role = role.ok_or(DecodeError::Missing("role"))?;
+        Ok(it)
+    }
+
+    fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        // An indefinite map: 16 optional entries would be named twice otherwise. Only our own updater reads it.
+        enc.begin_map()?.str("role")?.u8(self.role.code())?;
+        let texts = [("board", self.board), ("serial", self.serial), ("bl", self.bootloader)];
+        for (key, value) in texts {
+            if let Some(value) = value {
+                enc.str(key)?.str(value)?;
+            }
+        }
+        for (key, value) in [("vid", self.vid), ("cid", self.cid)] {
+            if let Some(value) = value {
+                enc.str(key)?.bytes(value)?;
+            }
+        }
+        enc.str("keys")?;
+        self.keys.encode(enc)?;
+        enc.str("slots")?;
+        self.slots.encode(enc)?;
+        let numbers = [
+            ("frame", self.frame),
+            ("window", self.window),
+            ("counter", self.counter),
+            ("features", Some(self.features.0)),
+            ("reset", self.reset.map(|reset| u32::from(reset.code()))),
+            ("state", self.state.map(|state| u32::from(state.code()))),
+        ];
+        for (key, value) in numbers {
+            if let Some(value) = value {
+                enc.str(key)?.u32(value)?;
+            }
+        }
+        if let Some(rollback) = self.rollback {
+            enc.str("rollback")?;
+            Fields::new().count(true).count(rollback.from.is_some()).begin(enc)?;
+            enc.str("reason")?.u8(rollback.reason.code())?;
+            if let Some(from) = rollback.from {
+                enc.str("from")?.str(from)?;
+            }
+        }
+        if let Some(trial) = self.trial {
+            enc.str("trial")?;
+            Fields::new().count(true).count(trial.deadline.is_some()).begin(enc)?;
+            enc.str("left")?.u32(trial.left)?;
+            if let Some(deadline) = trial.deadline {
+                enc.str("deadline")?.u32(deadline)?;
+            }
+        }
+        enc.end()?;
+        Ok(())
+    }
+}
+
+impl<'a> Rollback<'a> {
+    fn decode(dec: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+        let (mut reason, mut from) = (None, None);
+        cbor::map(dec, &mut |key, dec| {
+            match key {
+                "reason" => reason = Some(RollbackReason::from_code(dec.u8()?)),
+                "from" => from = Some(cbor::text(dec)?),
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        Ok(Rollback { reason: reason.ok_or(DecodeError::Missing("reason"))?, from })
+    }
+}
+
+impl Trial {
+    fn decode(dec: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        let mut trial = Trial { left: 0, deadline: None };
+        cbor::map(dec, &mut |key, dec| {
+            match key {
+                "left" => trial.left = dec.u32()?,
+                "deadline" => trial.deadline = Some(dec.u32()?),
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        Ok(trial)
+    }
+}
+
+impl<'a> Item<'a> for Key<'a> {
+    fn decode(dec: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+        let (mut alg, mut bytes) = (None, None);
+        cbor::map(dec, &mut |key, dec| {
+            match key {
+                "alg" => alg = Some(Algorithm::from_code(dec.u8()?)),
+                "key" => bytes = Some(cbor::bytes(dec)?),
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        let alg = alg.ok_or(DecodeError::Missing("alg"))?;
+        Ok(Key { alg, key: bytes.ok_or(DecodeError::Missing("key"))? })
+    }
+
+    fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        enc.map(2)?.str("alg")?.u8(self.alg.code())?.str("key")?.bytes(self.key)?;
+        Ok(())
+    }
+}
+
+impl<'a> Item<'a> for Slot {
+    fn decode(dec: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+        let mut it = Slot::default();
+        cbor::map(dec, &mut |key, dec| {
+            let place = match key {
+                "slot" => &mut it.slot,
+                "addr" => &mut it.addr,
+                "size" => &mut it.size,
+                "max" => &mut it.max,
+                "erase" => &mut it.erase,
+                "write" => &mut it.write,
+                _ => return Ok(false),
+            };
+            *place = dec.u32()?;
+            Ok(true)
+        })?;
+        Ok(it)
+    }
+
+    fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        enc.map(6)?;
+        let numbers = [
+            ("slot", self.slot),
+            ("addr", self.addr),
+            ("size", self.size),
+            ("max", self.max),
+            ("erase", self.erase),
+            ("write", self.write),
+        ];
+        for (key, value) in numbers {
+            enc.str(key)?.u32(value)?;
+        }
+        Ok(())
+    }
+}
+
+fn uuid<'a>(dec: &mut Decoder<'a>) -> Result<&'a [u8; 16], DecodeError> {
+    cbor::bytes(dec)?.try_into().map_err(|_| DecodeError::Cbor)
+}

@@ -1,0 +1,140 @@
+//! Numbers that stand for facts. Each list may grow: a number that is not known yet is kept as it is.
+
+macro_rules! codes {
+    ($(#[$doc:meta])* $name:ident { $($(#[$item_doc:meta])* $item:ident = $code:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[$item_doc])* $item,)*
+            /// A number that this version does not know.
+            Other(u8),
+        }
+
+        impl $name {
+            /// The number on the wire.
+            pub const fn code(self) -> u8 {
+                match self {
+                    $($name::$item => $code,)*
+                    $name::Other(code) => code,
+                }
+            }
+
+            /// The meaning of a number.
+            pub const fn from_code(code: u8) -> Self {
+                match code {
+                    $($code => $name::$item,)*
+                    code => $name::Other(code),
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// Who answers.
+    Role {
+        /// The bootloader.
+        Bootloader = 0,
+        /// The application, with the same server linked in.
+        Application = 1,
+    }
+}
+
+impl Default for Role {
+    fn default() -> Self {
+        Role::Bootloader
+    }
+}
+
+codes! {
+    /// Kind of a public key.
+    Algorithm {
+        /// ECDSA over P-256 with SHA-256.
+        P256 = 0,
+        /// Ed25519.
+        Ed25519 = 1,
+    }
+}
+
+codes! {
+    /// Why the board last started.
+    Reset {
+        /// Power came.
+        PowerOn = 0,
+        /// The reset pin.
+        Pin = 1,
+        /// Software asked for it.
+        Software = 2,
+        /// The watchdog bit.
+        Watchdog = 3,
+        /// The processor locked up, or the application faulted.
+        Fault = 4,
+        /// The supply was too low.
+        Brownout = 5,
+    }
+}
+
+codes! {
+    /// What the board is doing. In the bootloader: why it is there.
+    State {
+        /// The application runs, and is confirmed.
+        Running = 0,
+        /// The application runs on trial.
+        OnTrial = 1,
+        /// In the bootloader because it was asked to stay there.
+        Requested = 2,
+        /// In the bootloader because the primary slot holds no image.
+        NoImage = 3,
+        /// In the bootloader because the image is not signed by a key it trusts, or was altered.
+        BadImage = 4,
+        /// In the bootloader because the image is older than the security counter allows.
+        TooOld = 5,
+        /// In the bootloader because flash can't be read or written.
+        FlashFailed = 6,
+        /// In the bootloader for a moment, before the application starts.
+        Waiting = 7,
+    }
+}
+
+codes! {
+    /// Why an image on trial was taken back.
+    RollbackReason {
+        /// It restarted, or lost power, before it was confirmed.
+        NotConfirmed = 0,
+        /// It did not confirm itself in time.
+        Deadline = 1,
+        /// It hung: the watchdog bit.
+        Watchdog = 2,
+        /// It crashed.
+        Fault = 3,
+        /// It no longer verified.
+        BadImage = 4,
+        /// It said itself that it is not well.
+        Unhealthy = 5,
+    }
+}
+
+/// What a board can do, one bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Features(pub u32);
+
+impl Features {
+    /// It takes COBS frames as well as console ones.
+    pub const COBS: Features = Features(1 << 0);
+    /// It resumes an upload of equal `sha`.
+    pub const RESUME: Features = Features(1 << 1);
+    /// It obeys `boot_mode` of a reset.
+    pub const BOOT_MODE: Features = Features(1 << 2);
+    /// It lets a pending image be confirmed before it ran: a swap for good.
+    pub const PERMANENT: Features = Features(1 << 3);
+
+    /// Whether all of `other` are there.
+    pub const fn has(self, other: Features) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Both together.
+    pub const fn and(self, other: Features) -> Features {
+        Features(self.0 | other.0)
+    }
+}

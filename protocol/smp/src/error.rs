@@ -1,0 +1,198 @@
+//! What can be wrong with bytes, and how a device says no.
+
+use crate::cbor::{self, Encoder, Fields};
+
+/// Why bytes are not a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecodeError {
+    /// Shorter than it says.
+    Short,
+    /// An op that no version of SMP uses.
+    Op,
+    /// A version of SMP that does not exist yet.
+    Version,
+    /// A group, command or op that is not served here.
+    Unsupported,
+    /// Not the CBOR that was due: malformed, of another type, or out of range.
+    Cbor,
+    /// A string in several chunks: it can't be borrowed as one.
+    Chunked,
+    /// Nested deeper than any message is.
+    Depth,
+    /// The named key is required.
+    Missing(&'static str),
+}
+
+impl DecodeError {
+    /// What a device answers to such a request.
+    pub const fn code(self) -> ErrorCode {
+        match self {
+            DecodeError::Version => ErrorCode::TooNew,
+            DecodeError::Unsupported | DecodeError::Op => ErrorCode::NotSupported,
+            _ => ErrorCode::Invalid,
+        }
+    }
+}
+
+impl From<minicbor::decode::Error> for DecodeError {
+    fn from(_: minicbor::decode::Error) -> Self {
+        DecodeError::Cbor
+    }
+}
+
+/// Why a message could not be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EncodeError {
+    /// It is longer than the buffer.
+    Full,
+}
+
+impl<E> From<minicbor::encode::Error<E>> for EncodeError {
+    fn from(_: minicbor::encode::Error<E>) -> Self {
+        EncodeError::Full
+    }
+}
+
+/// The generic return codes (Zephyr's `mcumgr_err_t`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorCode {
+    /// 1: something else went wrong.
+    Unknown = 1,
+    /// 2: out of memory or buffers.
+    NoMemory = 2,
+    /// 3: a value in the request is not acceptable.
+    Invalid = 3,
+    /// 4: it took too long.
+    Timeout = 4,
+    /// 5: no such entry.
+    NoEntry = 5,
+    /// 6: not in this state.
+    BadState = 6,
+    /// 7: the answer, or what was sent, is too large.
+    TooLarge = 7,
+    /// 8: not a command of this device.
+    NotSupported = 8,
+    /// 9: data are corrupt.
+    Corrupt = 9,
+    /// 10: busy with another command.
+    Busy = 10,
+    /// 11: not allowed.
+    AccessDenied = 11,
+    /// 12: this version of SMP is too old for the device.
+    TooOld = 12,
+    /// 13: this version of SMP is too new for the device.
+    TooNew = 13,
+}
+
+impl ErrorCode {
+    /// The number on the wire.
+    pub const fn rc(self) -> u16 {
+        self as u16
+    }
+
+    /// The code of a number on the wire; `None` for 0 (no error) and for codes that are nobody's.
+    pub const fn from_rc(rc: u16) -> Option<ErrorCode> {
+        Some(match rc {
+            1 => ErrorCode::Unknown,
+            2 => ErrorCode::NoMemory,
+            3 => ErrorCode::Invalid,
+            4 => ErrorCode::Timeout,
+            5 => ErrorCode::NoEntry,
+            6 => ErrorCode::BadState,
+            7 => ErrorCode::TooLarge,
+            8 => ErrorCode::NotSupported,
+            9 => ErrorCode::Corrupt,
+            10 => ErrorCode::Busy,
+            11 => ErrorCode::AccessDenied,
+            12 => ErrorCode::TooOld,
+            13 => ErrorCode::TooNew,
+            _ => return None,
+        })
+    }
+}
+
+/// An error as a device gives it: a generic code, or one of a group with what to tell a v1 client instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A generic code: `{rc}` in both versions.
+    Generic(ErrorCode),
+    /// A code of a group: `{err: {group, rc}}`, or `{rc: v1}` to a v1 client.
+    Group {
+        /// The group whose list of codes it is from.
+        group: u16,
+        /// The code in that list.
+        rc: u16,
+        /// The nearest generic code.
+        v1: ErrorCode,
+    },
+}
+
+impl From<ErrorCode> for Fault {
+    fn from(code: ErrorCode) -> Self {
+        Fault::Generic(code)
+    }
+}
+
+/// An error as it is on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure<'a> {
+    /// The group whose code it is; `None` for a generic one.
+    pub group: Option<u16>,
+    /// The code, never 0.
+    pub rc: u16,
+    /// The device's own words (`rsn`), for a log.
+    pub reason: Option<&'a str>,
+}
+
+impl<'a> Failure<'a> {
+    /// The generic code, where it is one.
+    pub const fn code(&self) -> Option<ErrorCode> {
+        match self.group {
+            None => ErrorCode::from_rc(self.rc),
+            Some(_) => None,
+        }
+    }
+
+    /// Finds `rc` or `err` in a response; `None` where it is a success (an `rc` of 0 is).
+    pub(crate) fn decode(payload: &'a [u8]) -> Result<Option<Self>, DecodeError> {
+        let (mut rc, mut group, mut reason) = (0, None, None);
+        cbor::payload(payload, &mut |key, dec| {
+            match key {
+                "rc" => {
+                    // Old servers answer with negative numbers of their own: nothing to tell apart in there.
+                    let code = dec.i64()?;
+                    rc = u16::try_from(code).unwrap_or(ErrorCode::Unknown.rc());
+                }
+                "rsn" => reason = Some(cbor::text(dec)?),
+                "err" => cbor::map(dec, &mut |key, dec| {
+                    match key {
+                        "group" => group = Some(dec.u16()?),
+                        "rc" => rc = dec.u16()?,
+                        _ => return Ok(false),
+                    }
+                    Ok(true)
+                })?,
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        Ok((rc != 0).then_some(Failure { group, rc, reason }))
+    }
+
+    pub(crate) fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        match self.group {
+            Some(group) => {
+                enc.map(1)?.str("err")?.map(2)?.str("group")?.u16(group)?.str("rc")?.u16(self.rc)?;
+            }
+            None => {
+                let mut fields = Fields::new();
+                fields.count(true).count(self.reason.is_some()).begin(enc)?;
+                enc.str("rc")?.u16(self.rc)?;
+                if let Some(reason) = self.reason {
+                    enc.str("rsn")?.str(reason)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,380 @@
+//! Taking packets off the line.
+
+use super::{Framing, crc16};
+use crate::Header;
+
+/// A packet that is complete: the first `len` bytes of the buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// How it came in: the answer goes out the same way.
+    pub framing: Framing,
+    /// Bytes of the packet.
+    pub len: usize,
+}
+
+/// What was dropped so far; every count stops at its largest number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Frames that a CRC proved to be damaged.
+    pub crc: u32,
+    /// Frames that ended too early, went on too long, or were interrupted.
+    pub broken: u32,
+    /// Frames larger than the buffer.
+    pub oversize: u32,
+}
+
+/// Finds packets in a stream of bytes, in any framing.
+///
+/// It keeps no buffer: the caller passes one at each call, the same one until a frame is complete.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    state: State,
+    /// Bytes decoded since the frame began, CRC included; those that fit are in the buffer.
+    at: usize,
+    crc: u16,
+    /// Console: bytes of packet and CRC announced. Raw: bytes of the packet, once known.
+    due: usize,
+    stats: Stats,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Between frames.
+    Idle,
+    /// After `06`, or `04` where a console packet goes on.
+    Mark(u8),
+    /// In a line of a console packet.
+    Line(Quad),
+    /// After the line of a console packet that goes on in another line.
+    Between,
+    /// After a first byte that COBS and raw share.
+    Start(u8),
+    /// In a COBS frame, `left` bytes before the next code byte; after them a zero is due where `zero`.
+    Cobs { left: u8, zero: bool },
+    /// In a raw packet.
+    Raw,
+}
+
+/// Up to four characters of base64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Quad {
+    bits: u32,
+    chars: u8,
+    padding: u8,
+}
+
+const NO_CHARS: Quad = Quad { bits: 0, chars: 0, padding: 0 };
+
+/// Bytes before the packet in a console frame: its length.
+const CONSOLE_LENGTH: usize = 2;
+/// Bytes of the CRC.
+const CRC: usize = 2;
+
+/// Why a frame is given up.
+enum Fault {
+    Crc,
+    Broken,
+    Oversize,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Decoder::new()
+    }
+}
+
+impl Decoder {
+    /// Between frames.
+    pub const fn new() -> Self {
+        let stats = Stats { crc: 0, broken: 0, oversize: 0 };
+        Decoder { state: State::Idle, at: 0, crc: 0, due: 0, stats }
+    }
+
+    /// What was dropped so far.
+    pub const fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// Forgets a frame that is half received: the line was closed, or has been silent for long.
+    pub const fn reset(&mut self) {
+        self.state = State::Idle;
+        self.at = 0;
+    }
+
+    /// Whether a frame is half received: its bytes are in the buffer.
+    pub const fn is_inside(&self) -> bool {
+        !matches!(self.state, State::Idle)
+    }
+
+    /// Takes bytes until a frame is complete; says how many were taken, and which frame that is.
+    ///
+    /// Call it again with the rest. Garbage is taken without a word: see [`Decoder::stats`].
+    pub fn feed(&mut self, buf: &mut [u8], bytes: &[u8]) -> (usize, Option<Frame>) {
+        for (taken, &byte) in (1..).zip(bytes) {
+            if let Some(frame) = self.byte(buf, byte) {
+                return (taken, Some(frame));
+            }
+        }
+        (bytes.len(), None)
+    }
+
+    fn byte(&mut self, buf: &mut [u8], byte: u8) -> Option<Frame> {
+        let outcome = match self.state {
+            State::Idle | State::Between => {
+                self.start(byte);
+                Ok(None)
+            }
+            State::Mark(first) => self.mark(first, byte),
+            State::Line(quad) => self.line(buf, quad, byte),
+            State::Start(first) => self.second(buf, first, byte),
+            State::Cobs { left, zero } => self.cobs(buf, left, zero, byte),
+            State::Raw => self.raw(buf, byte),
+        };
+        match outcome {
+            Ok(frame) => frame,
+            Err(fault) => {
+                self.give_up(fault);
+                // What broke this frame may be the start of the next.
+                self.start(byte);
+                None
+            }
+        }
+    }
+
+    fn give_up(&mut self, fault: Fault) {
+        let count = match fault {
+            Fault::Crc => &mut self.stats.crc,
+            Fault::Broken => &mut self.stats.broken,
+            Fault::Oversize => &mut self.stats.oversize,
+        };
+        *count = count.saturating_add(1);
+        self.reset();
+    }
+
+    /// The first byte of a frame, or of nothing.
+    fn start(&mut self, byte: u8) {
+        // `at` is kept while a console packet goes on: a log line may come between its lines.
+        let inside = self.state == State::Between;
+        match byte {
+            0x06 => self.state = State::Mark(byte),
+            0x04 if inside => self.state = State::Mark(byte),
+            0x01..=0x03 | 0x08..=0x0B if !inside => self.state = State::Start(byte),
+            // A client that was restarted with another framing: it never sends text.
+            0x01 | 0x02 if inside => {
+                self.give_up(Fault::Broken);
+                self.state = State::Start(byte);
+            }
+            _ => {}
+        }
+    }
+
+    fn mark(&mut self, first: u8, byte: u8) -> Result<Option<Frame>, Fault> {
+        match (first, byte) {
+            (0x06, 0x09) => {
+                if self.at > 0 {
+                    // A new packet where the old one should have gone on.
+                    self.give_up(Fault::Broken);
+                }
+                self.begin();
+                self.state = State::Line(NO_CHARS);
+            }
+            (0x04, 0x14) => self.state = State::Line(NO_CHARS),
+            _ => {
+                self.state = if self.at > 0 { State::Between } else { State::Idle };
+                self.start(byte);
+            }
+        }
+        Ok(None)
+    }
+
+    fn begin(&mut self) {
+        self.at = 0;
+        self.crc = 0;
+        self.due = 0;
+    }
+
+    fn line(&mut self, buf: &mut [u8], mut quad: Quad, byte: u8) -> Result<Option<Frame>, Fault> {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            b'=' => {
+                quad.padding += 1;
+                0
+            }
+            // Between the end of the base64 and the end of the line.
+            b'\r' if quad.chars == 0 => return Ok(None),
+            b'\n' if quad.chars == 0 => return self.line_end(buf),
+            _ => return Err(Fault::Broken),
+        };
+        if quad.padding > 0 && byte != b'=' || quad.padding > 2 {
+            return Err(Fault::Broken);
+        }
+        quad.bits = quad.bits << 6 | u32::from(value);
+        quad.chars += 1;
+        if quad.chars == 4 {
+            let [_, three @ ..] = quad.bits.to_be_bytes();
+            for byte in three.into_iter().take(usize::from(3 - quad.padding)) {
+                self.console_byte(buf, byte)?;
+            }
+            quad = NO_CHARS;
+        }
+        self.state = State::Line(quad);
+        Ok(None)
+    }
+
+    /// A byte of a console frame: two of length, then packet and CRC.
+    fn console_byte(&mut self, buf: &mut [u8], byte: u8) -> Result<(), Fault> {
+        match self.at.checked_sub(CONSOLE_LENGTH) {
+            None => {
+                self.due = self.due << 8 | usize::from(byte);
+                self.at += 1;
+                if self.at == CONSOLE_LENGTH {
+                    let packet = self.due.checked_sub(CRC).ok_or(Fault::Broken)?;
+                    if packet < Header::LEN {
+                        return Err(Fault::Broken);
+                    }
+                    if packet > buf.len() {
+                        return Err(Fault::Oversize);
+                    }
+                }
+            }
+            Some(at) if at < self.due => {
+                self.crc = crc16(self.crc, byte);
+                if let Some(place) = buf.get_mut(at) {
+                    *place = byte;
+                }
+                self.at += 1;
+            }
+            Some(_) => return Err(Fault::Broken),
+        }
+        Ok(())
+    }
+
+    fn line_end(&mut self, buf: &[u8]) -> Result<Option<Frame>, Fault> {
+        let missing = self.at < CONSOLE_LENGTH || self.at - CONSOLE_LENGTH < self.due;
+        if missing {
+            self.state = if self.at > 0 { State::Between } else { State::Idle };
+            return Ok(None);
+        }
+        if self.crc != 0 {
+            return Err(Fault::Crc);
+        }
+        let len = self.due.saturating_sub(CRC).min(buf.len());
+        self.reset();
+        Ok(Some(Frame { framing: Framing::Console, len }))
+    }
+
+    /// The second byte: a zero means raw.
+    fn second(&mut self, buf: &mut [u8], first: u8, byte: u8) -> Result<Option<Frame>, Fault> {
+        self.begin();
+        match (first, byte) {
+            // A v1 read response is `01 00`; `03` can't begin a COBS frame.
+            (0x01..=0x03 | 0x08..=0x0B, 0x00) => {
+                self.state = State::Raw;
+                self.raw_byte(buf, first)?;
+                self.raw_byte(buf, byte)?;
+            }
+            // Code 1: the header's first byte is zero, and the flags come with the next block.
+            (0x01, 0x01..) => {
+                self.cobs_byte(buf, 0)?;
+                self.state = State::Cobs { left: byte - 1, zero: byte != 0xFF };
+            }
+            // Code 2: the header's first byte, then zero.
+            (0x02, 0x01..) if is_first_of_header(byte) => {
+                self.cobs_byte(buf, byte)?;
+                self.state = State::Cobs { left: 0, zero: true };
+            }
+            _ => {
+                // Not a frame at all: nothing was lost.
+                self.reset();
+                self.start(byte);
+            }
+        }
+        Ok(None)
+    }
+
+    fn cobs(&mut self, buf: &mut [u8], left: u8, zero: bool, byte: u8) -> Result<Option<Frame>, Fault> {
+        match (byte, left) {
+            (0, 0) => return self.cobs_end(buf),
+            (0, _) => return Err(Fault::Broken),
+            (code, 0) => {
+                if zero {
+                    self.cobs_byte(buf, 0)?;
+                }
+                self.state = State::Cobs { left: code - 1, zero: code != 0xFF };
+            }
+            (byte, _) => {
+                self.cobs_byte(buf, byte)?;
+                self.state = State::Cobs { left: left - 1, zero };
+            }
+        }
+        Ok(None)
+    }
+
+    /// A byte of packet and CRC. A frame that can't be one is given up early, so that noise which looks like a
+    /// start does not swallow the frames after it.
+    fn cobs_byte(&mut self, buf: &mut [u8], byte: u8) -> Result<(), Fault> {
+        self.crc = crc16(self.crc, byte);
+        if let Some(place) = buf.get_mut(self.at) {
+            *place = byte;
+        }
+        self.at += 1;
+        self.check_header(buf)?;
+        if self.due > 0 && self.at > self.due + CRC {
+            return Err(Fault::Broken);
+        }
+        Ok(())
+    }
+
+    fn cobs_end(&mut self, buf: &[u8]) -> Result<Option<Frame>, Fault> {
+        let len = self.at.saturating_sub(CRC);
+        if len < Header::LEN || self.due != len {
+            return Err(Fault::Broken);
+        }
+        if self.crc != 0 {
+            return Err(Fault::Crc);
+        }
+        self.reset();
+        Ok(Some(Frame { framing: Framing::Cobs, len: len.min(buf.len()) }))
+    }
+
+    fn raw(&mut self, buf: &mut [u8], byte: u8) -> Result<Option<Frame>, Fault> {
+        self.raw_byte(buf, byte)?;
+        if self.due == 0 || self.at < self.due {
+            return Ok(None);
+        }
+        let len = self.due;
+        self.reset();
+        Ok(Some(Frame { framing: Framing::Raw, len }))
+    }
+
+    fn raw_byte(&mut self, buf: &mut [u8], byte: u8) -> Result<(), Fault> {
+        // No CRC proves a raw packet: at least its payload must begin as a map does.
+        if self.at == Header::LEN && !(0xA0..=0xBF).contains(&byte) {
+            return Err(Fault::Broken);
+        }
+        *buf.get_mut(self.at).ok_or(Fault::Oversize)? = byte;
+        self.at += 1;
+        self.check_header(buf)
+    }
+
+    /// Once the header's length is known, so is the packet's.
+    fn check_header(&mut self, buf: &[u8]) -> Result<(), Fault> {
+        match (self.at, buf) {
+            (2, [_, flags, ..]) if *flags != 0 => Err(Fault::Broken),
+            (4, [_, _, high, low, ..]) => {
+                self.due = Header::LEN + usize::from(u16::from_be_bytes([*high, *low]));
+                if self.due > buf.len() { Err(Fault::Oversize) } else { Ok(()) }
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Reserved bits clear, one of the two versions, one of the four ops.
+fn is_first_of_header(byte: u8) -> bool {
+    matches!(byte, 0x00..=0x03 | 0x08..=0x0B)
+}
