@@ -2,11 +2,14 @@
 
 mod process;
 mod project;
+mod run;
 mod setup;
+mod test;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
+use test::Extent;
 
 const HELP: &str = "\
 cargo xtask COMMAND
@@ -25,7 +28,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match dispatch(&words) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -33,14 +36,24 @@ fn main() -> ExitCode {
     }
 }
 
-fn dispatch(words: &[&str]) -> Result<()> {
+fn dispatch(words: &[&str]) -> Result<ExitCode> {
     match words {
-        ["setup"] => setup::everything(),
-        ["env"] => setup::print_environment(),
-        [] | ["help" | "--help" | "-h"] => {
-            print!("{HELP}");
-            Ok(())
-        }
+        ["setup"] => setup::everything()?,
+        ["env"] => setup::print_environment()?,
+        ["run"] => run::serve(8080)?,
+        ["run", "--port", port] => run::serve(port.parse().context("--port takes a number")?)?,
+        ["test"] => return test::all(Extent::Full).map(exit),
+        ["test", "--quick"] => return test::all(Extent::Quick).map(exit),
+        [] | ["help" | "--help" | "-h"] => print!("{HELP}"),
         _ => bail!("no such command: {}\n\n{HELP}", words.join(" ")),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn exit(well: bool) -> ExitCode {
+    if well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }

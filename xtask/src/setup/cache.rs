@@ -23,7 +23,7 @@ pub(super) fn log(name: &str) -> Result<PathBuf> {
 }
 
 /// The folder of a tool; `install` fills it the first time.
-pub(super) fn ensure(
+pub(crate) fn ensure(
     name: &str,
     version: &str,
     install: impl FnOnce(&Path) -> Result<()>,

@@ -1,12 +1,12 @@
 //! Everything that a fresh machine lacks, fetched or built once and kept in a cache outside of the checkout.
 
-mod browser;
-mod cache;
+pub(crate) mod browser;
+pub(crate) mod cache;
 mod debian;
-mod firmware;
-mod python;
-mod targets;
-mod web;
+pub(crate) mod firmware;
+pub(crate) mod python;
+pub(crate) mod targets;
+pub(crate) mod web;
 
 use std::path::PathBuf;
 

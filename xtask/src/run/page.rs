@@ -1,0 +1,140 @@
+//! The page as it is published: built by Trunk in release mode, with the tools of the cache.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::process::{self, Step};
+use crate::project;
+use crate::setup::{self, targets};
+
+/// The largest page, all files together, gzipped, in bytes. It is loaded over phones in workshops.
+pub(crate) const BUDGET: u64 = 300 * 1024;
+
+/// Where the built page lies.
+pub(crate) fn dist() -> PathBuf {
+    project::root().join("dist")
+}
+
+/// Builds the page into `dist/`.
+pub(crate) fn build() -> Result<()> {
+    let tools = [
+        setup::web::trunk()?,
+        setup::web::wasm_bindgen()?,
+        setup::web::binaryen()?,
+    ];
+    let toolchain = targets::toolchain(targets::WASM)?;
+    fetch()?;
+    let mut step = Step::start("building the page");
+    // Trunk would download the tools that it does not find; offline it says what it misses.
+    let mut trunk = std::process::Command::new(tools[0].join("trunk"));
+    trunk
+        .args(["build", "--release", "--offline", "--locked", "--dist"])
+        .arg(dist())
+        .current_dir(project::root())
+        .env("PATH", path_with(&tools)?)
+        .env("CARGO_TARGET_DIR", target_dir())
+        .env_remove("NO_COLOR")
+        .envs(toolchain.variables().iter().map(|(name, value)| (name, value)));
+    step.run(&mut trunk, &project::log("page"), None)?
+        .require("building the page")?;
+    step.done("dist/");
+    Ok(())
+}
+
+/// Gets the sources of all dependencies: the build that follows is offline.
+fn fetch() -> Result<()> {
+    let mut step = Step::start("fetching dependencies");
+    let mut command = process::cargo();
+    command.args(["fetch", "--locked"]).current_dir(project::root());
+    step.run(&mut command, &project::log("fetch"), None)?
+        .require("`cargo fetch --locked`")?;
+    step.done("there");
+    Ok(())
+}
+
+/// The folder of all builds for the browser, apart from those for this machine: they may have another compiler.
+pub(crate) fn target_dir() -> PathBuf {
+    project::target_dir().join("web")
+}
+
+/// PATH with folders put before it.
+pub(crate) fn path_with(folders: &[PathBuf]) -> Result<std::ffi::OsString> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let all = folders.iter().cloned().chain(std::env::split_paths(&path));
+    std::env::join_paths(all).context("a folder of the tools can't stand in PATH")
+}
+
+/// The files of the page with their gzipped sizes in bytes, largest first. The demo firmware is not the page.
+pub(crate) fn weight(dist: &Path) -> Result<Vec<(String, u64)>> {
+    let mut files = Vec::new();
+    collect(dist, dist, &mut files)?;
+    files.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+    Ok(files)
+}
+
+fn collect(dist: &Path, folder: &Path, files: &mut Vec<(String, u64)>) -> Result<()> {
+    for entry in std::fs::read_dir(folder).with_context(|| format!("{} can't be read", folder.display()))? {
+        let path = entry?.path();
+        if path == dist.join(super::demo::FOLDER) {
+            continue;
+        }
+        if path.is_dir() {
+            collect(dist, &path, files)?;
+        } else {
+            let name = path.strip_prefix(dist).unwrap_or(&path).display().to_string();
+            files.push((name, gzipped(&std::fs::read(&path)?)?));
+        }
+    }
+    Ok(())
+}
+
+fn gzipped(bytes: &[u8]) -> Result<u64> {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(bytes)?;
+    Ok(encoder.finish()?.len() as u64)
+}
+
+/// Prints the page's weight and says whether it keeps to the budget.
+pub(crate) fn print_weight(dist: &Path) -> Result<bool> {
+    let files = weight(dist)?;
+    let total: u64 = files.iter().map(|(_, bytes)| bytes).sum();
+    for (name, bytes) in &files {
+        println!("  {:>8.1} KB  {name}", kilobytes(*bytes));
+    }
+    println!(
+        "page weight: {:.1} KB gzipped, at most {:.0} KB",
+        kilobytes(total),
+        kilobytes(BUDGET)
+    );
+    Ok(total <= BUDGET)
+}
+
+/// A size for people. Sizes of files are far below 2^53 bytes.
+#[allow(clippy::cast_precision_loss)]
+fn kilobytes(bytes: u64) -> f64 {
+    bytes as f64 / 1024.0
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_files_weigh_but_the_demo() {
+        let dist = std::env::temp_dir().join(format!("xtask-weight-{}", std::process::id()));
+        for folder in ["demo", "fonts"] {
+            std::fs::create_dir_all(dist.join(folder)).unwrap();
+        }
+        std::fs::write(dist.join("index.html"), "x").unwrap();
+        std::fs::write(dist.join("fonts/a.woff2"), [7; 5000]).unwrap();
+        std::fs::write(dist.join("demo/large.bin"), [7; 5000]).unwrap();
+        let files = weight(&dist).unwrap();
+        let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["fonts/a.woff2", "index.html"]);
+        assert!((20..100).contains(&files[0].1), "{files:?}");
+        std::fs::remove_dir_all(dist).unwrap();
+    }
+}

@@ -1,0 +1,179 @@
+//! `cargo xtask test`: every test there is, and one line at the end.
+
+mod counts;
+mod wasm;
+
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::process::{self, Step};
+use crate::run::page;
+use crate::setup;
+use crate::{project, run};
+use counts::Counts;
+
+/// How much is tested.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// Everything.
+    Full,
+    /// What needs neither a browser nor a peer.
+    Quick,
+}
+
+/// Runs the tests, prints the last line, and says whether all is well.
+pub(crate) fn all(extent: Extent) -> Result<bool> {
+    let began = Instant::now();
+    let mut session = Session {
+        total: Counts::default(),
+    };
+    session.format();
+    session.lint();
+    session.dependencies();
+    match extent {
+        Extent::Quick => session.quick(),
+        Extent::Full => session.full(),
+    }
+    let Counts { passed, failed } = session.total;
+    println!("all of it took {:.0} s", began.elapsed().as_secs_f64());
+    println!("{passed} passed, {failed} failed");
+    Ok(failed == 0)
+}
+
+/// How a program's result is counted.
+#[derive(Clone, Copy)]
+enum Count {
+    /// The program is one test.
+    Whole,
+    /// It is a test runner and prints its counts.
+    Inside,
+}
+
+struct Session {
+    total: Counts,
+}
+
+impl Session {
+    fn format(&mut self) {
+        let mut command = cargo();
+        command.args(["fmt", "--all", "--check"]);
+        self.step("formatting", command, Count::Whole);
+    }
+
+    fn lint(&mut self) {
+        let mut command = cargo();
+        command.args([
+            "clippy",
+            "--locked",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]);
+        self.step("lints", command, Count::Whole);
+    }
+
+    /// Licences, sources and doubles. Building cargo-deny takes longer than all tests: it runs where it is installed.
+    fn dependencies(&mut self) {
+        if process::output(cargo().args(["deny", "--version"])).is_err() {
+            eprintln!(
+                "-- dependencies: skipped, cargo-deny is not installed (`cargo install --locked cargo-deny`)"
+            );
+            return;
+        }
+        let mut command = cargo();
+        command.args(["deny", "--workspace", "check", "bans", "licenses", "sources"]);
+        self.step("dependencies", command, Count::Whole);
+    }
+
+    fn quick(&mut self) {
+        let mut command = cargo();
+        command.args([
+            "test",
+            "--locked",
+            "--workspace",
+            "--no-fail-fast",
+            "--lib",
+            "--bins",
+        ]);
+        match project::tests_without_tools() {
+            Ok(names) => command.args(names.iter().flat_map(|name| ["--test", name])),
+            Err(error) => return self.broken("tests", &error),
+        };
+        self.step("tests", command, Count::Inside);
+        self.documentation();
+    }
+
+    fn documentation(&mut self) {
+        let mut command = cargo();
+        command.args(["test", "--locked", "--workspace", "--no-fail-fast", "--doc"]);
+        self.step("examples in the documentation", command, Count::Inside);
+    }
+
+    fn full(&mut self) {
+        let tools = match setup::environment() {
+            Ok(tools) => tools,
+            Err(error) => return self.broken("set-up", &error),
+        };
+        match run::build().and_then(|()| page::print_weight(&page::dist())) {
+            Ok(within) => self.add(Counts::one(within)),
+            Err(error) => self.broken("the page", &error),
+        }
+        let mut command = cargo();
+        command
+            .args(["test", "--locked", "--workspace", "--no-fail-fast"])
+            .envs(tools.iter().cloned());
+        self.step("tests with browser and peers", command, Count::Inside);
+        match wasm::commands() {
+            Ok(commands) => {
+                for (title, command) in commands {
+                    self.step(&title, command, Count::Inside);
+                }
+            }
+            Err(error) => self.broken("tests in the browser", &error),
+        }
+    }
+
+    /// Runs one program and adds its counts. Whatever fails without counts is one failure.
+    fn step(&mut self, title: &str, mut command: Command, count: Count) {
+        let mut step = Step::start(title);
+        let log = project::log(&format!("test-{}", title.replace(' ', "-")));
+        let outcome = match step.run(&mut command, &log, None) {
+            Ok(outcome) => outcome,
+            Err(error) => return self.broken(title, &error),
+        };
+        let counts = match count {
+            Count::Whole => Counts::one(outcome.success),
+            Count::Inside => Counts::read(&outcome.text()).with_exit(outcome.success),
+        };
+        if !outcome.success {
+            println!(
+                "{}\n(all of it: {})",
+                counts::failures(&outcome.text()),
+                log.display()
+            );
+        }
+        step.done(&counts.to_string());
+        self.add(counts);
+    }
+
+    fn broken(&mut self, title: &str, error: &anyhow::Error) {
+        println!("{title}: {error:#}");
+        self.add(Counts::one(false));
+    }
+
+    fn add(&mut self, counts: Counts) {
+        self.total = self.total + counts;
+    }
+}
+
+fn cargo() -> Command {
+    let mut command = process::cargo();
+    command
+        .current_dir(project::root())
+        .env("CARGO_TERM_COLOR", "never");
+    command
+}
