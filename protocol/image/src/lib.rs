@@ -1,1 +1,54 @@
 //! MCUboot images: header, TLVs, signatures and slot trailers.
+//!
+//! An image is read through [`Source`], at most [`CHUNK`] bytes at a time, so that the same code checks a file in a
+//! page and a slot in flash. Nothing here allocates (the `sign` feature apart), formats text or panics on what it
+//! reads.
+//!
+//! ```
+//! use bootlace_image::{Image, Policy, PublicKey};
+//!
+//! fn signer(file: &[u8], pem: &str) -> Option<[u8; 32]> {
+//!     let key = PublicKey::from_pem(pem).ok()?;
+//!     let mut source = file;
+//!     let image = Image::read(&mut source).ok()?;
+//!     let verified = image.verify(&mut source, &[key], &Policy::default()).ok()?;
+//!     Some(verified.key_hash)
+//! }
+//! # assert_eq!(signer(b"no image", "no key"), None);
+//! ```
+//!
+//! Verdicts are those of imgtool's `verify`, and stricter where a board has to be: see [`Refusal`].
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "sign")]
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+#[cfg(feature = "sign")]
+pub mod builder;
+mod der;
+mod devkeys;
+mod digest;
+mod error;
+mod header;
+mod image;
+mod key;
+mod source;
+mod tlv;
+pub mod trailer;
+mod verify;
+
+pub use devkeys::development_key;
+pub use digest::{Digest, Digester};
+pub use error::{Error, FormatError, Refusal, VerifyError};
+pub use header::{Flags, Header, Version};
+pub use image::Image;
+pub use key::{Algorithm, KeyError, PublicKey};
+pub use source::{OutOfRange, Source};
+pub use tlv::{Tlv, TlvKind, Tlvs};
+pub use verify::{Policy, Signature, Signatures, Signer, Verified};
+
+/// The largest single read from a [`Source`], in bytes.
+pub const CHUNK: usize = 256;

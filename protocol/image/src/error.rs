@@ -1,0 +1,134 @@
+//! What can be wrong with an image. Names and facts only: sentences for people are written where people are.
+
+use crate::TlvKind;
+
+/// Why an image could not be read or was refused. `E` is the [`Source`](crate::Source)'s own error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Error<E> {
+    /// The medium could not be read.
+    Source(E),
+    /// The bytes are not a whole, well-formed image.
+    Format(FormatError),
+    /// A well-formed image that must not be trusted or cannot be run.
+    Refused(Refusal),
+}
+
+/// What [`Image::verify`](crate::Image::verify) returns.
+pub type VerifyError<E> = Error<E>;
+
+/// Why bytes are not an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FormatError {
+    /// The first four bytes are not MCUboot's magic; shorter input counts as magic 0.
+    NotAnImage {
+        /// The little-endian word found.
+        magic: u32,
+    },
+    /// The file ends before the image does.
+    Truncated {
+        /// Bytes that the image claims, as far as it could be read.
+        needed: u64,
+        /// Bytes that there are.
+        available: u32,
+    },
+    /// The header claims to be shorter than itself.
+    HeaderSize {
+        /// Its claim, in bytes.
+        size: u16,
+    },
+    /// The header and the protected TLV area disagree about that area's size.
+    ProtectedSize {
+        /// Bytes according to the header.
+        header: u16,
+        /// Bytes according to the area; 0 if there is none.
+        area: u16,
+    },
+    /// No TLV area where the header says that one starts.
+    TlvMagic {
+        /// The little-endian word found there.
+        found: u16,
+    },
+    /// A TLV reaches past the end of its area.
+    TlvOverrun {
+        /// Where it starts, in bytes from the start of the image.
+        offset: u32,
+    },
+    /// A TLV whose value has the wrong length for its type.
+    TlvLength {
+        /// Its type.
+        kind: TlvKind,
+        /// The length found, in bytes.
+        len: u16,
+    },
+    /// A TLV that may stand once stands twice.
+    DuplicateTlv {
+        /// Its type.
+        kind: TlvKind,
+    },
+}
+
+/// Why a well-formed image is refused.
+///
+/// imgtool's `verify` refuses `NoDigest` (given a key), `Altered`, `Unsigned` and `BadSignature` too; the others are
+/// rules of a bootloader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// No digest TLV.
+    NoDigest,
+    /// The digest computed is not the one the image carries: it was altered, or damaged on its way.
+    Altered,
+    /// No signature at all.
+    Unsigned,
+    /// Signed, but by none of the trusted keys.
+    UnknownSigner {
+        /// Whose it is: SHA-256 of the key, where the image says so.
+        key_hash: Option<[u8; 32]>,
+    },
+    /// A trusted key is named, but the signature is not that key's.
+    BadSignature {
+        /// The key named: SHA-256 of its `SubjectPublicKeyInfo`.
+        key_hash: [u8; 32],
+    },
+    /// Signed with a key whose private half MCUboot publishes.
+    DevelopmentKey {
+        /// Its SHA-256.
+        key_hash: [u8; 32],
+    },
+    /// A TLV stands unprotected by the digest that only counts when protected (CVE-2024-32883).
+    UnprotectedTlv {
+        /// Its type.
+        kind: TlvKind,
+    },
+    /// The payload is encrypted.
+    Encrypted,
+    /// The payload is compressed.
+    Compressed,
+    /// The image is marked as not to be booted.
+    NonBootable,
+    /// The image wants to be copied to RAM.
+    RamLoad,
+    /// A digest that this build does not compute.
+    UnsupportedDigest {
+        /// The TLV that holds it.
+        kind: TlvKind,
+    },
+    /// Signed by a trusted key in a way that this build does not verify.
+    UnsupportedSignature {
+        /// The signature's TLV.
+        kind: TlvKind,
+    },
+}
+
+impl<E> From<FormatError> for Error<E> {
+    fn from(error: FormatError) -> Self {
+        Self::Format(error)
+    }
+}
+
+impl<E> From<Refusal> for Error<E> {
+    fn from(error: Refusal) -> Self {
+        Self::Refused(error)
+    }
+}

@@ -1,0 +1,281 @@
+//! An image as a whole: the header, and where everything else lies.
+
+use crate::source::{Source, read_array};
+use crate::tlv::{AREA_MAGIC, HEAD, PROTECTED_MAGIC, Position};
+use crate::{Digest, Digester, Error, FormatError, Header, Refusal, Tlv, TlvKind, Tlvs};
+
+/// A well-formed image: its areas lie inside the source and its TLVs fill theirs. That says nothing yet about trust;
+/// [`Image::verify`] does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Image {
+    header: Header,
+    /// End of payload and protected TLVs, which is the end of what the digest covers.
+    covered: u32,
+    total: u32,
+    digest: Option<Tlv>,
+    counter: Option<u32>,
+    vid: Option<[u8; 16]>,
+    cid: Option<[u8; 16]>,
+    /// The first TLV that stands unprotected and may not.
+    pub(crate) stray: Option<TlvKind>,
+    pub(crate) pure: bool,
+}
+
+impl Image {
+    /// Reads the header, locates the TLV areas and walks them once.
+    ///
+    /// # Errors
+    /// [`Error::Format`] if this is no whole image, [`Error::Source`] if it cannot be read.
+    pub fn read<S: Source>(source: &mut S) -> Result<Self, Error<S::Error>> {
+        let header = read_header(source)?;
+        let (covered, total) = locate(&header, source)?;
+        let mut image = Self {
+            header,
+            covered,
+            total,
+            digest: None,
+            counter: None,
+            vid: None,
+            cid: None,
+            stray: None,
+            pure: false,
+        };
+        let mut position = image.position();
+        while let Some(tlv) = position.step(source)? {
+            image.note(tlv, source)?;
+        }
+        Ok(image)
+    }
+
+    /// Keeps what is asked for again and again. Only protected TLVs count, but for those that make the signature.
+    fn note<S: Source>(&mut self, tlv: Tlv, source: &mut S) -> Result<(), Error<S::Error>> {
+        if !tlv.protected && !tlv.kind.may_stand_unprotected() {
+            self.stray = self.stray.or(Some(tlv.kind));
+            return Ok(());
+        }
+        let once = |seen: bool| {
+            if seen {
+                Err(FormatError::DuplicateTlv { kind: tlv.kind })
+            } else {
+                Ok(())
+            }
+        };
+        match (tlv.kind, tlv.protected) {
+            (TlvKind::SEC_CNT, _) => {
+                once(self.counter.is_some())?;
+                self.counter = Some(u32::from_le_bytes(value(&tlv, source)?));
+            }
+            (TlvKind::UUID_VID, _) => {
+                once(self.vid.is_some())?;
+                self.vid = Some(value(&tlv, source)?);
+            }
+            (TlvKind::UUID_CID, _) => {
+                once(self.cid.is_some())?;
+                self.cid = Some(value(&tlv, source)?);
+            }
+            (TlvKind::SIG_PURE, false) => {
+                once(self.pure)?;
+                self.pure = value::<S, 1>(&tlv, source)? == [1];
+            }
+            (kind, false) if kind.is_digest() => {
+                once(self.digest.is_some())?;
+                self.digest = Some(tlv);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn position(&self) -> Position {
+        let protected = (self.header.protected_size > 0).then(|| {
+            (
+                self.covered - u32::from(self.header.protected_size) + HEAD,
+                self.covered,
+            )
+        });
+        Position::new(protected, self.unprotected())
+    }
+
+    /// First entry and end of the unprotected area.
+    pub(crate) fn unprotected(&self) -> (u32, u32) {
+        (self.covered + HEAD, self.total)
+    }
+
+    /// The header.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Bytes of the whole image, from the header to the last TLV; the source may be longer (padding, a slot).
+    pub fn total_len(&self) -> u32 {
+        self.total
+    }
+
+    /// Bytes from the start that the digest and the signature cover: header, payload, protected TLVs.
+    pub fn covered_len(&self) -> u32 {
+        self.covered
+    }
+
+    /// Every TLV, protected ones first.
+    pub fn tlvs<'s, S: Source>(&self, source: &'s mut S) -> Tlvs<'s, S> {
+        Tlvs::new(source, self.position())
+    }
+
+    /// The digest that the image carries: what SMP calls its hash.
+    ///
+    /// # Errors
+    /// [`Refusal::NoDigest`], [`Refusal::UnsupportedDigest`], a digest of the wrong length, or a failed read.
+    pub fn hash<S: Source>(&self, source: &mut S) -> Result<Digest, Error<S::Error>> {
+        let tlv = self.digest.ok_or(Refusal::NoDigest)?;
+        match tlv.kind {
+            TlvKind::SHA256 => Ok(Digest::Sha256(value(&tlv, source)?)),
+            #[cfg(feature = "sha512")]
+            TlvKind::SHA512 => Ok(Digest::Sha512(value(&tlv, source)?)),
+            kind => Err(Refusal::UnsupportedDigest { kind }.into()),
+        }
+    }
+
+    /// The digest computed, of the kind that the image carries.
+    ///
+    /// # Errors
+    /// As [`Image::hash`].
+    pub fn digest<S: Source>(&self, source: &mut S) -> Result<Digest, Error<S::Error>> {
+        let mut digester = self.digester()?;
+        while !digester.step(source)? {}
+        Ok(digester.finish())
+    }
+
+    /// The same in steps.
+    ///
+    /// # Errors
+    /// [`Refusal::NoDigest`] or [`Refusal::UnsupportedDigest`].
+    pub fn digester(&self) -> Result<Digester, Refusal> {
+        Digester::new(self.digest.ok_or(Refusal::NoDigest)?.kind, self.covered)
+    }
+
+    /// The security counter, if the image has one.
+    pub fn security_counter(&self) -> Option<u32> {
+        self.counter
+    }
+
+    /// The vendor that the image is for, if it says so.
+    pub fn vid(&self) -> Option<[u8; 16]> {
+        self.vid
+    }
+
+    /// The class of boards that the image is for, if it says so.
+    pub fn cid(&self) -> Option<[u8; 16]> {
+        self.cid
+    }
+
+    /// The second word of the payload: on a Cortex-M the address that it starts at (bit 0 is the Thumb bit).
+    ///
+    /// # Errors
+    /// [`FormatError::Truncated`] for a payload of less than 8 bytes, or a failed read.
+    pub fn reset_vector<S: Source>(&self, source: &mut S) -> Result<u32, Error<S::Error>> {
+        if self.header.image_size < 8 {
+            return Err(FormatError::Truncated {
+                needed: 8,
+                available: self.header.image_size,
+            }
+            .into());
+        }
+        let bytes = read_array(source, u32::from(self.header.header_size) + 4).map_err(Error::Source)?;
+        Ok(u32::from_le_bytes(bytes))
+    }
+}
+
+fn read_header<S: Source>(source: &mut S) -> Result<Header, Error<S::Error>> {
+    let available = source.len();
+    if available < Header::LEN as u32 {
+        // Too short to be an image; say so as such only where it starts like one.
+        let mut magic = [0; 4];
+        if available >= 4 {
+            source.read(0, &mut magic).map_err(Error::Source)?;
+        }
+        return Err(match u32::from_le_bytes(magic) {
+            Header::MAGIC => FormatError::Truncated {
+                needed: Header::LEN as u64,
+                available,
+            },
+            magic => FormatError::NotAnImage { magic },
+        }
+        .into());
+    }
+    let bytes = read_array(source, 0).map_err(Error::Source)?;
+    Ok(Header::parse(&bytes)?)
+}
+
+/// Ends of the covered part and of the image. Sums are 64-bit: header and sizes are whatever somebody wrote.
+fn locate<S: Source>(header: &Header, source: &mut S) -> Result<(u32, u32), Error<S::Error>> {
+    let payload_end = u64::from(header.header_size) + u64::from(header.image_size);
+    let (magic, size) = area(payload_end, source)?;
+    let mut covered = payload_end;
+    let mut last = (magic, size);
+    if magic == PROTECTED_MAGIC {
+        if header.protected_size != size {
+            return Err(FormatError::ProtectedSize {
+                header: header.protected_size,
+                area: size,
+            }
+            .into());
+        }
+        covered += u64::from(size);
+        last = area(covered, source)?;
+    } else if magic == AREA_MAGIC && header.protected_size != 0 {
+        return Err(FormatError::ProtectedSize {
+            header: header.protected_size,
+            area: 0,
+        }
+        .into());
+    }
+    let (magic, size) = last;
+    if magic != AREA_MAGIC {
+        return Err(FormatError::TlvMagic { found: magic }.into());
+    }
+    let total = covered + u64::from(size);
+    let available = source.len();
+    match (u32::try_from(covered), u32::try_from(total)) {
+        (Ok(covered), Ok(total)) if total <= available => Ok((covered, total)),
+        _ => Err(FormatError::Truncated {
+            needed: total,
+            available,
+        }
+        .into()),
+    }
+}
+
+/// Magic and size of the area at `offset`, its own header included.
+fn area<S: Source>(offset: u64, source: &mut S) -> Result<(u16, u16), Error<S::Error>> {
+    let needed = offset + u64::from(HEAD);
+    let available = source.len();
+    let Some(offset) = u32::try_from(offset)
+        .ok()
+        .filter(|_| needed <= u64::from(available))
+    else {
+        return Err(FormatError::Truncated { needed, available }.into());
+    };
+    let [m0, m1, s0, s1] = read_array(source, offset).map_err(Error::Source)?;
+    let (magic, size) = (u16::from_le_bytes([m0, m1]), u16::from_le_bytes([s0, s1]));
+    let known = magic == AREA_MAGIC || magic == PROTECTED_MAGIC;
+    if known && u32::from(size) < HEAD {
+        Err(FormatError::TlvOverrun { offset }.into())
+    } else {
+        Ok((magic, size))
+    }
+}
+
+/// The value of a TLV that has exactly `N` bytes.
+pub(crate) fn value<S: Source, const N: usize>(
+    tlv: &Tlv,
+    source: &mut S,
+) -> Result<[u8; N], Error<S::Error>> {
+    if usize::from(tlv.len) != N {
+        return Err(FormatError::TlvLength {
+            kind: tlv.kind,
+            len: tlv.len,
+        }
+        .into());
+    }
+    read_array(source, tlv.offset).map_err(Error::Source)
+}

@@ -1,0 +1,209 @@
+//! Public keys: what a board trusts and a page is given.
+
+use core::fmt;
+
+use sha2::Digest as _;
+
+use crate::{Digest, TlvKind, der};
+
+/// A signature algorithm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Algorithm {
+    /// ECDSA over NIST P-256 with SHA-256.
+    P256,
+    /// Ed25519.
+    Ed25519,
+}
+
+impl Algorithm {
+    /// The TLV that holds its signatures.
+    pub const fn tlv(self) -> TlvKind {
+        match self {
+            Self::P256 => TlvKind::ECDSA,
+            Self::Ed25519 => TlvKind::ED25519,
+        }
+    }
+}
+
+/// A key that signatures are checked against. Whether this build can check them depends on the features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PublicKey {
+    /// A point of P-256, uncompressed as in SEC1: `04`, x, y.
+    P256([u8; 65]),
+    /// An Ed25519 key.
+    Ed25519([u8; 32]),
+}
+
+/// Why a key could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// No PEM block of which one could make sense.
+    NotPem,
+    /// A private key: a verifier needs, and should get, only the public one.
+    PrivateKey,
+    /// Neither P-256 nor Ed25519, or damaged.
+    Unsupported,
+}
+
+// What precedes the key itself in a SubjectPublicKeyInfo (RFC 5480 and RFC 8410); P-256 uncompressed.
+const P256_SPKI: [u8; 26] = [
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
+    0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+];
+const ED25519_SPKI: [u8; 12] = [
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+];
+
+impl PublicKey {
+    /// Reads a `PUBLIC KEY` in PEM, as `imgtool getpub --encoding pem` and OpenSSL write it.
+    ///
+    /// # Errors
+    /// See [`KeyError`].
+    pub fn from_pem(text: &str) -> Result<Self, KeyError> {
+        // The longest key that fits is the longest that is supported.
+        let mut bytes = [0; 160];
+        match der::pem(text, &mut bytes) {
+            Some(("PUBLIC KEY", len)) => Self::from_spki_der(bytes.get(..len).unwrap_or_default()),
+            Some((label, _)) if label.ends_with("PRIVATE KEY") => Err(KeyError::PrivateKey),
+            None if text.contains("PRIVATE KEY-----") => Err(KeyError::PrivateKey),
+            None if text.contains("-----BEGIN PUBLIC KEY-----") => Err(KeyError::Unsupported),
+            _ => Err(KeyError::NotPem),
+        }
+    }
+
+    /// Reads a `SubjectPublicKeyInfo` in DER.
+    ///
+    /// # Errors
+    /// [`KeyError::Unsupported`] for other algorithms and curves.
+    pub fn from_spki_der(der: &[u8]) -> Result<Self, KeyError> {
+        let (algorithm, bytes) = if let Some(bytes) = der.strip_prefix(&P256_SPKI) {
+            (Algorithm::P256, bytes)
+        } else if let Some(bytes) = der.strip_prefix(&ED25519_SPKI) {
+            (Algorithm::Ed25519, bytes)
+        } else {
+            return Err(KeyError::Unsupported);
+        };
+        Self::from_parts(algorithm, bytes)
+    }
+
+    /// Makes a key of its bytes: 65 of an uncompressed point for P-256, 32 for Ed25519.
+    ///
+    /// # Errors
+    /// [`KeyError::Unsupported`] for another length, or a point that is not uncompressed.
+    pub fn from_parts(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, KeyError> {
+        match algorithm {
+            Algorithm::P256 => bytes
+                .try_into()
+                .ok()
+                .filter(|point: &[u8; 65]| point[0] == 4)
+                .map(Self::P256),
+            Algorithm::Ed25519 => bytes.try_into().ok().map(Self::Ed25519),
+        }
+        .ok_or(KeyError::Unsupported)
+    }
+
+    /// The algorithm it is for.
+    pub const fn algorithm(&self) -> Algorithm {
+        match self {
+            Self::P256(_) => Algorithm::P256,
+            Self::Ed25519(_) => Algorithm::Ed25519,
+        }
+    }
+
+    /// Its bytes, as [`PublicKey::from_parts`] takes them.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::P256(bytes) => bytes,
+            Self::Ed25519(bytes) => bytes,
+        }
+    }
+
+    /// SHA-256 of its `SubjectPublicKeyInfo`: the signer's identity, and imgtool's KEYHASH.
+    pub fn hash(&self) -> [u8; 32] {
+        sha2::Sha256::new()
+            .chain_update(self.prefix())
+            .chain_update(self.bytes())
+            .finalize()
+            .into()
+    }
+
+    /// SHA-512 of the same, which imgtool writes beside SHA-512 digests.
+    #[cfg(feature = "sha512")]
+    pub fn hash_sha512(&self) -> [u8; 64] {
+        sha2::Sha512::new()
+            .chain_update(self.prefix())
+            .chain_update(self.bytes())
+            .finalize()
+            .into()
+    }
+
+    /// Whether MCUboot publishes the private half of this key.
+    pub fn is_development_key(&self) -> bool {
+        crate::development_key(&self.hash()).is_some()
+    }
+
+    /// Whether this is the key with that hash.
+    pub(crate) fn has_hash(&self, hash: &Digest) -> bool {
+        match hash {
+            Digest::Sha256(hash) => self.hash() == *hash,
+            #[cfg(feature = "sha512")]
+            Digest::Sha512(hash) => self.hash_sha512() == *hash,
+        }
+    }
+
+    fn prefix(&self) -> &'static [u8] {
+        match self {
+            Self::P256(_) => &P256_SPKI,
+            Self::Ed25519(_) => &ED25519_SPKI,
+        }
+    }
+
+    /// Whether `signature` is this key's over the digest of an image; `None` if this build cannot tell.
+    #[inline(never)]
+    pub(crate) fn signed(&self, digest: &Digest, signature: &[u8]) -> Option<bool> {
+        match (self, digest) {
+            #[cfg(feature = "p256")]
+            (Self::P256(point), Digest::Sha256(hash)) => Some(signed_p256(point, hash, signature).is_some()),
+            #[cfg(feature = "ed25519")]
+            (Self::Ed25519(key), digest) => Some(signed_ed25519(key, digest.as_bytes(), signature).is_some()),
+            #[allow(unreachable_patterns)]
+            _ => {
+                let _ = (digest, signature);
+                None
+            }
+        }
+    }
+}
+
+#[cfg(feature = "p256")]
+fn signed_p256(point: &[u8; 65], digest: &[u8; 32], signature: &[u8]) -> Option<()> {
+    use p256::ecdsa::signature::hazmat::PrehashVerifier;
+    use p256::ecdsa::{Signature, VerifyingKey};
+
+    let signature = Signature::from_bytes(&der::ecdsa_signature(signature)?.into()).ok()?;
+    let key = VerifyingKey::from_sec1_bytes(point).ok()?;
+    key.verify_prehash(digest, &signature).ok()
+}
+
+#[cfg(feature = "ed25519")]
+fn signed_ed25519(key: &[u8; 32], message: &[u8], signature: &[u8]) -> Option<()> {
+    use ed25519_dalek::{Signature, VerifyingKey};
+
+    // Strict: a key of small order would sign anything.
+    let key = VerifyingKey::from_bytes(key).ok()?;
+    key.verify_strict(message, &Signature::from_bytes(signature.try_into().ok()?))
+        .ok()
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotPem => "no public key in PEM",
+            Self::PrivateKey => "a private key",
+            Self::Unsupported => "neither a P-256 nor an Ed25519 key",
+        })
+    }
+}
+
+impl core::error::Error for KeyError {}

@@ -1,0 +1,328 @@
+//! Whether an image is to be trusted.
+
+use sha2::Digest as _;
+
+#[cfg(all(feature = "ed25519", feature = "sha512"))]
+use crate::CHUNK;
+use crate::image::value;
+use crate::tlv::Position;
+use crate::{Digest, Error, Flags, Image, PublicKey, Refusal, Source, TlvKind, VerifyError};
+
+/// What a verifier lets through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Policy {
+    /// Accept keys whose private halves MCUboot publishes: for trials on a desk.
+    pub allow_development_keys: bool,
+}
+
+/// What was found out about a good image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verified {
+    /// Which of the trusted keys signed it.
+    pub key: usize,
+    /// That key's SHA-256: the signer's identity.
+    pub key_hash: [u8; 32],
+    /// The digest, computed and equal to the one carried.
+    pub digest: Digest,
+}
+
+/// Whose key a signature names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signer {
+    /// A hash of the key: SHA-256, or SHA-512 beside a SHA-512 digest.
+    Key(Digest),
+    /// Nobody's that can be understood: no key before the signature, or a hash of another length.
+    Unnamed,
+}
+
+impl Signer {
+    /// SHA-256 of the key, where the image gives that.
+    pub fn sha256(&self) -> Option<[u8; 32]> {
+        match self {
+            Self::Key(Digest::Sha256(hash)) => Some(*hash),
+            _ => None,
+        }
+    }
+
+    /// The file in MCUboot's repository that this key's private half stands in, if it does: see
+    /// [`development_key`](crate::development_key).
+    pub fn development_key(&self) -> Option<&'static str> {
+        match self {
+            Self::Key(hash) => crate::development_key(hash.as_bytes().first_chunk()?),
+            Self::Unnamed => None,
+        }
+    }
+}
+
+/// A signature in an image; not yet checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signature {
+    /// Whose it claims to be.
+    pub signer: Signer,
+    /// Its TLV type, which tells the algorithm.
+    pub kind: TlvKind,
+    /// Where its value lies, in bytes from the start of the image.
+    pub offset: u32,
+    /// Its length in bytes.
+    pub len: u16,
+}
+
+/// The signatures of an image in their order; ends after the first error.
+#[derive(Debug)]
+pub struct Signatures<'s, S> {
+    source: &'s mut S,
+    walk: Walk,
+}
+
+/// The walk apart from the source, so that a verifier may read the signature itself meanwhile.
+#[derive(Debug)]
+struct Walk {
+    position: Position,
+    signer: Signer,
+}
+
+impl Walk {
+    fn new(image: &Image) -> Self {
+        Self {
+            position: Position::new(None, image.unprotected()),
+            signer: Signer::Unnamed,
+        }
+    }
+
+    fn step<S: Source>(&mut self, source: &mut S) -> Result<Option<Signature>, Error<S::Error>> {
+        while let Some(tlv) = self.position.step(source)? {
+            match tlv.kind {
+                TlvKind::KEYHASH => {
+                    self.signer = match tlv.len {
+                        32 => Signer::Key(Digest::Sha256(value(&tlv, source)?)),
+                        #[cfg(feature = "sha512")]
+                        64 => Signer::Key(Digest::Sha512(value(&tlv, source)?)),
+                        _ => Signer::Unnamed,
+                    };
+                }
+                // The whole key: its hash says as much.
+                TlvKind::PUBKEY => {
+                    let mut hash = sha2::Sha256::new();
+                    let mut buffer = [0; 64];
+                    let (mut at, end) = (tlv.offset, tlv.offset + u32::from(tlv.len));
+                    while at < end {
+                        let len = (end - at).min(buffer.len() as u32);
+                        let Some(part) = buffer.get_mut(..len as usize) else {
+                            break;
+                        };
+                        source.read(at, part).map_err(Error::Source)?;
+                        hash.update(part);
+                        at += len;
+                    }
+                    self.signer = Signer::Key(Digest::Sha256(hash.finalize().into()));
+                }
+                kind if kind.is_signature() => {
+                    // A key speaks for the next signature only.
+                    let signer = core::mem::replace(&mut self.signer, Signer::Unnamed);
+                    return Ok(Some(Signature {
+                        signer,
+                        kind,
+                        offset: tlv.offset,
+                        len: tlv.len,
+                    }));
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl<S: Source> Iterator for Signatures<'_, S> {
+    type Item = Result<Signature, Error<S::Error>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let item = self.walk.step(self.source).transpose();
+        if matches!(item, Some(Err(_))) {
+            self.walk.position = Position::new(None, (0, 0));
+        }
+        item
+    }
+}
+
+impl Image {
+    /// Its signatures, as they claim to be.
+    pub fn signatures<'s, S: Source>(&self, source: &'s mut S) -> Signatures<'s, S> {
+        Signatures {
+            source,
+            walk: Walk::new(self),
+        }
+    }
+
+    /// Checks that the image is whole, unaltered, runs in place and is signed by one of `keys`.
+    ///
+    /// Reads the whole image once (twice for a pure signature). Stricter than `imgtool verify`, and why: see
+    /// [`Refusal`].
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the reason, or a failed read.
+    pub fn verify<S: Source>(
+        &self,
+        source: &mut S,
+        keys: &[PublicKey],
+        policy: &Policy,
+    ) -> Result<Verified, VerifyError<S::Error>> {
+        self.check_shape()?;
+        let digest = self.digest(source)?;
+        self.verify_digest(source, digest, keys, policy)
+    }
+
+    /// The rest of [`Image::verify`], for a digest that was computed in steps (see [`Image::digester`]).
+    ///
+    /// # Errors
+    /// As [`Image::verify`].
+    pub fn verify_digest<S: Source>(
+        &self,
+        source: &mut S,
+        digest: Digest,
+        keys: &[PublicKey],
+        policy: &Policy,
+    ) -> Result<Verified, VerifyError<S::Error>> {
+        self.check_shape()?;
+        if self.hash(source)? != digest {
+            return Err(Refusal::Altered.into());
+        }
+        let mut refusal = Refusal::Unsigned;
+        let mut walk = Walk::new(self);
+        while let Some(signature) = walk.step(source)? {
+            match self.check(source, &signature, &digest, keys, policy)? {
+                Ok(key) => {
+                    return Ok(Verified {
+                        key: key.0,
+                        key_hash: key.1,
+                        digest,
+                    });
+                }
+                Err(reason) if rank(&reason) > rank(&refusal) => refusal = reason,
+                Err(_) => {}
+            }
+        }
+        Err(refusal.into())
+    }
+
+    /// What can be refused without reading on.
+    fn check_shape(&self) -> Result<(), Refusal> {
+        let flags = self.header().flags;
+        if let Some(kind) = self.stray {
+            Err(Refusal::UnprotectedTlv { kind })
+        } else if flags.is_encrypted() {
+            Err(Refusal::Encrypted)
+        } else if flags.is_compressed() {
+            Err(Refusal::Compressed)
+        } else if flags.contains(Flags::NON_BOOTABLE) {
+            Err(Refusal::NonBootable)
+        } else if flags.contains(Flags::RAM_LOAD) {
+            Err(Refusal::RamLoad)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Which key made this signature, with its hash.
+    fn check<S: Source>(
+        &self,
+        source: &mut S,
+        signature: &Signature,
+        digest: &Digest,
+        keys: &[PublicKey],
+        policy: &Policy,
+    ) -> Result<Result<(usize, [u8; 32]), Refusal>, Error<S::Error>> {
+        let named = match &signature.signer {
+            Signer::Key(hash) => keys.iter().enumerate().find(|(_, key)| key.has_hash(hash)),
+            Signer::Unnamed => None,
+        };
+        let Some((index, key)) = named else {
+            return Ok(Err(Refusal::UnknownSigner {
+                key_hash: signature.signer.sha256(),
+            }));
+        };
+        let key_hash = key.hash();
+        let unsupported = Refusal::UnsupportedSignature { kind: signature.kind };
+        if signature.kind != key.algorithm().tlv() {
+            return Ok(Err(unsupported));
+        }
+        // An Ed25519 signature has 64 bytes, an ECDSA one at most 72.
+        let mut bytes = [0; 72];
+        let Some(bytes) = bytes.get_mut(..usize::from(signature.len)) else {
+            return Ok(Err(Refusal::BadSignature { key_hash }));
+        };
+        source.read(signature.offset, bytes).map_err(Error::Source)?;
+        let good = if self.pure {
+            self.signed_pure(source, key, bytes)?
+        } else {
+            key.signed(digest, bytes)
+        };
+        Ok(match good {
+            None => Err(unsupported),
+            Some(false) => Err(Refusal::BadSignature { key_hash }),
+            Some(true) if !policy.allow_development_keys && key.is_development_key() => {
+                Err(Refusal::DevelopmentKey { key_hash })
+            }
+            Some(true) => Ok((index, key_hash)),
+        })
+    }
+
+    /// Checks a signature over the image itself instead of its digest.
+    #[cfg(all(feature = "ed25519", feature = "sha512"))]
+    fn signed_pure<S: Source>(
+        &self,
+        source: &mut S,
+        key: &PublicKey,
+        signature: &[u8],
+    ) -> Result<Option<bool>, Error<S::Error>> {
+        let PublicKey::Ed25519(bytes) = key else {
+            return Ok(None);
+        };
+        let Ok(signature) = signature.try_into() else {
+            return Ok(Some(false));
+        };
+        let stream = ed25519_dalek::VerifyingKey::from_bytes(bytes)
+            .ok()
+            .filter(|key| !key.is_weak())
+            .and_then(|key| {
+                key.verify_stream(&ed25519_dalek::Signature::from_bytes(signature))
+                    .ok()
+            });
+        let Some(mut stream) = stream else {
+            return Ok(Some(false));
+        };
+        let mut buffer = [0; CHUNK];
+        let mut at = 0;
+        while at < self.covered_len() {
+            let len = (self.covered_len() - at).min(CHUNK as u32);
+            let Some(part) = buffer.get_mut(..len as usize) else {
+                break;
+            };
+            source.read(at, part).map_err(Error::Source)?;
+            stream.update(&*part);
+            at += len;
+        }
+        Ok(Some(stream.finalize_and_verify().is_ok()))
+    }
+
+    #[cfg(not(all(feature = "ed25519", feature = "sha512")))]
+    fn signed_pure<S: Source>(
+        &self,
+        _: &mut S,
+        _: &PublicKey,
+        _: &[u8],
+    ) -> Result<Option<bool>, Error<S::Error>> {
+        Ok(None)
+    }
+}
+
+/// Of several failed signatures, the one that tells most is reported.
+fn rank(refusal: &Refusal) -> u8 {
+    match refusal {
+        Refusal::Unsigned => 0,
+        Refusal::UnknownSigner { .. } => 1,
+        Refusal::UnsupportedSignature { .. } => 2,
+        Refusal::DevelopmentKey { .. } => 3,
+        _ => 4,
+    }
+}
