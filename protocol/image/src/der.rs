@@ -1,8 +1,11 @@
 //! Just enough DER and PEM for keys and ECDSA signatures: definite lengths below 64 KB, borrowed values.
 
+#[cfg(any(feature = "p256", test))]
 pub(crate) const INTEGER: u8 = 0x02;
+#[cfg(any(feature = "p256", test))]
 pub(crate) const SEQUENCE: u8 = 0x30;
 
+#[cfg(any(feature = "p256", test))]
 /// Splits the element with this tag off the front: its value, and what follows it.
 pub(crate) fn take(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&found, rest) = bytes.split_first()?;

@@ -190,16 +190,17 @@ impl Image {
         let mut refusal = Refusal::Unsigned;
         let mut walk = Walk::new(self);
         while let Some(signature) = walk.step(source)? {
-            match self.check(source, &signature, &digest, keys, policy)? {
-                Ok(key) => {
+            match self.check(source, &signature, &digest, keys, policy) {
+                Ok((key, key_hash)) => {
                     return Ok(Verified {
-                        key: key.0,
-                        key_hash: key.1,
+                        key,
+                        key_hash,
                         digest,
                     });
                 }
-                Err(reason) if rank(&reason) > rank(&refusal) => refusal = reason,
-                Err(_) => {}
+                Err(Error::Refused(reason)) if rank(&reason) < rank(&refusal) => {}
+                Err(Error::Refused(reason)) => refusal = reason,
+                Err(other) => return Err(other),
             }
         }
         Err(refusal.into())
@@ -231,25 +232,26 @@ impl Image {
         digest: &Digest,
         keys: &[PublicKey],
         policy: &Policy,
-    ) -> Result<Result<(usize, [u8; 32]), Refusal>, Error<S::Error>> {
+    ) -> Result<(usize, [u8; 32]), Error<S::Error>> {
         let named = match &signature.signer {
             Signer::Key(hash) => keys.iter().enumerate().find(|(_, key)| key.has_hash(hash)),
             Signer::Unnamed => None,
         };
         let Some((index, key)) = named else {
-            return Ok(Err(Refusal::UnknownSigner {
+            return Err(Refusal::UnknownSigner {
                 key_hash: signature.signer.sha256(),
-            }));
+            }
+            .into());
         };
         let key_hash = key.hash();
         let unsupported = Refusal::UnsupportedSignature { kind: signature.kind };
         if signature.kind != key.algorithm().tlv() {
-            return Ok(Err(unsupported));
+            return Err(unsupported.into());
         }
         // An Ed25519 signature has 64 bytes, an ECDSA one at most 72.
         let mut bytes = [0; 72];
         let Some(bytes) = bytes.get_mut(..usize::from(signature.len)) else {
-            return Ok(Err(Refusal::BadSignature { key_hash }));
+            return Err(Refusal::BadSignature { key_hash }.into());
         };
         source.read(signature.offset, bytes).map_err(Error::Source)?;
         let good = if self.pure {
@@ -257,14 +259,14 @@ impl Image {
         } else {
             key.signed(digest, bytes)
         };
-        Ok(match good {
-            None => Err(unsupported),
-            Some(false) => Err(Refusal::BadSignature { key_hash }),
+        match good {
+            None => Err(unsupported.into()),
+            Some(false) => Err(Refusal::BadSignature { key_hash }.into()),
             Some(true) if !policy.allow_development_keys && key.is_development_key() => {
-                Err(Refusal::DevelopmentKey { key_hash })
+                Err(Refusal::DevelopmentKey { key_hash }.into())
             }
             Some(true) => Ok((index, key_hash)),
-        })
+        }
     }
 
     /// Checks a signature over the image itself instead of its digest.
