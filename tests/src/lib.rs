@@ -4,10 +4,13 @@
 //! Linux only: the ports are pseudo-terminals announced the way udevd announces a device.
 
 pub mod browser;
+pub mod main_job;
 pub mod namespace;
 pub mod runner;
 pub mod serial;
 pub mod serve;
+pub mod simulate;
+pub mod tools;
 pub mod webdriver;
 
 use std::time::{Duration, Instant};

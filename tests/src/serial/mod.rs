@@ -7,7 +7,9 @@
 //! A pseudo-terminal has no modem lines, so `setSignals` fails on these ports; it has no line errors and no pacing
 //! either: a device model paces itself.
 
+mod follow;
 mod port;
 pub mod udev;
 
+pub use follow::Follower;
 pub use port::{Line, Port, Unplug};

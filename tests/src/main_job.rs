@@ -1,0 +1,291 @@
+//! The main job as a person does it in the page: choose an image, see who signed it, connect a board, update, see
+//! the outcome. `cargo xtask run --check` and the end-to-end tests share it.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::json;
+
+use crate::browser::{Browser, SOON, Scheme};
+
+/// Widths in CSS pixels at which the page is looked at: a laptop, a telephone.
+pub const SIZES: [(u32, u32); 2] = [(1280, 900), (390, 844)];
+
+/// How an update is to end, as the page marks it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The new image runs and is confirmed.
+    Confirmed,
+    /// The board went back to the image before.
+    RolledBack,
+    /// The board runs what it ran.
+    Unchanged,
+    /// A named error.
+    Failed,
+}
+
+impl End {
+    /// The value of `data-outcome`.
+    pub fn mark(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::RolledBack => "rolled-back",
+            Self::Unchanged => "unchanged",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Called after each step with its name and what was seen.
+pub type OnStep<'a> = &'a mut dyn FnMut(&mut Browser, &str, &str) -> Result<()>;
+
+/// What an update showed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Seen {
+    /// The phases in the order in which they showed; a short one may be missed.
+    pub phases: Vec<String>,
+    /// The acknowledged bytes that showed, never less than before.
+    pub progress: Vec<u64>,
+    /// The text of the outcome.
+    pub outcome: String,
+    /// From the click on the button to the outcome.
+    pub took: Duration,
+}
+
+/// Opens the page and waits until it takes commands.
+///
+/// # Errors
+/// When it does not come up.
+pub fn open(page: &Browser, url: &str) -> Result<()> {
+    page.open(url)?;
+    ready(page)
+}
+
+/// Waits until the page takes commands.
+///
+/// # Errors
+/// When it does not come up.
+pub fn ready(page: &Browser) -> Result<()> {
+    page.wait("the page to be ready", Duration::from_secs(15), |page| {
+        let script = "const b = document.querySelector('[data-testid=simulate], [data-testid=board-card]');
+            return !!b && !b.disabled";
+        Ok((page.run(script, &[])? == json!(true)).then_some(()))
+    })
+}
+
+/// Chooses the demo image whose file name contains `part` and waits until the page has judged it.
+///
+/// # Errors
+/// When there is none, or no verdict comes.
+pub fn choose_demo(page: &Browser, part: &str) -> Result<String> {
+    let css = format!("[data-testid=\"demo-image\"][data-file*=\"{part}\"]");
+    page.click(&page.find(&css)?)?;
+    judged(page, part)
+}
+
+/// Chooses a file and waits until the page has judged it, or refused it.
+///
+/// # Errors
+/// When no verdict comes.
+pub fn choose_file(page: &Browser, file: &Path) -> Result<String> {
+    page.choose_file(&page.test_id("choose-image")?, file)?;
+    let name = file
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    judged(page, name)
+}
+
+fn judged(page: &Browser, name: &str) -> Result<String> {
+    page.wait(&format!("the verdict on {name}"), SOON, |page| {
+        let script = "const e = document.querySelector('[data-testid=image-card], [data-testid=error]');
+            return e && e.closest('section').innerText";
+        let text = page.run(script, &[])?;
+        Ok(text
+            .as_str()
+            .filter(|text| text.contains(name))
+            .map(str::to_owned))
+    })
+}
+
+/// Plugs in a simulated board whose new firmware behaves like this (`Works`, `NeverConfirms`, `Crashes`, `Hangs`,
+/// `NoPort`) and waits until it has said who it is.
+///
+/// # Errors
+/// When it does not show.
+pub fn simulate(page: &Browser, behaviour: &str) -> Result<String> {
+    let option = page.find(&format!("[data-testid=behaviour] option[value={behaviour}]"))?;
+    page.click(&option)?;
+    page.press("simulate")?;
+    board(page)
+}
+
+/// Waits until a board has said who it is; gives what the page says that it runs.
+///
+/// # Errors
+/// When none shows.
+pub fn board(page: &Browser) -> Result<String> {
+    page.wait("the board", Duration::from_secs(10), |page| {
+        Ok(page.shows("board-running")?.then_some(()))
+    })?;
+    page.text_of("board-running")
+}
+
+/// Presses the button and watches the update to its outcome, which is to be `end`. `on_step` gets "progress" once,
+/// in the middle of the upload, and "outcome".
+///
+/// # Errors
+/// When it ends otherwise, or not within `limit`, or when progress goes backwards.
+pub fn update(page: &mut Browser, end: End, limit: Duration, on_step: OnStep<'_>) -> Result<Seen> {
+    let start = Instant::now();
+    page.press("update")?;
+    watch(page, start, end, limit, on_step)
+}
+
+/// Watches an update that already runs; otherwise like [`update`].
+///
+/// # Errors
+/// As [`update`].
+pub fn watch(
+    page: &mut Browser,
+    start: Instant,
+    end: End,
+    limit: Duration,
+    on_step: OnStep<'_>,
+) -> Result<Seen> {
+    let mut seen = Seen::default();
+    let mut pictured = false;
+    loop {
+        let now = page.run(LOOK, &[])?;
+        let phase = now["phase"].as_str();
+        if let Some(phase) = phase.filter(|phase| seen.phases.last().map(String::as_str) != Some(phase)) {
+            seen.phases.push(phase.to_owned());
+        }
+        let done = now["done"].as_str().and_then(|done| done.parse::<u64>().ok());
+        if let Some(done) = done.filter(|_| phase == Some("Send")) {
+            let before = seen.progress.last().copied().unwrap_or_default();
+            ensure!(done >= before, "progress went back from {before} to {done} bytes");
+            if seen.progress.last() != Some(&done) {
+                seen.progress.push(done);
+            }
+            if done > 0 && !pictured {
+                pictured = true;
+                let figure = now["figures"].as_str().unwrap_or_default().to_owned();
+                on_step(page, "progress", &figure)?;
+            }
+        }
+        if let Some(outcome) = now["outcome"].as_str() {
+            seen.took = start.elapsed();
+            seen.outcome = now["text"].as_str().unwrap_or_default().replace('\n', " ");
+            let error = now["error"].as_str().unwrap_or_default();
+            ensure!(
+                outcome == end.mark(),
+                "the update ended as {outcome} {error}, not as {}, after {:?}: {}",
+                end.mark(),
+                seen.phases,
+                page.state()
+            );
+            let figure = format!("{} ({:.1} s)", seen.outcome, seen.took.as_secs_f32());
+            on_step(page, "outcome", &figure)?;
+            return Ok(seen);
+        }
+        if start.elapsed() > limit {
+            bail!(
+                "no outcome after {} s; phases {:?}; {}",
+                limit.as_secs(),
+                seen.phases,
+                page.state()
+            );
+        }
+        std::thread::sleep(Duration::from_millis(15));
+    }
+}
+
+/// One look at the running update.
+const LOOK: &str = "
+    const e = id => document.querySelector(`[data-testid=${id}]`);
+    const outcome = e('outcome'), progress = e('progress'), phase = e('phase');
+    return {
+        outcome: outcome?.dataset.outcome,
+        text: outcome?.innerText,
+        error: e('error')?.dataset.error,
+        phase: phase?.dataset.phase,
+        done: progress?.dataset.done,
+        figures: progress?.closest('section')?.querySelector('.run__figures')?.innerText,
+    };";
+
+/// Takes a picture of the page at each size, light and dark, and leaves it wide and light.
+///
+/// # Errors
+/// When a picture can't be taken, or the page is wider than its window.
+pub fn pictures(page: &Browser, folder: &Path, name: &str) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for (width, height) in SIZES {
+        for (scheme, mark) in [(Scheme::Light, "light"), (Scheme::Dark, "dark")] {
+            page.look(width, height, scheme)?;
+            let file = folder.join(format!("{name}-{width}-{mark}.png"));
+            page.screenshot(&file)?;
+            files.push(file);
+        }
+        let wide = page.run("return document.documentElement.scrollWidth", &[])?;
+        ensure!(
+            wide.as_u64() <= Some(width.into()),
+            "the page is {wide} wide in a window of {width}"
+        );
+    }
+    page.look(SIZES[0].0, SIZES[0].1, Scheme::Light)?;
+    Ok(files)
+}
+
+/// The whole main job in the page at `url`, on the simulated board: an update that is confirmed, then one whose new
+/// firmware never confirms and is rolled back. Prints each step with its figure; pictures go to `folder`.
+///
+/// # Errors
+/// What went wrong in which step.
+pub fn check(page: &mut Browser, url: &str, folder: &Path) -> Result<()> {
+    let mut number = 0;
+    let mut begun = Instant::now();
+    let mut step = |page: &mut Browser, name: &str, figure: &str| -> Result<()> {
+        number += 1;
+        let took = begun.elapsed();
+        let figure: Vec<_> = figure.split_whitespace().collect();
+        println!(
+            "  {number:2}  {name:<16} {:>6.2} s  {}",
+            took.as_secs_f32(),
+            figure.join(" ")
+        );
+        pictures(page, folder, &format!("{number:02}-{}", name.replace(' ', "-")))?;
+        page.no_errors()?;
+        begun = Instant::now();
+        Ok(())
+    };
+    let limit = Duration::from_secs(120);
+    for (name, behaviour, end) in [
+        ("update", "Works", End::Confirmed),
+        ("rollback", "NeverConfirms", End::RolledBack),
+    ] {
+        let context = || format!("the {name}");
+        page.look(SIZES[0].0, SIZES[0].1, Scheme::Light)?;
+        open(page, url).with_context(context)?;
+        step(page, "page", url)?;
+        choose_demo(page, "7.28").with_context(context)?;
+        let signer = page.text_of("image-signer").with_context(context)?;
+        step(page, "image verified", &signer)?;
+        let runs = simulate(page, behaviour).with_context(context)?;
+        step(page, "board", &runs)?;
+        ensure!(
+            runs.contains("7.27"),
+            "the simulated board is to run 7.27.0 first; it says {runs:?}"
+        );
+        let seen = update(page, end, limit, &mut step).with_context(context)?;
+        ensure!(!seen.progress.is_empty(), "no progress showed");
+        let runs = page.text_of("board-running")?;
+        let expected = if end == End::Confirmed { "7.28" } else { "7.27" };
+        ensure!(
+            runs.contains(expected),
+            "after the {name} the page says that the board runs {runs:?}"
+        );
+    }
+    Ok(())
+}
