@@ -189,7 +189,11 @@ impl<'a> Description<'a> {
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         // An indefinite map: 16 optional entries would be named twice otherwise. Only our own updater reads it.
         enc.begin_map()?.str("role")?.u8(self.role.code())?;
-        let texts = [("board", self.board), ("serial", self.serial), ("bl", self.bootloader)];
+        let texts = [
+            ("board", self.board),
+            ("serial", self.serial),
+            ("bl", self.bootloader),
+        ];
         for (key, value) in texts {
             if let Some(value) = value {
                 enc.str(key)?.str(value)?;
@@ -219,7 +223,10 @@ impl<'a> Description<'a> {
         }
         if let Some(rollback) = self.rollback {
             enc.str("rollback")?;
-            Fields::new().count(true).count(rollback.from.is_some()).begin(enc)?;
+            Fields::new()
+                .count(true)
+                .count(rollback.from.is_some())
+                .begin(enc)?;
             enc.str("reason")?.u8(rollback.reason.code())?;
             if let Some(from) = rollback.from {
                 enc.str("from")?.str(from)?;
@@ -227,7 +234,10 @@ impl<'a> Description<'a> {
         }
         if let Some(trial) = self.trial {
             enc.str("trial")?;
-            Fields::new().count(true).count(trial.deadline.is_some()).begin(enc)?;
+            Fields::new()
+                .count(true)
+                .count(trial.deadline.is_some())
+                .begin(enc)?;
             enc.str("left")?.u32(trial.left)?;
             if let Some(deadline) = trial.deadline {
                 enc.str("deadline")?.u32(deadline)?;
@@ -249,13 +259,19 @@ impl<'a> Rollback<'a> {
             }
             Ok(true)
         })?;
-        Ok(Rollback { reason: reason.ok_or(DecodeError::Missing("reason"))?, from })
+        Ok(Rollback {
+            reason: reason.ok_or(DecodeError::Missing("reason"))?,
+            from,
+        })
     }
 }
 
 impl Trial {
     fn decode(dec: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        let mut trial = Trial { left: 0, deadline: None };
+        let mut trial = Trial {
+            left: 0,
+            deadline: None,
+        };
         cbor::map(dec, &mut |key, dec| {
             match key {
                 "left" => trial.left = dec.u32()?,
@@ -280,11 +296,18 @@ impl<'a> Item<'a> for Key<'a> {
             Ok(true)
         })?;
         let alg = alg.ok_or(DecodeError::Missing("alg"))?;
-        Ok(Key { alg, key: bytes.ok_or(DecodeError::Missing("key"))? })
+        Ok(Key {
+            alg,
+            key: bytes.ok_or(DecodeError::Missing("key"))?,
+        })
     }
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        enc.map(2)?.str("alg")?.u8(self.alg.code())?.str("key")?.bytes(self.key)?;
+        enc.map(2)?
+            .str("alg")?
+            .u8(self.alg.code())?
+            .str("key")?
+            .bytes(self.key)?;
         Ok(())
     }
 }

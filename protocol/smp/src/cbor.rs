@@ -179,11 +179,21 @@ impl<'a, T: Item<'a> + 'a> List<'a, T> {
     /// The items, in order.
     pub fn iter(&self) -> Iter<'a, T> {
         match self.0 {
-            Repr::Slice(items) => Iter { items: items.iter(), dec: Decoder::new(&[]), left: Some(0), kind: PhantomData },
+            Repr::Slice(items) => Iter {
+                items: items.iter(),
+                dec: Decoder::new(&[]),
+                left: Some(0),
+                kind: PhantomData,
+            },
             Repr::Cbor(bytes) => {
                 let mut dec = Decoder::new(bytes);
                 let left = dec.array().unwrap_or(Some(0));
-                Iter { items: [].iter(), dec, left, kind: PhantomData }
+                Iter {
+                    items: [].iter(),
+                    dec,
+                    left,
+                    kind: PhantomData,
+                }
             }
         }
     }

@@ -182,7 +182,13 @@ impl<'a> Failure<'a> {
     pub(crate) fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         match self.group {
             Some(group) => {
-                enc.map(1)?.str("err")?.map(2)?.str("group")?.u16(group)?.str("rc")?.u16(self.rc)?;
+                enc.map(1)?
+                    .str("err")?
+                    .map(2)?
+                    .str("group")?
+                    .u16(group)?
+                    .str("rc")?
+                    .u16(self.rc)?;
             }
             None => {
                 let mut fields = Fields::new();

@@ -37,7 +37,10 @@ pub const fn encoded_len(framing: Framing, len: usize) -> usize {
         Framing::Console => {
             let stream = len.saturating_add(4);
             let lines = stream.div_ceil(LINE_BYTES);
-            stream.div_ceil(3).saturating_mul(4).saturating_add(lines.saturating_mul(3))
+            stream
+                .div_ceil(3)
+                .saturating_mul(4)
+                .saturating_add(lines.saturating_mul(3))
         }
         Framing::Cobs => {
             let stream = len.saturating_add(2);

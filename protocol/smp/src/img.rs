@@ -209,7 +209,10 @@ impl<'a> Response<'a> {
                     }
                     Ok(true)
                 })?;
-                Ok(Response::Upload { off: off.ok_or(DecodeError::Missing("off"))?, matched })
+                Ok(Response::Upload {
+                    off: off.ok_or(DecodeError::Missing("off"))?,
+                    matched,
+                })
             }
             ERASE => Ok(Response::Erase),
             SLOT_INFO => list_at(payload, "images").map(Response::SlotInfo),
@@ -288,17 +291,29 @@ impl<'a> Item<'a> for StateEntry<'a> {
     }
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        Fields(7).count(self.image.is_some()).count(self.hash.is_some()).begin(enc)?;
+        Fields(7)
+            .count(self.image.is_some())
+            .count(self.hash.is_some())
+            .begin(enc)?;
         if let Some(image) = self.image {
             enc.str("image")?.u32(image)?;
         }
-        enc.str("slot")?.u32(self.slot)?.str("version")?.str(self.version)?;
+        enc.str("slot")?
+            .u32(self.slot)?
+            .str("version")?
+            .str(self.version)?;
         if let Some(hash) = self.hash {
             enc.str("hash")?.bytes(hash)?;
         }
         // All five, true or not, as Zephyr does unless told otherwise.
-        enc.str("bootable")?.bool(self.bootable)?.str("pending")?.bool(self.pending)?;
-        enc.str("confirmed")?.bool(self.confirmed)?.str("active")?.bool(self.active)?;
+        enc.str("bootable")?
+            .bool(self.bootable)?
+            .str("pending")?
+            .bool(self.pending)?;
+        enc.str("confirmed")?
+            .bool(self.confirmed)?
+            .str("active")?
+            .bool(self.active)?;
         enc.str("permanent")?.bool(self.permanent)?;
         Ok(())
     }
@@ -327,7 +342,11 @@ impl<'a> Item<'a> for ImageSlots<'a> {
             }
             Ok(true)
         })?;
-        Ok(ImageSlots { image, slots, max_image_size })
+        Ok(ImageSlots {
+            image,
+            slots,
+            max_image_size,
+        })
     }
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
@@ -386,7 +405,10 @@ fn optional_bytes<'a>(dec: &mut Decoder<'a>) -> Result<Option<&'a [u8]>, DecodeE
     cbor::bytes(dec).map(Some)
 }
 
-fn list_at<'a, T: Item<'a> + 'a>(payload: &'a [u8], wanted: &'static str) -> Result<List<'a, T>, DecodeError> {
+fn list_at<'a, T: Item<'a> + 'a>(
+    payload: &'a [u8],
+    wanted: &'static str,
+) -> Result<List<'a, T>, DecodeError> {
     let mut found = None;
     cbor::payload(payload, &mut |key, dec| {
         if key == wanted {

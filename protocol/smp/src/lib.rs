@@ -125,7 +125,18 @@ impl Header {
         let len = u16::from_be_bytes([len_high, len_low]);
         let group = u16::from_be_bytes([group_high, group_low]);
         let payload = rest.get(..usize::from(len)).ok_or(DecodeError::Short)?;
-        Ok((Header { version, op, flags, len, group, seq, id }, payload))
+        Ok((
+            Header {
+                version,
+                op,
+                flags,
+                len,
+                group,
+                seq,
+                id,
+            },
+            payload,
+        ))
     }
 
     /// The header's bytes.
@@ -139,7 +150,9 @@ impl Header {
         let [len_high, len_low] = self.len.to_be_bytes();
         let [group_high, group_low] = self.group.to_be_bytes();
         let first = self.version.bits() << 3 | op;
-        [first, self.flags, len_high, len_low, group_high, group_low, self.seq, self.id]
+        [
+            first, self.flags, len_high, len_low, group_high, group_low, self.seq, self.id,
+        ]
     }
 
     /// Writes the header at the start of `buf`.
@@ -147,7 +160,9 @@ impl Header {
     /// # Errors
     /// [`EncodeError::Full`] where `buf` is shorter than a header.
     pub fn write(&self, buf: &mut [u8]) -> Result<(), EncodeError> {
-        buf.first_chunk_mut().map(|place| *place = self.to_bytes()).ok_or(EncodeError::Full)
+        buf.first_chunk_mut()
+            .map(|place| *place = self.to_bytes())
+            .ok_or(EncodeError::Full)
     }
 
     /// The header that answers this one with `payload_len` bytes.
@@ -156,7 +171,12 @@ impl Header {
             Op::Read | Op::ReadResponse => Op::ReadResponse,
             Op::Write | Op::WriteResponse => Op::WriteResponse,
         };
-        Header { op, flags: 0, len: payload_len, ..*self }
+        Header {
+            op,
+            flags: 0,
+            len: payload_len,
+            ..*self
+        }
     }
 }
 
@@ -238,7 +258,15 @@ pub fn encode_request(
     request: &Request<'_>,
 ) -> Result<usize, EncodeError> {
     let (op, group, id) = request.address();
-    let header = Header { version, op, flags: 0, len: 0, group, seq, id };
+    let header = Header {
+        version,
+        op,
+        flags: 0,
+        len: 0,
+        group,
+        seq,
+        id,
+    };
     packet(buf, header, &mut |enc| match request {
         Request::Os(request) => request.encode(enc),
         Request::Img(request) => request.encode(enc),
@@ -277,9 +305,21 @@ pub fn encode_error(
     reason: Option<&str>,
 ) -> Result<usize, EncodeError> {
     let failure = match (fault.into(), request.version) {
-        (Fault::Generic(code), _) => Failure { group: None, rc: code.rc(), reason },
-        (Fault::Group { v1, .. }, Version::V1) => Failure { group: None, rc: v1.rc(), reason },
-        (Fault::Group { group, rc, .. }, _) => Failure { group: Some(group), rc, reason: None },
+        (Fault::Generic(code), _) => Failure {
+            group: None,
+            rc: code.rc(),
+            reason,
+        },
+        (Fault::Group { v1, .. }, Version::V1) => Failure {
+            group: None,
+            rc: v1.rc(),
+            reason,
+        },
+        (Fault::Group { group, rc, .. }, _) => Failure {
+            group: Some(group),
+            rc,
+            reason: None,
+        },
     };
     encode_response(buf, request, &Response::Failure(failure))
 }

@@ -1,5 +1,7 @@
 //! Group 0: the system.
 
+use minicbor::data::Type;
+
 use crate::cbor::{self, Encoder, Fields};
 use crate::{DecodeError, EncodeError, Header, Op};
 
@@ -80,7 +82,8 @@ impl<'a> Request<'a> {
                 cbor::payload(payload, &mut |key, dec| {
                     match key {
                         // A number in Zephyr's documentation, a bool in some clients.
-                        "force" => force = dec.bool().or_else(|_| dec.u8().map(|n| n != 0))?,
+                        "force" if dec.datatype()? == Type::Bool => force = dec.bool()?,
+                        "force" => force = dec.u8()? != 0,
                         "boot_mode" => boot_mode = Some(dec.u8()?),
                         _ => return Ok(false),
                     }
@@ -89,8 +92,12 @@ impl<'a> Request<'a> {
                 Ok(Request::Reset { force, boot_mode })
             }
             (Op::Read, PARAMS) => Ok(Request::Params),
-            (Op::Read, INFO) => Ok(Request::Info { format: text_at(payload, "format")? }),
-            (Op::Read, BOOTLOADER) => Ok(Request::Bootloader { query: text_at(payload, "query")? }),
+            (Op::Read, INFO) => Ok(Request::Info {
+                format: text_at(payload, "format")?,
+            }),
+            (Op::Read, BOOTLOADER) => Ok(Request::Bootloader {
+                query: text_at(payload, "query")?,
+            }),
             _ => Err(DecodeError::Unsupported),
         }
     }
@@ -149,7 +156,9 @@ impl<'a> Response<'a> {
     /// What is wrong with the bytes.
     pub fn decode(header: &Header, payload: &'a [u8]) -> Result<Self, DecodeError> {
         match header.id {
-            ECHO => text_at(payload, "r")?.map(Response::Echo).ok_or(DecodeError::Missing("r")),
+            ECHO => text_at(payload, "r")?
+                .map(Response::Echo)
+                .ok_or(DecodeError::Missing("r")),
             RESET => Ok(Response::Reset),
             PARAMS => {
                 let (mut size, mut count) = (None, None);
@@ -165,7 +174,9 @@ impl<'a> Response<'a> {
                 let buf_count = count.ok_or(DecodeError::Missing("buf_count"))?;
                 Ok(Response::Params { buf_size, buf_count })
             }
-            INFO => text_at(payload, "output")?.map(Response::Info).ok_or(DecodeError::Missing("output")),
+            INFO => text_at(payload, "output")?
+                .map(Response::Info)
+                .ok_or(DecodeError::Missing("output")),
             BOOTLOADER => {
                 let (mut name, mut mode, mut no_downgrade) = (None, None, false);
                 cbor::payload(payload, &mut |key, dec| {
@@ -192,7 +203,12 @@ impl<'a> Response<'a> {
             Response::Echo(r) => optional(enc, "r", Some(r))?,
             Response::Reset => enc.map(0)?.ok()?,
             Response::Params { buf_size, buf_count } => {
-                enc.map(2)?.str("buf_size")?.u32(buf_size)?.str("buf_count")?.u32(buf_count)?.ok()?;
+                enc.map(2)?
+                    .str("buf_size")?
+                    .u32(buf_size)?
+                    .str("buf_count")?
+                    .u32(buf_count)?
+                    .ok()?;
             }
             Response::Info(output) => optional(enc, "output", Some(output))?,
             Response::Bootloader(name) => optional(enc, "bootloader", Some(name))?,

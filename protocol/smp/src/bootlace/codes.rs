@@ -93,6 +93,8 @@ codes! {
         FlashFailed = 6,
         /// In the bootloader for a moment, before the application starts.
         Waiting = 7,
+        /// In the bootloader because the image on trial was not confirmed and there is none to go back to.
+        NothingToRevertTo = 8,
     }
 }
 
@@ -111,6 +113,12 @@ codes! {
         BadImage = 4,
         /// It said itself that it is not well.
         Unhealthy = 5,
+        /// It never ran: its security counter is below the board's.
+        TooOld = 6,
+        /// It never ran: it is for another board.
+        WrongBoard = 7,
+        /// It never ran: it is larger than a swap can move.
+        TooLarge = 8,
     }
 }
 

@@ -63,7 +63,11 @@ struct Quad {
     padding: u8,
 }
 
-const NO_CHARS: Quad = Quad { bits: 0, chars: 0, padding: 0 };
+const NO_CHARS: Quad = Quad {
+    bits: 0,
+    chars: 0,
+    padding: 0,
+};
 
 /// Bytes before the packet in a console frame: its length.
 const CONSOLE_LENGTH: usize = 2;
@@ -86,8 +90,18 @@ impl Default for Decoder {
 impl Decoder {
     /// Between frames.
     pub const fn new() -> Self {
-        let stats = Stats { crc: 0, broken: 0, oversize: 0 };
-        Decoder { state: State::Idle, at: 0, crc: 0, due: 0, stats }
+        let stats = Stats {
+            crc: 0,
+            broken: 0,
+            oversize: 0,
+        };
+        Decoder {
+            state: State::Idle,
+            at: 0,
+            crc: 0,
+            due: 0,
+            stats,
+        }
     }
 
     /// What was dropped so far.
@@ -264,7 +278,10 @@ impl Decoder {
         }
         let len = self.due.saturating_sub(CRC).min(buf.len());
         self.reset();
-        Ok(Some(Frame { framing: Framing::Console, len }))
+        Ok(Some(Frame {
+            framing: Framing::Console,
+            len,
+        }))
     }
 
     /// The second byte: a zero means raw.
@@ -280,7 +297,10 @@ impl Decoder {
             // Code 1: the header's first byte is zero, and the flags come with the next block.
             (0x01, 0x01..) => {
                 self.cobs_byte(buf, 0)?;
-                self.state = State::Cobs { left: byte - 1, zero: byte != 0xFF };
+                self.state = State::Cobs {
+                    left: byte - 1,
+                    zero: byte != 0xFF,
+                };
             }
             // Code 2: the header's first byte, then zero.
             (0x02, 0x01..) if is_first_of_header(byte) => {
@@ -304,7 +324,10 @@ impl Decoder {
                 if zero {
                     self.cobs_byte(buf, 0)?;
                 }
-                self.state = State::Cobs { left: code - 1, zero: code != 0xFF };
+                self.state = State::Cobs {
+                    left: code - 1,
+                    zero: code != 0xFF,
+                };
             }
             (byte, _) => {
                 self.cobs_byte(buf, byte)?;
@@ -338,7 +361,10 @@ impl Decoder {
             return Err(Fault::Crc);
         }
         self.reset();
-        Ok(Some(Frame { framing: Framing::Cobs, len: len.min(buf.len()) }))
+        Ok(Some(Frame {
+            framing: Framing::Cobs,
+            len: len.min(buf.len()),
+        }))
     }
 
     fn raw(&mut self, buf: &mut [u8], byte: u8) -> Result<Option<Frame>, Fault> {
@@ -348,7 +374,10 @@ impl Decoder {
         }
         let len = self.due;
         self.reset();
-        Ok(Some(Frame { framing: Framing::Raw, len }))
+        Ok(Some(Frame {
+            framing: Framing::Raw,
+            len,
+        }))
     }
 
     fn raw_byte(&mut self, buf: &mut [u8], byte: u8) -> Result<(), Fault> {
@@ -367,7 +396,11 @@ impl Decoder {
             (2, [_, flags, ..]) if *flags != 0 => Err(Fault::Broken),
             (4, [_, _, high, low, ..]) => {
                 self.due = Header::LEN + usize::from(u16::from_be_bytes([*high, *low]));
-                if self.due > buf.len() { Err(Fault::Oversize) } else { Ok(()) }
+                if self.due > buf.len() {
+                    Err(Fault::Oversize)
+                } else {
+                    Ok(())
+                }
             }
             _ => Ok(()),
         }

@@ -41,7 +41,18 @@ impl Encoder {
             Framing::Raw => 0,
         };
         let len = packet.len() + extra;
-        Encoder { framing, crc, at: 0, len, left: 0, zero: false, done: false, ready: [0; 7], from: 0, to: 0 }
+        Encoder {
+            framing,
+            crc,
+            at: 0,
+            len,
+            left: 0,
+            zero: false,
+            done: false,
+            ready: [0; 7],
+            from: 0,
+            to: 0,
+        }
     }
 
     /// Whether every byte is out.
@@ -76,7 +87,11 @@ impl Encoder {
                 },
             }
         }
-        let byte = if self.from < self.to { self.ready.get(usize::from(self.from)).copied() } else { None };
+        let byte = if self.from < self.to {
+            self.ready.get(usize::from(self.from)).copied()
+        } else {
+            None
+        };
         self.from = self.from.saturating_add(u8::from(byte.is_some()));
         byte
     }

@@ -109,6 +109,10 @@ impl ErrorCode {
 
 impl From<ErrorCode> for Fault {
     fn from(code: ErrorCode) -> Self {
-        Fault::Group { group: GROUP, rc: code.rc(), v1: code.generic() }
+        Fault::Group {
+            group: GROUP,
+            rc: code.rc(),
+            v1: code.generic(),
+        }
     }
 }
