@@ -3,8 +3,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
 /// The path that an environment variable names.
 ///
@@ -17,24 +18,43 @@ pub fn required(variable: &str) -> Result<PathBuf> {
     path.with_context(|| format!("{variable} names nothing that is there: run `cargo xtask test`"))
 }
 
-/// The `bootlace` command line: what `BOOTLACE_CLI` names, or what lies beside this test's own program.
+/// The `bootlace` command line: what `BOOTLACE_CLI` names, or built now from this checkout, so that it is never older
+/// than what is tested.
 ///
 /// # Errors
-/// A sentence that says how to get it.
+/// When it can't be built.
 pub fn cli() -> Result<PathBuf> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     if let Some(named) = std::env::var_os("BOOTLACE_CLI").map(PathBuf::from) {
         return Ok(named);
     }
+    BUILT
+        .get_or_init(|| build_cli().map_err(|error| format!("{error:#}")))
+        .clone()
+        .map_err(|error| anyhow!(error))
+}
+
+fn build_cli() -> Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // Where this test itself was built: most of the work is done already.
     let own = std::env::current_exe()?;
-    let beside = own
+    let target = own
         .ancestors()
-        .skip(1)
-        .take(2)
-        .map(|folder| folder.join("bootlace"))
-        .find(|path| path.is_file());
-    beside.context(
-        "the bootlace program is not built: run `cargo xtask test`, or `cargo build -p bootlace` before",
-    )
+        .nth(3)
+        .context("this test lies outside of a target folder")?;
+    cargo.args([
+        "build",
+        "--offline",
+        "--locked",
+        "--profile",
+        "release-cli",
+        "--package",
+        "bootlace",
+    ]);
+    cargo.current_dir(root).env("CARGO_TARGET_DIR", target);
+    output(&mut cargo).context("building the bootlace program")?;
+    Ok(target.join("debug/bootlace"))
 }
 
 /// Runs a program to its end and gives its standard output.
