@@ -2,6 +2,7 @@
 //!
 //! A release is signed with imgtool; this keeps no secrets (keys stay in memory as they are).
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use p256::ecdsa::signature::hazmat::PrehashSigner;
@@ -140,7 +141,7 @@ fn ecdsa_der(both: &[u8]) -> Vec<u8> {
 #[derive(Debug, Clone)]
 enum Entry {
     Digest,
-    Signed(SigningKey),
+    Signed(Box<SigningKey>),
     Raw(TlvKind, Vec<u8>),
 }
 
@@ -249,7 +250,7 @@ impl ImageBuilder {
     /// Adds KEYHASH and signature of this key.
     #[must_use]
     pub fn sign(mut self, key: &SigningKey) -> Self {
-        self.unprotected.push(Entry::Signed(key.clone()));
+        self.unprotected.push(Entry::Signed(Box::new(key.clone())));
         self
     }
 
