@@ -1,7 +1,7 @@
 //! A corner of the machine where a browser sees our serial ports and nothing else does.
 //!
-//! [`enter`] runs the calling program again as the first process of its own network, mount and process namespaces
-//! (and user namespace, when not root). Inside, Chromium's policy, `/proc/tty/drivers` and `/run/udev` are replaced
+//! [`enter`] runs the calling program again as the first process of its own user, network, mount and process
+//! namespaces; it need not be root. Inside, Chromium's policy, `/proc/tty/drivers` and `/run/udev` are replaced
 //! by bind mounts, so nothing on the machine changes, other programs hear no device events, and the browser has no
 //! network but localhost. When the program ends, the kernel ends every process it left.
 
@@ -61,17 +61,16 @@ fn outer(limit: Duration) -> Result<i32> {
         rustix::process::getuid().as_raw(),
         rustix::process::getgid().as_raw(),
     );
-    let own = UnshareFlags::NEWNET | UnshareFlags::NEWNS | UnshareFlags::NEWPID;
-    if unshare(own).is_err() {
-        unshare(own | UnshareFlags::NEWUSER).context(
-            "the machine lets this user have no namespaces: run as root, or allow user namespaces \
-             (sysctl kernel.unprivileged_userns_clone=1 or kernel.apparmor_restrict_unprivileged_userns=0)",
-        )?;
-        // The kernel takes a group map from an ordinary user only when it has given up changing groups.
-        fs::write("/proc/self/setgroups", "deny")?;
-        fs::write("/proc/self/uid_map", format!("0 {uid} 1"))?;
-        fs::write("/proc/self/gid_map", format!("0 {gid} 1"))?;
-    }
+    // A user namespace for root as well: the real root may open a port that another program has to itself, so no port
+    // would ever be busy.
+    unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNET | UnshareFlags::NEWNS | UnshareFlags::NEWPID).context(
+        "this user may have no namespaces: run as root, or allow them (sysctl kernel.unprivileged_userns_clone=1, \
+         kernel.apparmor_restrict_unprivileged_userns=0)",
+    )?;
+    // The kernel takes a group map from an ordinary user only when it has given up changing groups.
+    fs::write("/proc/self/setgroups", "deny")?;
+    fs::write("/proc/self/uid_map", format!("0 {uid} 1"))?;
+    fs::write("/proc/self/gid_map", format!("0 {gid} 1"))?;
     let scratch = std::env::temp_dir().join(format!("bootlace-tests-{}", std::process::id()));
     fs::create_dir_all(&scratch)?;
     let inner = Command::new(std::env::current_exe()?)

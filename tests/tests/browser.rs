@@ -8,8 +8,9 @@ use anyhow::{Result, ensure};
 use bootlace_tests::browser::{Browser, SOON, Scheme};
 use bootlace_tests::namespace::{self, Namespace};
 use bootlace_tests::runner::{self, Scenario};
+use bootlace_tests::serial::models::echo;
 use bootlace_tests::serial::udev::Identity;
-use bootlace_tests::serial::{Line, Port, Unplug};
+use bootlace_tests::serial::{Port, Unplug};
 use bootlace_tests::serve::Site;
 use serde_json::json;
 
@@ -40,20 +41,15 @@ fn main() -> Result<()> {
         ("port_plugged_later", plugged_later),
         ("unplug_hangup_first", |stage| unplug(stage, Unplug::HangupFirst)),
         ("unplug_remove_first", |stage| unplug(stage, Unplug::RemoveFirst)),
+        ("two_tabs_want_one_port", two_tabs),
+        ("busy_port", busy),
+        ("a_tab_behind_another_is_hidden", hidden_tab),
     ];
     let code = runner::run(&mut stage, scenarios, &runner::wanted(), |stage, _, _| {
         stage.browser.no_errors()
     });
     drop(stage);
     std::process::exit(code)
-}
-
-fn echo(line: Line) {
-    while let Some(bytes) = line.read(Duration::from_secs(1)) {
-        if !line.write(&bytes) {
-            return;
-        }
-    }
 }
 
 fn driver(stage: &mut Stage) -> Result<()> {
@@ -161,5 +157,62 @@ fn unplug(stage: &mut Stage, order: Unplug) -> Result<()> {
         events == "connect 2,disconnect 2,connect 2,disconnect 2",
         "{events}"
     );
+    Ok(())
+}
+
+/// What a page finds when another one has the port open.
+fn two_tabs(stage: &mut Stage) -> Result<()> {
+    let page = &stage.browser;
+    page.open(stage.site.origin())?;
+    page.run("return (await navigator.serial.getPorts()).length", &[])?;
+    let _port = Port::plug(Identity::new("ttyACM2", 0x1209, 0x0003), echo)?;
+    let open = "const port = await find(3); window.port = port;
+        return await port.open({baudRate: 115200}).then(() => 'open', e => e.name + ': ' + e.message)";
+    let first = page.run(open, &[])?;
+    let one = page.tab()?;
+    let _two = page.new_tab()?;
+    page.open(stage.site.origin())?;
+    let second = page.run(open, &[])?;
+    ensure!(first == "open", "{first}");
+    ensure!(
+        second
+            .as_str()
+            .is_some_and(|error| error.starts_with("NetworkError")),
+        "{second}"
+    );
+    page.close_tab(&one)?;
+    page.run("await port.close()", &[])?;
+    Ok(())
+}
+
+fn hidden_tab(stage: &mut Stage) -> Result<()> {
+    let page = &stage.browser;
+    page.open(stage.site.origin())?;
+    page.run(
+        "window.states = []; document.onvisibilitychange = () => states.push(document.visibilityState)",
+        &[],
+    )?;
+    let one = page.tab()?;
+    page.new_tab()?;
+    page.open(stage.site.origin())?;
+    std::thread::sleep(Duration::from_millis(500));
+    page.close_tab(&one)?;
+    let states = page.run("return states.concat(document.visibilityState)", &[])?;
+    ensure!(states == json!(["hidden", "visible", "visible"]), "{states}");
+    Ok(())
+}
+
+fn busy(stage: &mut Stage) -> Result<()> {
+    let page = &stage.browser;
+    page.open(stage.site.origin())?;
+    page.run("return (await navigator.serial.getPorts()).length", &[])?;
+    let port = Port::plug(Identity::new("ttyACM3", 0x1209, 0x0004), echo)?;
+    port.occupy()?;
+    let opened = page.run(
+        "const port = await find(4);
+         return await port.open({baudRate: 115200}).then(() => 'open', e => e.name)",
+        &[],
+    )?;
+    ensure!(opened == "NetworkError", "{opened}");
     Ok(())
 }

@@ -8,8 +8,9 @@
 //! either: a device model paces itself.
 
 mod follow;
+pub mod models;
 mod port;
 pub mod udev;
 
-pub use follow::Follower;
+pub use follow::{Cable, Way};
 pub use port::{Line, Port, Unplug};

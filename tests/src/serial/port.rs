@@ -39,16 +39,32 @@ pub struct Line {
 impl Line {
     /// Bytes from the page: empty when none came within `limit`; `None` when the port was unplugged.
     pub fn read(&self, limit: Duration) -> Option<Vec<u8>> {
+        self.read_when(&mut [self.stop(), self.input()], limit)
+    }
+
+    /// The same, and it returns early when `other` can be read.
+    pub(super) fn read_or(&self, other: &OwnedFd, limit: Duration) -> Option<Vec<u8>> {
+        self.read_when(
+            &mut [self.stop(), self.input(), PollFd::new(other, PollFlags::IN)],
+            limit,
+        )
+    }
+
+    fn stop(&self) -> PollFd<'_> {
+        PollFd::new(&*self.stop, PollFlags::IN)
+    }
+
+    fn input(&self) -> PollFd<'_> {
+        PollFd::new(&*self.master, PollFlags::IN)
+    }
+
+    fn read_when(&self, wanted: &mut [PollFd<'_>], limit: Duration) -> Option<Vec<u8>> {
         let timeout = rustix::event::Timespec::try_from(limit).ok()?;
-        let mut wanted = [
-            PollFd::new(&*self.stop, PollFlags::IN),
-            PollFd::new(&*self.master, PollFlags::IN),
-        ];
-        match poll(&mut wanted, Some(&timeout)) {
+        match poll(wanted, Some(&timeout)) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(_) => return None,
         }
-        if !wanted[0].revents().is_empty() {
+        if wanted.first().is_some_and(|stop| !stop.revents().is_empty()) {
             return None;
         }
         let mut bytes = vec![0; 65536];
@@ -182,6 +198,15 @@ impl Port {
             .as_ref()
             .and_then(|line| rustix::termios::tcgetattr(&*line.master).ok())
             .map_or(0, |termios| termios.output_speed())
+    }
+
+    /// Takes the port for ourselves, as another program would: whoever opens it now finds it busy.
+    ///
+    /// # Errors
+    /// When the port is gone.
+    pub fn occupy(&self) -> Result<()> {
+        let slave = self.slave.as_ref().context("the port is unplugged")?;
+        rustix::termios::ioctl_tiocexcl(slave).context("taking the port")
     }
 
     /// How often the node was opened, and how often closed, since the port was plugged in.
