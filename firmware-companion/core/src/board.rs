@@ -1,0 +1,44 @@
+//! What a board tells the core about itself: constant data, written once in the board's own file.
+
+use bootlace_image::PublicKey;
+
+/// A board's identity, keys and rules.
+#[derive(Clone, Copy, Debug)]
+pub struct Board<'a> {
+    /// What people call it: at most 32 bytes.
+    pub name: &'a str,
+    /// Unique among all boards, and the same as its USB serial number: at most 32 bytes.
+    pub serial: &'a str,
+    /// Vendor that images must name, as a UUID (imgtool `--vid`).
+    pub vendor: Option<[u8; 16]>,
+    /// Class of boards that images must name, as a UUID (imgtool `--cid`).
+    pub class: Option<[u8; 16]>,
+    /// Keys whose images run here.
+    pub keys: &'a [PublicKey],
+    /// Rules that a product may set.
+    pub policy: Policy,
+}
+
+/// Rules that a product may set. The defaults are MCUboot's.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// How often an image on trial is started before it is given up: at least 1.
+    pub attempts: u8,
+    /// Whether an image may be marked as confirmed before it ever ran.
+    pub permanent: bool,
+    /// Whether images signed with MCUboot's published development keys run.
+    pub development_keys: bool,
+    /// How long an image on trial has to confirm itself, in seconds: 30 to 300. Kept by the application.
+    pub deadline: u16,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Policy {
+            attempts: 1,
+            permanent: false,
+            development_keys: false,
+            deadline: 60,
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! From reset to the decision what runs: continue a swap, read the trailers, verify, count attempts.
+//!
+//! [`Loader::step`] does at most one flash operation, so that a board can feed its watchdog and a test can cut the
+//! power between any two. Signatures are checked by the caller ([`Progress::Verify`]), with nothing else on the stack.
+
+use bootlace_image::Version;
+use bootlace_image::trailer::SwapType;
+use bootlace_smp::bootlace::{Reset, RollbackReason, State as Condition};
+
+use crate::board::Board;
+use crate::flash::{Area, Flash, FlashError, is_blank};
+use crate::slots::{Check, Found, Reject, find};
+use crate::state::{Log, Record, SwapKind, SwapPlan};
+use crate::swap::{Copy, copies, max_image_size, route, unit_size};
+use crate::trailer::{Fields, TrailerWrite, Trailers};
+
+/// What the chip knows when it starts.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Why it started.
+    pub reset: Reset,
+    /// Somebody wants the bootloader: SMP reset with boot_mode 1, a held pin.
+    pub requested: bool,
+    /// Why the application that ran last gave itself up: app-kit leaves word in RAM that survives the reset.
+    pub gave_up: Option<RollbackReason>,
+}
+
+/// What is to be done next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Run the image whose vector table the processor sees at this address.
+    Boot {
+        /// Address of the vector table: slot plus header.
+        vectors: u32,
+        /// It must confirm itself.
+        trial: bool,
+    },
+    /// Serve SMP, for this reason.
+    Stay(Condition),
+}
+
+/// What a step came to.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress {
+    /// More steps are needed.
+    Working,
+    /// Run the check, then hand its verdict to [`Loader::verified`].
+    Verify(Check),
+    /// Decided.
+    Done(Decision),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    Start,
+    /// Carry on with the swap that the log names.
+    Swap,
+    Copying(Copy, u16),
+    /// Both trailers after the last copy: primary first, then the request is taken back.
+    PrimaryTrailer(TrailerWrite),
+    SecondaryTrailer(TrailerWrite),
+    Decide,
+    /// A check of the incoming image is under way.
+    Incoming(SwapKind),
+    /// The request is refused: take it back.
+    Dismiss(TrailerWrite),
+    Primary,
+    Running(Found),
+    Last(Decision),
+}
+
+/// The boot decision under way.
+#[derive(Debug)]
+pub struct Loader<'a> {
+    board: &'a Board<'a>,
+    entry: Entry,
+    log: Log,
+    stage: Stage,
+    /// No copy of this run is complete yet, so the next one's target may be half-written.
+    suspect: bool,
+    trial: bool,
+    failures: u8,
+}
+
+/// Flash that fails this often in one start is not going to mend.
+const MAX_FAILURES: u8 = 8;
+
+impl<'a> Loader<'a> {
+    /// Reads the state area; writes nothing yet.
+    pub fn new<F: Flash>(flash: &mut F, board: &'a Board<'a>, entry: Entry) -> Self {
+        let log = Log::mount(flash);
+        Loader {
+            board,
+            entry,
+            log,
+            stage: Stage::Start,
+            suspect: true,
+            trial: false,
+            failures: 0,
+        }
+    }
+
+    /// The records, for the server that may follow.
+    pub fn into_log(self) -> Log {
+        self.log
+    }
+
+    /// The records so far.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Copies done and in all, while a swap is under way.
+    pub fn swap_progress(&self) -> Option<(u16, u16)> {
+        self.log.state().swap.map(|swap| (swap.done, copies(&swap.plan)))
+    }
+
+    /// Does at most one flash operation.
+    pub fn step<F: Flash>(&mut self, flash: &mut F) -> Progress {
+        let stepped = if self.log.busy() {
+            // Nothing may be done that relies on a record before the record is in flash.
+            self.log.step(flash).map(|()| Progress::Working)
+        } else {
+            self.advance(flash)
+        };
+        stepped.unwrap_or_else(|_| {
+            self.failures += 1;
+            if self.failures >= MAX_FAILURES {
+                Progress::Done(Decision::Stay(Condition::FlashFailed))
+            } else {
+                // Whatever was being written is suspect now, and every stage may be begun again.
+                self.suspect = true;
+                self.stage = Stage::Start;
+                Progress::Working
+            }
+        })
+    }
+
+    fn advance<F: Flash>(&mut self, flash: &mut F) -> Result<Progress, FlashError> {
+        match &mut self.stage {
+            Stage::Start => {
+                self.stage = match self.log.state().swap {
+                    Some(_) => Stage::Swap,
+                    None if self.entry.requested => Stage::Last(Decision::Stay(Condition::Requested)),
+                    None => Stage::Decide,
+                };
+            }
+            Stage::Swap => self.next_copy(flash),
+            Stage::Copying(copy, number) => {
+                if copy.step(flash)? {
+                    self.suspect = false;
+                    let done = *number + 1;
+                    self.log.push(Record::SwapMark(done));
+                    self.stage = Stage::Swap;
+                }
+            }
+            Stage::PrimaryTrailer(write) => {
+                if write.step(flash)? {
+                    self.stage = Stage::SecondaryTrailer(TrailerWrite::clear(Area::Secondary));
+                }
+            }
+            Stage::SecondaryTrailer(write) => {
+                if write.step(flash)? {
+                    self.log.push(Record::SwapEnd);
+                    self.stage = Stage::Start;
+                }
+            }
+            Stage::Decide => return Ok(self.decide(flash)),
+            Stage::Incoming(_) => return Ok(Progress::Verify(self.check(Area::Secondary))),
+            Stage::Dismiss(write) => {
+                if write.step(flash)? {
+                    self.stage = Stage::Decide;
+                }
+            }
+            Stage::Primary => return Ok(Progress::Verify(self.check(Area::Primary))),
+            Stage::Running(found) => {
+                let found = *found;
+                self.settle(flash, &found);
+            }
+            Stage::Last(decision) => return Ok(Progress::Done(*decision)),
+        }
+        Ok(Progress::Working)
+    }
+
+    fn check(&self, area: Area) -> Check {
+        let state = self.log.state();
+        Check {
+            area,
+            counter: state.counter,
+            shifted: state.shifted,
+            signature: true,
+        }
+    }
+
+    fn next_copy<F: Flash>(&mut self, flash: &mut F) {
+        let Some(swap) = self.log.state().swap else {
+            self.stage = Stage::Start;
+            return;
+        };
+        let unit = unit_size(flash);
+        let (mut number, all) = (swap.done, copies(&swap.plan));
+        while number < all {
+            if let Some(route) = route(&swap.plan, number, unit) {
+                self.stage = Stage::Copying(Copy::new(route, unit, self.suspect), number);
+                return;
+            }
+            number += 1;
+        }
+        let kind = swap.plan.kind;
+        let fields = Fields {
+            swap: kind.into(),
+            copy_done: true,
+            image_ok: kind != SwapKind::Test,
+        };
+        self.stage = Stage::PrimaryTrailer(TrailerWrite::new(Area::Primary, fields));
+    }
+
+    /// MCUboot's decision table, read from both trailers.
+    fn decide<F: Flash>(&mut self, flash: &mut F) -> Progress {
+        let trailers = Trailers::read(flash);
+        self.trial = false;
+        match trailers.decision() {
+            SwapType::None => {
+                if self.log.state().trial.is_some() {
+                    self.log.push(Record::Confirmed);
+                }
+                self.stage = Stage::Primary;
+            }
+            SwapType::Test => self.stage = Stage::Incoming(SwapKind::Test),
+            SwapType::Permanent => self.stage = Stage::Incoming(SwapKind::Permanent),
+            SwapType::Revert => {
+                self.trial = true;
+                let used = match self.log.state().trial {
+                    Some(used) => used,
+                    // A torn confirmation that read as set once: what the records call confirmed stays.
+                    None if self.log.is_used() => {
+                        self.trial = false;
+                        0
+                    }
+                    // A trial that no record knows was started by another bootloader.
+                    None => u8::MAX,
+                };
+                self.stage = if used < self.board.policy.attempts.max(1) {
+                    Stage::Primary
+                } else {
+                    Stage::Incoming(SwapKind::Revert)
+                };
+            }
+        }
+        Progress::Working
+    }
+
+    /// Takes the verdict on the image that the last [`Progress::Verify`] asked about.
+    pub fn verified<F: Flash>(&mut self, flash: &mut F, verdict: Result<Found, Reject>) {
+        match (self.stage, verdict) {
+            (Stage::Incoming(kind), verdict) => self.incoming(flash, kind, verdict),
+            (Stage::Primary, Ok(found)) => self.stage = Stage::Running(found),
+            (Stage::Primary, Err(_)) if self.trial => {
+                // What the swap brought cannot run: go back at once.
+                self.stage = Stage::Incoming(SwapKind::Revert);
+            }
+            (Stage::Primary, Err(reject)) => {
+                self.stage = Stage::Last(Decision::Stay(reject.into()));
+            }
+            _ => {}
+        }
+    }
+
+    fn incoming<F: Flash>(&mut self, flash: &mut F, kind: SwapKind, verdict: Result<Found, Reject>) {
+        let state = *self.log.state();
+        let primary = find(flash, Area::Primary, &state);
+        let outgoing = primary.map_or(0, |found| found.units(flash));
+        let fits = primary.is_none_or(|found| found.image.total_len() <= max_image_size(flash));
+        let verdict = if fits { verdict } else { Err(Reject::TooLarge) };
+        match verdict {
+            Ok(found) if kind == SwapKind::Revert && self.is_same(flash, primary.as_ref(), &found) => {
+                self.stage = Stage::Last(Decision::Stay(Condition::NothingToRevertTo));
+            }
+            Ok(found) => {
+                if kind == SwapKind::Revert {
+                    self.log
+                        .push(Record::Rollback(self.why_reverted(), version(primary.as_ref())));
+                }
+                self.log.push(Record::SwapStart(SwapPlan {
+                    kind,
+                    incoming: found.units(flash),
+                    outgoing,
+                    shifted: found.base != 0,
+                }));
+                self.stage = Stage::Start;
+            }
+            Err(_) if kind == SwapKind::Revert => {
+                self.stage = Stage::Last(Decision::Stay(Condition::NothingToRevertTo));
+            }
+            Err(reject) => {
+                let refused = find(flash, Area::Secondary, &state);
+                self.log
+                    .push(Record::Rollback(reject.into(), version(refused.as_ref())));
+                self.stage = Stage::Dismiss(TrailerWrite::clear(Area::Secondary));
+            }
+        }
+    }
+
+    fn is_same<F: Flash>(&self, flash: &mut F, primary: Option<&Found>, found: &Found) -> bool {
+        primary.is_some_and(|primary| primary.hash(flash) == found.hash(flash))
+    }
+
+    fn why_reverted(&self) -> RollbackReason {
+        if let Some(reason) = self.entry.gave_up {
+            return reason;
+        }
+        match self.entry.reset {
+            Reset::Watchdog => RollbackReason::Watchdog,
+            Reset::Fault => RollbackReason::Fault,
+            _ => RollbackReason::NotConfirmed,
+        }
+    }
+
+    /// The image in the primary slot may run: count its start, or let the counter follow it.
+    fn settle<F: Flash>(&mut self, flash: &F, found: &Found) {
+        let state = self.log.state();
+        if self.trial {
+            self.log
+                .push(Record::Trial(state.trial.unwrap_or(0).saturating_add(1)));
+        } else if found.image.security_counter().unwrap_or(0) > state.counter {
+            // Only a confirmed image raises the counter: before that, its predecessor must still be able to run.
+            self.log
+                .push(Record::Counter(found.image.security_counter().unwrap_or(0)));
+        }
+        let vectors = flash.geometry(Area::Primary).address + u32::from(found.image.header().header_size);
+        self.stage = Stage::Last(Decision::Boot {
+            vectors,
+            trial: self.trial,
+        });
+    }
+}
+
+fn version(found: Option<&Found>) -> Version {
+    found.map_or(
+        Version {
+            major: 0,
+            minor: 0,
+            revision: 0,
+            build: 0,
+        },
+        |found| found.image.header().version,
+    )
+}
+
+/// Runs the loader to its decision. `between` is called after every step, to feed a watchdog or stop a test.
+pub fn run<F: Flash>(
+    flash: &mut F,
+    board: &Board,
+    loader: &mut Loader,
+    mut between: impl FnMut(),
+) -> Decision {
+    loop {
+        match loader.step(flash) {
+            Progress::Working => {}
+            Progress::Verify(check) => {
+                let verdict = check.run(flash, board);
+                loader.verified(flash, verdict);
+            }
+            Progress::Done(decision) => return decision,
+        }
+        between();
+    }
+}
+
+/// Whether the primary slot was never written: a board fresh from the factory.
+pub fn is_virgin<F: Flash>(flash: &mut F) -> bool {
+    is_blank(flash, Area::Primary, 0, 32)
+}

@@ -1,0 +1,174 @@
+//! The memory that the companion may touch, and nothing else.
+//!
+//! The core names memory by [`Area`] and offset, never by address: the bootloader's own region has no name
+//! here, so no path of the core can ask for it. A board maps areas to chips; one area may lie in internal
+//! flash and another in external SPI flash, FRAM or a file.
+
+/// The largest number of bytes that one [`Flash::program`] is asked to write: one bounded operation.
+pub const CHUNK: usize = 256;
+
+/// A part of the board's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Area {
+    /// The slot that images run from.
+    Primary,
+    /// The slot that uploads go to, and that keeps the previous image.
+    Secondary,
+    /// Two erase units for the companion's own records (swap progress, counter, attempts).
+    State,
+}
+
+/// Shape of one area, all in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Geometry {
+    /// Where the processor sees the area's first byte (an image's reset vector must lie in the primary slot).
+    pub address: u32,
+    /// Size; a multiple of `erase`.
+    pub size: u32,
+    /// Smallest part that can be erased; a multiple of `write`.
+    pub erase: u32,
+    /// Smallest part that can be programmed, and the alignment of every program: 1 to 32, a power of two.
+    pub write: u32,
+}
+
+/// Why the memory did not do what it was asked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlashError {
+    /// Outside the area.
+    OutOfRange,
+    /// Offset or length is no multiple of the write or erase size.
+    Misaligned,
+    /// A program of a word that was not erased, where the chip forbids it.
+    NotErased,
+    /// The chip refused or failed; on flash with error correction a torn word fails to read.
+    Hardware,
+}
+
+/// NOR flash, or what behaves like it: erased bytes read 0xFF, programming only clears bits.
+pub trait Flash {
+    /// The shape of an area: constant for the life of the board.
+    fn geometry(&self, area: Area) -> Geometry;
+
+    /// Fills `out` from `offset` on.
+    ///
+    /// # Errors
+    /// [`FlashError::OutOfRange`], or [`FlashError::Hardware`] for a word that cannot be read.
+    fn read(&mut self, area: Area, offset: u32, out: &mut [u8]) -> Result<(), FlashError>;
+
+    /// Programs at most [`CHUNK`] bytes.
+    ///
+    /// # Errors
+    /// Any [`FlashError`].
+    fn program(&mut self, area: Area, offset: u32, data: &[u8]) -> Result<(), FlashError>;
+
+    /// Erases the one erase unit that starts at `offset`.
+    ///
+    /// # Errors
+    /// Any [`FlashError`].
+    fn erase(&mut self, area: Area, offset: u32) -> Result<(), FlashError>;
+}
+
+/// Whether `len` bytes from `offset` all read as erased. A byte that cannot be read is not blank.
+pub fn is_blank<F: Flash>(flash: &mut F, area: Area, offset: u32, len: u32) -> bool {
+    let mut chunk = [0; 64];
+    let mut done = 0;
+    while done < len {
+        let take = (len - done).min(64);
+        let Some(part) = chunk.get_mut(..take as usize) else {
+            return false;
+        };
+        if flash.read(area, offset + done, part).is_err() || part.iter().any(|&byte| byte != 0xFF) {
+            return false;
+        }
+        done += take;
+    }
+    true
+}
+
+/// Where each area lies on one chip.
+#[derive(Clone, Copy, Debug)]
+pub struct Map {
+    /// The primary slot.
+    pub primary: Region,
+    /// The secondary slot.
+    pub secondary: Region,
+    /// The two erase units of state.
+    pub state: Region,
+}
+
+/// A run of whole erase units on a chip.
+#[derive(Clone, Copy, Debug)]
+pub struct Region {
+    /// Offset from the chip's first byte.
+    pub offset: u32,
+    /// Size in bytes.
+    pub size: u32,
+    /// Erase unit in this region: chips such as STM32F4 have several sizes.
+    pub erase: u32,
+}
+
+/// All three areas on one `embedded-storage` chip, as most boards have it.
+pub struct OneChip<C> {
+    chip: C,
+    base: u32,
+    map: Map,
+}
+
+impl<C> OneChip<C> {
+    /// `base` is where the processor sees the chip's first byte.
+    pub fn new(chip: C, base: u32, map: Map) -> Self {
+        OneChip { chip, base, map }
+    }
+
+    /// The chip, for what the map does not cover.
+    pub fn chip(&mut self) -> &mut C {
+        &mut self.chip
+    }
+
+    fn region(&self, area: Area) -> Region {
+        match area {
+            Area::Primary => self.map.primary,
+            Area::Secondary => self.map.secondary,
+            Area::State => self.map.state,
+        }
+    }
+
+    fn locate(&self, area: Area, offset: u32, len: usize) -> Result<u32, FlashError> {
+        let region = self.region(area);
+        let len = u32::try_from(len).map_err(|_| FlashError::OutOfRange)?;
+        let end = offset.checked_add(len).ok_or(FlashError::OutOfRange)?;
+        if end > region.size {
+            Err(FlashError::OutOfRange)
+        } else {
+            Ok(region.offset + offset)
+        }
+    }
+}
+
+impl<C: embedded_storage::nor_flash::NorFlash> Flash for OneChip<C> {
+    fn geometry(&self, area: Area) -> Geometry {
+        let region = self.region(area);
+        Geometry {
+            address: self.base + region.offset,
+            size: region.size,
+            erase: region.erase,
+            write: C::WRITE_SIZE as u32,
+        }
+    }
+
+    fn read(&mut self, area: Area, offset: u32, out: &mut [u8]) -> Result<(), FlashError> {
+        let at = self.locate(area, offset, out.len())?;
+        self.chip.read(at, out).map_err(|_| FlashError::Hardware)
+    }
+
+    fn program(&mut self, area: Area, offset: u32, data: &[u8]) -> Result<(), FlashError> {
+        let at = self.locate(area, offset, data.len())?;
+        self.chip.write(at, data).map_err(|_| FlashError::Hardware)
+    }
+
+    fn erase(&mut self, area: Area, offset: u32) -> Result<(), FlashError> {
+        let unit = self.region(area).erase;
+        let at = self.locate(area, offset, unit as usize)?;
+        self.chip.erase(at, at + unit).map_err(|_| FlashError::Hardware)
+    }
+}

@@ -1,0 +1,184 @@
+//! Bytes of the line on one side, SMP packets on the other.
+//!
+//! The link holds as many packets as the board has memory for, so that the next ones arrive while one is written to
+//! flash. Its memory is the caller's: a small chip gives it back while a signature is checked.
+
+use bootlace_smp::frame::{Decoder, Encoder, Framing};
+
+/// The most packets that a link holds.
+pub const MAX_WINDOW: usize = 16;
+
+#[derive(Clone, Copy, Debug)]
+struct Arrived {
+    framing: Framing,
+    len: usize,
+}
+
+/// What a link can live in.
+pub trait Memory: AsRef<[u8]> + AsMut<[u8]> {}
+
+impl<T: AsRef<[u8]> + AsMut<[u8]>> Memory for T {}
+
+/// A serial line's packets, in and out, in memory of the caller's: a slice on a chip, a vector elsewhere.
+#[derive(Debug)]
+pub struct Link<M> {
+    memory: M,
+    frame: usize,
+    window: usize,
+    arrived: [Option<Arrived>; MAX_WINDOW],
+    /// Index of the oldest packet, and how many there are.
+    first: usize,
+    count: usize,
+    decoder: Decoder,
+    sending: Option<(Encoder, usize)>,
+}
+
+/// Bytes of a decoded frame beside the packet: console framing's length and CRC.
+const OVERHEAD: usize = 4;
+
+impl<M: Memory> Link<M> {
+    /// Splits `memory` into `window` packets of `frame` bytes each and, with what is left, the reply's buffer:
+    /// at least 600 bytes for a board that describes itself with one key.
+    ///
+    /// # Errors
+    /// The bytes needed, where `memory` has fewer.
+    pub fn new(memory: M, frame: usize, window: usize) -> Result<Self, usize> {
+        let window = window.clamp(1, MAX_WINDOW);
+        let frame = frame + OVERHEAD;
+        let needed = frame * window + 128;
+        if memory.as_ref().len() < needed {
+            return Err(needed);
+        }
+        Ok(Link {
+            memory,
+            frame,
+            window,
+            arrived: [None; MAX_WINDOW],
+            first: 0,
+            count: 0,
+            decoder: Decoder::new(),
+            sending: None,
+        })
+    }
+
+    /// Largest packet that can arrive, in bytes with its header.
+    pub fn frame(&self) -> usize {
+        self.frame - OVERHEAD
+    }
+
+    /// Packets that it holds at once.
+    pub fn window(&self) -> usize {
+        self.window
+    }
+
+    /// Takes bytes from the line; says how many. Fewer than offered: all packets are full, offer the rest again.
+    pub fn feed(&mut self, bytes: &[u8]) -> usize {
+        let mut taken = 0;
+        while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
+            if self.count == self.window {
+                break;
+            }
+            let index = (self.first + self.count) % self.window;
+            let start = index * self.frame;
+            let Some(buffer) = self.memory.as_mut().get_mut(start..start + self.frame) else {
+                break;
+            };
+            let (used, complete) = self.decoder.feed(buffer, rest);
+            taken += used;
+            if let (Some(frame), Some(place)) = (complete, self.arrived.get_mut(index)) {
+                *place = Some(Arrived {
+                    framing: frame.framing,
+                    len: frame.len,
+                });
+                self.count += 1;
+            }
+        }
+        taken
+    }
+
+    /// The line was silent for long, or the port was closed: what is half received is forgotten.
+    pub fn idle(&mut self) {
+        self.decoder.reset();
+    }
+
+    /// Something is to be answered.
+    pub fn has_packet(&self) -> bool {
+        self.count > 0
+    }
+
+    /// The oldest packet, and how it came.
+    pub(crate) fn packet(&self) -> Option<(&[u8], Framing)> {
+        let arrived = self
+            .arrived
+            .get(self.first)
+            .copied()
+            .flatten()
+            .filter(|_| self.count > 0)?;
+        let start = self.first * self.frame;
+        Some((
+            self.memory.as_ref().get(start..start + arrived.len)?,
+            arrived.framing,
+        ))
+    }
+
+    /// Frees the oldest packet.
+    pub(crate) fn release(&mut self) {
+        if self.count > 0 {
+            self.first = (self.first + 1) % self.window;
+            self.count -= 1;
+        }
+    }
+
+    /// A reply is still on its way out.
+    pub fn is_sending(&self) -> bool {
+        self.sending.is_some()
+    }
+
+    /// Writes a reply with `encode`, which is given the oldest packet and the reply's buffer and says the reply's
+    /// length; it goes out in the framing given.
+    pub(crate) fn reply<E>(
+        &mut self,
+        framing: Framing,
+        encode: impl FnOnce(&[u8], &mut [u8]) -> Result<usize, E>,
+    ) {
+        let (start, frames) = (self.first * self.frame, self.frame * self.window);
+        let oldest = self
+            .arrived
+            .get(self.first)
+            .copied()
+            .flatten()
+            .map_or(0, |arrived| arrived.len);
+        let Some((frames, reply)) = self.memory.as_mut().split_at_mut_checked(frames) else {
+            return;
+        };
+        let packet = frames.get(start..start + oldest).unwrap_or_default();
+        if let Ok(len) = encode(packet, reply) {
+            self.sending = Some((Encoder::new(framing, reply.get(..len).unwrap_or_default()), len));
+        }
+    }
+
+    /// Copies the next bytes for the line into `out`; 0 when there are none.
+    pub fn transmit(&mut self, out: &mut [u8]) -> usize {
+        let Some((encoder, len)) = &mut self.sending else {
+            return 0;
+        };
+        if out.is_empty() {
+            return 0;
+        }
+        let reply = self
+            .memory
+            .as_ref()
+            .get(self.frame * self.window..)
+            .unwrap_or_default();
+        let written = encoder.read(reply.get(..*len).unwrap_or_default(), out);
+        if encoder.is_done() || written == 0 {
+            self.sending = None;
+        }
+        written
+    }
+
+    /// Gives the memory back; packets in it are forgotten.
+    pub fn into_memory(self) -> M {
+        self.memory
+    }
+}

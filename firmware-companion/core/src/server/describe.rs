@@ -1,0 +1,100 @@
+//! The board says what it is.
+
+use bootlace_image::{Algorithm as KeyKind, PublicKey, Version};
+use bootlace_smp::Response;
+use bootlace_smp::bootlace::{
+    Algorithm, Description, Features, Key, Response as Described, Role as Answerer, Rollback, Slot,
+    State as Condition, Trial,
+};
+
+use super::{Asker, Role, Server};
+use crate::flash::{Area, Flash};
+use crate::link::{Link, Memory};
+use crate::swap::max_image_size;
+
+/// The most keys that fit into an answer.
+const MAX_KEYS: usize = 4;
+
+impl Server<'_> {
+    pub(super) fn describe<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F, asker: Asker) {
+        let state = *self.state();
+        let on_trial = self.is_on_trial(flash);
+        let max = max_image_size(flash);
+        let slot = |number, area| {
+            let shape = flash.geometry(area);
+            Slot {
+                slot: number,
+                addr: shape.address,
+                size: shape.size,
+                max,
+                erase: shape.erase,
+                write: shape.write,
+            }
+        };
+        let slots = [slot(0, Area::Primary), slot(1, Area::Secondary)];
+        let mut keys = [Key {
+            alg: Algorithm::P256,
+            key: &[],
+        }; MAX_KEYS];
+        let count = self.board.keys.len().min(MAX_KEYS);
+        for (place, key) in keys.iter_mut().zip(self.board.keys) {
+            *place = Key {
+                alg: algorithm(key),
+                key: key.bytes(),
+            };
+        }
+        let mut text = [0; Version::MAX_LEN];
+        let permanent = if self.board.policy.permanent {
+            Features::PERMANENT
+        } else {
+            Features(0)
+        };
+        let (role, condition) = match &self.role {
+            Role::Bootloader { condition, .. } => (Answerer::Bootloader, *condition),
+            Role::Application { .. } if on_trial => (Answerer::Application, Condition::OnTrial),
+            Role::Application { .. } => (Answerer::Application, Condition::Running),
+        };
+        let attempts = self.board.policy.attempts.max(1);
+        let description = Description {
+            role,
+            board: Some(self.board.name),
+            serial: Some(self.board.serial),
+            bootloader: Some(env!("CARGO_PKG_VERSION")),
+            vid: self.board.vendor.as_ref(),
+            cid: self.board.class.as_ref(),
+            keys: keys.get(..count).unwrap_or_default().into(),
+            slots: slots.as_slice().into(),
+            frame: Some(link.frame() as u32),
+            window: Some(link.window() as u32),
+            counter: Some(state.counter),
+            features: Features::COBS
+                .and(Features::RESUME)
+                .and(Features::BOOT_MODE)
+                .and(permanent),
+            reset: Some(self.reset),
+            state: Some(condition),
+            rollback: state.rollback.map(|(reason, version)| Rollback {
+                reason,
+                from: Some(version.write(&mut text)),
+            }),
+            trial: on_trial.then(|| Trial {
+                left: u32::from(attempts.saturating_sub(state.trial.unwrap_or(attempts))),
+                deadline: self
+                    .is_application()
+                    .then_some(u32::from(self.board.policy.deadline)),
+            }),
+        };
+        self.answer(
+            link,
+            asker,
+            Ok(Response::Bootlace(Described::Describe(description))),
+        );
+    }
+}
+
+fn algorithm(key: &PublicKey) -> Algorithm {
+    match key.algorithm() {
+        KeyKind::P256 => Algorithm::P256,
+        KeyKind::Ed25519 => Algorithm::Ed25519,
+    }
+}

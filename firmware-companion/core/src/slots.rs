@@ -1,0 +1,235 @@
+//! The images in the slots: where they lie, and whether they may run on this board.
+
+use bootlace_image::{Error, FormatError, Image, Policy, Source};
+use bootlace_smp::bootlace::{RollbackReason, State as Condition};
+
+use crate::board::Board;
+use crate::flash::{Area, Flash, FlashError};
+use crate::state::State;
+use crate::swap::{max_image_size, unit_size};
+
+/// An image's bytes in a slot, for [`bootlace_image`].
+pub struct SlotSource<'f, F> {
+    flash: &'f mut F,
+    area: Area,
+    base: u32,
+    len: u32,
+}
+
+impl<'f, F: Flash> SlotSource<'f, F> {
+    /// The slot from `base` on, without the unit that holds its trailer.
+    pub fn new(flash: &'f mut F, area: Area, base: u32) -> Self {
+        let end = flash.geometry(area).size.saturating_sub(unit_size(flash));
+        SlotSource {
+            len: end.saturating_sub(base),
+            flash,
+            area,
+            base,
+        }
+    }
+}
+
+impl<F: Flash> Source for SlotSource<'_, F> {
+    type Error = FlashError;
+
+    fn len(&self) -> u32 {
+        self.len
+    }
+
+    fn read(&mut self, offset: u32, out: &mut [u8]) -> Result<(), FlashError> {
+        let end = u64::from(offset) + out.len() as u64;
+        if end > u64::from(self.len) {
+            return Err(FlashError::OutOfRange);
+        }
+        self.flash.read(self.area, self.base + offset, out)
+    }
+}
+
+/// An image found in a slot. Found says nothing about trust.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
+    /// Which slot.
+    pub area: Area,
+    /// Where in the slot it starts, in bytes: 0, or one unit for a secondary image that a swap left there.
+    pub base: u32,
+    /// Its header and areas.
+    pub image: Image,
+}
+
+impl Found {
+    /// The image's own digest TLV (what SMP calls its hash); `None` where there is none or it is not SHA-256.
+    pub fn hash<F: Flash>(&self, flash: &mut F) -> Option<[u8; 32]> {
+        let mut source = SlotSource::new(flash, self.area, self.base);
+        let digest = self.image.hash(&mut source).ok()?;
+        digest.as_bytes().first_chunk().copied()
+    }
+
+    /// Length in units, rounded up.
+    pub fn units<F: Flash>(&self, flash: &F) -> u16 {
+        let units = self.image.total_len().div_ceil(unit_size(flash));
+        u16::try_from(units).unwrap_or(u16::MAX)
+    }
+}
+
+/// The image in a slot, if there is one. The secondary slot is read where the last swap left its image first, then
+/// at the other place: an application may have uploaded without being able to say so.
+pub fn find<F: Flash>(flash: &mut F, area: Area, state: &State) -> Option<Found> {
+    let unit = unit_size(flash);
+    let places = match area {
+        Area::Primary => [0, 0],
+        _ if state.shifted => [unit, 0],
+        _ => [0, unit],
+    };
+    places.into_iter().find_map(|base| find_at(flash, area, base))
+}
+
+fn find_at<F: Flash>(flash: &mut F, area: Area, base: u32) -> Option<Found> {
+    let image = Image::read(&mut SlotSource::new(flash, area, base)).ok()?;
+    Some(Found { area, base, image })
+}
+
+/// Why an image may not run here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reject {
+    /// There is none.
+    Empty,
+    /// It is larger than a swap can move.
+    TooLarge,
+    /// Form, digest or signature was refused.
+    Refused,
+    /// Its security counter is below the board's.
+    TooOld,
+    /// It names another vendor or class, or its reset vector lies outside the primary slot.
+    WrongBoard,
+    /// The flash could not be read.
+    Unreadable,
+}
+
+impl From<Reject> for RollbackReason {
+    fn from(reject: Reject) -> Self {
+        match reject {
+            Reject::TooOld => RollbackReason::TooOld,
+            Reject::WrongBoard => RollbackReason::WrongBoard,
+            Reject::TooLarge => RollbackReason::TooLarge,
+            Reject::Empty | Reject::Refused | Reject::Unreadable => RollbackReason::BadImage,
+        }
+    }
+}
+
+impl From<Reject> for Condition {
+    fn from(reject: Reject) -> Self {
+        match reject {
+            Reject::Empty => Condition::NoImage,
+            Reject::TooOld => Condition::TooOld,
+            Reject::Unreadable => Condition::FlashFailed,
+            Reject::TooLarge | Reject::Refused | Reject::WrongBoard => Condition::BadImage,
+        }
+    }
+}
+
+/// A request to verify an image. It is a value of its own so that a small chip runs it when nothing else is on the
+/// stack: a P-256 check needs about 6 KB there.
+#[derive(Clone, Copy, Debug)]
+pub struct Check {
+    /// Which slot.
+    pub area: Area,
+    /// The security counter to reach.
+    pub counter: u32,
+    /// Which place of the secondary slot to try first.
+    pub shifted: bool,
+    /// Whether the signature is checked. False only in an application that holds no keys: its bootloader checks
+    /// again before the image ever runs.
+    pub signature: bool,
+}
+
+impl Check {
+    /// Verifies the image's form, digest, signature, counter and board.
+    ///
+    /// # Errors
+    /// The first reason that keeps it from running here.
+    #[inline(never)]
+    pub fn run<F: Flash>(&self, flash: &mut F, board: &Board) -> Result<Found, Reject> {
+        let state = State {
+            shifted: self.shifted,
+            ..State::default()
+        };
+        let mut reject = Reject::Empty;
+        let first = find(flash, self.area, &state);
+        // A stale header may stand at one place while the image lies at the other.
+        let other = first.and_then(|found| {
+            let base = if found.base == 0 { unit_size(flash) } else { 0 };
+            (self.area == Area::Secondary)
+                .then(|| find_at(flash, self.area, base))
+                .flatten()
+        });
+        for found in [first, other].into_iter().flatten() {
+            match self.verify(flash, board, &found) {
+                Ok(()) => return Ok(found),
+                Err(error) if reject == Reject::Empty => reject = error,
+                Err(_) => {}
+            }
+        }
+        Err(reject)
+    }
+
+    fn verify<F: Flash>(&self, flash: &mut F, board: &Board, found: &Found) -> Result<(), Reject> {
+        let image = &found.image;
+        if self.area == Area::Secondary && image.total_len() > max_image_size(flash) {
+            return Err(Reject::TooLarge);
+        }
+        let primary = flash.geometry(Area::Primary);
+        let mut source = SlotSource::new(flash, self.area, found.base);
+        let trusted = if self.signature {
+            let policy = Policy {
+                allow_development_keys: board.policy.development_keys,
+            };
+            image.verify(&mut source, board.keys, &policy).map(|_| true)
+        } else {
+            image
+                .hash(&mut source)
+                .and_then(|hash| Ok(hash == image.digest(&mut source)?))
+        };
+        match trusted {
+            Ok(true) => {}
+            Ok(false) | Err(Error::Format(_) | Error::Refused(_)) => return Err(Reject::Refused),
+            Err(Error::Source(_)) => return Err(Reject::Unreadable),
+        }
+        match_board(image, &mut source, board, primary.address, primary.size)?;
+        if image.security_counter().unwrap_or(0) < self.counter {
+            return Err(Reject::TooOld);
+        }
+        Ok(())
+    }
+}
+
+/// Vendor and class must be the board's where both name one; an image that names none must start inside the slot.
+fn match_board<S: Source>(
+    image: &Image,
+    source: &mut S,
+    board: &Board,
+    address: u32,
+    size: u32,
+) -> Result<(), Reject> {
+    for (wanted, named) in [(board.vendor, image.vid()), (board.class, image.cid())] {
+        if let (Some(wanted), Some(named)) = (wanted, named)
+            && wanted != named
+        {
+            return Err(Reject::WrongBoard);
+        }
+    }
+    if image.cid().is_some() && board.class.is_some() {
+        return Ok(());
+    }
+    let vector = image.reset_vector(source).map_err(|error| match error {
+        Error::Source(_) => Reject::Unreadable,
+        Error::Format(FormatError::Truncated { .. }) => Reject::WrongBoard,
+        Error::Format(_) | Error::Refused(_) => Reject::Refused,
+    })?;
+    // Bit 0 of a Cortex-M's reset vector is the Thumb bit.
+    let offset = (vector & !1).wrapping_sub(address);
+    if offset < size {
+        Ok(())
+    } else {
+        Err(Reject::WrongBoard)
+    }
+}

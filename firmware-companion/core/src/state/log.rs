@@ -1,0 +1,211 @@
+//! The records in flash: a log that fills one erase unit, then moves to the other.
+//!
+//! A unit counts once its header record is complete, and the header is written last, so a cut while moving
+//! leaves the old unit in force. Three rules make it safe on flash whose torn words read differently twice:
+//! - the last record found at start-up is written once more before anybody relies on it;
+//! - after a torn record the log moves to the other unit before anything else;
+//! - each start skips one place, so that a word which only looks blank is never written twice.
+
+use super::State;
+use super::record::{LEN, Record};
+use crate::flash::{Area, Flash, FlashError};
+
+/// What is to be written, one flash operation at a time.
+#[derive(Clone, Copy, Debug)]
+enum Job {
+    Idle,
+    /// Append one record, and perhaps a second.
+    Append(Record, Option<Record>),
+    /// Erase the other unit.
+    Erase,
+    /// Write the snapshot's record of this index to the other unit; after the last, its header.
+    Copy(usize),
+}
+
+/// The state area, opened.
+#[derive(Debug)]
+pub struct Log {
+    unit: u32,
+    generation: u32,
+    next: u32,
+    state: State,
+    job: Job,
+}
+
+/// What one unit holds.
+struct Unit {
+    generation: Option<u32>,
+    state: State,
+    /// The last two valid records.
+    last: [Option<Record>; 2],
+    /// The last place that is not blank holds no valid record.
+    torn: bool,
+    /// First place after the last that is not blank.
+    end: u32,
+}
+
+fn place_size<F: Flash>(flash: &F) -> u32 {
+    flash.geometry(Area::State).write.max(LEN as u32)
+}
+
+fn places<F: Flash>(flash: &F) -> u32 {
+    flash.geometry(Area::State).erase / place_size(flash)
+}
+
+fn offset<F: Flash>(flash: &F, unit: u32, place: u32) -> u32 {
+    unit * flash.geometry(Area::State).erase + place * place_size(flash)
+}
+
+impl Unit {
+    fn read<F: Flash>(flash: &mut F, unit: u32) -> Self {
+        let mut found = Unit {
+            generation: None,
+            state: State::default(),
+            last: [None; 2],
+            torn: false,
+            end: 0,
+        };
+        for place in 0..places(flash) {
+            let mut bytes = [0; LEN];
+            let at = offset(flash, unit, place);
+            // A place that cannot be read was being written when the power went.
+            let readable = flash.read(Area::State, at, &mut bytes).is_ok();
+            if readable && bytes == [0xFF; LEN] {
+                continue;
+            }
+            found.end = place + 1;
+            let record = Record::decode(&bytes).filter(|_| readable);
+            found.torn = record.is_none();
+            if let Some(record) = record {
+                if let Record::Header { generation } = record {
+                    found.generation = Some(generation);
+                }
+                found.state.apply(record);
+                found.last = [record.into(), found.last[0]];
+            }
+        }
+        found
+    }
+}
+
+impl Log {
+    /// Reads the state area. A blank or foreign area is an empty state; nothing is written yet.
+    pub fn mount<F: Flash>(flash: &mut F) -> Self {
+        let first = Unit::read(flash, 0);
+        let second = Unit::read(flash, 1);
+        let newer = match (first.generation, second.generation) {
+            (None, None) => {
+                // Both units are dead weight: the first write goes to a freshly erased unit 0.
+                return Log {
+                    unit: 1,
+                    generation: 0,
+                    next: u32::MAX,
+                    state: State::default(),
+                    job: Job::Idle,
+                };
+            }
+            (Some(_), None) => 0,
+            (None, Some(_)) => 1,
+            // Wrapping: generations are neighbours.
+            (Some(a), Some(b)) => u32::from((b.wrapping_sub(a) as i32) > 0),
+        };
+        let unit = if newer == 0 { first } else { second };
+        let job = match unit.last {
+            _ if unit.torn => Job::Erase,
+            [Some(last), before] if before != Some(last) => Job::Append(last, None),
+            _ => Job::Idle,
+        };
+        Log {
+            unit: newer,
+            generation: unit.generation.unwrap_or(0),
+            next: unit.end + 1,
+            state: unit.state,
+            job,
+        }
+    }
+
+    /// What the records say. While [`Log::busy`], a cut may still undo the last of it.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Something is still to be written before the state may be relied on.
+    pub fn busy(&self) -> bool {
+        !matches!(self.job, Job::Idle)
+    }
+
+    /// Takes a record into the state; [`Log::step`] makes it last.
+    pub fn push(&mut self, record: Record) {
+        self.state.apply(record);
+        self.job = match self.job {
+            Job::Idle => Job::Append(record, None),
+            Job::Append(first, None) => Job::Append(first, Some(record)),
+            // More than two at once go into a snapshot together.
+            _ => Job::Erase,
+        };
+    }
+
+    /// Does at most one flash operation.
+    ///
+    /// # Errors
+    /// The flash failed in a way that moving to the other unit did not mend.
+    pub fn step<F: Flash>(&mut self, flash: &mut F) -> Result<(), FlashError> {
+        match self.job {
+            Job::Idle => Ok(()),
+            Job::Append(record, then) => {
+                if self.next >= places(flash) {
+                    self.job = Job::Erase;
+                    return Ok(());
+                }
+                let written = self.write(flash, self.unit, self.next, record);
+                self.next += 1;
+                self.job = match (written, then) {
+                    (Ok(()), None) => Job::Idle,
+                    (Ok(()), Some(then)) => Job::Append(then, None),
+                    (Err(_), _) => Job::Erase,
+                };
+                Ok(())
+            }
+            Job::Erase => {
+                flash.erase(Area::State, offset(flash, 1 - self.unit, 0))?;
+                self.job = Job::Copy(0);
+                Ok(())
+            }
+            Job::Copy(index) => {
+                let other = 1 - self.unit;
+                let generation = self.generation.wrapping_add(1);
+                let record = self.state.snapshot(index);
+                let written = record.unwrap_or(Record::Header { generation });
+                self.write(flash, other, index as u32, written)
+                    .inspect_err(|_| self.job = Job::Erase)?;
+                self.job = Job::Copy(index + 1);
+                if record.is_none() {
+                    (self.unit, self.generation, self.next) = (other, generation, index as u32 + 1);
+                    self.job = Job::Idle;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn write<F: Flash>(
+        &self,
+        flash: &mut F,
+        unit: u32,
+        place: u32,
+        record: Record,
+    ) -> Result<(), FlashError> {
+        let mut padded = [0xFF; 32];
+        for (to, from) in padded.iter_mut().zip(record.encode()) {
+            *to = from;
+        }
+        let len = place_size(flash) as usize;
+        let at = offset(flash, unit, place);
+        flash.program(Area::State, at, padded.get(..len).ok_or(FlashError::Misaligned)?)
+    }
+
+    /// Whether there are records at all: another bootloader leaves none.
+    pub fn is_used(&self) -> bool {
+        self.generation > 0
+    }
+}

@@ -1,0 +1,127 @@
+//! What the board must remember across a power cut, kept as appended records in two erase units.
+
+mod log;
+mod record;
+
+pub use log::Log;
+pub use record::{Record, SwapKind, SwapPlan};
+
+use bootlace_image::Version;
+use bootlace_smp::bootlace::RollbackReason;
+
+/// A swap under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Swap {
+    /// What is swapped.
+    pub plan: SwapPlan,
+    /// Page copies that are complete.
+    pub done: u16,
+}
+
+/// An upload under way, or complete and not used yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Upload {
+    /// Length of the file in bytes.
+    pub len: u32,
+    /// First bytes of its SHA-256.
+    pub sha: [u8; 6],
+    /// Bytes known to be in flash.
+    pub at: u32,
+}
+
+/// The sum of all records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// The security counter that images must reach.
+    pub counter: u32,
+    /// The secondary slot's image starts one unit above the slot's first byte.
+    pub shifted: bool,
+    /// A swap to be continued.
+    pub swap: Option<Swap>,
+    /// How often the image on trial was started.
+    pub trial: Option<u8>,
+    /// The last image that was given up, and why.
+    pub rollback: Option<(RollbackReason, Version)>,
+    /// An upload to be continued.
+    pub upload: Option<Upload>,
+}
+
+impl State {
+    fn apply(&mut self, record: Record) {
+        match record {
+            Record::Header { .. } => {}
+            // A counter never goes back, whatever a record says.
+            Record::Counter(value) => self.counter = self.counter.max(value),
+            Record::Shift(on) => self.shifted = on,
+            Record::SwapStart(plan) => {
+                self.swap = Some(Swap { plan, done: 0 });
+                self.upload = None;
+            }
+            Record::SwapMark(done) => {
+                if let Some(swap) = &mut self.swap {
+                    swap.done = done;
+                }
+            }
+            Record::SwapEnd => {
+                if let Some(Swap { plan, .. }) = self.swap.take() {
+                    self.shifted = !plan.shifted;
+                    self.trial = (plan.kind == SwapKind::Test).then_some(0);
+                    if plan.kind != SwapKind::Revert {
+                        self.rollback = None;
+                    }
+                }
+            }
+            Record::Trial(used) => self.trial = Some(used),
+            Record::Confirmed => self.trial = None,
+            Record::Rollback(reason, version) => self.rollback = Some((reason, version)),
+            Record::Upload { len, sha } => {
+                self.upload = Some(Upload { len, sha, at: 0 });
+                self.shifted = false;
+            }
+            Record::UploadAt(at) => {
+                if let Some(upload) = &mut self.upload {
+                    upload.at = at;
+                }
+            }
+        }
+    }
+
+    /// The `index`th of the records that rebuild this state from nothing.
+    fn snapshot(&self, index: usize) -> Option<Record> {
+        [
+            (self.counter > 0).then_some(Record::Counter(self.counter)),
+            self.rollback
+                .map(|(reason, version)| Record::Rollback(reason, version)),
+            self.trial.map(Record::Trial),
+            self.upload.map(|upload| Record::Upload {
+                len: upload.len,
+                sha: upload.sha,
+            }),
+            self.upload.map(|upload| Record::UploadAt(upload.at)),
+            self.swap.map(|swap| Record::SwapStart(swap.plan)),
+            self.swap.map(|swap| Record::SwapMark(swap.done)),
+            Some(Record::Shift(self.shifted)),
+        ]
+        .into_iter()
+        .flatten()
+        .nth(index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_rebuilds_every_state() {
+        let mut state = State::default();
+        for record in record::every() {
+            state.apply(record);
+            let mut again = State::default();
+            for record in (0..).map_while(|index| state.snapshot(index)) {
+                again.apply(record);
+            }
+            assert_eq!(again, state, "after {record:?}");
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! One record of the state area: what happened, in 16 bytes with a checksum.
+
+use bootlace_image::Version;
+use bootlace_smp::bootlace::RollbackReason;
+
+/// Bytes of a record before it is padded to the chip's write size: kind, argument, 10 of body, CRC-32.
+pub(super) const LEN: usize = 16;
+
+/// Why a swap is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SwapKind {
+    /// The new image must confirm itself, or it is reverted.
+    Test,
+    /// The new image is taken as confirmed.
+    Permanent,
+    /// The previous image comes back.
+    Revert,
+}
+
+/// All that a swap needs to know to be continued after a power cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SwapPlan {
+    /// Why.
+    pub kind: SwapKind,
+    /// Units of the image that goes into the primary slot.
+    pub incoming: u16,
+    /// Units of the image that leaves the primary slot.
+    pub outgoing: u16,
+    /// The incoming image starts one unit above the secondary slot's first byte.
+    pub shifted: bool,
+}
+
+/// What is appended to the state area.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// This unit is complete; the unit with the highest generation counts.
+    Header {
+        /// Counts up at each change of unit.
+        generation: u32,
+    },
+    /// The security counter that images must reach.
+    Counter(u32),
+    /// Whether the secondary slot's image starts one unit above the slot's first byte.
+    Shift(bool),
+    /// A swap was planned; from here on it is carried out, whatever happens.
+    SwapStart(SwapPlan),
+    /// So many of the swap's page copies are complete.
+    SwapMark(u16),
+    /// The swap and its trailers are complete.
+    SwapEnd,
+    /// The image on trial was started so many times.
+    Trial(u8),
+    /// The image on trial confirmed itself.
+    Confirmed,
+    /// The image of this version was given up.
+    Rollback(RollbackReason, Version),
+    /// An upload of `len` bytes began; `sha` is the start of the file's digest.
+    Upload {
+        /// Length of the file in bytes.
+        len: u32,
+        /// First bytes of its SHA-256.
+        sha: [u8; 6],
+    },
+    /// So many bytes of the upload are in flash.
+    UploadAt(u32),
+}
+
+fn crc32(data: &[u8]) -> u32 {
+    // The reflected CRC-32 of Ethernet, a bit at a time: 14 bytes are not worth a table.
+    !data.iter().fold(u32::MAX, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg())
+        })
+    })
+}
+
+fn word(body: &[u8; 10], at: usize) -> u32 {
+    let mut bytes = [0; 4];
+    for (to, from) in bytes.iter_mut().zip(body.iter().skip(at)) {
+        *to = *from;
+    }
+    u32::from_le_bytes(bytes)
+}
+
+impl Record {
+    pub(super) fn encode(self) -> [u8; LEN] {
+        let mut body = [0; 10];
+        let mut put = |at: usize, bytes: &[u8]| {
+            for (to, from) in body.iter_mut().skip(at).zip(bytes) {
+                *to = *from;
+            }
+        };
+        let (kind, argument) = match self {
+            Record::Header { generation } => {
+                put(0, &generation.to_le_bytes());
+                (0xB0, 1)
+            }
+            Record::Counter(value) => {
+                put(0, &value.to_le_bytes());
+                (1, 0)
+            }
+            Record::Shift(on) => (2, u8::from(on)),
+            Record::SwapStart(plan) => {
+                put(0, &plan.incoming.to_le_bytes());
+                put(2, &plan.outgoing.to_le_bytes());
+                put(4, &[u8::from(plan.shifted)]);
+                (3, plan.kind as u8)
+            }
+            Record::SwapMark(done) => {
+                put(0, &done.to_le_bytes());
+                (4, 0)
+            }
+            Record::SwapEnd => (5, 0),
+            Record::Trial(used) => (6, used),
+            Record::Confirmed => (7, 0),
+            Record::Rollback(reason, version) => {
+                put(0, &[version.major, version.minor]);
+                put(2, &version.revision.to_le_bytes());
+                put(4, &version.build.to_le_bytes());
+                (8, reason.code())
+            }
+            Record::Upload { len, sha } => {
+                put(0, &len.to_le_bytes());
+                put(4, &sha);
+                (9, 0)
+            }
+            Record::UploadAt(offset) => {
+                put(0, &offset.to_le_bytes());
+                (10, 0)
+            }
+        };
+        let mut out = [0; LEN];
+        let [a, b, rest @ ..] = &mut out;
+        (*a, *b) = (kind, argument);
+        for (to, from) in rest.iter_mut().zip(body) {
+            *to = from;
+        }
+        let (data, check) = out.split_at_mut(LEN - 4);
+        check.copy_from_slice(&crc32(data).to_le_bytes());
+        out
+    }
+
+    /// `None` for anything that is not a whole, valid record.
+    pub(super) fn decode(bytes: &[u8; LEN]) -> Option<Self> {
+        let (data, check) = bytes.split_at(LEN - 4);
+        if check != crc32(data).to_le_bytes() {
+            return None;
+        }
+        let [kind, argument, rest @ ..] = data else {
+            return None;
+        };
+        let body: &[u8; 10] = rest.first_chunk()?;
+        let low = word(body, 0);
+        Some(match kind {
+            0xB0 if *argument == 1 => Record::Header { generation: low },
+            1 => Record::Counter(low),
+            2 => Record::Shift(*argument != 0),
+            3 => Record::SwapStart(SwapPlan {
+                kind: match argument {
+                    0 => SwapKind::Test,
+                    1 => SwapKind::Permanent,
+                    2 => SwapKind::Revert,
+                    _ => return None,
+                },
+                incoming: low as u16,
+                outgoing: (low >> 16) as u16,
+                shifted: word(body, 4) & 0xFF != 0,
+            }),
+            4 => Record::SwapMark(low as u16),
+            5 => Record::SwapEnd,
+            6 => Record::Trial(*argument),
+            7 => Record::Confirmed,
+            8 => Record::Rollback(
+                RollbackReason::from_code(*argument),
+                Version {
+                    major: low as u8,
+                    minor: (low >> 8) as u8,
+                    revision: (low >> 16) as u16,
+                    build: word(body, 4),
+                },
+            ),
+            9 => Record::Upload {
+                len: low,
+                sha: *rest.get(4..)?.first_chunk()?,
+            },
+            10 => Record::UploadAt(low),
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+pub(super) fn every() -> [Record; 12] {
+    let version = Version {
+        major: 7,
+        minor: 27,
+        revision: 0x1234,
+        build: 0xDEAD_BEEF,
+    };
+    let plan = SwapPlan {
+        kind: SwapKind::Revert,
+        incoming: 300,
+        outgoing: 7,
+        shifted: true,
+    };
+    [
+        Record::Header { generation: 9 },
+        Record::Counter(0x0102_0304),
+        Record::Shift(true),
+        Record::SwapStart(plan),
+        Record::SwapStart(SwapPlan {
+            kind: SwapKind::Test,
+            shifted: false,
+            ..plan
+        }),
+        Record::SwapMark(513),
+        Record::SwapEnd,
+        Record::Trial(2),
+        Record::Confirmed,
+        Record::Rollback(RollbackReason::NotConfirmed, version),
+        Record::Upload {
+            len: 262_144,
+            sha: [1, 2, 3, 4, 5, 6],
+        },
+        Record::UploadAt(65_536),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_record_survives_its_encoding() {
+        for record in every() {
+            assert_eq!(Record::decode(&record.encode()), Some(record));
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_makes_a_record_invalid() {
+        for record in every() {
+            let good = record.encode();
+            for bit in 0..LEN * 8 {
+                let mut bad = good;
+                bad[bit / 8] ^= 1 << (bit % 8);
+                assert_eq!(Record::decode(&bad), None, "{record:?} bit {bit}");
+            }
+        }
+        assert_eq!(Record::decode(&[0xFF; LEN]), None);
+        assert_eq!(Record::decode(&[0; LEN]), None);
+    }
+}
