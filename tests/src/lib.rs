@@ -3,6 +3,7 @@
 //!
 //! Linux only: the ports are pseudo-terminals announced the way udevd announces a device.
 
+pub mod bench;
 pub mod browser;
 pub mod main_job;
 pub mod namespace;

@@ -109,6 +109,51 @@ fn judged(page: &Browser, name: &str) -> Result<String> {
     })
 }
 
+/// Adds a public key (PEM file) to those that the page trusts.
+///
+/// # Errors
+/// When the page does not take it.
+pub fn trust(page: &Browser, key: &Path) -> Result<()> {
+    let count = "return document.querySelectorAll('.key__hash').length";
+    let before = page.run(count, &[])?.as_u64();
+    page.choose_file(&page.find("[data-testid=add-key]")?, key)?;
+    page.wait("the key to be taken", SOON, |page| {
+        Ok((page.run(count, &[])?.as_u64() > before).then_some(()))
+    })
+}
+
+/// The problems that the page shows now: each one's name and text.
+///
+/// # Errors
+/// When the browser is gone.
+pub fn problems(page: &Browser) -> Result<Vec<(String, String)>> {
+    let script = "return [...document.querySelectorAll('[data-testid=error]')]
+        .map(e => [e.dataset.error ?? '', e.innerText])";
+    let found = page.run(script, &[])?;
+    let pair = |one: &serde_json::Value| Some((one[0].as_str()?.to_owned(), one[1].as_str()?.to_owned()));
+    Ok(found.as_array().into_iter().flatten().filter_map(pair).collect())
+}
+
+/// Waits for a problem of one of these names and gives its text, which must hold more than one sentence: what is
+/// wrong, and what to do next.
+///
+/// # Errors
+/// When it does not show in time.
+pub fn problem(page: &Browser, names: &[&str], limit: Duration) -> Result<String> {
+    let text = page.wait(&format!("the problem {}", names.join(" or ")), limit, |page| {
+        let found = problems(page)?
+            .into_iter()
+            .find(|(name, _)| names.contains(&name.as_str()));
+        Ok(found.map(|(_, text)| text))
+    })?;
+    let sentences = text
+        .split(['.', '?', '!'])
+        .filter(|part| part.trim().len() > 3)
+        .count();
+    ensure!(sentences >= 2, "this does not say what to do next: {text:?}");
+    Ok(text)
+}
+
 /// Plugs in a simulated board whose new firmware behaves like this (`Works`, `NeverConfirms`, `Crashes`, `Hangs`,
 /// `NoPort`) and waits until it has said who it is.
 ///

@@ -1,0 +1,398 @@
+//! The page over the real Web Serial: its own worker opens real ports of a real Chromium, with `bootlace simulate`
+//! at the other end.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use bootlace_tests::bench::Bench;
+use bootlace_tests::browser::Browser;
+use bootlace_tests::main_job::{self, End};
+use bootlace_tests::namespace;
+use bootlace_tests::runner::{self, Scenario};
+use bootlace_tests::serial::udev::Identity;
+use bootlace_tests::serial::{Port, Unplug, Way, models};
+use bootlace_tests::serve::Site;
+use bootlace_tests::tools::{self, Algorithm, Fixtures};
+use serde_json::json;
+
+const ORIGIN: &str = "http://localhost:8080";
+
+/// Longest time for an update at these speeds.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Longest time until the page says that nobody sensible answers.
+const GIVES_UP: Duration = Duration::from_secs(20);
+
+struct Stage {
+    browser: Browser,
+    fixtures: Fixtures,
+    _site: Site,
+    boards: u32,
+}
+
+fn main() -> Result<()> {
+    let namespace = namespace::enter(&[ORIGIN], Duration::from_secs(900))?;
+    let site = Site::start(&tools::required("BOOTLACE_DIST")?, 8080)?;
+    let fixtures = Fixtures::new(&namespace.scratch().join("fixtures"))?;
+    tools::cli()?;
+    let browser = Browser::start(&namespace.scratch().join("profile"))?;
+    let mut stage = Stage {
+        browser,
+        fixtures,
+        _site: site,
+        boards: 0,
+    };
+    let scenarios: &[Scenario<Stage>] = &[
+        ("main_job_on_the_simulated_board", main_job_simulated),
+        ("primehub_p256_up_and_down", |stage| {
+            up_and_down(stage, "primehub", Algorithm::P256)
+        }),
+        ("primehub_ed25519_up_and_down", |stage| {
+            up_and_down(stage, "primehub", Algorithm::Ed25519)
+        }),
+        ("movehub_p256_up_and_down", |stage| {
+            up_and_down(stage, "movehub", Algorithm::P256)
+        }),
+        ("movehub_ed25519_up_and_down", |stage| {
+            up_and_down(stage, "movehub", Algorithm::Ed25519)
+        }),
+        ("application_under_another_product_id", |stage| {
+            ends(stage, "other-id", End::Confirmed)
+        }),
+        ("never_confirmed_is_rolled_back", |stage| {
+            ends(stage, "never-confirm", End::RolledBack)
+        }),
+        ("crash_is_rolled_back", |stage| {
+            ends(stage, "crash", End::RolledBack)
+        }),
+        ("hang_is_rolled_back", |stage| {
+            ends(stage, "hang", End::RolledBack)
+        }),
+        ("cable_pulled_in_mid_upload", cable_pulled),
+        ("power_lost_in_mid_upload", power_lost),
+        ("page_closed_in_mid_upload", page_closed),
+        ("hidden_tab", hidden_tab),
+        ("two_tabs_want_one_board", two_tabs),
+        ("port_busy", port_busy),
+        ("port_vanishes_while_opening", port_vanishes),
+        ("silent_device", |stage| wrong_device(stage, models::silent)),
+        ("noise", |stage| wrong_device(stage, models::noise)),
+        ("gps_receiver", |stage| wrong_device(stage, models::gps)),
+        ("shell", |stage| wrong_device(stage, models::shell)),
+        ("echoing_device", |stage| wrong_device(stage, models::echo)),
+    ];
+    let code = runner::run(&mut stage, scenarios, &runner::wanted(), |stage, name, failed| {
+        if failed && let Some(folder) = std::env::var_os("BOOTLACE_SCREENSHOTS") {
+            stage
+                .browser
+                .screenshot(&PathBuf::from(folder).join(format!("failed-{name}.png")))?;
+        }
+        stage.browser.no_errors()?;
+        // The next one starts without this one's page.
+        stage.browser.open("about:blank")
+    });
+    drop(stage);
+    std::process::exit(code)
+}
+
+impl Stage {
+    /// A board that runs `board` 7.27.0, on a cable of its own, with more arguments for the simulator.
+    fn bench(&mut self, board: &str, algorithm: Algorithm, way: Way, more: &[&str]) -> Result<Bench> {
+        self.boards += 1;
+        let (image, key) = self.fixtures.signed(board, "7.27.0", algorithm)?;
+        let mut arguments = vec!["--image", text(&image)?, "--key", text(&key)?];
+        arguments.extend_from_slice(more);
+        Bench::new(
+            self.fixtures.folder(),
+            &format!("ttyACM{}", self.boards),
+            way,
+            &arguments,
+        )
+    }
+
+    /// Opens the page, which trusts the key of the algorithm, with an image chosen.
+    fn open_with(&mut self, board: &str, version: &str, algorithm: Algorithm) -> Result<()> {
+        let (image, key) = self.fixtures.signed(board, version, algorithm)?;
+        self.browser.open(ORIGIN)?;
+        // Nothing is left of the page before.
+        self.browser.run("localStorage.clear()", &[])?;
+        main_job::open(&self.browser, ORIGIN)?;
+        main_job::trust(&self.browser, &key)?;
+        main_job::choose_file(&self.browser, &image).map(drop)
+    }
+
+    /// Opens the page without anything, and makes "Connect" choose the first port: headless Chromium has no chooser.
+    fn open_bare(&mut self) -> Result<()> {
+        self.browser.run_before_pages(
+            "navigator.serial.requestPort = async () => {
+                const ports = await navigator.serial.getPorts();
+                if (!ports.length) throw new DOMException('No port selected by the user.', 'NotFoundError');
+                return ports[0];
+            };",
+        )?;
+        main_job::open(&self.browser, ORIGIN)
+    }
+
+    /// A port that is no board.
+    fn identity(&mut self) -> Identity {
+        self.boards += 1;
+        Identity::new(&format!("ttyACM{}", self.boards), 0x1209, 0x0005)
+    }
+}
+
+fn text(path: &Path) -> Result<&str> {
+    path.to_str().context("a path is not UTF-8")
+}
+
+fn nothing(_: &mut Browser, _: &str, _: &str) -> Result<()> {
+    Ok(())
+}
+
+fn main_job_simulated(stage: &mut Stage) -> Result<()> {
+    let folder = std::env::var_os("BOOTLACE_SCREENSHOTS").map(PathBuf::from);
+    let folder = folder.unwrap_or_else(|| stage.fixtures.folder().join("screenshots"));
+    main_job::check(&mut stage.browser, ORIGIN, &folder)
+}
+
+fn up_and_down(stage: &mut Stage, board: &str, algorithm: Algorithm) -> Result<()> {
+    let _bench = stage.bench(board, algorithm, Way::Direct, &["--speed", "20"])?;
+    stage.open_with(board, "7.28.0", algorithm)?;
+    let page = &mut stage.browser;
+    let runs = main_job::board(page)?;
+    ensure!(runs.contains("7.27.0"), "before: {runs}");
+    let seen = main_job::update(page, End::Confirmed, LIMIT, &mut nothing)?;
+    println!("  up: {:.2} s, phases {:?}", seen.took.as_secs_f32(), seen.phases);
+    ensure!(
+        main_job::board(page)?.contains("7.28.0"),
+        "after the update: {}",
+        page.state()
+    );
+    page.press("again")?;
+    let (image, _) = stage.fixtures.signed(board, "7.27.0", algorithm)?;
+    main_job::choose_file(page, &image)?;
+    let seen = main_job::update(page, End::Confirmed, LIMIT, &mut nothing)?;
+    println!(
+        "  down: {:.2} s, phases {:?}",
+        seen.took.as_secs_f32(),
+        seen.phases
+    );
+    ensure!(
+        main_job::board(page)?.contains("7.27.0"),
+        "after the way back: {}",
+        page.state()
+    );
+    Ok(())
+}
+
+/// An update to firmware that behaves like `app`.
+fn ends(stage: &mut Stage, app: &str, end: End) -> Result<()> {
+    let _bench = stage.bench(
+        "movehub",
+        Algorithm::P256,
+        Way::Direct,
+        &["--speed", "20", "--app", app],
+    )?;
+    stage.open_with("movehub", "7.28.0", Algorithm::P256)?;
+    let page = &mut stage.browser;
+    main_job::board(page)?;
+    let seen = main_job::update(page, end, LIMIT, &mut nothing)?;
+    println!(
+        "  {:.2} s, phases {:?}: {}",
+        seen.took.as_secs_f32(),
+        seen.phases,
+        seen.outcome
+    );
+    let expected = if end == End::Confirmed { "7.28.0" } else { "7.27.0" };
+    ensure!(
+        main_job::board(page)?.contains(expected),
+        "afterwards: {}",
+        page.state()
+    );
+    Ok(())
+}
+
+/// Starts an update and returns when the board has acknowledged a good part of it.
+fn start_and_reach(page: &Browser, share: f64) -> Result<u64> {
+    page.press("update")?;
+    reach(page, share)
+}
+
+/// The page has noticed that the board is away.
+fn noticed(page: &Browser) -> Result<()> {
+    page.wait("the page to notice", Duration::from_secs(5), |page| {
+        Ok((!page.all(".run--lost")?.is_empty()).then_some(()))
+    })
+}
+
+/// Slow enough to be interrupted in the middle: about 3 s for the small firmware.
+const SLOW: [&str; 2] = ["--speed", "2"];
+
+fn cable_pulled(stage: &mut Stage) -> Result<()> {
+    let bench = stage.bench("movehub", Algorithm::P256, Way::Relayed, &SLOW)?;
+    stage.open_with("movehub", "7.28.0", Algorithm::P256)?;
+    let page = &mut stage.browser;
+    main_job::board(page)?;
+    for share in [0.2, 0.5] {
+        let start = Instant::now();
+        let reached = if share < 0.3 {
+            start_and_reach(page, share)?
+        } else {
+            reach(page, share)?
+        };
+        bench.cable()?.pull();
+        noticed(page)?;
+        std::thread::sleep(Duration::from_millis(700));
+        bench.cable()?.plug();
+        if share > 0.3 {
+            let seen = main_job::watch(page, start, End::Confirmed, LIMIT, &mut nothing)?;
+            let first = seen.progress.first().copied().unwrap_or_default();
+            ensure!(
+                2 * first >= reached,
+                "it went on at {first}, though {reached} bytes were there"
+            );
+        }
+    }
+    Ok(())
+}
+
+fn reach(page: &Browser, share: f64) -> Result<u64> {
+    page.wait("a part of the upload", LIMIT, |page| {
+        let number = |name| -> Result<f64> {
+            Ok(page
+                .attribute_of("progress", name)?
+                .and_then(|text| text.parse().ok())
+                .unwrap_or_default())
+        };
+        let (done, total) = (number("data-done")?, number("data-total")?);
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "file sizes"
+        )]
+        Ok((total > 0.0 && done > share * total).then_some(done as u64))
+    })
+}
+
+fn power_lost(stage: &mut Stage) -> Result<()> {
+    let mut bench = stage.bench("movehub", Algorithm::P256, Way::Direct, &SLOW)?;
+    stage.open_with("movehub", "7.28.0", Algorithm::P256)?;
+    let page = &mut stage.browser;
+    main_job::board(page)?;
+    let start = Instant::now();
+    let reached = start_and_reach(page, 0.4)?;
+    bench.power_down();
+    noticed(page)?;
+    bench.power_up()?;
+    let seen = main_job::watch(page, start, End::Confirmed, LIMIT, &mut nothing)?;
+    println!("  {reached} bytes before, then {:?}", seen.progress.first());
+    Ok(())
+}
+
+fn page_closed(stage: &mut Stage) -> Result<()> {
+    let _bench = stage.bench("movehub", Algorithm::P256, Way::Direct, &SLOW)?;
+    stage.open_with("movehub", "7.28.0", Algorithm::P256)?;
+    let first = stage.browser.tab()?;
+    let empty = stage.browser.new_tab()?;
+    stage.browser.show(&first)?;
+    main_job::board(&stage.browser)?;
+    let reached = start_and_reach(&stage.browser, 0.4)?;
+    stage.browser.close_tab(&empty)?;
+    stage.open_with("movehub", "7.28.0", Algorithm::P256)?;
+    let page = &mut stage.browser;
+    main_job::board(page)?;
+    let seen = main_job::update(page, End::Confirmed, LIMIT, &mut nothing)?;
+    let first = seen
+        .progress
+        .iter()
+        .copied()
+        .find(|&done| done > 0)
+        .unwrap_or_default();
+    ensure!(
+        2 * first >= reached,
+        "it went on at {first}, though {reached} bytes were there"
+    );
+    Ok(())
+}
+
+fn hidden_tab(stage: &mut Stage) -> Result<()> {
+    let _bench = stage.bench("movehub", Algorithm::P256, Way::Direct, &["--speed", "20"])?;
+    stage.open_with("movehub", "7.28.0", Algorithm::P256)?;
+    let page = &mut stage.browser;
+    main_job::board(page)?;
+    let own = page.tab()?;
+    let start = Instant::now();
+    page.press("update")?;
+    page.new_tab()?;
+    // Timers of a hidden page run once a second; bytes must not wait for them.
+    std::thread::sleep(Duration::from_secs(8));
+    page.close_tab(&own)?;
+    ensure!(
+        page.attribute_of("outcome", "data-outcome")?.as_deref() == Some("confirmed"),
+        "not done while it was hidden, after {:.1} s: {}",
+        start.elapsed().as_secs_f32(),
+        page.state()
+    );
+    Ok(())
+}
+
+fn two_tabs(stage: &mut Stage) -> Result<()> {
+    let _bench = stage.bench("movehub", Algorithm::P256, Way::Direct, &["--speed", "20"])?;
+    stage.open_with("movehub", "7.28.0", Algorithm::P256)?;
+    main_job::board(&stage.browser)?;
+    let first = stage.browser.tab()?;
+    stage.browser.new_tab()?;
+    stage.open_bare()?;
+    stage.browser.press("connect")?;
+    let said = main_job::problem(&stage.browser, &["OtherTab", "PortBusy"], GIVES_UP)?;
+    println!("  {}", said.replace('\n', " "));
+    stage.browser.close_tab(&first)?;
+    // The first one is not disturbed.
+    let page = &mut stage.browser;
+    main_job::update(page, End::Confirmed, LIMIT, &mut nothing).map(drop)
+}
+
+fn port_busy(stage: &mut Stage) -> Result<()> {
+    stage.open_bare()?;
+    let identity = stage.identity();
+    let port = Port::plug(identity, models::silent)?;
+    port.occupy()?;
+    stage.browser.press("connect")?;
+    let said = main_job::problem(&stage.browser, &["PortBusy"], GIVES_UP)?;
+    println!("  {}", said.replace('\n', " "));
+    Ok(())
+}
+
+fn port_vanishes(stage: &mut Stage) -> Result<()> {
+    stage.open_bare()?;
+    let mut port = Port::plug(stage.identity(), models::silent)?;
+    bootlace_tests::wait_for("the page to open the port", GIVES_UP, || {
+        Ok((port.openings()?.0 > 0).then_some(()))
+    })?;
+    port.unplug(Unplug::HangupFirst)?;
+    let said = main_job::problem(
+        &stage.browser,
+        &["PortVanished", "PortLost", "Unplugged"],
+        GIVES_UP,
+    )?;
+    println!("  {}", said.replace('\n', " "));
+    Ok(())
+}
+
+fn wrong_device(stage: &mut Stage, model: fn(bootlace_tests::serial::Line)) -> Result<()> {
+    stage.open_bare()?;
+    let mut port = Port::plug(stage.identity(), model)?;
+    // Boards connect by themselves; a stranger gets its sentence, and the port is let go.
+    let said = main_job::problem(&stage.browser, &["NoAnswer", "NotABoard"], GIVES_UP)?;
+    println!("  {}", said.replace('\n', " "));
+    bootlace_tests::wait_for("the page to let the port go", GIVES_UP, || {
+        let (opened, closed) = port.openings()?;
+        Ok((opened == closed).then_some(()))
+    })?;
+    let shown = stage.browser.run(
+        "return document.querySelectorAll('[data-testid=board-card]').length",
+        &[],
+    )?;
+    ensure!(shown == json!(0), "a stranger is shown as a board");
+    Ok(())
+}
