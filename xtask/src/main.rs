@@ -1,5 +1,6 @@
 //! Set-up, run, test, bench and size: one command each.
 
+mod bench;
 mod process;
 mod project;
 mod run;
@@ -19,10 +20,14 @@ cargo xtask COMMAND
   test                every test there is; ends in one line `N passed, N failed`
   test --quick        leave out what needs a browser or a peer
   setup               fetch and build the tools, nothing else (the others do it when needed)
-  env                 print the variables that tests look for, as `export` lines
+{benches}  env                 print the variables that tests look for, as `export` lines
 
 Tools are kept in ${BOOTLACE_CACHE:-~/.cache/bootlace}, one folder a version.
 ";
+
+fn help() -> String {
+    HELP.replace("{benches}", &bench::list())
+}
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -41,11 +46,13 @@ fn dispatch(words: &[&str]) -> Result<ExitCode> {
         ["setup"] => setup::everything()?,
         ["env"] => setup::print_environment()?,
         ["run"] => run::serve(8080)?,
+        ["run", "--check"] => return run::check().map(exit),
         ["run", "--port", port] => run::serve(port.parse().context("--port takes a number")?)?,
         ["test"] => return test::all(Extent::Full).map(exit),
         ["test", "--quick"] => return test::all(Extent::Quick).map(exit),
-        [] | ["help" | "--help" | "-h"] => print!("{HELP}"),
-        _ => bail!("no such command: {}\n\n{HELP}", words.join(" ")),
+        ["bench", name, flags @ ..] => return bench::run(name, flags).map(exit),
+        [] | ["help" | "--help" | "-h"] => print!("{}", help()),
+        _ => bail!("no such command: {}\n\n{}", words.join(" "), help()),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -4,7 +4,12 @@ pub(crate) mod demo;
 pub(crate) mod page;
 mod serve;
 
-use anyhow::Result;
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use crate::process::{self, Step};
+use crate::{project, setup};
 
 /// Builds the page with its demo images.
 pub(crate) fn build() -> Result<()> {
@@ -28,4 +33,54 @@ pub(crate) fn serve(port: u16) -> Result<()> {
          Ctrl-C ends it."
     );
     serve::serve(&listener, &page::dist())
+}
+
+/// Where the pictures of a check go, below the checkout.
+const SCREENSHOTS: &str = ".screenshots";
+
+/// Drives the page through the whole main job in headless Chromium; says whether it and its weight are well.
+pub(crate) fn check() -> Result<bool> {
+    let tools = setup::environment()?;
+    build()?;
+    let driver = build_driver()?;
+    let listener = serve::listen(0)?;
+    let port = listener.local_addr()?.port();
+    std::thread::spawn(move || serve::serve(&listener, &page::dist()));
+    let pictures = project::root().join(SCREENSHOTS);
+    if pictures.exists() {
+        std::fs::remove_dir_all(&pictures)?;
+    }
+    std::fs::create_dir_all(&pictures)?;
+    let mut job = Command::new(driver);
+    job.arg(format!("http://localhost:{port}/"))
+        .arg(&pictures)
+        .envs(tools)
+        .current_dir(project::root());
+    let done = job
+        .status()
+        .context("the browser's driver can't be started")?
+        .success();
+    println!("pictures of each step: {}", pictures.display());
+    let light = page::print_weight(&page::dist())?;
+    println!("main job: {}", if done && light { "ok" } else { "failed" });
+    Ok(done && light)
+}
+
+/// Builds the program that uses the page as a person does.
+fn build_driver() -> Result<std::path::PathBuf> {
+    let mut step = Step::start("building the browser's driver");
+    let mut command = process::cargo();
+    command.args([
+        "build",
+        "--locked",
+        "--package",
+        "bootlace-tests",
+        "--bin",
+        "main-job",
+    ]);
+    command.current_dir(project::root());
+    step.run(&mut command, &project::log("main-job"), None)?
+        .require("building the browser's driver")?;
+    step.done("built");
+    Ok(project::target_dir().join("debug/main-job"))
 }

@@ -17,7 +17,9 @@ pub(crate) fn programs() -> Result<PathBuf> {
     let home = environment()?;
     let bin = home.join("bin");
     // It hangs on the system's Python, which an upgrade may have taken away.
-    if process::output(Command::new(bin.join("python")).args(["-c", "import imgtool, smpclient, serial"])).is_ok() {
+    if process::output(Command::new(bin.join("python")).args(["-c", "import imgtool, smpclient, serial"]))
+        .is_ok()
+    {
         return Ok(bin);
     }
     cache::forget(&home)?;
@@ -49,7 +51,10 @@ fn environment() -> Result<PathBuf> {
                 "--disable-pip-version-check",
                 "--no-input",
             ]);
-            install.args([format!("imgtool=={IMGTOOL}"), format!("smpclient[serial]=={SMPCLIENT}")]);
+            install.args([
+                format!("imgtool=={IMGTOOL}"),
+                format!("smpclient[serial]=={SMPCLIENT}"),
+            ]);
             step.run(&mut install, &log, None)?
                 .require("`pip install imgtool smpclient`")?;
             let home = partial.with_file_name(final_name(partial)?);
