@@ -1,5 +1,5 @@
 //! Each rule that refuses an image, once.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
 
@@ -216,16 +216,27 @@ fn pure_and_hashed_signatures_are_not_mixed() {
 
 #[test]
 fn development_keys() {
-    // The public half of MCUboot's root-ed25519-2.pem, as its repository has it.
-    let published = PublicKey::from_pem(
-        "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAw7zfMHZOH120DYkuDQ6rBJwwBk55qO2293kuRpom2nc=\n-----END PUBLIC KEY-----",
-    )
-    .unwrap();
-    assert_eq!(
-        bootlace_image::development_key(&published.hash()),
-        Some("root-ed25519-2.pem")
-    );
-    assert!(published.is_development_key());
+    let cases: [(&[u8], &str, &str); 2] = [
+        (include_bytes!("data/published-p256.bin"), include_str!("data/published-p256.pub.pem"), "root-ec-p256.pem"),
+        (
+            include_bytes!("data/published-ed25519.bin"),
+            include_str!("data/published-ed25519.pub.pem"),
+            "root-ed25519.pem",
+        ),
+    ];
+    for (bytes, pem, name) in cases {
+        let key = PublicKey::from_pem(pem).unwrap();
+        let key_hash = key.hash();
+        assert_eq!(bootlace_image::development_key(&key_hash), Some(name));
+        assert!(key.is_development_key());
+        assert_eq!(refusal(bytes, &[key]), Refusal::DevelopmentKey { key_hash });
+        // Asked for, it is a key like any other.
+        let mut source = bytes;
+        let image = Image::read(&mut source).unwrap();
+        let desk = Policy { allow_development_keys: true };
+        assert_eq!(image.verify(&mut source, &[key], &desk).unwrap().key_hash, key_hash);
+        assert!(image.verify(&mut source, &[p256()], &desk).is_err());
+    }
     // Of algorithms that are not verified: root-rsa-2048.pem.
     let rsa = [
         0xa1, 0x4b, 0xcb, 0x1b, 0xf9, 0xbb, 0x82, 0x11, 0x46, 0xba, 0x32, 0x83, 0x82, 0x17, 0xe4, 0x76, 0xf5,
