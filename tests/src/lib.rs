@@ -7,6 +7,7 @@ pub mod bench;
 pub mod browser;
 pub mod main_job;
 pub mod namespace;
+pub mod pair;
 pub mod runner;
 pub mod serial;
 pub mod serve;

@@ -1,0 +1,3 @@
+//! Two ends of a bad line under a virtual clock.
+
+pub mod wire;
