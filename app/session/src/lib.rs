@@ -1,1 +1,39 @@
 //! The update engine: sans-IO, used by the page and by the command line.
+//!
+//! A [`Session`] is one board's. It knows no port, no clock and no executor: the driver hands it what arrived
+//! ([`Session::handle_input`], [`Session::handle_port`], [`Session::handle_timeout`]) and takes what is to be done
+//! ([`Session::poll_transmit`], [`Session::poll_event`], [`Session::poll_timeout`]). Time is an argument; timers may
+//! fire late (a hidden tab's do, by a second), never early.
+//!
+//! The driver's loop, after each thing that happened:
+//! 1. hand over bytes that arrived before timeouts that are due,
+//! 2. write all of `poll_transmit` to the port, in order,
+//! 3. take all of `poll_event`,
+//! 4. wake up at `poll_timeout` at the latest.
+//!
+//! Ports: a session starts with an open one. Tell it [`PortEvent::Lost`] when reading or writing fails, and
+//! [`PortEvent::Opened`] whenever a port is open again, for whatever reason. When it says [`Event::FindBoard`], open
+//! the ports that may be the board's, one after another: [`Event::WrongBoard`] means close this one and try the next,
+//! [`PortEvent::NotFound`] that there is none left (the session asks again).
+//!
+//! The board is the authority: progress is what it acknowledged, and an outcome is what it said after it restarted.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod board;
+mod error;
+mod event;
+mod plan;
+mod time;
+
+pub use board::{BoardInfo, Rollback, SlotImage, SlotInfo};
+pub use bootlace_smp::bootlace::{Reset as ResetCause, Role, RollbackReason, State as BoardState, Trial};
+pub use bootlace_smp::frame::Framing;
+pub use error::{Asked, Code, Error, Failure};
+pub use event::{
+    Attention, Command, Event, FindReason, Outcome, Phase, PortEvent, PortInfo, Progress, Unchanged,
+};
+pub use plan::{Confirm, Job, Options, Plan, Route, Way};
+pub use time::Instant;

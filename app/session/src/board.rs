@@ -1,0 +1,226 @@
+//! What a board said of itself, owned.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use bootlace_image::{Algorithm, PublicKey};
+use bootlace_smp::List;
+use bootlace_smp::bootlace::{self, Description, Features, Reset, Role, RollbackReason, State, Trial};
+use bootlace_smp::frame::Framing;
+use bootlace_smp::img::{ImageSlots, StateEntry};
+
+/// A board.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BoardInfo {
+    /// Who answers. `None`: a board without Bootlace's group (plain Zephyr, MCUboot's recovery), which does not say.
+    pub role: Option<Role>,
+    /// Name of its kind.
+    pub name: Option<String>,
+    /// Its serial number.
+    pub serial: Option<String>,
+    /// Version of the companion bootloader.
+    pub companion: Option<String>,
+    /// Vendor UUID that images must carry.
+    pub vid: Option<[u8; 16]>,
+    /// Class UUID that images must carry.
+    pub cid: Option<[u8; 16]>,
+    /// Keys that it trusts, as far as they are of a known kind. Empty: it does not say.
+    pub keys: Vec<PublicKey>,
+    /// Its slots, primary first, as far as it says.
+    pub slots: Vec<SlotInfo>,
+    /// What is in the slots.
+    pub images: Vec<SlotImage>,
+    /// It answers the image group: it can be updated.
+    pub has_image_group: bool,
+    /// Bytes of the largest packet that it takes, header included.
+    pub frame: u32,
+    /// Packets that it takes before it has answered one.
+    pub window: u32,
+    /// How packets go over the line.
+    pub framing: Option<Framing>,
+    /// Security counter: images below it are refused.
+    pub counter: Option<u32>,
+    /// What else it can do.
+    pub features: Features,
+    /// Why it last started.
+    pub reset: Option<Reset>,
+    /// What it is doing; in the bootloader, why it is there.
+    pub state: Option<State>,
+    /// The last trial failed.
+    pub rollback: Option<Rollback>,
+    /// The running image is on trial.
+    pub trial: Option<Trial>,
+}
+
+/// A slot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SlotInfo {
+    /// 0 primary, 1 secondary.
+    pub slot: u32,
+    /// Its first address; `None`: the board does not say.
+    pub addr: Option<u32>,
+    /// Bytes.
+    pub size: u32,
+    /// Bytes of the largest image.
+    pub max: Option<u32>,
+    /// Bytes that are erased at once.
+    pub erase: Option<u32>,
+    /// Bytes that are written at once.
+    pub write: Option<u32>,
+}
+
+/// An image in a slot.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SlotImage {
+    /// Which pair of slots: 0 on boards with one.
+    pub image: u32,
+    /// 0 primary, 1 secondary.
+    pub slot: u32,
+    /// Its version, as the board spells it.
+    pub version: String,
+    /// Its hash; empty if the board gives none.
+    pub hash: Vec<u8>,
+    /// It can be started.
+    pub bootable: bool,
+    /// It will be swapped in at the next restart.
+    pub pending: bool,
+    /// It has proved itself.
+    pub confirmed: bool,
+    /// It runs, or is what would be started.
+    pub active: bool,
+    /// Pending for good.
+    pub permanent: bool,
+}
+
+/// The last trial failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rollback {
+    /// Why.
+    pub reason: RollbackReason,
+    /// The version that failed.
+    pub from: Option<String>,
+}
+
+impl BoardInfo {
+    /// The image in the primary slot of the first pair: what runs.
+    pub fn running(&self) -> Option<&SlotImage> {
+        self.image_at(0)
+    }
+
+    /// The image in the secondary slot of the first pair.
+    pub fn other(&self) -> Option<&SlotImage> {
+        self.image_at(1)
+    }
+
+    /// It speaks Bootlace's group.
+    pub fn is_bootlace(&self) -> bool {
+        self.role.is_some()
+    }
+
+    /// Where it runs images from.
+    pub fn primary(&self) -> Option<&SlotInfo> {
+        self.slots.iter().find(|slot| slot.slot == 0)
+    }
+
+    /// Bytes of the largest image that it takes, as far as it says.
+    pub fn max_image(&self) -> Option<u32> {
+        let secondary = self.slots.iter().find(|slot| slot.slot == 1);
+        secondary.map(|slot| slot.max.unwrap_or(slot.size))
+    }
+
+    fn image_at(&self, slot: u32) -> Option<&SlotImage> {
+        self.images
+            .iter()
+            .find(|image| image.image == 0 && image.slot == slot)
+    }
+
+    /// Takes over what a description says.
+    pub(crate) fn describe(&mut self, it: &Description<'_>) {
+        let text = |text: Option<&str>| text.map(ToString::to_string);
+        *self = BoardInfo {
+            role: Some(it.role),
+            name: text(it.board),
+            serial: text(it.serial),
+            companion: text(it.bootloader),
+            vid: it.vid.copied(),
+            cid: it.cid.copied(),
+            keys: it.keys.iter().filter_map(|key| public_key(&key)).collect(),
+            slots: it.slots.iter().map(SlotInfo::from).collect(),
+            frame: it.frame.unwrap_or(0),
+            window: it.window.unwrap_or(0),
+            counter: it.counter,
+            features: it.features,
+            reset: it.reset,
+            state: it.state,
+            rollback: it.rollback.map(|back| Rollback {
+                reason: back.reason,
+                from: text(back.from),
+            }),
+            trial: it.trial,
+            images: core::mem::take(&mut self.images),
+            has_image_group: self.has_image_group,
+            framing: self.framing,
+        };
+    }
+
+    /// Takes over what a list of images says.
+    pub(crate) fn list(&mut self, images: &List<'_, StateEntry<'_>>) {
+        self.images = images.iter().map(SlotImage::from).collect();
+        self.has_image_group = true;
+    }
+
+    /// Takes over what a list of slots says, where there is no description.
+    pub(crate) fn sizes(&mut self, images: &List<'_, ImageSlots<'_>>) {
+        let Some(first) = images.iter().find(|image| image.image == 0) else {
+            return;
+        };
+        self.slots = first
+            .slots
+            .iter()
+            .map(|slot| SlotInfo {
+                slot: slot.slot,
+                size: slot.size,
+                max: first.max_image_size,
+                ..SlotInfo::default()
+            })
+            .collect();
+    }
+}
+
+fn public_key(key: &bootlace::Key<'_>) -> Option<PublicKey> {
+    let algorithm = match key.alg {
+        bootlace::Algorithm::P256 => Algorithm::P256,
+        bootlace::Algorithm::Ed25519 => Algorithm::Ed25519,
+        bootlace::Algorithm::Other(_) => return None,
+    };
+    PublicKey::from_parts(algorithm, key.key).ok()
+}
+
+impl From<bootlace::Slot> for SlotInfo {
+    fn from(slot: bootlace::Slot) -> Self {
+        SlotInfo {
+            slot: slot.slot,
+            addr: Some(slot.addr),
+            size: slot.size,
+            max: Some(slot.max),
+            erase: Some(slot.erase),
+            write: Some(slot.write),
+        }
+    }
+}
+
+impl From<StateEntry<'_>> for SlotImage {
+    fn from(entry: StateEntry<'_>) -> Self {
+        SlotImage {
+            image: entry.image.unwrap_or(0),
+            slot: entry.slot,
+            version: entry.version.to_string(),
+            hash: entry.hash.unwrap_or_default().to_vec(),
+            bootable: entry.bootable,
+            pending: entry.pending,
+            confirmed: entry.confirmed,
+            active: entry.active,
+            permanent: entry.permanent,
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! What can go wrong, by name. The sentences for people are the front ends'.
+
+use alloc::string::String;
+use core::time::Duration;
+
+use bootlace_image::{FormatError, Refusal};
+use bootlace_smp::bootlace::State as BoardState;
+use bootlace_smp::{ErrorCode, img};
+
+use crate::Phase;
+
+/// Something went wrong, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What.
+    pub error: Error,
+    /// Where.
+    pub phase: Phase,
+}
+
+/// What went wrong. Each carries what was missing or wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file is not a whole, well-formed image.
+    Image(FormatError),
+    /// The image is well-formed, and must not be trusted or can't be run.
+    Refused(Refusal),
+    /// No key is trusted: none was given, and the board names none.
+    NoKeys,
+    /// Signed by a key that was trusted here, but the board does not trust it.
+    UntrustedByBoard {
+        /// SHA-256 of the signer's key.
+        key_hash: [u8; 32],
+    },
+    /// For boards of another vendor.
+    WrongVendor {
+        /// What the image says.
+        image: [u8; 16],
+        /// What the board says.
+        board: [u8; 16],
+    },
+    /// For another class of boards.
+    WrongClass {
+        /// What the image says.
+        image: [u8; 16],
+        /// What the board says.
+        board: [u8; 16],
+    },
+    /// It names no class, and starts outside the board's primary slot.
+    WrongAddress {
+        /// Where it starts.
+        start: u32,
+        /// The slot's first address.
+        slot: u32,
+        /// The slot's size in bytes.
+        size: u32,
+    },
+    /// Larger than the board's slot takes.
+    TooLarge {
+        /// Bytes of the image.
+        size: u32,
+        /// Bytes of the largest image.
+        max: u32,
+    },
+    /// Older than the board allows.
+    TooOld {
+        /// The image's security counter; 0 if it has none.
+        image: u32,
+        /// The board's.
+        board: u32,
+    },
+    /// Not newer than what runs, and only newer ones were asked for.
+    NotNewer,
+    /// Another image is on trial: it has to be confirmed or taken back first.
+    OtherOnTrial,
+    /// The board has no image group: it can't be updated this way.
+    NoImageGroup,
+
+    /// No board is known yet, or its port is gone.
+    NoBoard,
+    /// Something else is under way.
+    Busy,
+    /// Nobody answers on this port.
+    Silent,
+    /// Somebody talks on this port, but it is not SMP: another device, another speed, or a program that only prints.
+    Garbage {
+        /// Bytes that arrived.
+        bytes: u32,
+    },
+    /// The port repeats what is sent: a loop, a terminal, or a modem.
+    Echo,
+    /// An answer that can't be understood.
+    BadAnswer {
+        /// To what.
+        asked: Asked,
+    },
+    /// The board stopped answering.
+    WentSilent {
+        /// To what.
+        asked: Asked,
+    },
+    /// The board refused, and said why.
+    BoardRefused {
+        /// What.
+        asked: Asked,
+        /// Why.
+        code: Code,
+        /// In its own words, for a log.
+        reason: Option<String>,
+    },
+    /// The upload makes no headway: the board takes pieces and asks for them again.
+    Stuck {
+        /// The offset that it asks for.
+        offset: u32,
+    },
+    /// What the board stored is not what was sent.
+    Mismatch,
+    /// The board said that the image is marked, but does not list it as pending.
+    NotPending,
+    /// The board was told to restart three times, and did not.
+    DidNotRestart,
+    /// The board did not come back, or does not answer since.
+    DidNotReturn {
+        /// How long it was waited for.
+        waited: Duration,
+    },
+    /// The new image runs, but was not confirmed in time: the board goes back at its next restart.
+    NotConfirmed,
+    /// The board is in its bootloader and starts nothing.
+    NothingBoots {
+        /// Why, as the board says.
+        state: BoardState,
+    },
+    /// The port is gone.
+    PortLost,
+    /// It was cancelled.
+    Cancelled,
+}
+
+/// What the board was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Asked {
+    /// To describe itself.
+    Describe,
+    /// What is in its slots.
+    State,
+    /// Its buffers.
+    Params,
+    /// The sizes of its slots.
+    SlotInfo,
+    /// To take a piece of an image.
+    Upload,
+    /// To mark an image for test.
+    Test,
+    /// To confirm the running image.
+    Confirm,
+    /// To erase a slot.
+    Erase,
+    /// To restart.
+    Reset,
+}
+
+/// Why a board refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// A generic code.
+    Generic(ErrorCode),
+    /// A code of the image group.
+    Image(img::ErrorCode),
+    /// Any other.
+    Other {
+        /// The group whose code it is; `None` for a generic one.
+        group: Option<u16>,
+        /// The code.
+        rc: u16,
+    },
+}
+
+impl Code {
+    pub(crate) fn of(failure: &bootlace_smp::Failure<'_>) -> Code {
+        let other = Code::Other {
+            group: failure.group,
+            rc: failure.rc,
+        };
+        match failure.group {
+            None => failure.code().map_or(other, Code::Generic),
+            Some(img::GROUP) => img::ErrorCode::from_rc(failure.rc).map_or(other, Code::Image),
+            Some(_) => other,
+        }
+    }
+}
+
+impl From<FormatError> for Error {
+    fn from(error: FormatError) -> Self {
+        Error::Image(error)
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Error::Refused(refusal)
+    }
+}
+
+impl From<bootlace_image::Error<bootlace_image::OutOfRange>> for Error {
+    fn from(error: bootlace_image::Error<bootlace_image::OutOfRange>) -> Self {
+        match error {
+            // The reader stays inside what it measured: a read past the end is a file that ends early.
+            bootlace_image::Error::Source(_) => Error::Image(FormatError::Truncated {
+                needed: 0,
+                available: 0,
+            }),
+            bootlace_image::Error::Format(error) => Error::Image(error),
+            bootlace_image::Error::Refused(refusal) => Error::Refused(refusal),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! What a session says, and what it is told about ports.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::time::Duration;
+
+use bootlace_image::Version;
+use bootlace_smp::bootlace::RollbackReason;
+
+use crate::{BoardInfo, Failure};
+
+/// Something happened to the port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortEvent {
+    /// A port is open: the first one, or one that [`Event::FindBoard`] asked for. The session asks who is there.
+    Opened(PortInfo),
+    /// The port is gone: unplugged, failed, or closed by somebody.
+    Lost,
+    /// Nothing that may be the board is plugged in, or every port was tried.
+    NotFound,
+}
+
+/// What is known of a port without asking the board.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PortInfo {
+    /// USB vendor id.
+    pub vid: Option<u16>,
+    /// USB product id.
+    pub pid: Option<u16>,
+    /// Baud rate that it was opened at.
+    pub baud: Option<u32>,
+}
+
+/// What a session says. In the order in which it happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The board said what it is: at first contact, and each time that this may have changed.
+    Board(Box<BoardInfo>),
+    /// Another phase began. Each one begins at most once in a row.
+    Phase(Phase),
+    /// An upload moved on: at most ten times a second, and at its end.
+    Progress(Progress),
+    /// The upload goes on where the board has it: after an unplug, or from an earlier try.
+    Resumed {
+        /// Bytes that the board holds already.
+        offset: u32,
+    },
+    /// Find the board's port, open it, and say [`PortEvent::Opened`]. Candidates are all ports, the one before first:
+    /// an application may have another port or product id.
+    FindBoard {
+        /// The board's serial number, where it has said one: often the port's too.
+        serial: Option<String>,
+        /// Why it is not there.
+        reason: FindReason,
+    },
+    /// The open port is not the board's: close it and try the next.
+    WrongBoard {
+        /// The serial number of the board that is there; `None`: nobody that could be understood, or it has none.
+        found: Option<String>,
+    },
+    /// The person may have to do something; the session goes on waiting.
+    Attention(Attention),
+    /// A command is done.
+    Done(Command),
+    /// An update ended, and the board said how.
+    Outcome(Outcome),
+    /// What was under way ended without the board's word. If a port is open the session is of use again.
+    Failed(Failure),
+}
+
+/// Why the board is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FindReason {
+    /// It was told to restart.
+    Restart,
+    /// It went away by itself, or somebody pulled the cable.
+    Unplugged,
+}
+
+/// What a person may have to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attention {
+    /// Unplugged in the middle of an upload: plug it in again, and it goes on.
+    Unplugged,
+    /// Restarted, but no port shows it, longer than a swap takes: its application may have no port. It can be asked
+    /// in its bootloader: reset it into that, or wait.
+    NoPort,
+    /// The port is there, but nobody answers: the application may not serve SMP, or hangs.
+    NoAnswer,
+    /// It waits in its bootloader with the new image on trial: nothing has confirmed it so far.
+    WaitsInBootloader,
+}
+
+/// Where an update is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// Asking the board who it is.
+    Connecting,
+    /// The board is known, nothing is under way.
+    Ready,
+    /// The image is checked against keys and board. Instantaneous: seen in a [`Failure`] only.
+    Checking,
+    /// The image goes over the line.
+    Uploading,
+    /// The board verifies the image and marks it for test.
+    Verifying,
+    /// The board is told to restart.
+    Restarting,
+    /// The board is away, swapping the slots.
+    Swapping,
+    /// The new image runs and must prove itself.
+    OnTrial,
+}
+
+impl Phase {
+    /// Its name, for logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Phase::Connecting => "connecting",
+            Phase::Ready => "ready",
+            Phase::Checking => "checking",
+            Phase::Uploading => "uploading",
+            Phase::Verifying => "verifying",
+            Phase::Restarting => "restarting",
+            Phase::Swapping => "swapping",
+            Phase::OnTrial => "on-trial",
+        }
+    }
+}
+
+/// How far an upload is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Always [`Phase::Uploading`] so far.
+    pub phase: Phase,
+    /// Bytes that the board acknowledged.
+    pub done: u32,
+    /// Bytes in all.
+    pub total: u32,
+    /// Bytes a second, smoothed over about two seconds; `None` until it is known.
+    pub rate: Option<u32>,
+    /// Time left at that rate.
+    pub remaining: Option<Duration>,
+}
+
+/// How an update ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The new image ran, proved itself, is confirmed, and the board said so.
+    Confirmed {
+        /// The version that runs.
+        version: Version,
+        /// From [`start`](crate::Session::start) to here.
+        took: Duration,
+    },
+    /// The board took the old image back, or never started the new one.
+    RolledBack {
+        /// Why, where the board keeps such records.
+        reason: Option<RollbackReason>,
+        /// The version that runs, as the board spells it.
+        version: Option<String>,
+        /// The version that failed.
+        failed: Version,
+    },
+    /// The board runs what it ran.
+    Unchanged {
+        /// Why.
+        reason: Unchanged,
+        /// The version that runs, as the board spells it.
+        version: Option<String>,
+    },
+}
+
+/// Why a board runs what it ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unchanged {
+    /// It runs that very image, confirmed.
+    AlreadyRuns,
+    /// The update was cancelled before anything was marked.
+    Cancelled,
+    /// It restarted without starting the new image, and gave no reason: its bootloader refused it.
+    NotStarted,
+}
+
+/// A thing that can be asked of a board outside of an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Ask again who it is. Ends in [`Event::Board`].
+    Refresh,
+    /// Confirm the image that runs.
+    Confirm,
+    /// Restart it.
+    Reset {
+        /// Stay in the bootloader.
+        bootloader: bool,
+    },
+    /// Erase the secondary slot.
+    Erase,
+}

@@ -1,0 +1,253 @@
+//! What an update will do, found out before anything is sent.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bootlace_image::{Digest, FormatError, Image, Policy, PublicKey, Version};
+use bootlace_smp::frame::Framing;
+use sha2::{Digest as _, Sha256};
+
+use crate::{BoardInfo, Error};
+
+/// What to do with a board.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Job {
+    /// Bring it to this image.
+    Update {
+        /// The whole file, as imgtool signed it. What follows the image in it (imgtool's `--pad`) is left out.
+        image: Vec<u8>,
+        /// How.
+        options: Options,
+    },
+    /// A single command.
+    Command(crate::Command),
+}
+
+/// How to update.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// Keys that are trusted here. Empty: the board's own.
+    pub keys: Vec<PublicKey>,
+    /// Take images signed with MCUboot's published development keys.
+    pub allow_development_keys: bool,
+    /// Who confirms the new image.
+    pub confirm: Confirm,
+    /// Refuse an image that is not newer than what runs.
+    pub only_newer: bool,
+    /// Framing of the upload; `None`: COBS where the board takes it, console otherwise.
+    pub framing: Option<Framing>,
+    /// How long an image may be on trial, where the board names no deadline of its own.
+    pub trial: Duration,
+    /// How long to wait for a board that is unplugged or does not come back, before it is given up.
+    pub absence: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            keys: Vec::new(),
+            allow_development_keys: false,
+            confirm: Confirm::ByApplication,
+            only_newer: false,
+            framing: None,
+            trial: Duration::from_secs(300),
+            absence: Duration::from_secs(600),
+        }
+    }
+}
+
+/// Who confirms an image on trial.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Confirm {
+    /// The application itself, once it knows that it is well.
+    #[default]
+    ByApplication,
+    /// The updater, as soon as the application answers: for applications that don't.
+    ByUpdater,
+}
+
+/// What an update will do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// In which direction it goes.
+    pub way: Way,
+    /// Which steps are left to do.
+    pub route: Route,
+    /// The version that runs, as the board spells it.
+    pub from: Option<String>,
+    /// The version of the image.
+    pub to: Version,
+    /// The image's hash, as SMP calls it: the digest in its TLV.
+    pub hash: Vec<u8>,
+    /// Bytes that go over the line, as far as the board does not have them yet.
+    pub size: u32,
+    /// SHA-256 of the signer's key.
+    pub key_hash: [u8; 32],
+    /// SHA-256 of what goes over the line: names the upload.
+    pub(crate) sha: [u8; 32],
+}
+
+/// In which direction an update goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The board has nothing to run.
+    Install,
+    /// To a newer version.
+    Update,
+    /// To an older one.
+    Downgrade,
+    /// The same version, other contents; or the board's version can't be read.
+    Replace,
+    /// The very same image.
+    Same,
+}
+
+/// Which steps of an update are left to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// Upload, test, watch.
+    Upload,
+    /// The image lies in the secondary slot: test, watch.
+    Test,
+    /// It is marked already: restart, watch.
+    Restart,
+    /// It runs on trial already: watch.
+    Watch,
+    /// It runs, confirmed: nothing.
+    Nothing,
+}
+
+impl Plan {
+    /// Checks an image against keys and board. Reads the whole image: milliseconds.
+    ///
+    /// # Errors
+    /// The first reason that speaks against the update.
+    pub fn new(file: &[u8], options: &Options, board: &BoardInfo) -> Result<Plan, Error> {
+        let mut source = file;
+        let image = Image::read(&mut source)?;
+        let policy = Policy {
+            allow_development_keys: options.allow_development_keys,
+        };
+        let keys = if options.keys.is_empty() {
+            &board.keys
+        } else {
+            &options.keys
+        };
+        if keys.is_empty() {
+            return Err(Error::NoKeys);
+        }
+        let verified = image.verify(&mut source, keys, &policy)?;
+        if !board.keys.is_empty() && !board.keys.iter().any(|key| key.hash() == verified.key_hash) {
+            return Err(Error::UntrustedByBoard {
+                key_hash: verified.key_hash,
+            });
+        }
+        match_board(&image, source, board)?;
+
+        let size = image.total_len();
+        if let Some(max) = board.max_image()
+            && size > max
+        {
+            return Err(Error::TooLarge { size, max });
+        }
+        let counters = (image.security_counter().unwrap_or(0), board.counter.unwrap_or(0));
+        if counters.0 < counters.1 {
+            return Err(Error::TooOld {
+                image: counters.0,
+                board: counters.1,
+            });
+        }
+
+        let hash = match &verified.digest {
+            Digest::Sha256(hash) => hash.to_vec(),
+            other => other.as_bytes().to_vec(),
+        };
+        let to = image.header().version;
+        let (way, route) = way(board, &hash, to);
+        if !board.has_image_group {
+            return Err(Error::NoImageGroup);
+        }
+        if options.only_newer && !matches!(way, Way::Install | Way::Update | Way::Same) {
+            return Err(Error::NotNewer);
+        }
+        if board
+            .running()
+            .is_some_and(|running| !running.confirmed && running.hash != hash)
+            && board.is_bootlace()
+            && board.trial.is_some()
+        {
+            return Err(Error::OtherOnTrial);
+        }
+        let bytes = file.get(..size as usize).ok_or(FormatError::Truncated {
+            needed: size.into(),
+            available: 0,
+        })?;
+        Ok(Plan {
+            way,
+            route,
+            from: board.running().map(|running| running.version.clone()),
+            to,
+            hash,
+            size,
+            key_hash: verified.key_hash,
+            sha: Sha256::digest(bytes).into(),
+        })
+    }
+}
+
+/// Vendor and class must be the board's where both name one; an image that names no class must start inside the
+/// primary slot. The board checks the same again.
+fn match_board(image: &Image, mut source: &[u8], board: &BoardInfo) -> Result<(), Error> {
+    if let (Some(image), Some(board)) = (image.vid(), board.vid)
+        && image != board
+    {
+        return Err(Error::WrongVendor { image, board });
+    }
+    if let (Some(image), Some(board)) = (image.cid(), board.cid) {
+        return if image == board {
+            Ok(())
+        } else {
+            Err(Error::WrongClass { image, board })
+        };
+    }
+    let Some((slot, size)) = board.primary().and_then(|slot| Some((slot.addr?, slot.size))) else {
+        return Ok(());
+    };
+    // Bit 0 of a Cortex-M's reset vector is the Thumb bit.
+    let start = image.reset_vector(&mut source)? & !1;
+    if start.wrapping_sub(slot) < size {
+        Ok(())
+    } else {
+        Err(Error::WrongAddress { start, slot, size })
+    }
+}
+
+fn way(board: &BoardInfo, hash: &[u8], to: Version) -> (Way, Route) {
+    let Some(running) = board.running() else {
+        return (Way::Install, waiting(board, hash));
+    };
+    if running.hash == hash {
+        let route = if running.confirmed {
+            Route::Nothing
+        } else {
+            Route::Watch
+        };
+        return (Way::Same, route);
+    }
+    let way = match Version::parse(&running.version).map(|from| to.cmp(&from)) {
+        Some(core::cmp::Ordering::Greater) => Way::Update,
+        Some(core::cmp::Ordering::Less) => Way::Downgrade,
+        _ => Way::Replace,
+    };
+    (way, waiting(board, hash))
+}
+
+/// How much of the way an image that lies in the secondary slot has behind it.
+fn waiting(board: &BoardInfo, hash: &[u8]) -> Route {
+    match board.other() {
+        Some(other) if other.hash == hash && other.pending => Route::Restart,
+        Some(other) if other.hash == hash => Route::Test,
+        _ => Route::Upload,
+    }
+}
