@@ -1,1 +1,132 @@
 //! What an application links: the SMP server, confirm, and the way back to the bootloader.
+//!
+//! An application that was just updated is on trial: it runs its self-tests, then [`Application::confirm`]s itself.
+//! If it has not done so by the deadline, [`Application::step`] asks for a reset, and the bootloader brings the
+//! previous image back. Meanwhile the same SMP server as the bootloader's answers over the application's own port:
+//! a new image can be uploaded while the application runs.
+//!
+//! Nothing here knows a clock: the caller says how many milliseconds have passed since the application started.
+#![no_std]
+#![forbid(unsafe_code)]
+
+use bootlace_core::board::Board;
+use bootlace_core::flash::{Flash, FlashError};
+use bootlace_core::link::{Link, Memory};
+use bootlace_core::server::{Role, Server, Step};
+use bootlace_core::slots::{Check, Found, Reject};
+use bootlace_core::state::Log;
+use bootlace_core::trailer::{self, Trailers};
+use bootlace_image::trailer::SwapType;
+use bootlace_smp::bootlace::{Reset, RollbackReason};
+
+/// What a step came to.
+#[derive(Clone, Copy, Debug)]
+pub enum Action {
+    /// Nothing to do until bytes arrive or leave, or the deadline comes.
+    Idle,
+    /// More can be done at once.
+    Working,
+    /// Run the check, then hand its verdict to [`Application::verified`].
+    Verify(Check),
+    /// Restart the chip.
+    Restart(Restart),
+}
+
+/// How to restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restart {
+    /// Into the bootloader, to stay there.
+    pub bootloader: bool,
+    /// The application gives itself up: leave this in RAM that survives the reset, for the bootloader.
+    pub gave_up: Option<RollbackReason>,
+}
+
+/// The running application, as the update sees it.
+#[derive(Debug)]
+pub struct Application<'a> {
+    server: Server<'a>,
+    /// Milliseconds after the start; `None` once confirmed.
+    deadline: Option<u64>,
+    failed: Option<RollbackReason>,
+}
+
+impl<'a> Application<'a> {
+    /// Reads the records and trailers. `reset` is why the chip last started.
+    pub fn new<F: Flash>(flash: &mut F, board: &'a Board<'a>, reset: Reset) -> Self {
+        let state = *Log::mount(flash).state();
+        let deadline = is_on_trial(flash).then_some(u64::from(board.policy.deadline) * 1000);
+        Application {
+            server: Server::new(board, Role::Application { state }, reset),
+            deadline,
+            failed: None,
+        }
+    }
+
+    /// Whether the running image has yet to confirm itself.
+    pub fn is_on_trial(&self) -> bool {
+        self.deadline.is_some()
+    }
+
+    /// When the trial ends, in milliseconds after the start.
+    pub fn deadline(&self) -> Option<u64> {
+        self.deadline
+    }
+
+    /// The self-tests passed: the image stays.
+    ///
+    /// # Errors
+    /// The flash's own; the image is still on trial then.
+    pub fn confirm<F: Flash>(&mut self, flash: &mut F) -> Result<(), FlashError> {
+        if is_on_trial(flash) {
+            trailer::confirm(flash)?;
+        }
+        self.deadline = None;
+        Ok(())
+    }
+
+    /// A self-test failed: the next step asks for the reset that brings the previous image back.
+    pub fn fail(&mut self) {
+        self.failed = self.deadline.map(|_| RollbackReason::Unhealthy);
+    }
+
+    /// Answers packets, does at most one flash operation, and watches the deadline. `now` is in milliseconds after
+    /// the start.
+    pub fn step<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F, now: u64) -> Action {
+        if let Some(deadline) = self.deadline
+            && (now >= deadline || self.failed.is_some())
+        {
+            // Somebody may have confirmed it over the wire, or by writing the trailer.
+            self.deadline = is_on_trial(flash).then_some(deadline);
+            if self.deadline.is_some() {
+                let gave_up = self.failed.or(Some(RollbackReason::Deadline));
+                return Action::Restart(Restart {
+                    bootloader: false,
+                    gave_up,
+                });
+            }
+        }
+        match self.server.step(link, flash) {
+            Step::Idle => Action::Idle,
+            Step::Working => Action::Working,
+            Step::Verify(check) => Action::Verify(check),
+            Step::Reset { bootloader } => Action::Restart(Restart {
+                bootloader,
+                gave_up: None,
+            }),
+        }
+    }
+
+    /// Takes the verdict on the image that the last [`Action::Verify`] asked about.
+    pub fn verified<F: Flash, M: Memory>(
+        &mut self,
+        link: &mut Link<M>,
+        flash: &mut F,
+        verdict: Result<Found, Reject>,
+    ) {
+        self.server.verified(link, flash, verdict);
+    }
+}
+
+fn is_on_trial<F: Flash>(flash: &mut F) -> bool {
+    Trailers::read(flash).decision() == SwapType::Revert
+}

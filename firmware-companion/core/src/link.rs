@@ -101,6 +101,17 @@ impl<M: Memory> Link<M> {
         self.decoder.reset();
     }
 
+    /// No further packet can arrive until one is answered.
+    pub fn is_full(&self) -> bool {
+        self.count == self.window
+    }
+
+    /// Forgets everything: another program serves the line now.
+    pub fn clear(&mut self) {
+        (self.first, self.count, self.sending) = (0, 0, None);
+        self.decoder.reset();
+    }
+
     /// Something is to be answered.
     pub fn has_packet(&self) -> bool {
         self.count > 0

@@ -176,6 +176,8 @@ impl Copy {
 
 #[cfg(test)]
 mod tests {
+    use std::vec::Vec;
+
     use super::*;
     use crate::state::SwapKind;
 

@@ -1,1 +1,17 @@
 //! The companion on simulated NOR flash with a timing model.
+//!
+//! The same core and app-kit as on a chip, on flash that takes its time and can lose power at any moment, behind a
+//! line of a given speed. It runs natively behind a pseudo-terminal and inside the page.
+#![forbid(unsafe_code)]
+
+mod board;
+mod config;
+mod flash;
+mod line;
+
+pub use board::{Activity, Board, PortIdentity};
+pub use config::{Behaviour, Config};
+pub use flash::{Cut, Moment, NorFlash, Timing};
+
+pub use bootlace_core::board::Policy;
+pub use bootlace_core::flash::{Map, Region};

@@ -1,0 +1,520 @@
+//! A simulated board: chip, bootloader, application and port, in simulated time.
+//!
+//! The code that runs is the companion's own core and the application's own app-kit; simulated are the flash, the
+//! line and the passing of time. Nothing here reads a clock: times are microseconds since an arbitrary start.
+
+use bootlace_app_kit::{Action, Application, Restart};
+use bootlace_core::board::Board as Identity;
+use bootlace_core::boot::{Decision, Entry, Loader, Progress};
+use bootlace_core::flash::Area;
+use bootlace_core::link::Link;
+use bootlace_core::server::{Role, Server, Step};
+use bootlace_core::slots::find;
+use bootlace_core::state::{Log, State};
+use bootlace_smp::bootlace::Reset;
+
+use crate::config::{Behaviour, Config};
+use crate::flash::NorFlash;
+use crate::line::Line;
+
+/// A port as the host sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortIdentity {
+    /// USB vendor id.
+    pub vid: u16,
+    /// USB product id.
+    pub pid: u16,
+    /// USB serial number.
+    pub serial: String,
+}
+
+/// What the board is doing, for those who watch it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// Between a reset and the first instruction.
+    Starting,
+    /// Deciding what to run; copies done and in all where it swaps images.
+    Loading(Option<(u16, u16)>),
+    /// The bootloader serves its port.
+    Bootloader,
+    /// The application runs.
+    Application,
+    /// The application hangs.
+    Hung,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Starting {
+        at: u64,
+        entry: Entry,
+    },
+    Loading {
+        loader: Loader<'static>,
+        entry: Entry,
+    },
+    Bootloader {
+        server: Server<'static>,
+    },
+    Application {
+        application: Application<'static>,
+        plan: Plan,
+    },
+    Hung {
+        until: u64,
+    },
+}
+
+/// What the application will do, in microseconds of the board's time.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    started: u64,
+    /// Whether it serves a port, and which product id it has.
+    product: Option<u16>,
+    confirms: Option<u64>,
+    fails: Option<u64>,
+    crashes: Option<u64>,
+}
+
+/// A simulated board.
+#[derive(Debug)]
+pub struct Board {
+    config: Config,
+    identity: &'static Identity<'static>,
+    flash: NorFlash,
+    phase: Phase,
+    link: Link<Vec<u8>>,
+    incoming: Line,
+    outgoing: Line,
+    now: u64,
+    /// The processor is busy with flash until then.
+    busy: u64,
+    /// Nothing to do until bytes move or time passes.
+    idle: bool,
+    /// When the host sees the port.
+    visible: u64,
+    /// The image that the board came with.
+    factory: Option<[u8; 32]>,
+    button: bool,
+    resets: u64,
+}
+
+/// Microseconds from a reset to the first instruction.
+const START: u64 = 5_000;
+/// Microseconds from an application's start to its crash.
+const CRASH: u64 = 700_000;
+/// Bytes that a port takes in before it makes the host wait.
+const PORT_BUFFER: usize = 4096;
+
+impl Board {
+    /// A board with this in flash: `primary` is an image that the factory put into the primary slot.
+    ///
+    /// # Errors
+    /// The bytes of memory that frames and window would need, if that is not to be had.
+    pub fn new(config: Config, primary: Option<&[u8]>) -> Result<Self, usize> {
+        let mut flash = NorFlash::new(config.address, config.map, config.write, config.timing);
+        if let Some(image) = primary {
+            flash.flash_primary(image);
+        }
+        Board::with_flash(config, flash)
+    }
+
+    /// A board with flash that has a past.
+    ///
+    /// # Errors
+    /// The bytes of memory that frames and window would need, if that is not to be had.
+    pub fn with_flash(config: Config, mut flash: NorFlash) -> Result<Self, usize> {
+        let text = |text: &str| -> &'static str { Box::leak(text.to_owned().into_boxed_str()) };
+        // A board's identity is constant data on a chip; here it lives as long as the program.
+        let identity: &'static Identity<'static> = Box::leak(Box::new(Identity {
+            name: text(&config.name),
+            serial: text(&config.serial),
+            vendor: config.vendor,
+            class: config.class,
+            keys: Box::leak(config.keys.clone().into_boxed_slice()),
+            policy: config.policy,
+        }));
+        let memory = vec![0; (config.frame + 4) * config.window + 1024];
+        let link = Link::new(memory, config.frame, config.window)?;
+        let factory =
+            find(&mut flash, Area::Primary, &State::default()).and_then(|found| found.hash(&mut flash));
+        let entry = Entry {
+            reset: Reset::PowerOn,
+            requested: false,
+            gave_up: None,
+        };
+        Ok(Board {
+            identity,
+            flash,
+            phase: Phase::Starting { at: START, entry },
+            link,
+            incoming: Line::new(config.baud, PORT_BUFFER),
+            outgoing: Line::new(config.baud, PORT_BUFFER),
+            now: 0,
+            busy: 0,
+            idle: false,
+            visible: u64::MAX,
+            factory,
+            button: false,
+            resets: 0,
+            config,
+        })
+    }
+
+    /// The chip, to look at or to save.
+    pub fn flash(&self) -> &NorFlash {
+        &self.flash
+    }
+
+    /// The chip, to set a power cut.
+    pub fn flash_mut(&mut self) -> &mut NorFlash {
+        &mut self.flash
+    }
+
+    /// What it does.
+    pub fn activity(&self) -> Activity {
+        match &self.phase {
+            Phase::Starting { .. } => Activity::Starting,
+            Phase::Loading { loader, .. } => Activity::Loading(loader.swap_progress()),
+            Phase::Bootloader { .. } => Activity::Bootloader,
+            Phase::Application { .. } => Activity::Application,
+            Phase::Hung { .. } => Activity::Hung,
+        }
+    }
+
+    /// Starts so far.
+    pub fn resets(&self) -> u64 {
+        self.resets
+    }
+
+    /// How updated applications behave from now on.
+    pub fn behave(&mut self, behaviour: Behaviour) {
+        self.config.behaviour = behaviour;
+    }
+
+    /// Holds the button that keeps the board in its bootloader, or lets it go.
+    pub fn hold_button(&mut self, held: bool) {
+        self.button = held;
+    }
+
+    /// The port that the host sees just now.
+    pub fn port(&self) -> Option<PortIdentity> {
+        if self.now < self.visible {
+            return None;
+        }
+        let (vid, product) = self.config.usb;
+        let pid = match &self.phase {
+            Phase::Bootloader { .. } => product,
+            Phase::Application { plan, .. } => plan.product?,
+            Phase::Starting { .. } | Phase::Loading { .. } | Phase::Hung { .. } => return None,
+        };
+        Some(PortIdentity {
+            vid,
+            pid,
+            serial: self.config.serial.clone(),
+        })
+    }
+
+    /// The cable is pulled, but the board has power: what was on the line is lost.
+    pub fn unplug(&mut self) {
+        self.incoming.clear();
+        self.outgoing.clear();
+        self.link.idle();
+    }
+
+    /// Power goes and comes back.
+    pub fn power_cycle(&mut self, now: u64) {
+        self.now = self.now.max(now);
+        self.flash.revive();
+        self.restart(
+            Reset::PowerOn,
+            Restart {
+                bootloader: false,
+                gave_up: None,
+            },
+        );
+    }
+
+    fn restart(&mut self, reset: Reset, restart: Restart) {
+        let requested = restart.bootloader || self.button;
+        let entry = Entry {
+            reset,
+            requested,
+            gave_up: restart.gave_up,
+        };
+        self.phase = Phase::Starting {
+            at: self.now + START,
+            entry,
+        };
+        self.visible = u64::MAX;
+        self.busy = self.now;
+        self.idle = false;
+        self.resets += 1;
+        self.incoming.clear();
+        self.outgoing.clear();
+    }
+
+    /// When something will happen by itself, replies that reach the host included; `None` while the board only waits
+    /// for bytes.
+    pub fn next_deadline(&self) -> Option<u64> {
+        [self.next_event(), self.outgoing.next(64)]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// When the board itself will do something.
+    fn next_event(&self) -> Option<u64> {
+        let (timer, runs) = match &self.phase {
+            Phase::Starting { at, .. } => (Some(*at), false),
+            Phase::Hung { until } => (Some(*until), false),
+            Phase::Loading { .. } | Phase::Bootloader { .. } => (None, true),
+            Phase::Application { application, plan } => {
+                let deadline = application
+                    .deadline()
+                    .map(|deadline| plan.started + deadline * 1000);
+                (
+                    [plan.confirms, plan.fails, plan.crashes, deadline]
+                        .into_iter()
+                        .flatten()
+                        .min(),
+                    true,
+                )
+            }
+        };
+        let work = (runs && !self.idle).then_some(self.busy);
+        let port = (self.visible != u64::MAX && self.visible > self.now).then_some(self.visible);
+        // A port is read in packets of 64 bytes; a link that is full reads none.
+        let arrival = self.incoming.next(64).filter(|_| runs && !self.link.is_full());
+        let arrival = arrival.map(|at| if self.config.stall { at.max(self.busy) } else { at });
+        let timer = timer.map(|at| at.max(self.busy));
+        [timer, work, port, arrival].into_iter().flatten().min()
+    }
+
+    /// Lets time pass until `now`.
+    pub fn advance(&mut self, now: u64) {
+        while let Some(next) = self.next_event().filter(|&next| next <= now) {
+            self.now = self.now.max(next);
+            self.take_arrived();
+            if self.now >= self.busy {
+                self.run();
+            }
+        }
+        self.now = self.now.max(now);
+    }
+
+    /// Bytes that have arrived go into the link, even while flash is busy, unless that stalls the processor.
+    fn take_arrived(&mut self) {
+        let link = &mut self.link;
+        let taken = self.incoming.deliver(self.now, |bytes| link.feed(bytes));
+        self.idle &= taken == 0;
+    }
+
+    /// What the processor does when it is free.
+    fn run(&mut self) {
+        if self.config.stall
+            && !self.incoming.is_empty()
+            && !self.link.is_full()
+            && self.next_arrival_is_near()
+        {
+            // The port first: while flash is written nothing comes in.
+            self.busy = self.incoming.next(64).unwrap_or(self.now).max(self.now);
+            return;
+        }
+        self.phase = match core::mem::replace(&mut self.phase, Phase::Hung { until: u64::MAX }) {
+            Phase::Starting { at, entry } if self.now >= at => {
+                let loader = Loader::new(&mut self.flash, self.identity, entry);
+                Phase::Loading { loader, entry }
+            }
+            Phase::Loading { loader, entry } => self.load(loader, entry),
+            Phase::Bootloader { server } => self.serve(server),
+            Phase::Application { application, plan } => self.apply(application, plan),
+            Phase::Hung { until } if self.now >= until => {
+                self.restart(
+                    Reset::Watchdog,
+                    Restart {
+                        bootloader: false,
+                        gave_up: None,
+                    },
+                );
+                return;
+            }
+            waiting @ (Phase::Starting { .. } | Phase::Hung { .. }) => waiting,
+        };
+        let spent = self.flash.take_spent();
+        self.busy = self.now + spent;
+        if self.config.stall && spent > 0 {
+            self.incoming.hold(self.busy);
+        }
+        let (link, outgoing) = (&mut self.link, &mut self.outgoing);
+        let mut piece = [0; 64];
+        while outgoing.room() >= piece.len() {
+            let len = link.transmit(&mut piece);
+            if len == 0 {
+                break;
+            }
+            outgoing.send(self.now, piece.get(..len).unwrap_or_default());
+            self.idle = false;
+        }
+    }
+
+    fn next_arrival_is_near(&self) -> bool {
+        self.incoming
+            .next(64)
+            .is_some_and(|at| at <= self.now + 64 && at > self.now)
+    }
+
+    fn load(&mut self, mut loader: Loader<'static>, entry: Entry) -> Phase {
+        match loader.step(&mut self.flash) {
+            Progress::Working => {}
+            Progress::Verify(check) => {
+                let verdict = check.run(&mut self.flash, self.identity);
+                loader.verified(&mut self.flash, verdict);
+            }
+            Progress::Done(Decision::Stay(condition)) => {
+                self.appear();
+                let role = Role::Bootloader {
+                    log: loader.into_log(),
+                    condition,
+                };
+                return Phase::Bootloader {
+                    server: Server::new(self.identity, role, entry.reset),
+                };
+            }
+            Progress::Done(Decision::Boot { trial, .. }) => return self.start_application(trial, entry),
+        }
+        Phase::Loading { loader, entry }
+    }
+
+    fn appear(&mut self) {
+        self.visible = self.now + u64::from(self.config.enumeration) * 1000;
+        self.idle = false;
+        self.link.clear();
+    }
+
+    fn start_application(&mut self, trial: bool, entry: Entry) -> Phase {
+        let behaviour = self.config.behaviour;
+        if trial && behaviour == Behaviour::Hang {
+            return Phase::Hung {
+                until: self.now + u64::from(self.config.watchdog) * 1000,
+            };
+        }
+        let application = Application::new(&mut self.flash, self.identity, entry.reset);
+        let state = *Log::mount(&mut self.flash).state();
+        let hash = find(&mut self.flash, Area::Primary, &state).and_then(|found| found.hash(&mut self.flash));
+        let (_, product) = self.config.usb;
+        let tested = self.now + u64::from(self.config.self_test) * 1000;
+        let mut plan = Plan {
+            started: self.now,
+            product: Some(product),
+            confirms: trial.then_some(tested),
+            fails: None,
+            crashes: None,
+        };
+        match behaviour {
+            Behaviour::Normal | Behaviour::Hang => {}
+            // The image from the factory is an ordinary one.
+            Behaviour::Silent if hash != self.factory => plan.product = None,
+            Behaviour::OtherId if hash != self.factory => plan.product = Some(product + 1),
+            Behaviour::Silent | Behaviour::OtherId => {}
+            Behaviour::Crash => (plan.confirms, plan.crashes) = (None, trial.then_some(self.now + CRASH)),
+            Behaviour::NeverConfirm => plan.confirms = None,
+            Behaviour::Unhealthy => (plan.confirms, plan.fails) = (None, trial.then_some(tested)),
+        }
+        self.appear();
+        Phase::Application { application, plan }
+    }
+
+    fn serve(&mut self, mut server: Server<'static>) -> Phase {
+        match server.step(&mut self.link, &mut self.flash) {
+            Step::Idle => self.idle = true,
+            Step::Working => {}
+            Step::Verify(check) => {
+                let verdict = check.run(&mut self.flash, self.identity);
+                server.verified(&mut self.link, &mut self.flash, verdict);
+            }
+            Step::Reset { bootloader } => {
+                if let Some(starting) = self.reset_once_sent(Restart {
+                    bootloader,
+                    gave_up: None,
+                }) {
+                    return starting;
+                }
+            }
+        }
+        Phase::Bootloader { server }
+    }
+
+    fn apply(&mut self, mut application: Application<'static>, mut plan: Plan) -> Phase {
+        let due = |at: Option<u64>| at.is_some_and(|at| at <= self.now);
+        if due(plan.crashes) {
+            self.restart(
+                Reset::Fault,
+                Restart {
+                    bootloader: false,
+                    gave_up: None,
+                },
+            );
+            return core::mem::replace(&mut self.phase, Phase::Hung { until: u64::MAX });
+        }
+        if due(plan.fails) {
+            plan.fails = None;
+            application.fail();
+        }
+        if due(plan.confirms) {
+            plan.confirms = None;
+            // Flash that fails leaves the image on trial, and the deadline ends that.
+            let _ = application.confirm(&mut self.flash);
+        }
+        let age = (self.now - plan.started) / 1000;
+        match application.step(&mut self.link, &mut self.flash, age) {
+            Action::Idle => self.idle = true,
+            Action::Working => {}
+            Action::Verify(check) => {
+                let verdict = check.run(&mut self.flash, self.identity);
+                application.verified(&mut self.link, &mut self.flash, verdict);
+            }
+            Action::Restart(restart) => {
+                if let Some(starting) = self.reset_once_sent(restart) {
+                    return starting;
+                }
+            }
+        }
+        Phase::Application { application, plan }
+    }
+
+    /// The answer to the request must have left the chip before the chip resets.
+    fn reset_once_sent(&mut self, restart: Restart) -> Option<Phase> {
+        if !self.outgoing.is_empty() && restart.gave_up.is_none() {
+            self.idle = true;
+            return None;
+        }
+        self.restart(Reset::Software, restart);
+        Some(core::mem::replace(
+            &mut self.phase,
+            Phase::Hung { until: u64::MAX },
+        ))
+    }
+
+    /// Bytes from the host; says how many were taken.
+    pub fn receive(&mut self, now: u64, bytes: &[u8]) -> usize {
+        self.advance(now);
+        if self.port().is_none() {
+            // Nobody is there to take them: on a bus they would simply be lost.
+            return bytes.len();
+        }
+        self.incoming.send(self.now, bytes)
+    }
+
+    /// Bytes that have reached the host by now.
+    pub fn transmit(&mut self, now: u64, out: &mut Vec<u8>) {
+        self.advance(now);
+        let taken = self.outgoing.deliver(self.now, |bytes| {
+            out.extend_from_slice(bytes);
+            bytes.len()
+        });
+        if taken > 0 {
+            self.idle = false;
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! NOR flash that fails as real flash does.
+//!
+//! Programming clears bits, erasing sets them again a unit at a time, a word is programmed once between erases, and
+//! everything takes time. Power can be cut before, in or just after any operation; what was being written then reads
+//! differently each time until it is erased, or cannot be read at all, as on flash with error correction.
+
+use bootlace_core::flash::{Area, Flash, FlashError, Geometry, Map, Region};
+
+/// How long operations take, in microseconds. The defaults are nRF52840's.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// One erase of 4 KB; other units in proportion.
+    pub erase_4k: u64,
+    /// One word of 4 bytes.
+    pub word: u64,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Timing {
+            erase_4k: 85_000,
+            word: 41,
+        }
+    }
+}
+
+/// When within an operation the power goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Nothing of it happened.
+    Before,
+    /// A part of it happened, and some bits are neither.
+    Torn,
+    /// All of it happened, but nobody was told.
+    After,
+}
+
+/// A power cut at the operation of this number, counted from 0 since the flash was made.
+#[derive(Clone, Copy, Debug)]
+pub struct Cut {
+    /// Number of the operation.
+    pub at: u64,
+    /// When within it.
+    pub moment: Moment,
+    /// Decides which part happened.
+    pub seed: u64,
+}
+
+/// A simulated chip.
+#[derive(Clone, Debug)]
+pub struct NorFlash {
+    address: u32,
+    write: u32,
+    map: Map,
+    bytes: Vec<u8>,
+    /// One flag a write unit: programmed since its last erase.
+    programmed: Vec<bool>,
+    /// Bits that read differently each time: what they may read as instead, by byte.
+    unstable: Vec<(usize, u8)>,
+    /// A torn word fails to read instead of reading unstably.
+    checked: bool,
+    noise: u64,
+    timing: Timing,
+    spent: u64,
+    operations: u64,
+    cut: Option<Cut>,
+    dead: bool,
+}
+
+impl NorFlash {
+    /// Erased flash that the processor sees from `address` on, programmed in units of `write` bytes.
+    pub fn new(address: u32, map: Map, write: u32, timing: Timing) -> Self {
+        let end = [map.primary, map.secondary, map.state]
+            .iter()
+            .map(|r| r.offset + r.size)
+            .max()
+            .unwrap_or(0);
+        NorFlash {
+            address,
+            write,
+            map,
+            bytes: vec![0xFF; end as usize],
+            programmed: vec![false; (end / write) as usize],
+            unstable: Vec::new(),
+            checked: false,
+            noise: 0x9E37_79B9_7F4A_7C15,
+            timing,
+            spent: 0,
+            operations: 0,
+            cut: None,
+            dead: false,
+        }
+    }
+
+    /// Makes torn words unreadable, as flash with error correction does.
+    pub fn with_error_correction(mut self) -> Self {
+        self.checked = true;
+        self
+    }
+
+    /// Everything, as a file would keep it.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Puts back what [`NorFlash::bytes`] gave. Missing bytes read erased, more are ignored.
+    pub fn restore(&mut self, bytes: &[u8]) {
+        self.bytes.fill(0xFF);
+        for (to, from) in self.bytes.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        let unit = self.write as usize;
+        for (flag, word) in self.programmed.iter_mut().zip(self.bytes.chunks(unit)) {
+            *flag = word.iter().any(|&byte| byte != 0xFF);
+        }
+        self.unstable.clear();
+    }
+
+    /// Writes an image into the primary slot without the companion, as a probe in the factory does.
+    pub fn flash_primary(&mut self, image: &[u8]) {
+        let start = self.map.primary.offset as usize;
+        for (to, from) in self.bytes.iter_mut().skip(start).zip(image) {
+            *to = *from;
+        }
+        let bytes = core::mem::take(&mut self.bytes);
+        self.bytes = vec![0xFF; bytes.len()];
+        self.restore(&bytes);
+    }
+
+    /// Erases and programs so far.
+    pub fn operations(&self) -> u64 {
+        self.operations
+    }
+
+    /// Microseconds that operations took since the last call.
+    pub fn take_spent(&mut self) -> u64 {
+        core::mem::take(&mut self.spent)
+    }
+
+    /// Sets the power cut to come.
+    pub fn cut(&mut self, cut: Option<Cut>) {
+        self.cut = cut;
+    }
+
+    /// The cut has come: nothing works any more.
+    pub fn is_dead(&self) -> bool {
+        self.dead
+    }
+
+    /// Power is back.
+    pub fn revive(&mut self) {
+        self.dead = false;
+        self.cut = None;
+    }
+
+    fn random(&mut self) -> u64 {
+        // splitmix64
+        self.noise = self.noise.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.noise;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn region(&self, area: Area) -> Region {
+        match area {
+            Area::Primary => self.map.primary,
+            Area::Secondary => self.map.secondary,
+            Area::State => self.map.state,
+        }
+    }
+
+    fn place(&self, area: Area, offset: u32, len: usize) -> Result<usize, FlashError> {
+        let region = self.region(area);
+        let end = u64::from(offset) + len as u64;
+        if end > u64::from(region.size) {
+            Err(FlashError::OutOfRange)
+        } else {
+            Ok((region.offset + offset) as usize)
+        }
+    }
+
+    /// Counts an operation; says whether it is the one that is cut, and how.
+    fn begin(&mut self) -> Result<Option<Cut>, FlashError> {
+        if self.dead {
+            return Err(FlashError::Hardware);
+        }
+        let number = self.operations;
+        self.operations += 1;
+        let Some(cut) = self.cut.filter(|cut| cut.at == number) else {
+            return Ok(None);
+        };
+        self.dead = true;
+        self.noise ^= cut.seed.wrapping_mul(0xD134_2543_DE82_EF95);
+        if cut.moment == Moment::Before {
+            Err(FlashError::Hardware)
+        } else {
+            Ok(Some(cut))
+        }
+    }
+
+    /// Makes the bits of `mask` in a byte unstable.
+    fn destabilise(&mut self, at: usize, mask: u8) {
+        if mask != 0 {
+            self.unstable.push((at, mask));
+        }
+    }
+
+    fn program_unit(&mut self, at: usize, data: &[u8]) {
+        for (to, from) in self.bytes.iter_mut().skip(at).zip(data) {
+            *to &= from;
+        }
+        if let Some(flag) = self.programmed.get_mut(at / self.write as usize) {
+            *flag = true;
+        }
+    }
+
+    /// Whole units up to a random place, one unit in between, the rest not at all.
+    fn tear_program(&mut self, at: usize, data: &[u8]) {
+        let unit = self.write as usize;
+        let units = data.len() / unit;
+        let whole = (self.random() % units.max(1) as u64) as usize;
+        for (index, word) in data.chunks(unit).enumerate().take(whole + 1) {
+            if index < whole {
+                self.program_unit(at + index * unit, word);
+            } else {
+                for (offset, byte) in word.iter().enumerate() {
+                    let kept = self.random() as u8 | byte;
+                    let loose = self.random() as u8 & !byte;
+                    self.program_unit(at + index * unit + offset, &[kept]);
+                    self.destabilise(at + index * unit + offset, loose);
+                }
+            }
+        }
+    }
+
+    fn erase_bytes(&mut self, at: usize, len: usize) {
+        self.unstable.retain(|&(byte, _)| byte < at || byte >= at + len);
+        for byte in self.bytes.iter_mut().skip(at).take(len) {
+            *byte = 0xFF;
+        }
+        let unit = self.write as usize;
+        for flag in self.programmed.iter_mut().skip(at / unit).take(len / unit) {
+            *flag = false;
+        }
+    }
+
+    /// A part of the unit is erased, some bits of the rest are, and some are neither.
+    fn tear_erase(&mut self, at: usize, len: usize) {
+        let unit = self.write as usize;
+        let words = len / unit;
+        let erased = (self.random() % (words as u64 + 1)) as usize;
+        // Which end goes first differs from chip to chip.
+        let from_start = self.random().is_multiple_of(2);
+        let start = if from_start {
+            at
+        } else {
+            at + (words - erased) * unit
+        };
+        self.erase_bytes(start, erased * unit);
+        for _ in 0..16 {
+            let word = (self.random() % words.max(1) as u64) as usize;
+            for offset in 0..unit {
+                let byte = at + word * unit + offset;
+                let set = self.random() as u8;
+                let loose = self.random() as u8;
+                if let Some(value) = self.bytes.get_mut(byte) {
+                    *value |= set;
+                }
+                self.destabilise(byte, loose);
+            }
+            if let Some(flag) = self.programmed.get_mut(at / unit + word) {
+                *flag = true;
+            }
+        }
+    }
+}
+
+impl Flash for NorFlash {
+    fn geometry(&self, area: Area) -> Geometry {
+        let region = self.region(area);
+        Geometry {
+            address: self.address + region.offset,
+            size: region.size,
+            erase: region.erase,
+            write: self.write,
+        }
+    }
+
+    fn read(&mut self, area: Area, offset: u32, out: &mut [u8]) -> Result<(), FlashError> {
+        let at = self.place(area, offset, out.len())?;
+        for (to, from) in out.iter_mut().zip(self.bytes.iter().skip(at)) {
+            *to = *from;
+        }
+        if self.unstable.is_empty() {
+            return Ok(());
+        }
+        let end = at + out.len();
+        let loose: Vec<(usize, u8)> = self
+            .unstable
+            .iter()
+            .copied()
+            .filter(|&(byte, _)| (at..end).contains(&byte))
+            .collect();
+        if self.checked && !loose.is_empty() {
+            return Err(FlashError::Hardware);
+        }
+        for (byte, mask) in loose {
+            let flips = self.random() as u8 & mask;
+            if let Some(value) = out.get_mut(byte - at) {
+                *value ^= flips;
+            }
+        }
+        Ok(())
+    }
+
+    fn program(&mut self, area: Area, offset: u32, data: &[u8]) -> Result<(), FlashError> {
+        let at = self.place(area, offset, data.len())?;
+        let unit = self.write as usize;
+        if !at.is_multiple_of(unit)
+            || !data.len().is_multiple_of(unit)
+            || data.len() > bootlace_core::flash::CHUNK
+        {
+            return Err(FlashError::Misaligned);
+        }
+        let mut words = self.programmed.iter().skip(at / unit).take(data.len() / unit);
+        if words.any(|&programmed| programmed) {
+            return Err(FlashError::NotErased);
+        }
+        let cut = self.begin()?;
+        if let Some(Cut {
+            moment: Moment::Torn, ..
+        }) = cut
+        {
+            self.tear_program(at, data);
+            return Err(FlashError::Hardware);
+        }
+        for (index, word) in data.chunks(unit).enumerate() {
+            self.program_unit(at + index * unit, word);
+        }
+        self.spent += self.timing.word * (data.len() as u64).div_ceil(4);
+        if cut.is_some() {
+            Err(FlashError::Hardware)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn erase(&mut self, area: Area, offset: u32) -> Result<(), FlashError> {
+        let len = self.region(area).erase;
+        if !offset.is_multiple_of(len) {
+            return Err(FlashError::Misaligned);
+        }
+        let at = self.place(area, offset, len as usize)?;
+        let cut = self.begin()?;
+        if let Some(Cut {
+            moment: Moment::Torn, ..
+        }) = cut
+        {
+            self.tear_erase(at, len as usize);
+            return Err(FlashError::Hardware);
+        }
+        self.erase_bytes(at, len as usize);
+        self.spent += self.timing.erase_4k * u64::from(len) / 4096;
+        if cut.is_some() {
+            Err(FlashError::Hardware)
+        } else {
+            Ok(())
+        }
+    }
+}
