@@ -65,6 +65,7 @@ pub struct NorFlash {
     operations: u64,
     cut: Option<Cut>,
     dead: bool,
+    changed: Vec<(usize, usize)>,
 }
 
 impl NorFlash {
@@ -89,6 +90,7 @@ impl NorFlash {
             operations: 0,
             cut: None,
             dead: false,
+            changed: Vec::new(),
         }
     }
 
@@ -135,6 +137,11 @@ impl NorFlash {
     /// Microseconds that operations took since the last call.
     pub fn take_spent(&mut self) -> u64 {
         core::mem::take(&mut self.spent)
+    }
+
+    /// Start and length of what changed since the last call, for those who keep a copy.
+    pub fn take_changed(&mut self) -> Vec<(usize, usize)> {
+        core::mem::take(&mut self.changed)
     }
 
     /// Sets the power cut to come.
@@ -196,6 +203,16 @@ impl NorFlash {
             Err(FlashError::Hardware)
         } else {
             Ok(Some(cut))
+        }
+    }
+
+    fn note_change(&mut self, at: usize, len: usize) {
+        let count = self.changed.len();
+        match self.changed.last_mut() {
+            Some((start, size)) if *start + *size == at => *size += len,
+            _ if count < 1024 => self.changed.push((at, len)),
+            // Nobody seems to keep a copy: one range that covers everything will do.
+            _ => self.changed = vec![(0, self.bytes.len())],
         }
     }
 

@@ -1,0 +1,302 @@
+//! A simulated board behind a pseudo-terminal, in real time.
+//!
+//! Each time the board shows a port, a new pseudo-terminal is made, `--link` points to it, and a line of JSON on the
+//! standard output says who it is; when the port vanishes, so does the link.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use bootlace_image::PublicKey;
+use bootlace_simulator::{Behaviour, Board, Config, NorFlash, Policy, PortIdentity};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use rustix::pty::OpenptFlags;
+use rustix::termios::OptionalActions;
+
+/// What board to simulate.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Where to put the symbolic link to the board's port.
+    #[arg(long)]
+    link: PathBuf,
+    /// Keep the board's flash in this file.
+    #[arg(long)]
+    flash: Option<PathBuf>,
+    /// The image in the primary slot of a board whose flash file does not exist yet.
+    #[arg(long)]
+    image: Option<PathBuf>,
+    /// Public key in PEM whose images the board runs; may be given several times.
+    #[arg(long)]
+    key: Vec<PathBuf>,
+    /// Speed of the line in bits per second; without it, that of full-speed USB.
+    #[arg(long)]
+    baud: Option<u32>,
+    /// How many times faster than real time everything goes.
+    #[arg(long, default_value_t = 1.0)]
+    speed: f64,
+    /// How updated applications behave: normal, silent, other-id, hang, crash, never-confirm, unhealthy.
+    #[arg(long, default_value = "normal", value_parser = behaviour)]
+    app: Behaviour,
+    /// The processor stands still while flash is written.
+    #[arg(long)]
+    stall: bool,
+    /// Serial number.
+    #[arg(long, default_value = "SIM-0001")]
+    serial: String,
+    /// What the board is called.
+    #[arg(long, default_value = "Simulated board")]
+    name: String,
+    /// UUID of the vendor that images must name.
+    #[arg(long, value_parser = uuid)]
+    vid: Option<[u8; 16]>,
+    /// UUID of the class of boards that images must name.
+    #[arg(long, value_parser = uuid)]
+    cid: Option<[u8; 16]>,
+    /// Bytes of the largest packet.
+    #[arg(long, default_value_t = 2048, value_parser = clap::value_parser!(u16).range(128..=16384))]
+    frame: u16,
+    /// Packets that the board holds at once.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=16))]
+    window: u8,
+    /// How often an image on trial is started.
+    #[arg(long, default_value_t = 1)]
+    attempts: u8,
+    /// Seconds that an image has to confirm itself.
+    #[arg(long, default_value_t = 30)]
+    deadline: u16,
+    /// Start in the bootloader, as with its button held.
+    #[arg(long)]
+    bootloader: bool,
+    /// Let an image be confirmed before it ever ran.
+    #[arg(long)]
+    permanent: bool,
+}
+
+fn behaviour(name: &str) -> Result<Behaviour, String> {
+    Behaviour::from_name(name).ok_or_else(|| {
+        let known: Vec<_> = Behaviour::ALL.iter().map(|(name, _)| *name).collect();
+        format!("known are {}", known.join(", "))
+    })
+}
+
+fn uuid(text: &str) -> Result<[u8; 16], String> {
+    let digits: String = text.chars().filter(|&c| c != '-').collect();
+    let number = (digits.len() == 32)
+        .then(|| u128::from_str_radix(&digits, 16).ok())
+        .flatten();
+    number
+        .map(u128::to_be_bytes)
+        .ok_or_else(|| "a UUID has 32 hexadecimal digits".into())
+}
+
+/// Runs until it is ended.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let mut board = board(arguments)?;
+    let file = arguments
+        .flash
+        .as_ref()
+        .map(|path| open_flash(path, board.flash()))
+        .transpose()?;
+    let started = Instant::now();
+    let mut port: Option<Port> = None;
+    loop {
+        let now = (started.elapsed().as_secs_f64() * 1e6 * arguments.speed) as u64;
+        board.advance(now);
+        let identity = board.port();
+        if identity != port.as_ref().map(|port| port.identity.clone()) {
+            drop(port.take());
+            port = identity
+                .map(|identity| Port::open(&arguments.link, identity))
+                .transpose()?;
+        }
+        if let Some(port) = &mut port {
+            port.exchange(&mut board, now)?;
+        }
+        if let Some(file) = &file {
+            for (start, len) in board.flash_mut().take_changed() {
+                let bytes = board.flash().bytes().get(start..start + len).unwrap_or_default();
+                file.write_all_at(bytes, start as u64)
+                    .context("writing the flash file")?;
+            }
+        }
+        let patience = match board.next_deadline() {
+            Some(at) if at <= now => Duration::ZERO,
+            Some(at) => Duration::from_secs_f64((at - now) as f64 / 1e6 / arguments.speed),
+            None => Duration::from_secs(1),
+        };
+        wait(port.as_ref(), patience.min(Duration::from_secs(1)))?;
+    }
+}
+
+fn board(arguments: &Arguments) -> Result<Board> {
+    if !(arguments.speed > 0.0 && arguments.speed <= 1e6) {
+        bail!("--speed must be above 0");
+    }
+    let mut keys = Vec::new();
+    for path in &arguments.key {
+        let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        keys.push(PublicKey::from_pem(&text).with_context(|| path.display().to_string())?);
+    }
+    let config = Config {
+        name: arguments.name.clone(),
+        serial: arguments.serial.clone(),
+        keys,
+        vendor: arguments.vid,
+        class: arguments.cid,
+        policy: Policy {
+            attempts: arguments.attempts.max(1),
+            deadline: arguments.deadline,
+            permanent: arguments.permanent,
+            ..Policy::default()
+        },
+        stall: arguments.stall,
+        baud: arguments.baud,
+        frame: arguments.frame.into(),
+        window: arguments.window.into(),
+        behaviour: arguments.app,
+        ..Config::default()
+    };
+    let mut flash = NorFlash::new(config.address, config.map, config.write, config.timing);
+    let kept = arguments.flash.as_ref().and_then(|path| std::fs::read(path).ok());
+    match (kept, &arguments.image) {
+        (Some(kept), _) => flash.restore(&kept),
+        (None, Some(path)) => {
+            flash.flash_primary(&std::fs::read(path).with_context(|| format!("reading {}", path.display()))?);
+        }
+        (None, None) => {}
+    }
+    let mut board = Board::with_flash(config, flash)
+        .map_err(|needed| anyhow::anyhow!("frame and window need {needed} bytes of memory"))?;
+    if arguments.bootloader {
+        board.hold_button(true);
+        board.power_cycle(0);
+        board.hold_button(false);
+    }
+    Ok(board)
+}
+
+fn open_flash(path: &Path, flash: &NorFlash) -> Result<File> {
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .with_context(|| format!("opening {}", path.display()))?;
+    file.write_all_at(flash.bytes(), 0)
+        .context("writing the flash file")?;
+    Ok(file)
+}
+
+/// A pseudo-terminal that stands for the board's port.
+#[derive(Debug)]
+struct Port {
+    identity: PortIdentity,
+    link: PathBuf,
+    master: OwnedFd,
+    /// Kept open, so that the port survives a host that closes it.
+    _slave: OwnedFd,
+    /// Bytes from the host that the board has no room for yet.
+    waiting: Vec<u8>,
+    /// Bytes for the host that the terminal has no room for yet.
+    leaving: Vec<u8>,
+}
+
+impl Port {
+    fn open(link: &Path, identity: PortIdentity) -> Result<Self> {
+        let master = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
+            .context("making a pseudo-terminal")?;
+        rustix::pty::grantpt(&master)?;
+        rustix::pty::unlockpt(&master)?;
+        let name = rustix::pty::ptsname(&master, Vec::new())?;
+        let path = PathBuf::from(name.to_str().context("the terminal's name is not UTF-8")?);
+        let slave = rustix::fs::open(
+            &path,
+            OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC,
+            rustix::fs::Mode::empty(),
+        )
+        .context("opening the pseudo-terminal")?;
+        // A device that nobody has opened does not echo.
+        let mut settings = rustix::termios::tcgetattr(&slave)?;
+        settings.make_raw();
+        rustix::termios::tcsetattr(&slave, OptionalActions::Now, &settings)?;
+        rustix::io::ioctl_fionbio(&master, true)?;
+        let port = Port {
+            link: link.to_owned(),
+            master,
+            _slave: slave,
+            waiting: Vec::new(),
+            leaving: Vec::new(),
+            identity,
+        };
+        let line = serde_json::json!({
+            "port": path,
+            "vendor": port.identity.vid,
+            "product": port.identity.pid,
+            "serial": port.identity.serial,
+        });
+        let mut out = std::io::stdout().lock();
+        // Whoever started us may not listen.
+        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+        // Made aside and moved, so that the link is never half there.
+        let aside = link.with_extension("new");
+        let _ = std::fs::remove_file(&aside);
+        std::os::unix::fs::symlink(&path, &aside)
+            .and_then(|()| std::fs::rename(&aside, link))
+            .with_context(|| format!("making the link {}", link.display()))?;
+        Ok(port)
+    }
+
+    fn exchange(&mut self, board: &mut Board, now: u64) -> Result<()> {
+        let mut buffer = [0; 4096];
+        if self.waiting.is_empty() {
+            match rustix::io::read(&self.master, &mut buffer) {
+                Ok(len) => self
+                    .waiting
+                    .extend_from_slice(buffer.get(..len).unwrap_or_default()),
+                Err(Errno::AGAIN | Errno::INTR | Errno::IO) => {}
+                Err(error) => return Err(error).context("reading the pseudo-terminal"),
+            }
+        }
+        let taken = board.receive(now, &self.waiting);
+        self.waiting.drain(..taken.min(self.waiting.len()));
+        board.transmit(now, &mut self.leaving);
+        while !self.leaving.is_empty() {
+            match rustix::io::write(&self.master, &self.leaving) {
+                Ok(len) => drop(self.leaving.drain(..len)),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => break,
+                Err(error) => return Err(error).context("writing the pseudo-terminal"),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.link);
+    }
+}
+
+/// Waits for bytes from the host, but no longer than the board can.
+fn wait(port: Option<&Port>, patience: Duration) -> Result<()> {
+    let timeout = Timespec {
+        tv_sec: patience.as_secs() as i64,
+        tv_nsec: i64::from(patience.subsec_nanos()),
+    };
+    let listens = port.filter(|port| port.waiting.is_empty());
+    let mut polled: Vec<PollFd> = listens
+        .iter()
+        .map(|port| PollFd::new(&port.master, PollFlags::IN))
+        .collect();
+    match poll(&mut polled, Some(&timeout)) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(error).context("waiting for the port"),
+    }
+}
