@@ -1,0 +1,468 @@
+//! Sentences for people, in English: one place for the page and the command line.
+//!
+//! Everything else in this project names errors and carries facts; here they become what happened and the next step
+//! to take.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::fmt::Write as _;
+use core::time::Duration;
+
+use bootlace_image::{FormatError, KeyError, Refusal, TlvKind};
+
+use crate::{Attention, BoardState, Error, Failure, Outcome, Phase, RollbackReason, Unchanged};
+
+mod board;
+
+/// A thing that went wrong, ready to be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sentence {
+    /// The error's name in the code: stable, for logs and tests.
+    pub name: String,
+    /// What happened.
+    pub what: String,
+    /// The next step to take.
+    pub next: String,
+    /// The board is as it was before: it runs what it ran.
+    pub unharmed: bool,
+}
+
+impl Sentence {
+    fn new(name: impl Into<String>, what: impl Into<String>, next: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            what: what.into(),
+            next: next.into(),
+            unharmed: true,
+        }
+    }
+}
+
+/// What a failed session says.
+pub fn failure(failure: &Failure) -> Sentence {
+    let mut sentence = error(&failure.error);
+    // Up to here nothing was marked: a reset starts what ran before.
+    sentence.unharmed = failure.phase <= Phase::Verifying;
+    sentence
+}
+
+/// What an error says, whatever the phase.
+pub fn error(error: &Error) -> Sentence {
+    match error {
+        Error::Image(error) => format_error(error),
+        Error::Refused(refusal) => self::refusal(refusal),
+        other => board::error(other),
+    }
+}
+
+/// Why a file is no image.
+pub fn format_error(error: &FormatError) -> Sentence {
+    let damaged = "Copy or download the file again. If it stays like this, sign it again with imgtool.";
+    let (name, what, next) = match error {
+        FormatError::NotAnImage { .. } => (
+            "NotAnImage",
+            "This file is no MCUboot image.".to_string(),
+            "Choose the signed image that “imgtool sign” wrote (often signed.bin), not the bare firmware, an ELF or \
+             a HEX file.",
+        ),
+        FormatError::Truncated { needed, available } => (
+            "Truncated",
+            format!(
+                "The file ends too early: the image needs at least {needed} bytes, and there are {available}."
+            ),
+            damaged,
+        ),
+        FormatError::HeaderSize { size } => (
+            "HeaderSize",
+            format!("The image is damaged: its header claims {size} bytes."),
+            damaged,
+        ),
+        FormatError::ProtectedSize { header, area } => (
+            "ProtectedSize",
+            format!(
+                "The image is damaged: its header promises {header} bytes of protected fields, and there are {area}."
+            ),
+            damaged,
+        ),
+        FormatError::TlvMagic { found } => (
+            "TlvMagic",
+            format!("The image is damaged: its signature block starts with {found:#06x}."),
+            damaged,
+        ),
+        FormatError::TlvOverrun { offset } => (
+            "TlvOverrun",
+            format!("The image is damaged: the field at byte {offset} reaches past its end."),
+            damaged,
+        ),
+        FormatError::TlvLength { kind, len } => (
+            "TlvLength",
+            format!(
+                "The image is damaged: its {} field can't be {len} bytes long.",
+                tlv(*kind)
+            ),
+            damaged,
+        ),
+        FormatError::DuplicateTlv { kind } => (
+            "DuplicateTlv",
+            format!("The image has two {} fields; only one makes sense.", tlv(*kind)),
+            "Sign the firmware again with imgtool.",
+        ),
+        other => ("Image", format!("The image is damaged ({other:?})."), damaged),
+    };
+    Sentence::new(name, what, next)
+}
+
+/// Why an image is not to be trusted or can't be run.
+pub fn refusal(refusal: &Refusal) -> Sentence {
+    let (name, what, next) = match refusal {
+        Refusal::Altered => (
+            "Altered",
+            "The image was altered or damaged after it was signed.".to_string(),
+            "Get it again from where it was signed. If it stays like this, don't use it.",
+        ),
+        Refusal::NoDigest => (
+            "NoDigest",
+            "The image carries no digest, so nothing can be said about it.".to_string(),
+            "Sign the firmware again with imgtool.",
+        ),
+        Refusal::Unsigned => (
+            "Unsigned",
+            "The image is not signed.".to_string(),
+            "Sign it: “imgtool sign --key KEY.pem …”.",
+        ),
+        Refusal::UnknownSigner { key_hash } => (
+            "UnknownSigner",
+            match key_hash {
+                Some(hash) => format!(
+                    "The image was signed with a key that is not trusted here ({}).",
+                    short(hash)
+                ),
+                None => "The image does not say which key it was signed with.".to_string(),
+            },
+            "Compare with the key hash of your vendor. Use the public key that belongs to this image, or the image \
+             that was signed with your key.",
+        ),
+        Refusal::BadSignature { key_hash } => (
+            "BadSignature",
+            format!(
+                "The image names the key {}, but the signature is not of that key.",
+                short(key_hash)
+            ),
+            "Don't use this image. Get it again from where it was signed.",
+        ),
+        Refusal::DevelopmentKey { key_hash } => (
+            "DevelopmentKey",
+            format!(
+                "The image was signed with a key ({}) whose private half MCUboot publishes: anybody can sign with it.",
+                short(key_hash)
+            ),
+            "Sign with a key of your own (“imgtool keygen”). For a trial on a desk, allow development keys.",
+        ),
+        Refusal::UnprotectedTlv { kind } => (
+            "UnprotectedTlv",
+            format!(
+                "The image has a {} field outside of what its signature covers.",
+                tlv(*kind)
+            ),
+            "Don't use this image: somebody may have added the field. Sign the firmware again with imgtool.",
+        ),
+        Refusal::Encrypted => (
+            "Encrypted",
+            "The image is encrypted.".to_string(),
+            "Choose one that was signed without “--encrypt”: encrypted images are not supported yet.",
+        ),
+        Refusal::Compressed => (
+            "Compressed",
+            "The image is compressed.".to_string(),
+            "Choose one that was signed without “--compression”.",
+        ),
+        Refusal::NonBootable => (
+            "NonBootable",
+            "The image is marked as not to be started.".to_string(),
+            "Choose one that was signed without “--non-bootable”.",
+        ),
+        Refusal::RamLoad => (
+            "RamLoad",
+            "The image wants to run from RAM, which the bootloader does not do.".to_string(),
+            "Choose one that was signed without “--load-addr”.",
+        ),
+        Refusal::UnsupportedDigest { kind } => (
+            "UnsupportedDigest",
+            format!("The image's digest is a {}, which is not supported.", tlv(*kind)),
+            "Sign it with SHA-256 (“imgtool sign --sha 256”).",
+        ),
+        Refusal::UnsupportedSignature { kind } => (
+            "UnsupportedSignature",
+            format!(
+                "The image's signature is a {} of a kind that is not supported.",
+                tlv(*kind)
+            ),
+            "Sign it with an ECDSA P-256 or Ed25519 key.",
+        ),
+        other => (
+            "Refused",
+            format!("The image is refused ({other:?})."),
+            "Get it again from where it was signed.",
+        ),
+    };
+    Sentence::new(name, what, next)
+}
+
+/// Why a key can't be used.
+pub fn key_error(error: &KeyError) -> Sentence {
+    let (name, what, next) = match error {
+        KeyError::NotPem => (
+            "NotAKey",
+            "This file holds no public key in PEM.",
+            "Choose the file that “imgtool getpub --encoding pem --key KEY.pem” writes.",
+        ),
+        KeyError::PrivateKey => (
+            "PrivateKey",
+            "This is a private key. It must not leave the place where images are signed.",
+            "Make its public half with “imgtool getpub --encoding pem --key KEY.pem” and use that.",
+        ),
+        _ => (
+            "UnsupportedKey",
+            "This key is neither an ECDSA P-256 nor an Ed25519 one.",
+            "Use a P-256 or Ed25519 key (“imgtool keygen --type ed25519”).",
+        ),
+    };
+    Sentence::new(name, what, next)
+}
+
+/// What an update's end says, as one sentence; the version is what the board runs.
+pub fn outcome(outcome: &Outcome) -> String {
+    let runs = |version: &Option<String>| match version {
+        Some(version) => format!("The board runs {version}."),
+        None => "The board says nothing about what it runs.".to_string(),
+    };
+    match outcome {
+        Outcome::Confirmed { version, took } => {
+            format!("The board runs {version}, confirmed, after {}.", time(*took))
+        }
+        Outcome::RolledBack {
+            reason,
+            version,
+            failed,
+        } => {
+            let why = reason.map_or("it did not prove itself", rollback);
+            format!("The board took {failed} back: {why}. {}", runs(version))
+        }
+        Outcome::Unchanged { reason, version } => format!("{} {}", unchanged(*reason), runs(version)),
+    }
+}
+
+/// Why a board runs what it ran.
+pub fn unchanged(reason: Unchanged) -> &'static str {
+    match reason {
+        Unchanged::AlreadyRuns => "Nothing to do: this very image runs and is confirmed.",
+        Unchanged::Cancelled => "The update was cancelled; nothing was changed.",
+        Unchanged::NotStarted => {
+            "The board restarted without starting the new image: its bootloader refused it."
+        }
+    }
+}
+
+/// Why an image was taken back, to follow a colon.
+pub fn rollback(reason: RollbackReason) -> &'static str {
+    match reason {
+        RollbackReason::NotConfirmed => "it restarted, or lost power, before it was confirmed",
+        RollbackReason::Deadline => "it did not confirm itself in time",
+        RollbackReason::Watchdog => "it hung, and the watchdog restarted the board",
+        RollbackReason::Fault => "it crashed",
+        RollbackReason::BadImage => "it no longer verified",
+        RollbackReason::Unhealthy => "it said itself that it is not well",
+        RollbackReason::TooOld => "it is older than the board allows",
+        RollbackReason::WrongBoard => "it is for another board",
+        RollbackReason::TooLarge => "it is larger than the board can swap in",
+        RollbackReason::Other(_) => "the board gave a reason that this version does not know",
+    }
+}
+
+/// What a board is doing.
+pub fn state(state: BoardState) -> &'static str {
+    match state {
+        BoardState::Running => "It runs its application, confirmed.",
+        BoardState::OnTrial => "It runs its application on trial.",
+        BoardState::Requested => "It is in its bootloader because it was asked to stay there.",
+        BoardState::NoImage => "It is in its bootloader: it has nothing to run.",
+        BoardState::BadImage => {
+            "It is in its bootloader: what it has is not signed by a key it trusts, or was altered."
+        }
+        BoardState::TooOld => "It is in its bootloader: what it has is older than it allows.",
+        BoardState::FlashFailed => "It is in its bootloader: its flash can't be read or written.",
+        BoardState::Waiting => "It is in its bootloader for a moment and starts its application.",
+        BoardState::NothingToRevertTo => {
+            "It is in its bootloader: the image on trial was not confirmed, and there is none to go back to."
+        }
+        BoardState::Other(_) => "It is in a state that this version does not know.",
+    }
+}
+
+/// What a person may have to do while the session waits.
+pub fn attention(attention: Attention) -> &'static str {
+    match attention {
+        Attention::Unplugged => "The board was unplugged. Plug it in again: the update goes on where it was.",
+        Attention::NoPort => {
+            "The board restarted, but shows no port: its new application may have none. Waiting; a reset into the \
+             bootloader (often a button held while plugging in) lets it be asked."
+        }
+        Attention::NoAnswer => {
+            "The board is there, but does not answer: its new application may not speak SMP, or hangs. Waiting."
+        }
+        Attention::WaitsInBootloader => {
+            "The board is in its bootloader, and nothing has confirmed the new image so far. Waiting."
+        }
+    }
+}
+
+/// What is being done.
+pub fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Connecting => "Asking the board who it is",
+        Phase::Ready => "Ready",
+        Phase::Checking => "Checking the image",
+        Phase::Uploading => "Sending the image",
+        Phase::Verifying => "The board verifies the image",
+        Phase::Restarting => "Restarting the board",
+        Phase::Swapping => "The board swaps the images",
+        Phase::OnTrial => "The new image runs on trial",
+    }
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+            // Writing to a string does not fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+/// The first eight bytes of a hash in groups: enough to compare by eye.
+pub fn short(hash: &[u8]) -> String {
+    let text = hex(hash.get(..8).unwrap_or(hash));
+    let mut short = String::new();
+    for (index, digit) in text.chars().enumerate() {
+        if index > 0 && index % 4 == 0 {
+            short.push(' ');
+        }
+        short.push(digit);
+    }
+    short
+}
+
+/// A UUID as it is usually written.
+pub fn uuid(bytes: &[u8; 16]) -> String {
+    let text = hex(bytes);
+    let part = |range| text.get(range).unwrap_or_default();
+    format!(
+        "{}-{}-{}-{}-{}",
+        part(0..8),
+        part(8..12),
+        part(12..16),
+        part(16..20),
+        part(20..32)
+    )
+}
+
+/// A TLV's name in imgtool, or its number.
+pub fn tlv(kind: TlvKind) -> String {
+    kind.name()
+        .map_or_else(|| format!("{:#06x}", kind.0), ToString::to_string)
+}
+
+/// `296 KB`, `1.4 MB`; thousands are 1024, as firmware people count.
+pub fn bytes(count: u32) -> String {
+    match count {
+        0..1024 => format!("{count} B"),
+        1024..1_048_576 => format!("{} KB", count.div_ceil(1024)),
+        _ => format!("{:.1} MB", f64::from(count) / 1_048_576.0),
+    }
+}
+
+/// `11.2 KB/s`.
+pub fn rate(per_second: u32) -> String {
+    match per_second {
+        0..1024 => format!("{per_second} B/s"),
+        1024..1_048_576 => format!("{:.1} KB/s", f64::from(per_second) / 1024.0),
+        _ => format!("{:.1} MB/s", f64::from(per_second) / 1_048_576.0),
+    }
+}
+
+/// `8.4 s`, `45 s`, `3 min 20 s`.
+pub fn time(time: Duration) -> String {
+    match time.as_secs() {
+        0..10 => format!("{:.1} s", time.as_secs_f32()),
+        seconds @ 10..60 => format!("{seconds} s"),
+        seconds => format!("{} min {} s", seconds / 60, seconds % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures() {
+        assert_eq!(
+            [bytes(1023), bytes(1025), bytes(1_500_000)],
+            ["1023 B", "2 KB", "1.4 MB"]
+        );
+        assert_eq!([rate(900), rate(11_500)], ["900 B/s", "11.2 KB/s"]);
+        let times = [8_400, 45_900, 200_000].map(Duration::from_millis).map(time);
+        assert_eq!(times, ["8.4 s", "45 s", "3 min 20 s"]);
+        assert_eq!(short(&[0xab; 32]), "abab abab abab abab");
+        assert_eq!(uuid(&[0x12; 16]), "12121212-1212-1212-1212-121212121212");
+    }
+
+    /// Harm is a matter of the phase: until the image is marked, a reset starts what ran.
+    #[test]
+    fn harm_depends_on_the_phase() {
+        let at = |phase| {
+            failure(&Failure {
+                error: Error::PortLost,
+                phase,
+            })
+            .unharmed
+        };
+        assert!(at(Phase::Uploading) && at(Phase::Verifying));
+        assert!(!at(Phase::Restarting) && !at(Phase::OnTrial));
+    }
+
+    #[test]
+    fn every_sentence_has_a_next_step() {
+        let refusals = [
+            Refusal::NoDigest,
+            Refusal::Altered,
+            Refusal::Unsigned,
+            Refusal::UnknownSigner { key_hash: None },
+            Refusal::BadSignature { key_hash: [1; 32] },
+            Refusal::DevelopmentKey { key_hash: [1; 32] },
+            Refusal::UnprotectedTlv {
+                kind: TlvKind::SEC_CNT,
+            },
+            Refusal::Encrypted,
+            Refusal::Compressed,
+            Refusal::NonBootable,
+            Refusal::RamLoad,
+            Refusal::UnsupportedDigest {
+                kind: TlvKind::SHA384,
+            },
+            Refusal::UnsupportedSignature {
+                kind: TlvKind::RSA2048,
+            },
+        ];
+        for refusal in refusals {
+            let sentence = error(&Error::Refused(refusal));
+            assert!(
+                sentence.what.ends_with('.') && sentence.next.ends_with('.'),
+                "{sentence:?}"
+            );
+            // The name is the variant's.
+            assert!(format!("{refusal:?}").starts_with(&sentence.name), "{sentence:?}");
+        }
+    }
+}

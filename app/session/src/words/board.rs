@@ -1,0 +1,291 @@
+//! What goes wrong with boards and ports.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use bootlace_smp::{ErrorCode, img};
+
+use super::{Sentence, short, state, time, uuid};
+use crate::{Asked, BoardState, Code, Error};
+
+const REPLUG: &str = "Check the cable, plug the board in again and start the update again: what the board holds already \
+                      is not sent twice.";
+
+/// Errors about a board. Those about an image go elsewhere.
+pub(super) fn error(error: &Error) -> Sentence {
+    let (name, what, next): (_, String, _) = match error {
+        Error::NoKeys => (
+            "NoKeys",
+            "No key is trusted: none was given, and the board names none.".into(),
+            "Give the public key of whoever signs your firmware.",
+        ),
+        Error::UntrustedByBoard { key_hash } => (
+            "UntrustedByBoard",
+            format!("The board does not trust the key that signed this image ({}).", short(key_hash)),
+            "Use an image that was signed with the board's key, or the board that this image was made for.",
+        ),
+        Error::WrongVendor { image, board } => (
+            "WrongVendor",
+            format!("The image is for boards of vendor {}; this one is of {}.", uuid(image), uuid(board)),
+            "Choose the image for this board.",
+        ),
+        Error::WrongClass { image, board } => (
+            "WrongClass",
+            format!("The image is for boards of class {}; this one is of {}.", uuid(image), uuid(board)),
+            "Choose the image for this board.",
+        ),
+        Error::WrongAddress { start, slot, size } => (
+            "WrongAddress",
+            format!(
+                "The image starts at {start:#010x}, but this board runs images from {slot:#010x} to {:#010x}: it was \
+                 built for another board.",
+                slot.saturating_add(*size)
+            ),
+            "Choose the image for this board, or link the firmware for the board's slot.",
+        ),
+        Error::TooLarge { size, max } => (
+            "TooLarge",
+            format!("The image has {size} bytes, and the board's slot takes {max}."),
+            "Build a smaller image, or use a board with more flash.",
+        ),
+        Error::TooOld { image, board } => (
+            "TooOld",
+            format!("The image is older than the board allows: its security counter is {image}, the board's {board}."),
+            "Choose a newer image. Going back below the counter is refused on purpose.",
+        ),
+        Error::NotNewer => (
+            "NotNewer",
+            "The image is not newer than what the board runs.".into(),
+            "Choose a newer image, or allow older ones.",
+        ),
+        Error::OtherOnTrial => (
+            "OtherOnTrial",
+            "The board runs another image on trial.".into(),
+            "Confirm that image, or restart the board to take it back; then start the update again.",
+        ),
+        Error::NoImageGroup => (
+            "NoImageGroup",
+            "The board answers, but can't take images: it has no image management.".into(),
+            "Restart it into its bootloader, or build its application with image management.",
+        ),
+        Error::NoBoard => {
+            ("NoBoard", "No board is connected.".into(), "Plug the board in, and start the update again.")
+        }
+        Error::Busy => ("Busy", "Something else is under way with this board.".into(), "Wait until it has ended."),
+        Error::Silent => (
+            "Silent",
+            "Nothing answers on this port.".into(),
+            "Check that this is the board's port and that the board has power. An application without SMP does not \
+             answer: restart the board into its bootloader.",
+        ),
+        Error::Garbage { bytes: count } => (
+            "Garbage",
+            format!("Something talks on this port ({count} bytes so far), but it is no board that can be updated."),
+            "Check that this is the board's port and that the speed is right.",
+        ),
+        Error::Echo => (
+            "Echo",
+            "This port repeats what is sent to it: it is a terminal, a modem or a loop.".into(),
+            "Choose the board's port.",
+        ),
+        Error::BadAnswer { asked: it } => (
+            "BadAnswer",
+            format!("The board gave an answer that makes no sense when it was asked {}.", asked(*it)),
+            "Try again. If it stays like this, update the bootloader or these tools: their versions may not match.",
+        ),
+        Error::WentSilent { asked: it } => (
+            "WentSilent",
+            format!("The board stopped answering; it was asked {}.", asked(*it)),
+            REPLUG,
+        ),
+        Error::BoardRefused { asked: it, code: why, reason } => {
+            let own = reason.as_ref().map_or_else(String::new, |reason| format!(" It says: “{reason}”."));
+            ("BoardRefused", format!("The board was asked {} and refused: {}.{own}", asked(*it), code(*why)), refused(*why))
+        }
+        Error::Stuck { offset } => (
+            "Stuck",
+            format!("The upload makes no headway: the board asks for byte {offset} again and again."),
+            "Try another cable or a lower speed. If it stays like this, the board's flash may be worn out.",
+        ),
+        Error::Mismatch => (
+            "Mismatch",
+            "What the board stored is not what was sent.".into(),
+            "Start the update again. If it stays like this, the board's flash may be worn out.",
+        ),
+        Error::NotPending => (
+            "NotPending",
+            "The board took the image, but does not list it as the next to start.".into(),
+            "Start the update again.",
+        ),
+        Error::DidNotRestart => (
+            "DidNotRestart",
+            "The board was told to restart three times, and did not.".into(),
+            "Restart it by hand (reset button, or unplug it): it then swaps the images.",
+        ),
+        Error::DidNotReturn { waited } => (
+            "DidNotReturn",
+            format!("The board did not come back within {}.", time(*waited)),
+            "Plug it in again and connect: it keeps what it has and says what it runs. A board that swaps images must \
+             not lose its power for good, but may at any moment.",
+        ),
+        Error::NotConfirmed => (
+            "NotConfirmed",
+            "The new image runs, but did not confirm itself in time: the board goes back at its next restart.".into(),
+            "Restart the board to go back. The application has to confirm itself, or let the updater do it.",
+        ),
+        Error::NothingBoots { state: it } => (
+            "NothingBoots",
+            format!("The board starts nothing. {}", state(*it)),
+            nothing_boots(*it),
+        ),
+        Error::PortLost => ("PortLost", "The port is gone.".into(), REPLUG),
+        Error::Cancelled => (
+            "Cancelled",
+            "The update was cancelled.".into(),
+            "Start it again whenever you like: what the board holds already is not sent twice.",
+        ),
+        // The caller handles those about images.
+        other => ("Error", format!("{other:?}."), "Start the update again."),
+    };
+    Sentence::new(name, what, next)
+}
+
+fn nothing_boots(state: BoardState) -> &'static str {
+    match state {
+        BoardState::FlashFailed => {
+            "Its flash may be worn out. Start the update again; if it fails, replace the board."
+        }
+        _ => "Start the update again, with an image that is signed for this board.",
+    }
+}
+
+fn asked(asked: Asked) -> &'static str {
+    match asked {
+        Asked::Describe => "who it is",
+        Asked::State => "what it holds",
+        Asked::Params => "how much it takes at once",
+        Asked::SlotInfo => "how large its slots are",
+        Asked::Upload => "to take a piece of the image",
+        Asked::Test => "to try the image",
+        Asked::Confirm => "to confirm what it runs",
+        Asked::Erase => "to erase its second slot",
+        Asked::Reset => "to restart",
+    }
+}
+
+fn code(code: Code) -> String {
+    let text = match code {
+        Code::Generic(ErrorCode::NoMemory) => "it has no memory left",
+        Code::Generic(ErrorCode::Invalid) => "it does not accept the request",
+        Code::Generic(ErrorCode::Timeout) => "it took too long",
+        Code::Generic(ErrorCode::NoEntry) => "it has no such thing",
+        Code::Generic(ErrorCode::BadState) => "not in its present state",
+        Code::Generic(ErrorCode::TooLarge) => "too large",
+        Code::Generic(ErrorCode::NotSupported) => "it can't do that",
+        Code::Generic(ErrorCode::Busy) => "it is busy",
+        Code::Generic(ErrorCode::AccessDenied) => "it is not allowed",
+        Code::Image(img::ErrorCode::FlashReadFailed) => "its flash can't be read",
+        Code::Image(img::ErrorCode::FlashWriteFailed) => "its flash can't be written",
+        Code::Image(img::ErrorCode::FlashEraseFailed) => "its flash can't be erased",
+        Code::Image(img::ErrorCode::NoFreeSlot) => "no slot is free",
+        Code::Image(img::ErrorCode::ImageTooLarge) => "the image is larger than its slot",
+        Code::Image(img::ErrorCode::CurrentVersionIsNewer) => "what it runs is newer",
+        Code::Image(img::ErrorCode::ImageAlreadyPending) => "another image waits to be tried",
+        Code::Image(img::ErrorCode::InvalidHash) => "what arrived is not what was announced",
+        Code::Image(img::ErrorCode::InvalidFlashAddress | img::ErrorCode::InvalidImageVectorTable) => {
+            "the image is for another board"
+        }
+        Code::Image(img::ErrorCode::ConfirmationDenied) => "this image may not be confirmed",
+        Code::Generic(other) => return format!("{other:?}"),
+        Code::Image(other) => return format!("{other:?}"),
+        Code::Other {
+            group: Some(group),
+            rc,
+        } => return format!("code {rc} of group {group}"),
+        Code::Other { group: None, rc } => return format!("code {rc}"),
+    };
+    text.to_string()
+}
+
+fn refused(code: Code) -> &'static str {
+    match code {
+        Code::Generic(ErrorCode::Busy) => "Wait a moment and start the update again.",
+        Code::Image(
+            img::ErrorCode::FlashReadFailed
+            | img::ErrorCode::FlashWriteFailed
+            | img::ErrorCode::FlashEraseFailed,
+        ) => "Start the update again. If it stays like this, the board's flash is worn out.",
+        Code::Image(img::ErrorCode::ImageAlreadyPending | img::ErrorCode::NoFreeSlot) => {
+            "Restart the board, then start the update again."
+        }
+        _ => "Start the update again. If it stays like this, choose an image that was made for this board.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+    use crate::words;
+
+    #[test]
+    fn every_error_says_what_and_what_next() {
+        let hash = [7; 32];
+        let (image, board) = ([1; 16], [2; 16]);
+        let asked = Asked::Upload;
+        let errors = [
+            Error::NoKeys,
+            Error::UntrustedByBoard { key_hash: hash },
+            Error::WrongVendor { image, board },
+            Error::WrongClass { image, board },
+            Error::WrongAddress {
+                start: 0,
+                slot: 0x0800_0000,
+                size: 0x1000,
+            },
+            Error::TooLarge { size: 2, max: 1 },
+            Error::TooOld { image: 1, board: 2 },
+            Error::NotNewer,
+            Error::OtherOnTrial,
+            Error::NoImageGroup,
+            Error::NoBoard,
+            Error::Busy,
+            Error::Silent,
+            Error::Garbage { bytes: 9 },
+            Error::Echo,
+            Error::BadAnswer { asked },
+            Error::WentSilent { asked },
+            Error::BoardRefused {
+                asked,
+                code: Code::Generic(ErrorCode::Busy),
+                reason: Some("later".into()),
+            },
+            Error::Stuck { offset: 5 },
+            Error::Mismatch,
+            Error::NotPending,
+            Error::DidNotRestart,
+            Error::DidNotReturn {
+                waited: Duration::from_secs(600),
+            },
+            Error::NotConfirmed,
+            Error::NothingBoots {
+                state: BoardState::NoImage,
+            },
+            Error::PortLost,
+            Error::Cancelled,
+        ];
+        for error in errors {
+            let sentence = words::error(&error);
+            let name: String = format!("{error:?}")
+                .chars()
+                .take_while(char::is_ascii_alphanumeric)
+                .collect();
+            assert_eq!(sentence.name, name);
+            assert!(
+                sentence.next.ends_with('.') && !sentence.what.is_empty(),
+                "{sentence:?}"
+            );
+        }
+    }
+}
