@@ -5,6 +5,7 @@
 
 pub mod bench;
 pub mod browser;
+pub mod cuts;
 pub mod main_job;
 pub mod namespace;
 pub mod pair;
