@@ -43,15 +43,7 @@ fn build_cli() -> Result<PathBuf> {
         .ancestors()
         .nth(3)
         .context("this test lies outside of a target folder")?;
-    cargo.args([
-        "build",
-        "--offline",
-        "--locked",
-        "--profile",
-        "release-cli",
-        "--package",
-        "bootlace",
-    ]);
+    cargo.args(["build", "--offline", "--locked", "--package", "bootlace"]);
     cargo.current_dir(root).env("CARGO_TARGET_DIR", target);
     output(&mut cargo).context("building the bootlace program")?;
     Ok(target.join("debug/bootlace"))

@@ -154,7 +154,17 @@ mod tests {
     fn each_fault_shows_and_repeats_with_its_seed() {
         let bytes = vec![0; 6400];
         let always = 1_000_000;
-        assert!(through(&Faults { lose: always, ..Faults::default() }, 7, &bytes).is_empty());
+        assert!(
+            through(
+                &Faults {
+                    lose: always,
+                    ..Faults::default()
+                },
+                7,
+                &bytes
+            )
+            .is_empty()
+        );
         assert_eq!(
             through(
                 &Faults {
