@@ -23,10 +23,19 @@
 extern crate alloc;
 
 mod board;
+mod command;
 mod error;
 mod event;
+mod identify;
+mod line;
 mod plan;
+mod search;
+mod session;
 mod time;
+mod update;
+mod upload;
+#[cfg(feature = "words")]
+pub mod words;
 
 pub use board::{BoardInfo, Rollback, SlotImage, SlotInfo};
 pub use bootlace_smp::bootlace::{Reset as ResetCause, Role, RollbackReason, State as BoardState, Trial};
@@ -36,4 +45,5 @@ pub use event::{
     Attention, Command, Event, FindReason, Outcome, Phase, PortEvent, PortInfo, Progress, Unchanged,
 };
 pub use plan::{Confirm, Job, Options, Plan, Route, Way};
+pub use session::Session;
 pub use time::Instant;

@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 //! Golden bytes are what smpclient 7.3.0 (smp 4.2.0, cbor2) sends and accepts.
 extern crate std;
 use std::vec::Vec;

@@ -40,6 +40,8 @@ codes! {
     }
 }
 
+// A derive can't mark a default inside the macro.
+#[allow(clippy::derivable_impls)]
 impl Default for Role {
     fn default() -> Self {
         Role::Bootloader

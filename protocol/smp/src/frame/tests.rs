@@ -1,8 +1,8 @@
 #![allow(clippy::unwrap_used)]
 //! Golden bytes are what smpclient 7.3.0 (smp 4.2.0) puts on the line.
 extern crate std;
+use std::vec;
 use std::vec::Vec;
-use std::{format, vec};
 
 use super::*;
 use crate::tests::{Random, hex};
@@ -322,8 +322,7 @@ fn noise_never_panics_and_never_deafens() {
             assert_eq!(
                 frames.last(),
                 Some(&(framing, echo.clone())),
-                "{}",
-                format!("seed {seed} {framing:?}")
+                "seed {seed} {framing:?}"
             );
         }
     }

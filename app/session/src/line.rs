@@ -1,0 +1,223 @@
+//! The line: frames out, packets in, sequence numbers, and how long an answer takes.
+
+use alloc::collections::VecDeque;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bootlace_smp::frame::{self, Decoder, Framing};
+use bootlace_smp::{self as smp, Header, Request, Version};
+
+use crate::Instant;
+
+/// Bytes of the largest packet that is read: a list of images and a description stay far below.
+const LARGEST_ANSWER: usize = 8192;
+/// Bytes of the largest packet that is sent, whatever the board takes.
+pub(crate) const LARGEST_REQUEST: u32 = 32 * 1024;
+/// Before an answer's time was measured.
+const FIRST_WAIT: Duration = Duration::from_millis(1500);
+/// A flash page of 4 KB takes 85 ms to erase, and a few frames may wait for that.
+const SHORTEST_WAIT: Duration = Duration::from_millis(400);
+const LONGEST_WAIT: Duration = Duration::from_secs(8);
+
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) framing: Framing,
+    decoder: Decoder,
+    buffer: Vec<u8>,
+    out: VecDeque<Vec<u8>>,
+    seq: u8,
+    /// Smoothed time from request to answer, and its deviation (RFC 6298).
+    times: Option<(Duration, Duration)>,
+    /// Since the port was opened: bytes, packets, and packets that were our own requests.
+    pub(crate) heard: Heard,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Heard {
+    pub(crate) bytes: u32,
+    pub(crate) answers: u32,
+    pub(crate) echoes: u32,
+}
+
+impl Line {
+    pub(crate) fn new() -> Self {
+        Line {
+            framing: Framing::Console,
+            decoder: Decoder::new(),
+            buffer: vec![0; LARGEST_ANSWER],
+            out: VecDeque::new(),
+            seq: 0,
+            times: None,
+            heard: Heard::default(),
+        }
+    }
+
+    /// The port is another one, or was closed: nothing that is half sent or half received counts.
+    pub(crate) fn restart(&mut self) {
+        self.decoder.reset();
+        self.out.clear();
+        self.times = None;
+        self.heard = Heard::default();
+    }
+
+    /// Takes bytes until an answer is complete; says how many, and the answer.
+    pub(crate) fn receive(&mut self, bytes: &[u8]) -> (usize, Option<Vec<u8>>) {
+        let (taken, frame) = self.decoder.feed(&mut self.buffer, bytes);
+        self.heard.bytes = self
+            .heard
+            .bytes
+            .saturating_add(u32::try_from(taken).unwrap_or(u32::MAX));
+        let packet = frame
+            .and_then(|frame| self.buffer.get(..frame.len))
+            .map(<[u8]>::to_vec);
+        let packet = packet.filter(|packet| match Header::parse(packet) {
+            Ok((header, _)) if header.op.is_request() => {
+                self.heard.echoes = self.heard.echoes.saturating_add(1);
+                false
+            }
+            Ok(_) => {
+                self.heard.answers = self.heard.answers.saturating_add(1);
+                true
+            }
+            Err(_) => false,
+        });
+        (taken, packet)
+    }
+
+    pub(crate) fn transmit(&mut self) -> Option<Vec<u8>> {
+        self.out.pop_front()
+    }
+
+    pub(crate) fn next_seq(&mut self) -> u8 {
+        self.seq = self.seq.wrapping_add(1);
+        self.seq
+    }
+
+    /// Encodes a request with a number of its own, of at most `limit` bytes.
+    pub(crate) fn encode(&mut self, request: &Request<'_>, limit: usize) -> Option<(u8, Vec<u8>)> {
+        let seq = self.next_seq();
+        let mut packet = vec![0; limit];
+        let len = smp::encode_request(&mut packet, Version::V2, seq, request).ok()?;
+        packet.truncate(len);
+        Some((seq, packet))
+    }
+
+    /// Puts a packet on the line.
+    pub(crate) fn send(&mut self, packet: &[u8]) {
+        let mut line = Vec::with_capacity(frame::encoded_len(self.framing, packet.len()));
+        frame::encode(self.framing, packet, |piece| line.extend_from_slice(piece));
+        self.out.push_back(line);
+    }
+
+    /// Ends what the board may have received in part: an answer that did not come is often half a request.
+    pub(crate) fn clear_throat(&mut self) {
+        match self.framing {
+            Framing::Console => self.out.push_back(vec![b'\n']),
+            Framing::Cobs => self.out.push_back(vec![0]),
+            Framing::Raw => self.decoder.reset(),
+        }
+    }
+
+    /// An answer came, at its first sending, after this time.
+    pub(crate) fn measured(&mut self, time: Duration) {
+        self.times = Some(match self.times {
+            None => (time, time / 2),
+            Some((mean, deviation)) => {
+                let difference = mean.abs_diff(time);
+                (mean * 7 / 8 + time / 8, deviation * 3 / 4 + difference / 4)
+            }
+        });
+    }
+
+    /// How long to wait for an answer.
+    pub(crate) fn wait(&self) -> Duration {
+        match self.times {
+            None => FIRST_WAIT,
+            Some((mean, deviation)) => (mean + deviation * 4).clamp(SHORTEST_WAIT, LONGEST_WAIT),
+        }
+    }
+
+    pub(crate) fn is_measured(&self) -> bool {
+        self.times.is_some()
+    }
+}
+
+/// A request on its way, sent again until it is answered or given up.
+#[derive(Debug)]
+pub(crate) struct Call {
+    seq: u8,
+    address: (u16, u8),
+    packet: Vec<u8>,
+    sent: Instant,
+    wait: Duration,
+    sendings: u32,
+    most: u32,
+    framing: Framing,
+}
+
+/// What became of a call when its time was up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Late {
+    /// It has time left, or was sent again.
+    Waiting,
+    /// It was sent often enough.
+    GivenUp,
+}
+
+impl Call {
+    /// Sends a request, at most `most` times, each time waiting for `wait` and, from then on, longer.
+    pub(crate) fn new(
+        line: &mut Line,
+        now: Instant,
+        request: &Request<'_>,
+        wait: Duration,
+        most: u32,
+    ) -> Self {
+        let (_, group, id) = request.address();
+        // Requests other than uploads are a few dozen bytes.
+        let (seq, packet) = line.encode(request, 256).unwrap_or_default();
+        line.send(&packet);
+        Call {
+            seq,
+            address: (group, id),
+            packet,
+            sent: now,
+            wait,
+            sendings: 1,
+            most,
+            framing: line.framing,
+        }
+    }
+
+    pub(crate) fn is_answered_by(&self, header: &Header) -> bool {
+        header.seq == self.seq && (header.group, header.id) == self.address
+    }
+
+    /// To be called when the answer is there.
+    pub(crate) fn answered(&self, line: &mut Line, now: Instant) {
+        if self.sendings == 1 {
+            line.measured(now.since(self.sent));
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        self.sent + self.wait
+    }
+
+    pub(crate) fn late(&mut self, line: &mut Line, now: Instant) -> Late {
+        if now < self.deadline() {
+            return Late::Waiting;
+        }
+        if self.sendings >= self.most {
+            return Late::GivenUp;
+        }
+        self.sendings += 1;
+        self.sent = now;
+        self.wait = (self.wait * 3 / 2).min(LONGEST_WAIT);
+        line.framing = self.framing;
+        line.clear_throat();
+        line.send(&self.packet);
+        Late::Waiting
+    }
+}

@@ -1,0 +1,438 @@
+//! The states of an update, from the first piece to the last word.
+
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bootlace_smp::{Header, Request, Response, decode_response, img, os};
+
+use crate::line::{Call, Late, Line};
+use crate::search::{Search, Sought, Wanted};
+use crate::session::{Context, State};
+use crate::upload::{Headway, Upload};
+use crate::{
+    Asked, Attention, BoardInfo, Code, Error, Event, FindReason, Instant, Options, Outcome, Phase, Plan,
+    PortEvent, Route, SlotImage, Unchanged,
+};
+
+mod watch;
+pub(crate) use watch::Watching;
+
+/// A board verifies the image before it marks it: some seconds on a slow chip.
+const MARK_WAIT: Duration = Duration::from_secs(6);
+const RESET_WAIT: Duration = Duration::from_millis(1500);
+
+/// What stays the same all the way.
+#[derive(Debug)]
+pub(crate) struct Update {
+    image: Vec<u8>,
+    options: Options,
+    plan: Plan,
+    started: Instant,
+    wanted: Wanted,
+}
+
+impl Update {
+    pub(crate) fn new(
+        now: Instant,
+        image: Vec<u8>,
+        options: Options,
+        board: &BoardInfo,
+    ) -> Result<Box<Self>, Error> {
+        let plan = Plan::new(&image, &options, board)?;
+        let mut hashes: Vec<_> = board.images.iter().map(|image| image.hash.clone()).collect();
+        hashes.push(plan.hash.clone());
+        hashes.retain(|hash| !hash.is_empty());
+        let wanted = Wanted {
+            serial: board.serial.clone(),
+            hashes,
+        };
+        Ok(Box::new(Update {
+            image,
+            options,
+            plan,
+            started: now,
+            wanted,
+        }))
+    }
+
+    /// Enters the state that the plan's route begins with.
+    pub(crate) fn begin(self: Box<Self>, ctx: &mut Context<'_>) -> State {
+        match self.plan.route {
+            Route::Upload => Uploading::begin(ctx, self),
+            Route::Test => Marking::begin(ctx, self),
+            Route::Restart => Restarting::begin(ctx, self),
+            Route::Watch => Watching::join(ctx, self),
+            Route::Nothing => {
+                let version = self.plan.from.clone();
+                ctx.end(Outcome::Unchanged {
+                    reason: Unchanged::AlreadyRuns,
+                    version,
+                })
+            }
+        }
+    }
+
+    /// Goes on after an interruption: the board says what is left to do.
+    fn resume(mut self: Box<Self>, ctx: &mut Context<'_>, board: Box<BoardInfo>) -> State {
+        let plan = Plan::new(&self.image, &self.options, &board);
+        ctx.meet(board);
+        match plan {
+            Ok(plan) => {
+                // The version before the interruption is what the update comes from.
+                let from = self.plan.from.take().or(plan.from);
+                self.plan = Plan { from, ..plan };
+                // What it runs may be the new image already, and confirmed.
+                if self.plan.route == Route::Nothing {
+                    let (version, took) = (self.plan.to, ctx.now.since(self.started));
+                    return ctx.end(Outcome::Confirmed { version, took });
+                }
+                self.begin(ctx)
+            }
+            Err(error) => ctx.fail(error),
+        }
+    }
+
+    /// The new image. Boards that give no hashes are taken at their version.
+    fn is_target(&self, image: &SlotImage) -> bool {
+        if image.hash.is_empty() {
+            bootlace_image::Version::parse(&image.version) == Some(self.plan.to)
+        } else {
+            image.hash == self.plan.hash
+        }
+    }
+}
+
+/// The image goes over the line.
+#[derive(Debug)]
+pub(crate) struct Uploading {
+    update: Box<Update>,
+    upload: Upload,
+}
+
+impl Uploading {
+    fn begin(ctx: &mut Context<'_>, update: Box<Update>) -> State {
+        ctx.enter(Phase::Uploading);
+        let Some(board) = ctx.board.as_deref() else {
+            return ctx.fail(Error::NoBoard);
+        };
+        let upload = Upload::new(ctx.now, update.plan.sha, update.plan.size, board, ctx.port);
+        Box::new(Uploading { update, upload }).go_on(ctx)
+    }
+
+    fn go_on(mut self: Box<Self>, ctx: &mut Context<'_>) -> State {
+        if let Some(progress) = self.upload.report(ctx.now) {
+            ctx.say(Event::Progress(progress));
+        }
+        match self.upload.fill(ctx.line, ctx.now, &self.update.image) {
+            Ok(()) => State::Uploading(self),
+            Err(error) => ctx.fail(error),
+        }
+    }
+
+    pub(crate) fn handle_packet(
+        mut self: Box<Self>,
+        ctx: &mut Context<'_>,
+        header: &Header,
+        payload: &[u8],
+    ) -> State {
+        let (line, now) = (&mut *ctx.line, ctx.now);
+        let headway = match decode_response(header, payload) {
+            Ok(Response::Img(img::Response::Upload { off, matched })) => {
+                self.upload.handle_answer(line, now, header.seq, off, matched)
+            }
+            Ok(Response::Failure(failure)) if header.group == img::GROUP => self
+                .upload
+                .handle_failure(line, now, header.seq, &failure)
+                .map(|()| Headway::More),
+            // A late answer to something else, or nonsense: the piece runs out of time.
+            _ => return State::Uploading(self),
+        };
+        match headway {
+            Err(error) => ctx.fail(error),
+            Ok(Headway::More) => self.go_on(ctx),
+            Ok(Headway::Resumed(offset)) => {
+                ctx.say(Event::Resumed { offset });
+                self.go_on(ctx)
+            }
+            Ok(Headway::Complete) => {
+                if let Some(progress) = self.upload.report(now) {
+                    ctx.say(Event::Progress(progress));
+                }
+                Marking::begin(ctx, self.update)
+            }
+        }
+    }
+
+    pub(crate) fn handle_timeout(mut self: Box<Self>, ctx: &mut Context<'_>) -> State {
+        match self.upload.handle_timeout(ctx.line, ctx.now) {
+            Ok(()) => self.go_on(ctx),
+            Err(error) => ctx.fail(error),
+        }
+    }
+
+    pub(crate) fn handle_port(self, ctx: &mut Context<'_>, event: PortEvent) -> State {
+        let Uploading { update, upload } = self;
+        interrupted(ctx, update, event)
+            .unwrap_or_else(|update| State::Uploading(Box::new(Uploading { update, upload })))
+    }
+
+    pub(crate) fn deadline(&self, line: &Line) -> Option<Instant> {
+        self.upload.deadline(line)
+    }
+}
+
+/// The port went away, or was opened again, before the restart.
+fn interrupted(ctx: &mut Context<'_>, update: Box<Update>, event: PortEvent) -> Result<State, Box<Update>> {
+    match event {
+        PortEvent::NotFound => Err(update),
+        event => Ok(State::Away(Box::new(Away::begin(ctx, update, event)))),
+    }
+}
+
+/// Unplugged in mid-update.
+#[derive(Debug)]
+pub(crate) struct Away {
+    update: Box<Update>,
+    search: Search,
+    since: Instant,
+}
+
+impl Away {
+    fn begin(ctx: &mut Context<'_>, update: Box<Update>, event: PortEvent) -> Self {
+        let (wanted, framing) = (update.wanted.clone(), update.options.framing);
+        let search = match event {
+            PortEvent::Opened(_) => {
+                Search::here(ctx.now, wanted, FindReason::Unplugged, framing).handle_port(ctx, event)
+            }
+            _ => {
+                ctx.say(Event::Attention(Attention::Unplugged));
+                Search::away(ctx, wanted, FindReason::Unplugged, framing)
+            }
+        };
+        Away {
+            update,
+            search,
+            since: ctx.now,
+        }
+    }
+
+    fn go_on(
+        self: Box<Self>,
+        ctx: &mut Context<'_>,
+        step: impl FnOnce(Search, &mut Context<'_>) -> Sought,
+    ) -> State {
+        let Away {
+            update,
+            search,
+            since,
+        } = *self;
+        match step(search, ctx) {
+            Sought::Searching(search) => State::Away(Box::new(Away {
+                update,
+                search,
+                since,
+            })),
+            Sought::Found(_, board) => update.resume(ctx, board),
+        }
+    }
+
+    pub(crate) fn handle_packet(
+        self: Box<Self>,
+        ctx: &mut Context<'_>,
+        header: &Header,
+        payload: &[u8],
+    ) -> State {
+        self.go_on(ctx, |search, ctx| search.handle_packet(ctx, header, payload))
+    }
+
+    pub(crate) fn handle_timeout(self: Box<Self>, ctx: &mut Context<'_>) -> State {
+        let waited = ctx.now.since(self.since);
+        if waited >= self.update.options.absence {
+            return ctx.fail(Error::DidNotReturn { waited });
+        }
+        self.go_on(ctx, |search, ctx| search.handle_timeout(ctx))
+    }
+
+    pub(crate) fn handle_port(self, ctx: &mut Context<'_>, event: PortEvent) -> State {
+        let search = self.search.handle_port(ctx, event);
+        State::Away(Box::new(Away {
+            search,
+            update: self.update,
+            since: self.since,
+        }))
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        self.search
+            .deadline()
+            .min(self.since + self.update.options.absence)
+    }
+}
+
+/// The board verifies the image and marks it for test.
+#[derive(Debug)]
+pub(crate) struct Marking {
+    update: Box<Update>,
+    call: Call,
+}
+
+impl Marking {
+    fn begin(ctx: &mut Context<'_>, update: Box<Update>) -> State {
+        ctx.enter(Phase::Verifying);
+        let request = img::Request::SetState {
+            hash: Some(&update.plan.hash),
+            confirm: false,
+        };
+        let call = Call::new(ctx.line, ctx.now, &Request::Img(request), MARK_WAIT, 5);
+        State::Marking(Box::new(Marking { update, call }))
+    }
+
+    pub(crate) fn handle_packet(
+        mut self: Box<Self>,
+        ctx: &mut Context<'_>,
+        header: &Header,
+        payload: &[u8],
+    ) -> State {
+        if !self.call.is_answered_by(header) {
+            return State::Marking(self);
+        }
+        match decode_response(header, payload) {
+            Ok(Response::Img(img::Response::State(images))) => {
+                if let Some(board) = ctx.board {
+                    board.list(&images);
+                    ctx.events.push_back(Event::Board(board.clone()));
+                }
+                let marked = ctx.board.as_ref().and_then(|board| board.other());
+                if marked.is_some_and(|other| other.pending && self.update.is_target(other)) {
+                    Restarting::begin(ctx, self.update)
+                } else {
+                    ctx.fail(Error::NotPending)
+                }
+            }
+            Ok(Response::Failure(failure)) => match Code::of(&failure) {
+                // Zephyr, asked a second time.
+                Code::Image(img::ErrorCode::ImageAlreadyPending) => Restarting::begin(ctx, self.update),
+                // What lay there looked like the image, and was not: upload it after all.
+                _ if self.update.plan.route == Route::Test => {
+                    self.update.plan.route = Route::Upload;
+                    Uploading::begin(ctx, self.update)
+                }
+                code => {
+                    let reason = failure.reason.map(ToString::to_string);
+                    ctx.fail(Error::BoardRefused {
+                        asked: Asked::Test,
+                        code,
+                        reason,
+                    })
+                }
+            },
+            _ => State::Marking(self),
+        }
+    }
+
+    pub(crate) fn handle_timeout(mut self: Box<Self>, ctx: &mut Context<'_>) -> State {
+        match self.call.late(ctx.line, ctx.now) {
+            Late::Waiting => State::Marking(self),
+            Late::GivenUp => ctx.fail(Error::WentSilent { asked: Asked::Test }),
+        }
+    }
+
+    pub(crate) fn handle_port(self, ctx: &mut Context<'_>, event: PortEvent) -> State {
+        let Marking { update, call } = self;
+        interrupted(ctx, update, event)
+            .unwrap_or_else(|update| State::Marking(Box::new(Marking { update, call })))
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        self.call.deadline()
+    }
+}
+
+/// The board is told to restart.
+#[derive(Debug)]
+pub(crate) struct Restarting {
+    update: Box<Update>,
+    call: Call,
+    /// How often it was told before.
+    before: u32,
+}
+
+impl Restarting {
+    fn begin(ctx: &mut Context<'_>, update: Box<Update>) -> State {
+        Restarting::again(ctx, update, 0)
+    }
+
+    fn again(ctx: &mut Context<'_>, update: Box<Update>, before: u32) -> State {
+        ctx.enter(Phase::Restarting);
+        // A second time with force, if something on the board is in its way.
+        let request = Request::Os(os::Request::Reset {
+            force: before > 0,
+            boot_mode: None,
+        });
+        let call = Call::new(ctx.line, ctx.now, &request, RESET_WAIT, 3);
+        State::Restarting(Box::new(Restarting { update, call, before }))
+    }
+
+    pub(crate) fn handle_packet(
+        self: Box<Self>,
+        ctx: &mut Context<'_>,
+        header: &Header,
+        payload: &[u8],
+    ) -> State {
+        if !self.call.is_answered_by(header) {
+            return State::Restarting(self);
+        }
+        match decode_response(header, payload) {
+            Ok(Response::Os(os::Response::Reset)) => Watching::begin(ctx, self.update, self.before + 1, None),
+            Ok(Response::Failure(failure)) if self.before > 0 => {
+                let reason = failure.reason.map(ToString::to_string);
+                ctx.fail(Error::BoardRefused {
+                    asked: Asked::Reset,
+                    code: Code::of(&failure),
+                    reason,
+                })
+            }
+            Ok(Response::Failure(_)) => Restarting::again(ctx, self.update, 1),
+            _ => State::Restarting(self),
+        }
+    }
+
+    pub(crate) fn handle_timeout(mut self: Box<Self>, ctx: &mut Context<'_>) -> State {
+        match self.call.late(ctx.line, ctx.now) {
+            Late::Waiting => State::Restarting(self),
+            // Some restart before their answer is out. Whether it did is seen when it is asked.
+            Late::GivenUp => Watching::begin(ctx, self.update, self.before + 1, None),
+        }
+    }
+
+    pub(crate) fn handle_port(self, ctx: &mut Context<'_>, event: PortEvent) -> State {
+        match event {
+            PortEvent::NotFound => State::Restarting(self),
+            event => Watching::begin(ctx, self.update, self.before + 1, Some(event)),
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        self.call.deadline()
+    }
+}
+
+/// The confirmation of an image that runs on trial.
+fn confirm_request() -> Request<'static> {
+    Request::Img(img::Request::SetState {
+        hash: None,
+        confirm: true,
+    })
+}
+
+/// What a search that begins at a restart looks for.
+fn search(ctx: &mut Context<'_>, update: &Update, event: Option<PortEvent>) -> Search {
+    let (wanted, framing) = (update.wanted.clone(), update.options.framing);
+    match event {
+        Some(PortEvent::Lost) => Search::away(ctx, wanted, FindReason::Restart, framing),
+        Some(event) => Search::here(ctx.now, wanted, FindReason::Restart, framing).handle_port(ctx, event),
+        None => Search::here(ctx.now, wanted, FindReason::Restart, framing),
+    }
+}

@@ -1,0 +1,410 @@
+//! Bytes of an image on their way to the board: several pieces at once, and the board's offset rules.
+//!
+//! The board answers every piece with the offset that it wants next. Answers come in the order of the pieces, so an
+//! answer settles all pieces sent before its own. A piece that was not taken (one before it was lost) rewinds to the
+//! board's offset; pieces sent after it will not be taken either, and are counted until they are answered, as they
+//! occupy the board's buffers.
+
+use alloc::collections::VecDeque;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bootlace_smp::{self as smp, ErrorCode, Failure, Request, Version, img};
+
+use crate::line::{LARGEST_REQUEST, Line};
+use crate::{Asked, BoardInfo, Code, Error, Instant, Phase, PortInfo, Progress};
+
+/// A first piece may make a board erase its slot: Zephyr's 1 MB takes about 20 s.
+const ERASE_WAIT: Duration = Duration::from_secs(10);
+/// The same on a board of ours, which erases page by page.
+const FIRST_WAIT: Duration = Duration::from_millis(1500);
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// A board is silent after so many sendings in a row, over so long.
+const MOST_TIMEOUTS: u32 = 6;
+const SILENCE: Duration = Duration::from_secs(20);
+/// Rewinds without a byte of headway.
+const MOST_REWINDS: u32 = 60;
+/// How often a board may lose what it had: a power failure each.
+const MOST_LOSSES: u32 = 20;
+/// How often it may be busy in a row.
+const MOST_BUSY: u32 = 40;
+const BUSY_PAUSE: Duration = Duration::from_millis(500);
+const REPORT_EVERY: Duration = Duration::from_millis(100);
+
+#[derive(Debug)]
+pub(crate) struct Upload {
+    sha: [u8; 32],
+    /// Bytes of the image.
+    len: u32,
+    frame: usize,
+    window: usize,
+    align: u32,
+    /// What the board has.
+    done: u32,
+    /// The highest offset that it ever had.
+    high: u32,
+    /// Where the next piece starts.
+    next: u32,
+    pieces: VecDeque<Piece>,
+    /// The next piece goes alone: the first one, and after silence.
+    alone: bool,
+    /// Since the last answer.
+    timeouts: u32,
+    answered: Instant,
+    rewinds: u32,
+    losses: u32,
+    busy: u32,
+    paused: Option<Instant>,
+    first_wait: Duration,
+    meter: Meter,
+    reported: Option<(Instant, u32)>,
+    resumed: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    seq: u8,
+    end: u32,
+    sent: Instant,
+    fate: Fate,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// Expected to be taken.
+    Live,
+    /// Expected to be refused: one before it was lost.
+    Stale,
+    /// Not answered in time. An answer may come after all.
+    Late,
+}
+
+/// What an answer led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Headway {
+    /// On it goes.
+    More,
+    /// The board had this much from an earlier try.
+    Resumed(u32),
+    /// The board has everything.
+    Complete,
+}
+
+impl Upload {
+    pub(crate) fn new(now: Instant, sha: [u8; 32], len: u32, board: &BoardInfo, port: PortInfo) -> Self {
+        let frame = board.frame.min(LARGEST_REQUEST) as usize;
+        let write = board
+            .slots
+            .iter()
+            .find(|slot| slot.slot == 1)
+            .and_then(|slot| slot.write)
+            .unwrap_or(4);
+        let window = (board.window as usize).clamp(1, 64);
+        // A slow line needs seconds for a window of large frames. Ten bits a byte, and base64 in the worst case.
+        let bits = (frame * (window + 1)) as u64 * 14;
+        let line_time = port
+            .baud
+            .filter(|baud| *baud > 0)
+            .map_or(0, |baud| bits * 1000 / u64::from(baud));
+        let first_wait = if board.is_bootlace() {
+            FIRST_WAIT
+        } else {
+            ERASE_WAIT
+        };
+        Upload {
+            sha,
+            len,
+            frame,
+            window,
+            align: write.clamp(4, 64),
+            done: 0,
+            high: 0,
+            next: 0,
+            pieces: VecDeque::new(),
+            alone: true,
+            timeouts: 0,
+            answered: now,
+            rewinds: 0,
+            losses: 0,
+            busy: 0,
+            paused: None,
+            first_wait: first_wait + Duration::from_millis(line_time),
+            meter: Meter::new(now),
+            reported: None,
+            resumed: false,
+        }
+    }
+
+    /// Sends as many pieces as the board has room for.
+    pub(crate) fn fill(&mut self, line: &mut Line, now: Instant, image: &[u8]) -> Result<(), Error> {
+        if self.paused.is_some_and(|until| now < until) {
+            return Ok(());
+        }
+        self.paused = None;
+        loop {
+            let outstanding = self
+                .pieces
+                .iter()
+                .filter(|piece| piece.fate != Fate::Late)
+                .count();
+            let room = if self.alone || self.next == 0 {
+                1
+            } else {
+                self.window
+            };
+            if outstanding >= room || self.next >= self.len {
+                return Ok(());
+            }
+            let seq = line.next_seq();
+            let (packet, end) = self
+                .piece(seq, image)
+                .ok_or(Error::BadAnswer { asked: Asked::Params })?;
+            line.send(&packet);
+            self.pieces.push_back(Piece {
+                seq,
+                end,
+                sent: now,
+                fate: Fate::Live,
+            });
+            if self.pieces.len() > 128 {
+                self.pieces.pop_front();
+            }
+            let first = self.next == 0;
+            self.next = end;
+            if first {
+                self.alone = true;
+            }
+        }
+    }
+
+    /// The packet with the piece at `next`, and where it ends. `None`: the board's frame holds no piece.
+    fn piece(&self, seq: u8, image: &[u8]) -> Option<(Vec<u8>, u32)> {
+        let first = self.next == 0;
+        let mut message = img::Upload {
+            off: self.next,
+            len: first.then_some(self.len),
+            sha: first.then_some(&self.sha),
+            ..img::Upload::default()
+        };
+        let mut packet = vec![0; self.frame];
+        let encode = |packet: &mut [u8], message| {
+            smp::encode_request(
+                packet,
+                Version::V2,
+                seq,
+                &Request::Img(img::Request::Upload(message)),
+            )
+            .ok()
+        };
+        let empty = encode(&mut packet, message)?;
+        // The length of the data takes two bytes more than the length of nothing.
+        let room = self.frame.checked_sub(empty + 2)?;
+        let left = self.len.saturating_sub(self.next);
+        let mut size = u32::try_from(room).unwrap_or(left).min(left);
+        if size < left {
+            // Ends on a write unit, or the board asks for the rest again.
+            size -= (self.next + size) % self.align;
+        }
+        if size == 0 || first && size < left.min(32) {
+            return None;
+        }
+        let end = self.next + size;
+        message.data = image.get(self.next as usize..end as usize)?;
+        let len = encode(&mut packet, message)?;
+        packet.truncate(len);
+        Some((packet, end))
+    }
+
+    pub(crate) fn deadline(&self, line: &Line) -> Option<Instant> {
+        if let Some(until) = self.paused {
+            return Some(until);
+        }
+        let oldest = self.pieces.iter().find(|piece| piece.fate != Fate::Late)?;
+        Some(oldest.sent + self.wait(line))
+    }
+
+    fn wait(&self, line: &Line) -> Duration {
+        let wait = if self.high == 0 || !line.is_measured() {
+            self.first_wait
+        } else {
+            line.wait()
+        };
+        (wait * (1 << self.timeouts.min(5))).min(LONGEST_WAIT.max(self.first_wait))
+    }
+
+    /// Takes an answer to a piece; one that is to none of ours is nothing.
+    pub(crate) fn handle_answer(
+        &mut self,
+        line: &mut Line,
+        now: Instant,
+        seq: u8,
+        off: u32,
+        matched: Option<bool>,
+    ) -> Result<Headway, Error> {
+        let Some(piece) = self.settle(line, now, seq) else {
+            return Ok(Headway::More);
+        };
+        if off > self.len {
+            return Err(Error::BadAnswer { asked: Asked::Upload });
+        }
+        self.busy = 0;
+        let lost = off < self.done;
+        let was_first = self.high == 0 && self.next == piece.end;
+        if off >= piece.end {
+            self.done = off;
+            self.next = self.next.max(off);
+        } else if lost || piece.fate == Fate::Live {
+            self.done = off;
+            self.next = off;
+            self.rewinds += 1;
+            self.losses += u32::from(lost);
+            for piece in self.pieces.iter_mut().filter(|piece| piece.fate == Fate::Live) {
+                piece.fate = Fate::Stale;
+            }
+        } else {
+            self.done = off;
+            self.next = self.next.max(off);
+        }
+        if off > self.high {
+            self.high = off;
+            self.rewinds = 0;
+        }
+        if self.rewinds > MOST_REWINDS || self.losses > MOST_LOSSES {
+            return Err(Error::Stuck { offset: off });
+        }
+        if off == self.len {
+            return if matched == Some(false) {
+                Err(Error::Mismatch)
+            } else {
+                Ok(Headway::Complete)
+            };
+        }
+        if was_first && off > piece.end && !self.resumed {
+            self.resumed = true;
+            self.meter = Meter::new(now);
+            self.meter.last.1 = off;
+            return Ok(Headway::Resumed(off));
+        }
+        Ok(Headway::More)
+    }
+
+    /// Takes a refusal of a piece.
+    pub(crate) fn handle_failure(
+        &mut self,
+        line: &mut Line,
+        now: Instant,
+        seq: u8,
+        failure: &Failure<'_>,
+    ) -> Result<(), Error> {
+        if self.settle(line, now, seq).is_none() {
+            return Ok(());
+        }
+        self.busy += 1;
+        let transient = matches!(
+            failure.code(),
+            Some(ErrorCode::Busy | ErrorCode::NoMemory | ErrorCode::Timeout)
+        );
+        if !transient || self.busy > MOST_BUSY {
+            let reason = failure.reason.map(Into::into);
+            return Err(Error::BoardRefused {
+                asked: Asked::Upload,
+                code: Code::of(failure),
+                reason,
+            });
+        }
+        for piece in &mut self.pieces {
+            piece.fate = Fate::Stale;
+        }
+        self.next = self.done;
+        self.alone = true;
+        self.paused = Some(now + BUSY_PAUSE);
+        Ok(())
+    }
+
+    /// The piece that this answer is to; those before it are lost, or their answers are.
+    fn settle(&mut self, line: &mut Line, now: Instant, seq: u8) -> Option<Piece> {
+        let place = self.pieces.iter().position(|piece| piece.seq == seq)?;
+        let piece = self.pieces.drain(..=place).next_back()?;
+        // Every sending has its own number, so a late answer says how long answers take.
+        line.measured(now.since(piece.sent));
+        self.answered = now;
+        self.timeouts = 0;
+        self.alone = false;
+        Some(piece)
+    }
+
+    pub(crate) fn handle_timeout(&mut self, line: &mut Line, now: Instant) -> Result<(), Error> {
+        if self.paused.is_some() || self.deadline(line).is_none_or(|due| now < due) {
+            return Ok(());
+        }
+        self.timeouts += 1;
+        if self.timeouts >= MOST_TIMEOUTS && now.since(self.answered) >= SILENCE {
+            return Err(Error::WentSilent { asked: Asked::Upload });
+        }
+        for piece in &mut self.pieces {
+            piece.fate = Fate::Late;
+        }
+        self.next = self.done;
+        self.alone = true;
+        line.clear_throat();
+        Ok(())
+    }
+
+    /// How far it is, where that is worth saying again.
+    pub(crate) fn report(&mut self, now: Instant) -> Option<Progress> {
+        self.meter.at(now, self.done);
+        let due = self.reported.is_none_or(|(at, done)| {
+            done != self.done && (now.since(at) >= REPORT_EVERY || self.done == self.len)
+        });
+        if !due {
+            return None;
+        }
+        self.reported = Some((now, self.done));
+        let left = u64::from(self.len - self.done.min(self.len));
+        let remaining = self.meter.rate.filter(|rate| *rate > 0);
+        Some(Progress {
+            phase: Phase::Uploading,
+            done: self.done,
+            total: self.len,
+            rate: self
+                .meter
+                .rate
+                .map(|rate| u32::try_from(rate).unwrap_or(u32::MAX)),
+            remaining: remaining.map(|rate| Duration::from_millis(left.saturating_mul(1000) / rate)),
+        })
+    }
+}
+
+/// Bytes a second, smoothed over about two seconds.
+#[derive(Debug)]
+struct Meter {
+    last: (Instant, u32),
+    rate: Option<u64>,
+}
+
+const SMOOTH: u64 = 2_000_000;
+const SAMPLE: u64 = 250_000;
+
+impl Meter {
+    fn new(now: Instant) -> Self {
+        Meter {
+            last: (now, 0),
+            rate: None,
+        }
+    }
+
+    fn at(&mut self, now: Instant, done: u32) {
+        let micros = now.0.saturating_sub(self.last.0.0);
+        if micros < SAMPLE {
+            return;
+        }
+        let moved = u64::from(done.saturating_sub(self.last.1));
+        let sample = moved * 1_000_000 / micros;
+        self.rate = Some(match self.rate {
+            None => sample,
+            Some(rate) => (rate * SMOOTH + sample * micros) / (SMOOTH + micros),
+        });
+        self.last = (now, done);
+    }
+}
