@@ -409,7 +409,7 @@ impl Restarting {
 
     pub(crate) fn handle_port(self, ctx: &mut Context<'_>, event: PortEvent) -> State {
         match event {
-            PortEvent::NotFound => State::Restarting(self),
+            PortEvent::NotFound => State::Restarting(Box::new(self)),
             event => Watching::begin(ctx, self.update, self.before + 1, Some(event)),
         }
     }
