@@ -193,6 +193,9 @@ fn open_flash(path: &Path, flash: &NorFlash) -> Result<File> {
     Ok(file)
 }
 
+/// How long a port that goes waits for the host to read what the board said last.
+const LINGER: Duration = Duration::from_millis(100);
+
 /// A pseudo-terminal that stands for the board's port.
 #[derive(Debug)]
 struct Port {
@@ -200,7 +203,7 @@ struct Port {
     link: PathBuf,
     master: OwnedFd,
     /// Kept open, so that the port survives a host that closes it.
-    _slave: OwnedFd,
+    slave: OwnedFd,
     /// Bytes from the host that the board has no room for yet.
     waiting: Vec<u8>,
     /// Bytes for the host that the terminal has no room for yet.
@@ -229,7 +232,7 @@ impl Port {
         let port = Port {
             link: link.to_owned(),
             master,
-            _slave: slave,
+            slave,
             waiting: Vec::new(),
             leaving: Vec::new(),
             identity,
@@ -281,6 +284,14 @@ impl Port {
 impl Drop for Port {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.link);
+        // A terminal that is hung up loses what was not read yet, such as the answer to a reset. Boards wait a moment
+        // before they restart; `--speed` makes that too short for a host in real time.
+        let since = Instant::now();
+        while since.elapsed() < LINGER
+            && rustix::io::ioctl_fionread(&self.slave).is_ok_and(|unread| unread > 0)
+        {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
