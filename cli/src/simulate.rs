@@ -287,9 +287,9 @@ impl Drop for Port {
         // A terminal that is hung up loses what was not read yet, such as the answer to a reset. Boards wait a moment
         // before they restart; `--speed` makes that too short for a host in real time.
         let since = Instant::now();
-        while since.elapsed() < LINGER
-            && rustix::io::ioctl_fionread(&self.slave).is_ok_and(|unread| unread > 0)
-        {
+        // What was written a moment ago is not yet counted as unread.
+        std::thread::sleep(LINGER / 5);
+        while since.elapsed() < LINGER && rustix::io::ioctl_fionread(&self.slave).is_ok_and(|unread| unread > 0) {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
