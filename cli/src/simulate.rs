@@ -289,7 +289,9 @@ impl Drop for Port {
         let since = Instant::now();
         // What was written a moment ago is not yet counted as unread.
         std::thread::sleep(LINGER / 5);
-        while since.elapsed() < LINGER && rustix::io::ioctl_fionread(&self.slave).is_ok_and(|unread| unread > 0) {
+        while since.elapsed() < LINGER
+            && rustix::io::ioctl_fionread(&self.slave).is_ok_and(|unread| unread > 0)
+        {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
