@@ -78,7 +78,7 @@ impl<M: Memory> Link<M> {
             if self.count == self.window {
                 break;
             }
-            let index = (self.first + self.count) % self.window;
+            let index = (self.first + self.count) % self.window.max(1);
             let start = index * self.frame;
             let Some(buffer) = self.memory.as_mut().get_mut(start..start + self.frame) else {
                 break;
@@ -135,7 +135,7 @@ impl<M: Memory> Link<M> {
     /// Frees the oldest packet.
     pub(crate) fn release(&mut self) {
         if self.count > 0 {
-            self.first = (self.first + 1) % self.window;
+            self.first = (self.first + 1) % self.window.max(1);
             self.count -= 1;
         }
     }

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every test there is, and one line at the end.
 
 mod counts;
+mod link;
 mod wasm;
 
 use std::process::Command;
@@ -10,7 +11,7 @@ use anyhow::Result;
 
 use crate::process::{self, Step};
 use crate::run::page;
-use crate::setup;
+use crate::setup::{self, targets};
 use crate::{project, run};
 use counts::Counts;
 
@@ -127,6 +128,7 @@ impl Session {
             .args(["test", "--locked", "--workspace", "--no-fail-fast"])
             .envs(tools.iter().cloned());
         self.step("tests with browser and peers", command, Count::Inside);
+        self.link();
         match wasm::commands() {
             Ok(commands) => {
                 for (title, command) in commands {
@@ -134,6 +136,21 @@ impl Session {
                 }
             }
             Err(error) => self.broken("tests in the browser", &error),
+        }
+    }
+
+    /// Two tests: that the core links, and that no function of it calls a panic.
+    fn link(&mut self) {
+        match link::link() {
+            Ok(linked) => {
+                println!("core: {} bytes of flash on {}", linked.flash, targets::CORTEX_M0);
+                for name in &linked.panics {
+                    println!("core: this can panic: {name}");
+                }
+                self.add(Counts::one(true));
+                self.add(Counts::one(linked.panics.is_empty()));
+            }
+            Err(error) => self.broken("linking the core", &error),
         }
     }
 
