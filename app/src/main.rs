@@ -1,3 +1,6 @@
-//! The page: choose an image, see the board, update it, watch it prove itself.
+//! Starts the half of the page that this thread is for.
 
-fn main() {}
+fn main() {
+    #[cfg(target_arch = "wasm32")]
+    bootlace_app::start();
+}

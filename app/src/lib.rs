@@ -1,0 +1,25 @@
+//! The page of Bootlace: choose an image, see the board, update it, watch it prove itself.
+//!
+//! One WASM module with two entry points. In the window it is the view: a reducer ([`state`]), components that draw it
+//! ([`view`]), and the window's own services. In a worker ([`worker`]) it owns every port and runs one session per board. The two talk in plain data ([`messages`]).
+
+#[cfg(target_arch = "wasm32")]
+mod app;
+#[cfg(target_arch = "wasm32")]
+mod engine;
+pub mod messages;
+#[cfg(target_arch = "wasm32")]
+mod platform;
+pub mod state;
+pub mod view;
+pub mod words;
+pub mod worker;
+
+/// The window's entry point: draws the page. In a worker it does nothing: that one waits for
+/// [`worker_main`](worker::worker_main).
+#[cfg(target_arch = "wasm32")]
+pub fn start() {
+    if web_sys::window().is_some() {
+        app::start();
+    }
+}

@@ -1,0 +1,229 @@
+//! The update: one button, the lace that shows how far it came, and how it ended.
+
+use yew::prelude::*;
+
+use super::firmware::eyelet;
+use super::{Intent, Props, emit, icons, problem};
+use crate::messages::{Cable, Outcome, Phase, Plan, Progress, Way};
+use crate::state::{Board, Run};
+use crate::words;
+
+/// The lower panel.
+#[component]
+pub(super) fn Update(props: &Props) -> Html {
+    let state = &props.state;
+    let board = state.board();
+    html! {
+        <section class="panel panel--update bench__wide" aria-labelledby="update-title">
+            <h2 class="panel__title" id="update-title">{ eyelet("3") }{ "Update" }</h2>
+            { match board {
+                Some(board) => match &board.run {
+                    Run::Idle => idle(props, Some(board)),
+                    Run::Running { progress, stopping } => running(props, board, progress, *stopping),
+                    Run::Ended { outcome, reached } => html! { <Ended
+                        outcome={outcome.clone()} reached={*reached} gone={board.cable == Cable::Lost}
+                        again={emit(&props.on, Intent::Again(board.id))} /> },
+                },
+                None => idle(props, None),
+            } }
+        </section>
+    }
+}
+
+fn idle(props: &Props, board: Option<&Board>) -> Html {
+    let state = &props.state;
+    let known = board.filter(|board| board.card.is_some());
+    let plan = known.and_then(|board| board.plan.as_ref());
+    let away = known.is_some_and(|board| board.cable == Cable::Lost);
+    let label = words::button(plan, state.known_image().is_some(), board.is_some());
+    let (ready, note) = match plan {
+        Some(Plan::Ready { way, stored, .. }) => (!away && *way != Way::Nothing, note(*way, *stored)),
+        _ => (false, None),
+    };
+    let onclick = known.map(|board| emit(&props.on, Intent::Update(board.id)));
+    html! {
+        <>
+            if let Some(Plan::Refused(problem)) = plan {
+                <problem::Card problem={problem.clone()} />
+            }
+            <div class="go">
+                <button class="primary" type="button" data-testid="update" disabled={!ready} {onclick}>
+                    <span>{ label }</span>
+                    if ready {
+                        { icons::arrow() }
+                    }
+                </button>
+                if let Some(note) = note {
+                    <p class="go__note">{ note }</p>
+                }
+            </div>
+        </>
+    }
+}
+
+fn note(way: Way, stored: bool) -> Option<&'static str> {
+    match way {
+        Way::Nothing => Some("Exactly this image, confirmed. There is nothing to do."),
+        Way::Watch => Some("It is on trial: the page waits until the board says how that ends."),
+        _ if stored => Some("The board holds this image already: nothing has to be sent."),
+        Way::Downgrade => Some("This is an older version than the one that runs."),
+        Way::Replace => Some("The same version number, but not the same image."),
+        Way::Install | Way::Update => None,
+    }
+}
+
+fn running(props: &Props, board: &Board, progress: &Progress, stopping: bool) -> Html {
+    let sends = progress.phase == Phase::Send;
+    let percent = words::percent(progress);
+    let lost = board.cable == Cable::Lost;
+    let doing = if lost { "Unplugged" } else { words::doing(progress.phase) };
+    let comfort = match &progress.hint {
+        _ if lost => "Plug the board in again: the update goes on where the board says it was.",
+        Some(hint) => hint,
+        None => words::comfort(progress.phase),
+    };
+    html! {
+        <div class={classes!("run", lost.then_some("run--lost"))}>
+            { lace(progress.phase, if sends { percent } else { 0 }, None) }
+            <div class="run__head">
+                <p class="run__doing" data-testid="phase" data-phase={format!("{:?}", progress.phase)} aria-live="polite">
+                    { doing }
+                </p>
+                if sends {
+                    <p class="run__percent"><span>{ percent }</span>{ " %" }</p>
+                }
+            </div>
+            <div class={classes!("bar", (!sends).then_some("bar--busy"))} role="progressbar" data-testid="progress"
+                aria-label={words::doing(progress.phase)} aria-valuemin="0" aria-valuemax="100"
+                aria-valuenow={sends.then(|| percent.to_string())}
+                data-done={progress.done.to_string()} data-total={progress.total.to_string()}>
+                <span class="bar__fill" style={sends.then(|| format!("width:{}%", exact(progress)))}></span>
+            </div>
+            <p class="run__figures">{ words::figures(progress) }</p>
+            <div class="run__foot">
+                <p class="run__comfort">{ comfort }</p>
+                if progress.phase <= Phase::Send {
+                    <button class="second" type="button" data-testid="cancel" disabled={stopping}
+                        onclick={emit(&props.on, Intent::Cancel(board.id))}>
+                        { if stopping { "Stopping" } else { "Stop" } }
+                    </button>
+                }
+            </div>
+            // Said out loud every tenth of the way, not at every packet.
+            <p class="aloud" aria-live="polite">
+                if sends && percent >= 10 {
+                    { format!("{} percent sent", percent / 10 * 10) }
+                }
+            </p>
+        </div>
+    }
+}
+
+/// For the width of the bar: tenths of a percent, so that it moves rather than jumps.
+fn exact(progress: &Progress) -> f64 {
+    if progress.total == 0 {
+        return 0.0;
+    }
+    (f64::from(progress.done) * 1000.0 / f64::from(progress.total)).floor() / 10.0
+}
+
+/// A lace through six eyelets: it is drawn as far as the update came.
+fn lace(phase: Phase, percent: u32, ended: Option<&'static str>) -> Html {
+    const PATH: &str = "M50 17C75 1 125 1 150 17S225 33 250 17S325 1 350 17S425 33 450 17S525 1 550 17";
+    let at = phase as u32;
+    let drawn = (at * 100 + percent).min(500);
+    html! {
+        <div class={classes!("lace", ended.map(|tone| format!("lace--{tone}")))}>
+            <svg class="lace__cord" viewBox="0 0 600 34" aria-hidden="true" focusable="false">
+                <path class="lace__way" d={PATH} />
+                <path class="lace__drawn" d={PATH} pathLength="500" stroke-dasharray={format!("{drawn} 600")} />
+                { for (0..6).map(|step: u32| {
+                    let class = match step {
+                        _ if step < at || (step == at && phase == Phase::Confirmed) => "lace__eyelet lace__eyelet--done",
+                        _ if step == at => "lace__eyelet lace__eyelet--now",
+                        _ => "lace__eyelet",
+                    };
+                    html! { <circle {class} cx={(50 + 100 * step).to_string()} cy="17" r="6" /> }
+                }) }
+            </svg>
+            <ol class="lace__steps">
+                { for Phase::ALL.map(|step| html! {
+                    <li class={classes!((step < phase || phase == Phase::Confirmed).then_some("done"), (step == phase).then_some("now"))}
+                        aria-current={(step == phase).then_some("step")}>{ words::phase(step) }</li>
+                }) }
+            </ol>
+        </div>
+    }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+struct EndedProps {
+    outcome: Outcome,
+    reached: Phase,
+    gone: bool,
+    again: Callback<MouseEvent>,
+}
+
+/// How it ended, in a colour that is readable from three metres.
+#[component]
+fn Ended(props: &EndedProps) -> Html {
+    let button = use_node_ref();
+    {
+        // A station is driven with the Enter key: the next thing to press has the focus.
+        let button = button.clone();
+        use_effect_with((), move |()| {
+            if let Some(button) = button.cast::<web_sys::HtmlElement>() {
+                _ = button.focus();
+            }
+        });
+    }
+    let (tone, name, icon, title, text) = match &props.outcome {
+        Outcome::Confirmed { version, took } => (
+            "good",
+            "confirmed",
+            icons::check(),
+            format!("Done. The board runs {version}."),
+            format!("It started, proved itself and is confirmed. Took {}.", words::milliseconds(*took)),
+        ),
+        Outcome::RolledBack { version, reason } => (
+            "warn",
+            "rolled-back",
+            icons::back(),
+            format!("Rolled back. The board runs {version} again."),
+            reason.clone(),
+        ),
+        Outcome::Unchanged { reason } => {
+            ("calm", "unchanged", icons::equal(), "Nothing was changed.".to_owned(), reason.clone())
+        }
+        Outcome::Failed(problem) => {
+            ("bad", "failed", icons::cross(), problem.what.clone(), problem.next.clone())
+        }
+    };
+    let failed = match &props.outcome {
+        Outcome::Failed(problem) => Some(problem),
+        _ => None,
+    };
+    let next = match (&props.outcome, props.gone) {
+        (_, true) => "Next board",
+        (Outcome::Confirmed { .. }, false) => "Again, or next board",
+        _ => "Try again",
+    };
+    html! {
+        <>
+            { lace(props.reached, 0, Some(tone)) }
+            <div class={classes!("outcome", format!("outcome--{tone}"))} role="status" data-testid="outcome" data-outcome={name}>
+                <span class="outcome__icon">{ icon }</span>
+                <div class="outcome__text" data-testid={failed.map(|_| "error")} data-error={failed.map(|problem| problem.name.clone())}>
+                    <p class="outcome__title">{ title }</p>
+                    <p class="outcome__reason">{ text }</p>
+                    if failed.is_some_and(|problem| problem.unharmed) {
+                        <p class="outcome__reason">{ "The board is unharmed." }</p>
+                    }
+                </div>
+                <button class="outcome__again" type="button" data-testid="again" ref={button} onclick={&props.again}>
+                    { next }
+                </button>
+            </div>
+        </>
+    }
+}

@@ -1,0 +1,353 @@
+//! One board: its session, its port and its timer, driven as the session's documentation says.
+
+use bootlace_session::{
+    Attention, Error, Event, FindReason, Instant, Job, Outcome, Phase as Step, PortEvent, Session, words as say,
+};
+use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use futures_util::{FutureExt, StreamExt, select_biased};
+use gloo::timers::future::TimeoutFuture;
+
+use super::hub::Hub;
+use super::link::{Arrival, Link, OpenError, Port};
+use super::{cards, locks, now, sleep_until, tell};
+use crate::messages::{self, BoardId, Cable, Notice, Phase, Progress};
+use crate::words::PageError;
+
+/// What a board's task is told.
+pub(super) enum Order {
+    /// This port may be its own.
+    Try(Port),
+    /// No port is left to try.
+    NoneLeft,
+    /// Say again what an update would do.
+    Plan,
+    /// Update it.
+    Update,
+    /// Stop that.
+    Cancel,
+    /// Ask it again.
+    Refresh,
+    /// Let it go.
+    Release,
+}
+
+/// Pauses between tries to open a port, in milliseconds: one that was plugged in just now is often busy for a moment,
+/// on Linux for up to ten seconds.
+const PATIENCE: [u32; 7] = [150, 350, 500, 1000, 2000, 3000, 3000];
+/// The same when a person waits for the answer: the first few.
+const IMPATIENCE: usize = 4;
+
+struct Station {
+    hub: Hub,
+    id: BoardId,
+    session: Session,
+    link: Option<Link>,
+    /// Number of the open port.
+    number: u32,
+    arrivals: UnboundedSender<Arrival>,
+    /// It said who it is.
+    known: bool,
+    /// An update runs: where it is.
+    job: Option<Progress>,
+    over: Option<Over>,
+}
+
+/// Why a board is let go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Over {
+    Released,
+    Stranger,
+}
+
+/// Runs a board from its first port until it is let go.
+pub(super) async fn run(hub: Hub, id: BoardId, port: Port, asked: bool, mut orders: UnboundedReceiver<Order>) {
+    let (arrivals, mut arrived) = unbounded();
+    let link = match open(&port, &arrivals, asked).await {
+        Ok(link) => link,
+        Err(error) => {
+            tell(&Notice::Ports(Some(error.into())));
+            hub.gone(id, true);
+            return;
+        }
+    };
+    let mut station = Station {
+        hub,
+        id,
+        session: Session::new(now()),
+        link: Some(link),
+        number: 0,
+        arrivals,
+        known: false,
+        job: None,
+        over: None,
+    };
+    station.log(format!("{} opened", port_name(&port)));
+    while station.over.is_none() {
+        station.pump().await;
+        if station.over.is_some() {
+            break;
+        }
+        let deadline = station.session.poll_timeout().unwrap_or(Instant(u64::MAX));
+        select_biased! {
+            arrival = arrived.next() => if let Some(arrival) = arrival {
+                station.arrive(arrival).await;
+            },
+            order = orders.next() => match order {
+                Some(order) => station.obey(order).await,
+                None => break,
+            },
+            () = sleep_until(deadline).boxed_local().fuse() => station.session.handle_timeout(now()),
+        }
+    }
+    station.close().await;
+    station.hub.gone(id, station.over == Some(Over::Stranger));
+}
+
+fn port_name(port: &Port) -> String {
+    match port.via() {
+        messages::Via::Serial(Some((vendor, product))) => format!("Port {vendor:04x}:{product:04x}"),
+        messages::Via::Serial(None) => "Port".into(),
+        messages::Via::Simulated => "Simulated board’s port".into(),
+    }
+}
+
+/// Opens a board's first port.
+async fn open(port: &Port, arrivals: &UnboundedSender<Arrival>, asked: bool) -> Result<Link, PageError> {
+    let mut pauses = PATIENCE.iter().take(if asked { IMPATIENCE } else { PATIENCE.len() });
+    loop {
+        match port.open(arrivals.clone(), 0).await {
+            Ok(link) => return Ok(link),
+            Err(OpenError::Gone) => return Err(PageError::PortVanished),
+            Err(OpenError::Busy) => {}
+        }
+        if let Port::Serial(port) = port
+            && locks::held_elsewhere(&port.lock_name()).await
+        {
+            return Err(PageError::OtherTab);
+        }
+        match pauses.next() {
+            Some(pause) => TimeoutFuture::new(*pause).await,
+            None => return Err(PageError::PortBusy),
+        }
+    }
+}
+
+impl Station {
+    fn log(&self, text: impl Into<String>) {
+        tell(&Notice::Log(Some(self.id), text.into()));
+    }
+
+    /// Does what the session wants.
+    async fn pump(&mut self) {
+        loop {
+            while let Some(bytes) = self.session.poll_transmit() {
+                if let Some(link) = &self.link {
+                    link.send(bytes);
+                }
+            }
+            let Some(event) = self.session.poll_event() else { break };
+            self.event(event).await;
+        }
+    }
+
+    async fn arrive(&mut self, arrival: Arrival) {
+        match arrival {
+            Arrival::Bytes(number, bytes) if number == self.number && self.link.is_some() => {
+                self.session.handle_input(now(), &bytes);
+            }
+            Arrival::Lost(number) if number == self.number && self.link.is_some() => {
+                self.close().await;
+                if self.known {
+                    self.session.handle_port(now(), PortEvent::Lost);
+                    if self.job.is_none() {
+                        self.log("Unplugged");
+                        tell(&Notice::Cable(self.id, Cable::Lost));
+                    }
+                    self.hub.closed(self.id, false);
+                    self.hub.search(self.id);
+                } else {
+                    tell(&Notice::Ports(Some(PageError::PortVanished.into())));
+                    self.over = Some(Over::Released);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    async fn obey(&mut self, order: Order) {
+        match order {
+            Order::Try(port) => {
+                self.number += 1;
+                match port.open(self.arrivals.clone(), self.number).await {
+                    Ok(link) => {
+                        let info = link.info();
+                        self.link = Some(link);
+                        self.session.handle_port(now(), PortEvent::Opened(info));
+                    }
+                    Err(error) => self.hub.closed(self.id, error == OpenError::Busy),
+                }
+            }
+            Order::NoneLeft => self.session.handle_port(now(), PortEvent::NotFound),
+            Order::Plan => self.plan(),
+            Order::Update => self.update(),
+            Order::Cancel => {
+                if self.session.cancel(now()) {
+                    self.log("Stop asked for");
+                }
+            }
+            Order::Refresh => {
+                // Busy or gone: then it will say by itself how it is.
+                _ = self.session.refresh(now());
+            }
+            Order::Release if self.job.is_none() => self.over = Some(Over::Released),
+            Order::Release => {}
+        }
+    }
+
+    fn plan(&self) {
+        if !self.known || self.job.is_some() {
+            return;
+        }
+        let keys = self.session.board().map(|board| board.keys.clone()).unwrap_or_default();
+        let plan = self.hub.image().map(|file| cards::plan(self.session.plan(&file.bytes, &self.hub.options(&keys))));
+        tell(&Notice::Plan(self.id, plan));
+    }
+
+    fn update(&mut self) {
+        let Some(file) = self.hub.image() else { return };
+        let keys = self.session.board().map(|board| board.keys.clone()).unwrap_or_default();
+        let options = self.hub.options(&keys);
+        let start = now();
+        let job = Job::Update { image: file.bytes.clone(), options };
+        let progress = Progress {
+            phase: Phase::Verify,
+            done: 0,
+            total: u32::try_from(file.bytes.len()).unwrap_or(u32::MAX),
+            rate: None,
+            remaining: None,
+            hint: None,
+        };
+        tell(&Notice::Progress(self.id, progress.clone()));
+        self.job = Some(progress);
+        self.hub.busy(self.id, true);
+        self.log("Update started");
+        if let Err(error) = self.session.start(start, job) {
+            self.failed(cards::problem(say::error(&error)));
+        }
+    }
+
+    fn ended(&mut self, outcome: messages::Outcome) {
+        self.job = None;
+        self.hub.busy(self.id, false);
+        tell(&Notice::Outcome(self.id, outcome));
+        self.plan();
+    }
+
+    fn failed(&mut self, problem: messages::Problem) {
+        self.log(format!("Failed ({}): {}", problem.name, problem.what));
+        self.ended(messages::Outcome::Failed(problem));
+    }
+
+    fn progress(&mut self, change: impl FnOnce(&mut Progress)) {
+        if let Some(progress) = &mut self.job {
+            change(progress);
+            tell(&Notice::Progress(self.id, progress.clone()));
+        }
+    }
+
+    async fn close(&mut self) {
+        if let Some(link) = self.link.take() {
+            link.close().await;
+        }
+    }
+
+    async fn event(&mut self, event: Event) {
+        match event {
+            Event::Board(info) => {
+                let card = cards::board(&info);
+                if !self.known {
+                    self.log(cards::greeting(&card));
+                }
+                self.known = true;
+                self.hub.known(self.id, &info.keys);
+                tell(&Notice::Cable(self.id, Cable::Connected));
+                tell(&Notice::Board(self.id, Box::new(card)));
+                self.plan();
+            }
+            Event::Phase(step) => self.phase(step),
+            Event::Progress(news) => self.progress(|progress| {
+                progress.done = news.done;
+                progress.total = news.total;
+                progress.rate = news.rate;
+                progress.remaining = news.remaining.map(|left| u32::try_from(left.as_secs()).unwrap_or(u32::MAX));
+            }),
+            Event::Resumed { offset } => self.log(format!("The board holds {} already", say::bytes(offset))),
+            Event::FindBoard { reason, .. } => {
+                self.close().await;
+                let cable = match reason {
+                    FindReason::Restart => Cable::Restarting,
+                    FindReason::Unplugged => Cable::Lost,
+                };
+                tell(&Notice::Cable(self.id, cable));
+                self.hub.closed(self.id, false);
+                self.hub.search(self.id);
+            }
+            Event::WrongBoard { found } => {
+                self.log(format!("Another board is there: {}", found.as_deref().unwrap_or("without a serial number")));
+                self.close().await;
+                self.hub.closed(self.id, true);
+            }
+            Event::Attention(attention) => self.attention(attention),
+            Event::Done(command) => self.log(format!("Done: {command:?}")),
+            Event::Outcome(outcome) => {
+                self.log(say::outcome(&outcome));
+                if let Outcome::Confirmed { .. } = outcome {
+                    self.progress(|progress| progress.phase = Phase::Confirmed);
+                }
+                self.ended(cards::outcome(&outcome));
+            }
+            Event::Failed(failure) => {
+                let problem = cards::problem(say::failure(&failure));
+                if !self.known {
+                    self.log(format!("{}: {}", problem.name, problem.what));
+                    let lost = failure.error == Error::PortLost;
+                    tell(&Notice::Ports(Some(if lost { PageError::PortVanished.into() } else { problem })));
+                    self.over = Some(if lost { Over::Released } else { Over::Stranger });
+                } else if self.job.is_some() {
+                    self.failed(problem);
+                } else {
+                    self.log(format!("{}: {}", problem.name, problem.what));
+                }
+            }
+        }
+    }
+
+    fn phase(&mut self, step: Step) {
+        if self.job.is_none() {
+            return;
+        }
+        let phase = match step {
+            Step::Connecting | Step::Ready => return,
+            Step::Checking => Phase::Verify,
+            Step::Uploading => Phase::Send,
+            Step::Verifying | Step::Restarting => Phase::Restart,
+            Step::Swapping => Phase::Swap,
+            Step::OnTrial => Phase::Trial,
+        };
+        self.log(say::phase(step));
+        self.progress(|progress| {
+            progress.phase = phase;
+            progress.rate = None;
+            progress.remaining = None;
+            progress.hint = None;
+        });
+    }
+
+    fn attention(&mut self, attention: Attention) {
+        let text = say::attention(attention);
+        self.log(text);
+        if attention != Attention::Unplugged {
+            self.progress(|progress| progress.hint = Some(text.to_owned()));
+        }
+    }
+}
