@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Write as _};
 use std::io::{IsTerminal as _, Write as _};
 
 use bootlace_session::words;
-use bootlace_session::{BoardInfo, Event, FindReason, Outcome, Progress, Role, Unchanged};
+use bootlace_session::{BoardInfo, Event, FindReason, Outcome, Phase, Progress, Role, Unchanged};
 use serde_json::{Value, json};
 
 use crate::Problem;
@@ -84,6 +84,10 @@ pub(crate) struct Reporter {
     bar: bool,
     /// Tenths of the upload told so far, where there is no bar.
     tenths: u64,
+    /// It was told that the board is gone.
+    missing: bool,
+    /// What was told about the board last.
+    board: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +108,8 @@ impl Reporter {
             style,
             bar: false,
             tenths: 0,
+            missing: false,
+            board: String::new(),
         }
     }
 
@@ -124,7 +130,15 @@ impl Reporter {
             return;
         }
         match event {
-            Event::Board(board) => self.line(&board_line(board)),
+            Event::Board(board) => {
+                self.missing = false;
+                let line = board_line(board);
+                if line != self.board {
+                    self.line(&line);
+                    self.board = line;
+                }
+            }
+            Event::Phase(Phase::Ready) => {}
             Event::Phase(phase) => self.line(words::phase(*phase)),
             Event::Progress(progress) => self.progress(progress),
             Event::Resumed { offset } => {
@@ -136,7 +150,10 @@ impl Reporter {
             Event::FindBoard {
                 reason: FindReason::Unplugged,
                 ..
-            } => self.line("The board is gone; looking for it"),
+            } if !self.missing => {
+                self.missing = true;
+                self.line("The board is gone; looking for it");
+            }
             Event::Attention(attention) => self.line(words::attention(*attention)),
             Event::Outcome(outcome) => self.line(&words::outcome(outcome)),
             _ => {}

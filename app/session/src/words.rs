@@ -8,7 +8,7 @@ use alloc::string::{String, ToString};
 use core::fmt::Write as _;
 use core::time::Duration;
 
-use bootlace_image::{FormatError, KeyError, Refusal, TlvKind};
+use bootlace_image::{FormatError, KeyError, Refusal, TlvKind, Version};
 
 use crate::{Attention, BoardState, Error, Failure, Outcome, Phase, RollbackReason, Unchanged};
 
@@ -238,7 +238,11 @@ pub fn outcome(outcome: &Outcome) -> String {
     };
     match outcome {
         Outcome::Confirmed { version, took } => {
-            format!("The board runs {version}, confirmed, after {}.", time(*took))
+            format!(
+                "The board runs {}, confirmed, after {}.",
+                self::version(*version),
+                time(*took)
+            )
         }
         Outcome::RolledBack {
             reason,
@@ -246,7 +250,11 @@ pub fn outcome(outcome: &Outcome) -> String {
             failed,
         } => {
             let why = reason.map_or("it did not prove itself", rollback);
-            format!("The board took {failed} back: {why}. {}", runs(version))
+            format!(
+                "The board took {} back: {why}. {}",
+                self::version(*failed),
+                runs(version)
+            )
         }
         Outcome::Unchanged { reason, version } => format!("{} {}", unchanged(*reason), runs(version)),
     }
@@ -328,6 +336,11 @@ pub fn phase(phase: Phase) -> &'static str {
         Phase::Swapping => "The board swaps the images",
         Phase::OnTrial => "The new image runs on trial",
     }
+}
+
+/// A version as boards spell it: `1.2.3`, and `1.2.3.4` with a build number.
+pub fn version(version: Version) -> String {
+    version.write(&mut [0; Version::MAX_LEN]).to_string()
 }
 
 /// Lower-case hexadecimal.

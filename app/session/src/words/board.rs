@@ -125,8 +125,7 @@ pub(super) fn error(error: &Error) -> Sentence {
         Error::DidNotReturn { waited } => (
             "DidNotReturn",
             format!("The board did not come back within {}.", time(*waited)),
-            "Plug it in again and connect: it keeps what it has and says what it runs. A board that swaps images must \
-             not lose its power for good, but may at any moment.",
+            "Plug it in again, or restart it into its bootloader, and connect: it says what it runs.",
         ),
         Error::NotConfirmed => (
             "NotConfirmed",

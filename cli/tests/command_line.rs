@@ -1,0 +1,301 @@
+//! The program as people and scripts run it: images made here, boards simulated by itself.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![cfg(unix)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use bootlace_image::builder::{ImageBuilder, SigningKey};
+use bootlace_image::{Algorithm, TlvKind, Version};
+use serde_json::Value;
+
+const BOOTLACE: &str = env!("CARGO_BIN_EXE_bootlace");
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../protocol/image/tests/data");
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(BOOTLACE).args(arguments).output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+/// The lines of JSON on the standard output.
+fn lines(output: &Output) -> Vec<Value> {
+    let out = String::from_utf8_lossy(&output.stdout);
+    out.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")))
+        .collect()
+}
+
+/// A folder of images and a board.
+struct Bench {
+    folder: PathBuf,
+    board: Option<Child>,
+}
+
+impl Bench {
+    /// Images `one` and `two`, signed with the key of `data/p256.pem`; `other` is signed with another.
+    fn new(name: &str) -> Self {
+        let folder =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cli-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let key =
+            SigningKey::from_pem(&std::fs::read_to_string(format!("{DATA}/p256.pem")).unwrap()).unwrap();
+        let other = SigningKey::from_seed(Algorithm::Ed25519, &[5; 32]).unwrap();
+        for (name, major, key) in [("one", 1, &key), ("two", 2, &key), ("other", 2, &other)] {
+            // A vector table for a slot that starts below 0x0801_0000, then something that differs.
+            let words = [0x2001_0000, 0x0801_0001]
+                .into_iter()
+                .chain((0..5000u32).map(|word| word * major));
+            let payload = words.flat_map(u32::to_le_bytes).collect();
+            let version = Version {
+                major: major as u8,
+                ..Version::default()
+            };
+            let image = ImageBuilder::new(payload)
+                .version(version)
+                .security_counter(1)
+                .sign(key)
+                .build();
+            std::fs::write(folder.join(name), image).unwrap();
+        }
+        Bench { folder, board: None }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.join(name).display().to_string()
+    }
+
+    /// A board that runs `one`, fifty times as fast as a real one.
+    fn board(mut self, more: &[&str]) -> Self {
+        let (link, image, key) = (
+            self.path("port-board"),
+            self.path("one"),
+            format!("{DATA}/p256.pub.pem"),
+        );
+        let mut command = Command::new(BOOTLACE);
+        command
+            .args([
+                "simulate", "--link", &link, "--image", &image, "--key", &key, "--speed", "50",
+            ])
+            .args(more);
+        self.board = Some(command.stdout(Stdio::null()).spawn().unwrap());
+        let start = Instant::now();
+        while !Path::new(&link).exists() {
+            assert!(start.elapsed() < Duration::from_secs(20), "no port");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self
+    }
+
+    fn update(&self, image: &str, more: &[&str]) -> Output {
+        let (link, image, key) = (
+            self.path("port-board"),
+            self.path(image),
+            format!("{DATA}/p256.pub.pem"),
+        );
+        let start = [
+            "update", "--port", &link, "--image", &image, "--key", &key, "--json",
+        ];
+        run(&[&start, more].concat())
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if let Some(board) = &mut self.board {
+            board.kill().ok();
+            board.wait().ok();
+        }
+        std::fs::remove_dir_all(&self.folder).ok();
+    }
+}
+
+#[test]
+fn show_says_what_an_image_is() {
+    let out = run(&["image", "show", &format!("{DATA}/p256.bin")]);
+    let shown = text(&out);
+    for part in [
+        "1.2.3+4",
+        "5e21 9554 bc3d 532b",
+        "aad03681-8b63-5304-89e0-8ca8f49461b5",
+        "0x08008100",
+        "SEC_CNT",
+    ] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+    assert!(code(&out) == 0 && !shown.contains("Warning"), "{shown}");
+
+    let out = run(&["image", "show", "--json", &format!("{DATA}/published-p256.bin")]);
+    let facts = &lines(&out)[0];
+    assert_eq!(facts["signatures"][0]["published_key"], "root-ec-p256.pem");
+    assert_eq!(facts["warnings"][0]["name"], "DevelopmentKey");
+    assert_eq!(facts["intact"], true);
+    assert_eq!(facts["tlvs"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn show_warns() {
+    let bench = Bench::new("warn");
+    let warnings = |name: &str, bytes: Vec<u8>| {
+        std::fs::write(bench.path(name), bytes).unwrap();
+        let out = run(&["image", "show", "--json", &bench.path(name)]);
+        let names = lines(&out)[0]["warnings"].as_array().unwrap().clone();
+        names
+            .iter()
+            .map(|warning| warning["name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let key = SigningKey::from_seed(Algorithm::P256, &[9; 32]).unwrap();
+    let builder = || ImageBuilder::new(vec![0; 64]);
+    assert_eq!(warnings("good", builder().sign(&key).build()), [""; 0]);
+    assert_eq!(warnings("unsigned", builder().build()), ["Unsigned"]);
+    let moved = builder()
+        .sign(&key)
+        .unprotected(TlvKind::SEC_CNT, &[0; 4])
+        .build();
+    assert_eq!(warnings("moved", moved), ["UnprotectedTlv"]);
+    let mut altered = builder().sign(&key).build();
+    altered[0x210] ^= 1;
+    assert_eq!(warnings("altered", altered), ["Altered"]);
+}
+
+#[test]
+fn verify_answers_with_its_exit_code() {
+    let image = format!("{DATA}/p256.bin");
+    for (key, expected) in [
+        ("p256.pub.pem", 0),
+        ("p256.pem", 0),
+        ("ed25519.pub.pem", 1),
+        ("payload.bin", 1),
+    ] {
+        let out = run(&["image", "verify", &image, "--key", &format!("{DATA}/{key}")]);
+        assert_eq!(code(&out), expected, "{key}: {}", text(&out));
+    }
+    let keys = [format!("{DATA}/ed25519.pub.pem"), format!("{DATA}/p256.pub.pem")];
+    let out = run(&[
+        "image", "verify", &image, "--key", &keys[0], "--key", &keys[1], "--json",
+    ]);
+    assert_eq!(lines(&out)[0]["algorithm"], "ECDSA P-256");
+
+    let published = format!("{DATA}/published-p256.bin");
+    let key = format!("{DATA}/published-p256.pub.pem");
+    let arguments = ["image", "verify", &published, "--key", &key];
+    assert_eq!(code(&run(&arguments)), 1);
+    assert_eq!(
+        code(&run(&[&arguments[..], &["--allow-development-keys"]].concat())),
+        0
+    );
+    assert_eq!(code(&run(&["image", "verify", &published])), 2);
+}
+
+#[test]
+fn an_update_ends_confirmed_and_is_not_done_twice() {
+    let bench = Bench::new("update").board(&[]);
+    let out = bench.update("two", &[]);
+    assert_eq!(code(&out), 0, "{}", text(&out));
+    let events = lines(&out);
+    let last = events.last().unwrap();
+    assert_eq!(
+        (&last["event"], &last["outcome"]),
+        (&"outcome".into(), &"confirmed".into())
+    );
+    let progress: Vec<_> = events
+        .iter()
+        .filter(|event| event["event"] == "progress")
+        .collect();
+    assert_eq!(
+        progress.last().unwrap()["done"],
+        progress.last().unwrap()["total"]
+    );
+
+    let again = bench.update("two", &[]);
+    assert_eq!(
+        (code(&again), &lines(&again).last().unwrap()["outcome"]),
+        (0, &"already-runs".into())
+    );
+    // Back, found by a pattern, and confirmed; for people this time.
+    let pattern = bench.path("port-*");
+    let out = run(&["update", "--port", &pattern, "--image", &bench.path("one")]);
+    assert!(
+        code(&out) == 0 && text(&out).contains("The board runs 1.0.0, confirmed"),
+        "{}",
+        text(&out)
+    );
+}
+
+#[test]
+fn an_update_that_crashes_is_taken_back() {
+    let bench = Bench::new("crash").board(&["--app", "crash"]);
+    let out = bench.update("two", &[]);
+    assert_eq!(code(&out), 3, "{}", text(&out));
+    let last = lines(&out).pop().unwrap();
+    assert_eq!(
+        (&last["outcome"], &last["version"]),
+        (&"rolled-back".into(), &"1.0.0".into())
+    );
+}
+
+#[test]
+fn an_application_with_another_port_is_found() {
+    let bench = Bench::new("other-id").board(&["--app", "other-id"]);
+    let out = bench.update("two", &[]);
+    assert_eq!(code(&out), 0, "{}", text(&out));
+}
+
+#[test]
+fn what_can_not_be_done_leaves_the_board_alone() {
+    let bench = Bench::new("refused").board(&["--cid", "00112233-4455-6677-8899-aabbccddeeff"]);
+    let refused = |out: &Output| {
+        assert_eq!(code(out), 1, "{}", text(out));
+        let last = lines(out).pop().unwrap();
+        assert_eq!(
+            (&last["event"], &last["unharmed"]),
+            (&"error".into(), &true.into())
+        );
+        assert!(!last["next"].as_str().unwrap().is_empty());
+        last["error"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(refused(&bench.update("other", &[])), "UnknownSigner");
+    std::fs::write(bench.path("text"), "hello").unwrap();
+    assert_eq!(refused(&bench.update("text", &[])), "NotAnImage");
+    assert_eq!(refused(&bench.update("missing", &[])), "Unreadable");
+    // Trusted here, but not by the board.
+    let stranger = [
+        "update",
+        "--json",
+        "--port",
+        &bench.path("port-board"),
+        "--image",
+        &bench.path("other"),
+    ];
+    assert_eq!(refused(&run(&stranger)), "UnknownSigner");
+    let elsewhere = [
+        "update",
+        "--json",
+        "--port",
+        &bench.path("nothing"),
+        "--image",
+        &bench.path("two"),
+    ];
+    assert_eq!(refused(&run(&elsewhere)), "NoPort");
+    let file = [
+        "update",
+        "--json",
+        "--port",
+        &bench.path("one"),
+        "--image",
+        &bench.path("two"),
+    ];
+    assert_eq!(refused(&run(&file)), "PortUnusable");
+    // Another program on the port.
+    let port = std::fs::File::open(bench.path("port-board")).unwrap();
+    port.lock().unwrap();
+    assert_eq!(refused(&bench.update("two", &[])), "PortBusy");
+}
