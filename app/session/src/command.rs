@@ -91,6 +91,18 @@ impl Commanding {
     pub(crate) fn deadline(&self) -> Instant {
         self.call.deadline()
     }
+
+    pub(crate) fn is_reset(&self) -> bool {
+        matches!(self.command, Command::Reset { .. })
+    }
+
+    /// The port went away before the answer came: that is what a restart does.
+    pub(crate) fn lost(self, ctx: &mut Context<'_>) -> State {
+        match Returning::begin(ctx, self.command) {
+            State::Returning(it) => State::Returning(it.handle_port(ctx, PortEvent::Lost)),
+            state => state,
+        }
+    }
 }
 
 /// A board that was told to restart comes back.

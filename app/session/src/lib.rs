@@ -21,6 +21,8 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod board;
 mod command;
@@ -47,3 +49,6 @@ pub use event::{
 pub use plan::{Confirm, Job, Options, Plan, Route, Way};
 pub use session::Session;
 pub use time::Instant;
+
+#[cfg(test)]
+mod tests;

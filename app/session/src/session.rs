@@ -353,6 +353,7 @@ impl State {
 
     fn handle_port(self, ctx: &mut Context<'_>, event: PortEvent) -> State {
         match self {
+            State::Commanding(it) if it.is_reset() && event == PortEvent::Lost => it.lost(ctx),
             State::Returning(it) => State::Returning(it.handle_port(ctx, event)),
             State::Uploading(it) => (*it).handle_port(ctx, event),
             State::Away(it) => (*it).handle_port(ctx, event),

@@ -5,6 +5,8 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use bootlace_smp::bootlace::Features;
+use bootlace_smp::frame::Framing;
 use bootlace_smp::{Header, Request, Response, decode_response, img, os};
 
 use crate::line::{Call, Late, Line};
@@ -117,6 +119,11 @@ impl Uploading {
         let Some(board) = ctx.board.as_deref() else {
             return ctx.fail(Error::NoBoard);
         };
+        match update.options.framing {
+            Some(Framing::Cobs) if !board.features.has(Features::COBS) => {}
+            Some(framing) => ctx.line.framing = framing,
+            None => {}
+        }
         let upload = Upload::new(ctx.now, update.plan.sha, update.plan.size, board, ctx.port);
         Box::new(Uploading { update, upload }).go_on(ctx)
     }

@@ -47,8 +47,9 @@ pub(crate) struct Upload {
     /// Where the next piece starts.
     next: u32,
     pieces: VecDeque<Piece>,
-    /// The next piece goes alone: the first one, and after silence.
-    alone: bool,
+    /// How many pieces may be out: one at first and after silence, one more with each answer. The time that answers
+    /// take grows with the queue on a slow line, and has to be learnt on the way.
+    allowed: usize,
     /// Since the last answer.
     timeouts: u32,
     answered: Instant,
@@ -122,7 +123,7 @@ impl Upload {
             high: 0,
             next: 0,
             pieces: VecDeque::new(),
-            alone: true,
+            allowed: 1,
             timeouts: 0,
             answered: now,
             rewinds: 0,
@@ -148,11 +149,7 @@ impl Upload {
                 .iter()
                 .filter(|piece| piece.fate != Fate::Late)
                 .count();
-            let room = if self.alone || self.next == 0 {
-                1
-            } else {
-                self.window
-            };
+            let room = if self.next == 0 { 1 } else { self.allowed };
             if outstanding >= room || self.next >= self.len {
                 return Ok(());
             }
@@ -170,11 +167,10 @@ impl Upload {
             if self.pieces.len() > 128 {
                 self.pieces.pop_front();
             }
-            let first = self.next == 0;
-            self.next = end;
-            if first {
-                self.alone = true;
+            if self.next == 0 {
+                self.allowed = 1;
             }
+            self.next = end;
         }
     }
 
@@ -221,7 +217,7 @@ impl Upload {
             return Some(until);
         }
         let oldest = self.pieces.iter().find(|piece| piece.fate != Fate::Late)?;
-        Some(oldest.sent + self.wait(line))
+        Some(oldest.sent.max(self.answered) + self.wait(line))
     }
 
     fn wait(&self, line: &Line) -> Duration {
@@ -317,7 +313,7 @@ impl Upload {
             piece.fate = Fate::Stale;
         }
         self.next = self.done;
-        self.alone = true;
+        self.allowed = 1;
         self.paused = Some(now + BUSY_PAUSE);
         Ok(())
     }
@@ -330,7 +326,7 @@ impl Upload {
         line.measured(now.since(piece.sent));
         self.answered = now;
         self.timeouts = 0;
-        self.alone = false;
+        self.allowed = (self.allowed + 1).min(self.window);
         Some(piece)
     }
 
@@ -346,7 +342,7 @@ impl Upload {
             piece.fate = Fate::Late;
         }
         self.next = self.done;
-        self.alone = true;
+        self.allowed = 1;
         line.clear_throat();
         Ok(())
     }

@@ -1,0 +1,334 @@
+//! Bad input: images that must not be sent, ports that belong to something else.
+
+use super::*;
+
+#[track_caller]
+fn refused(pair: &Pair, file: &[u8], error: Error) {
+    let board = pair.board.pieces;
+    assert_eq!(pair.session.plan(file, &Options::default()), Err(error));
+    assert_eq!(pair.board.pieces, board);
+}
+
+#[test]
+fn images_that_are_not_sent() {
+    let mut board = Board::new(&image(1, 3000), vec![key().public()]);
+    (board.counter, board.class) = (3, Some([9; 16]));
+    let mut pair = with(board);
+    let good = unsigned(2, 3000).security_counter(3);
+    pair.session
+        .plan(&good.clone().sign(&key()).build(), &Options::default())
+        .unwrap();
+
+    refused(
+        &pair,
+        b"#!/bin/sh",
+        Error::Image(FormatError::NotAnImage { magic: 0x622f_2123 }),
+    );
+    let file = good.clone().sign(&key()).build();
+    let Err(Error::Image(FormatError::Truncated { .. })) =
+        pair.session.plan(&file[..2000], &Options::default())
+    else {
+        panic!()
+    };
+    refused(&pair, &good.clone().build(), Error::Refused(Refusal::Unsigned));
+    let mut altered = file.clone();
+    altered[1000] ^= 1;
+    refused(&pair, &altered, Error::Refused(Refusal::Altered));
+    let stranger = SigningKey::from_seed(Algorithm::Ed25519, &[8; 32]).unwrap();
+    let foreign = good.clone().sign(&stranger).build();
+    let key_hash = stranger.public().hash();
+    refused(
+        &pair,
+        &foreign,
+        Error::Refused(Refusal::UnknownSigner {
+            key_hash: Some(key_hash),
+        }),
+    );
+    // Trusted here, not there.
+    let options = Options {
+        keys: vec![stranger.public()],
+        ..Options::default()
+    };
+    assert_eq!(
+        pair.session.plan(&foreign, &options),
+        Err(Error::UntrustedByBoard { key_hash })
+    );
+    refused(&pair, &image(2, 3000), Error::TooOld { image: 0, board: 3 });
+    let large = unsigned(2, 0x4_0000).security_counter(3).sign(&key()).build();
+    let size = large.len() as u32;
+    refused(
+        &pair,
+        &large,
+        Error::TooLarge {
+            size,
+            max: board::SLOT - 4096,
+        },
+    );
+    let other = good.clone().cid([1; 16]).sign(&key()).build();
+    refused(
+        &pair,
+        &other,
+        Error::WrongClass {
+            image: [1; 16],
+            board: [9; 16],
+        },
+    );
+    // The right class may start anywhere; without one the address counts.
+    let mut payload = vec![0; 3000];
+    payload[5] = 0x20;
+    let elsewhere = ImageBuilder::new(payload).security_counter(3);
+    let error = Error::WrongAddress {
+        start: 0x2000,
+        slot: ADDRESS,
+        size: board::SLOT,
+    };
+    refused(&pair, &elsewhere.clone().sign(&key()).build(), error);
+    pair.session
+        .plan(&elsewhere.cid([9; 16]).sign(&key()).build(), &Options::default())
+        .unwrap();
+    let stray = good
+        .clone()
+        .unprotected(TlvKind::SEC_CNT, &[9, 0, 0, 0])
+        .sign(&key())
+        .build();
+    assert!(matches!(
+        pair.session.plan(&stray, &Options::default()),
+        Err(Error::Refused(_) | Error::Image(_))
+    ));
+
+    // And none of it is sent by `start` either.
+    assert_eq!(
+        pair.session.start(pair.now, update(altered)),
+        Err(Error::Refused(Refusal::Altered))
+    );
+    pair.until(MINUTE, |_| false);
+    assert_eq!(pair.board.pieces, (0, 0));
+}
+
+#[test]
+fn what_follows_an_image_is_left_out() {
+    let mut pair = pair();
+    let new = image(2, 9_000);
+    let mut padded = new.clone();
+    padded.resize(0x3_0000, 0xFF);
+    pair.session.start(pair.now, update(padded)).unwrap();
+    outcome(&mut pair, MINUTE);
+    assert_eq!(pair.board.uploaded(), new);
+}
+
+#[test]
+fn an_older_image_is_a_downgrade() {
+    let pair = pair();
+    let plan = pair.session.plan(&image(0, 3000), &Options::default()).unwrap();
+    assert_eq!(plan.way, Way::Downgrade);
+    let options = Options {
+        only_newer: true,
+        ..Options::default()
+    };
+    assert_eq!(pair.session.plan(&image(0, 3000), &options), Err(Error::NotNewer));
+}
+
+#[test]
+fn the_image_that_runs_already() {
+    let mut pair = pair();
+    pair.session.start(pair.now, update(image(1, 3000))).unwrap();
+    let outcome = outcome(&mut pair, MINUTE);
+    assert!(
+        matches!(
+            outcome,
+            Outcome::Unchanged {
+                reason: Unchanged::AlreadyRuns,
+                ..
+            }
+        ),
+        "{outcome:?}"
+    );
+    assert_eq!((pair.board.resets, pair.board.pieces), (0, (0, 0)));
+}
+
+/// A page that was closed: what is done stays done.
+#[test]
+fn a_second_page_goes_on_where_the_first_stopped() {
+    for (stop, route, most) in [
+        (Phase::Uploading, Route::Upload, 1),
+        (Phase::Verifying, Route::Test, 0),
+        (Phase::Restarting, Route::Restart, 0),
+        (Phase::OnTrial, Route::Watch, 0),
+    ] {
+        let mut first = pair();
+        first.board.app = App::Confirms(20);
+        let new = image(2, 60_000);
+        first.session.start(first.now, update(new.clone())).unwrap();
+        first.until(MINUTE, |event| *event == Event::Phase(stop)).unwrap();
+        if stop == Phase::Uploading {
+            first
+                .until(
+                    MINUTE,
+                    |event| matches!(event, Event::Progress(step) if step.done > 20_000),
+                )
+                .unwrap();
+        }
+        let before = first.board.pieces.0;
+        let mut second = with(first.board);
+        assert_eq!(
+            second.session.plan(&new, &Options::default()).unwrap().route,
+            route,
+            "{stop:?}"
+        );
+        second.session.start(second.now, update(new.clone())).unwrap();
+        assert!(matches!(
+            outcome(&mut second, 2 * MINUTE),
+            Outcome::Confirmed { .. }
+        ));
+        assert_eq!(second.board.uploaded(), new);
+        let again = second.board.pieces.1 - before;
+        assert!(
+            stop == Phase::Uploading || again == most,
+            "{stop:?}: {again} pieces again"
+        );
+        let resumed = second
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::Resumed { offset } if *offset > 20_000));
+        assert_eq!(resumed, stop == Phase::Uploading);
+    }
+}
+
+/// What lies in the secondary slot looks like the image, and is refused: it is uploaded after all.
+#[test]
+fn a_stale_image_is_uploaded_again() {
+    let mut board = Board::new(&image(1, 3000), vec![key().public()]);
+    let new = image(2, 9_000);
+    board.secondary = board::Held::new(&new, false);
+    let mut pair = with(board);
+    assert_eq!(
+        pair.session.plan(&new, &Options::default()).unwrap().route,
+        Route::Test
+    );
+    pair.board.secondary = None;
+    pair.session.start(pair.now, update(new)).unwrap();
+    assert!(matches!(outcome(&mut pair, MINUTE), Outcome::Confirmed { .. }));
+}
+
+#[test]
+fn nobody_there() {
+    let mut board = Board::new(&image(1, 3000), vec![]);
+    board.window = 0;
+    let mut pair = Pair::new(board);
+    let failure = failure(&mut pair, MINUTE);
+    assert_eq!(
+        failure,
+        Failure {
+            error: Error::Silent,
+            phase: Phase::Connecting
+        }
+    );
+    assert_eq!(
+        pair.session.start(pair.now, update(image(2, 3000))),
+        Err(Error::NoBoard)
+    );
+    // It was only slow to start.
+    pair.board.window = 1;
+    pair.session.refresh(pair.now).unwrap();
+    pair.until(MINUTE, |event| *event == Event::Phase(Phase::Ready))
+        .unwrap();
+}
+
+#[test]
+fn somebody_else_there() {
+    for (bytes, error) in [
+        (&b"AT+GMR\r\nERROR\r\n"[..], Error::Garbage { bytes: 15 }),
+        (&[0x55; 200], Error::Garbage { bytes: 200 }),
+    ] {
+        let mut board = Board::new(&image(1, 3000), vec![]);
+        board.window = 0;
+        let mut pair = Pair::new(board);
+        pair.inject(bytes);
+        assert_eq!(failure(&mut pair, MINUTE).error, error);
+    }
+}
+
+/// A loop, or a terminal that repeats what it is sent.
+#[test]
+fn a_port_that_repeats_what_it_is_sent() {
+    let mut now = Instant(0);
+    let mut session = Session::new(now);
+    loop {
+        while let Some(bytes) = session.poll_transmit() {
+            session.handle_input(now, &bytes);
+        }
+        while let Some(event) = session.poll_event() {
+            if let Event::Failed(failure) = event {
+                assert_eq!(failure.error, Error::Echo);
+                return;
+            }
+        }
+        now = session.poll_timeout().unwrap();
+        session.handle_timeout(now);
+    }
+}
+
+/// Random bytes, random frames, random ports, at any time: no panic, and a timeout that can be waited for.
+#[test]
+fn noise_never_panics() {
+    for seed in 1..300 {
+        let mut random = pair::Random(seed);
+        let mut pair = if seed % 2 == 0 {
+            pair()
+        } else {
+            Pair::new(Board::new(&image(1, 600), vec![]))
+        };
+        let _ = pair.session.start(pair.now, update(image(2, 3_000)));
+        for _ in 0..200 {
+            match random.below(12) {
+                0 => pair.session.handle_port(pair.now, PortEvent::Lost),
+                1 => pair
+                    .session
+                    .handle_port(pair.now, PortEvent::Opened(PortInfo::default())),
+                2 => pair.session.handle_port(pair.now, PortEvent::NotFound),
+                3 => pair.session.handle_timeout(pair.now),
+                4 => {
+                    pair.now = pair.now + Duration::from_millis(random.below(3000));
+                    pair.session.handle_timeout(pair.now);
+                }
+                _ => {
+                    // Answers that are well-formed and mean nothing.
+                    let group = [0, 1, 64][random.below(3) as usize];
+                    let id = [0, 1, 5, 6][random.below(4) as usize];
+                    let code = random.next() as u8 & 0x17;
+                    let body = [
+                        vec![0xA1, 0x63, b'o', b'f', b'f', 0x1A, 0xFF, 0xFF, 0xFF, 0xFF],
+                        vec![0xA1, 0x66, b'i', b'm', b'a', b'g', b'e', b's', 0x80],
+                        vec![0xA1, 0x64, b'r', b'o', b'l', b'e', code],
+                        vec![0xA1, 0x62, b'r', b'c', code],
+                        vec![0xA0],
+                    ][random.below(5) as usize]
+                        .clone();
+                    let mut packet = vec![
+                        9 + 2 * (random.below(2) as u8),
+                        0,
+                        0,
+                        body.len() as u8,
+                        0,
+                        group,
+                        random.below(40) as u8,
+                        id,
+                    ];
+                    packet.extend(&body);
+                    bootlace_smp::frame::encode(Framing::Console, &packet, |piece| {
+                        pair.session.handle_input(pair.now, piece)
+                    });
+                    let noise: Vec<u8> = (0..random.below(40)).map(|_| random.next() as u8).collect();
+                    pair.session.handle_input(pair.now, &noise);
+                }
+            }
+            while pair.session.poll_transmit().is_some() {}
+            while let Some(event) = pair.session.poll_event() {
+                assert!(
+                    !matches!(event, Event::Outcome(Outcome::Confirmed { .. })),
+                    "seed {seed}"
+                );
+            }
+        }
+    }
+}
