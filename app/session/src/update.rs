@@ -225,16 +225,12 @@ impl Away {
         }
     }
 
-    fn go_on(
-        self: Box<Self>,
-        ctx: &mut Context<'_>,
-        step: impl FnOnce(Search, &mut Context<'_>) -> Sought,
-    ) -> State {
+    fn go_on(self, ctx: &mut Context<'_>, step: impl FnOnce(Search, &mut Context<'_>) -> Sought) -> State {
         let Away {
             update,
             search,
             since,
-        } = *self;
+        } = self;
         match step(search, ctx) {
             Sought::Searching(search) => State::Away(Box::new(Away {
                 update,
@@ -251,7 +247,7 @@ impl Away {
         header: &Header,
         payload: &[u8],
     ) -> State {
-        self.go_on(ctx, |search, ctx| search.handle_packet(ctx, header, payload))
+        (*self).go_on(ctx, |search, ctx| search.handle_packet(ctx, header, payload))
     }
 
     pub(crate) fn handle_timeout(self: Box<Self>, ctx: &mut Context<'_>) -> State {
@@ -259,7 +255,7 @@ impl Away {
         if waited >= self.update.options.absence {
             return ctx.fail(Error::DidNotReturn { waited });
         }
-        self.go_on(ctx, |search, ctx| search.handle_timeout(ctx))
+        (*self).go_on(ctx, |search, ctx| search.handle_timeout(ctx))
     }
 
     pub(crate) fn handle_port(self, ctx: &mut Context<'_>, event: PortEvent) -> State {

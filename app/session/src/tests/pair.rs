@@ -162,11 +162,7 @@ impl Pair {
         if self.find.is_some_and(|due| due <= now) {
             self.find = None;
             self.elsewhere = self.strangers.pop();
-            if self.elsewhere.is_some() {
-                self.open = true;
-                self.session
-                    .handle_port(now, PortEvent::Opened(PortInfo::default()));
-            } else if self.board.port && self.plugged {
+            if self.elsewhere.is_some() || self.board.port && self.plugged {
                 self.open = true;
                 self.session
                     .handle_port(now, PortEvent::Opened(PortInfo::default()));
@@ -181,11 +177,9 @@ impl Pair {
         let now = self.now;
         while let Some(bytes) = self.session.poll_transmit() {
             self.sent += bytes.len();
-            let took = if self.speed == 0 {
-                0
-            } else {
-                bytes.len() as u64 * 1_000_000 / self.speed
-            };
+            let took = (bytes.len() as u64 * 1_000_000)
+                .checked_div(self.speed)
+                .unwrap_or(0);
             self.line_free = self.line_free.max(now) + Duration::from_micros(took);
             let at = self.line_free + self.latency;
             self.disturb(at, bytes, true);
