@@ -241,21 +241,16 @@ impl Away {
         }
     }
 
-    pub(crate) fn handle_packet(
-        self: Box<Self>,
-        ctx: &mut Context<'_>,
-        header: &Header,
-        payload: &[u8],
-    ) -> State {
-        (*self).go_on(ctx, |search, ctx| search.handle_packet(ctx, header, payload))
+    pub(crate) fn handle_packet(self, ctx: &mut Context<'_>, header: &Header, payload: &[u8]) -> State {
+        self.go_on(ctx, |search, ctx| search.handle_packet(ctx, header, payload))
     }
 
-    pub(crate) fn handle_timeout(self: Box<Self>, ctx: &mut Context<'_>) -> State {
+    pub(crate) fn handle_timeout(self, ctx: &mut Context<'_>) -> State {
         let waited = ctx.now.since(self.since);
         if waited >= self.update.options.absence {
             return ctx.fail(Error::DidNotReturn { waited });
         }
-        (*self).go_on(ctx, |search, ctx| search.handle_timeout(ctx))
+        self.go_on(ctx, |search, ctx| search.handle_timeout(ctx))
     }
 
     pub(crate) fn handle_port(self, ctx: &mut Context<'_>, event: PortEvent) -> State {
