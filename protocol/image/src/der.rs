@@ -56,7 +56,8 @@ fn number(value: &[u8], out: &mut [u8]) -> Option<()> {
         _ => return None,
     };
     let start = out.len().checked_sub(digits.len())?;
-    out.get_mut(start..)?.copy_from_slice(digits);
+    // Of equal length, which the compiler can't know: this way it has no panic to link.
+    out.get_mut(start..)?.iter_mut().zip(digits).for_each(|(place, digit)| *place = *digit);
     Some(())
 }
 

@@ -66,7 +66,7 @@ impl Layout {
     ///
     /// The slot's size is a multiple of the alignment; subtract this from it.
     pub const fn from_end(self, field: Field) -> u32 {
-        let magic = MAGIC_LEN.next_multiple_of(self.align);
+        let magic = self.magic_space();
         match field {
             Field::Magic => MAGIC_LEN,
             Field::ImageOk => magic + self.align,
@@ -82,10 +82,18 @@ impl Layout {
         self.from_end(Field::SwapSize) + max_sectors * 3 * write_size
     }
 
+    /// Bytes that the magic takes, in whole units. The alignment is never 0; said so that no panic is linked.
+    const fn magic_space(self) -> u32 {
+        match MAGIC_LEN.checked_next_multiple_of(self.align) {
+            Some(space) => space,
+            None => MAGIC_LEN,
+        }
+    }
+
     /// What to write to mark a slot: the magic, filled up to whole units.
     pub fn write_magic(self) -> Write {
         let mut write = Write {
-            from_end: MAGIC_LEN.next_multiple_of(self.align),
+            from_end: self.magic_space(),
             bytes: [ERASED; MAX_ALIGN],
             len: 0,
         };
