@@ -5,6 +5,7 @@ mod file;
 mod image;
 mod port;
 mod report;
+#[cfg(unix)]
 mod simulate;
 mod update;
 
@@ -29,6 +30,7 @@ enum Command {
     /// Bring a board to an image: send it, have it tried, see it confirmed or taken back.
     Update(update::Arguments),
     /// A board without hardware: the companion's own code on simulated flash, behind a pseudo-terminal.
+    #[cfg(unix)]
     Simulate(simulate::Arguments),
 }
 
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
     let (result, json) = match Arguments::parse().command {
         Command::Image(command) => (image::run(&command), command.json()),
         Command::Update(arguments) => (update::run(&arguments), arguments.json),
+        #[cfg(unix)]
         Command::Simulate(arguments) => {
             return match simulate::run(&arguments) {
                 Ok(()) => ExitCode::SUCCESS,

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use bootlace_image::{Image, Policy};
@@ -278,11 +278,8 @@ impl Driver {
             Some(at) => at.since(self.now()),
             None => Duration::from_secs(1),
         };
-        let mut next = match self.input.recv_timeout(patience) {
-            Ok(input) => Some(input),
-            // This holds a sender: the channel can't end.
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        };
+        // This holds a sender: the channel can't end, so an error is the timeout.
+        let mut next = self.input.recv_timeout(patience).ok();
         // Bytes that arrived go before timeouts that are due.
         while let Some(input) = next {
             let current = self.link.as_ref().map(|link| link.number);
