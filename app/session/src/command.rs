@@ -116,14 +116,8 @@ pub(crate) struct Returning {
 impl Returning {
     fn begin(ctx: &mut Context<'_>, command: Command) -> State {
         ctx.enter(Phase::Restarting);
-        let serial = ctx.board.as_ref().and_then(|board| board.serial.clone());
-        let hashes = ctx
-            .board
-            .iter()
-            .flat_map(|board| &board.images)
-            .map(|image| image.hash.clone())
-            .collect();
-        let search = Search::here(ctx.now, Wanted { serial, hashes }, FindReason::Restart, None);
+        let wanted = ctx.board.as_deref().map(Wanted::of).unwrap_or_default();
+        let search = Search::here(ctx.now, wanted, FindReason::Restart, None);
         State::Returning(Returning {
             command,
             search,

@@ -44,6 +44,9 @@ pub(crate) struct Identify {
     info: Box<BoardInfo>,
     bad: bool,
     framing: Option<Framing>,
+    /// Whether raw packets are tried: they have no CRC, so only at first contact, and with a board that takes nothing
+    /// else.
+    raw: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +72,7 @@ pub(crate) enum Identity {
 
 impl Identify {
     /// `framing` is the one to use once it is known what the board takes; `None`: the best.
-    pub(crate) fn new(line: &mut Line, now: Instant, framing: Option<Framing>) -> Self {
+    pub(crate) fn new(line: &mut Line, now: Instant, framing: Option<Framing>, raw: bool) -> Self {
         let call = hello(line, now, 0);
         Identify {
             step: Step::Hello(1),
@@ -77,6 +80,7 @@ impl Identify {
             info: Box::default(),
             bad: false,
             framing,
+            raw,
         }
     }
 
@@ -108,13 +112,18 @@ impl Identify {
             (_, Response::Bootlace(bootlace::Response::Describe(description))) => {
                 this.info.describe(&description);
                 let cobs = this.info.features.has(Features::COBS);
+                let was_raw = line.framing == Framing::Raw;
+                if was_raw {
+                    line.framing = Framing::Console;
+                }
                 line.framing = match this.framing {
                     Some(Framing::Cobs) if !cobs => line.framing,
                     Some(framing) => framing,
                     None if cobs => Framing::Cobs,
                     None => line.framing,
                 };
-                if this.info.has_image_group {
+                // A list that came without a CRC is asked for again.
+                if this.info.has_image_group && !was_raw {
                     this.known(line)
                 } else {
                     this.ask(line, now, Step::List)
@@ -156,12 +165,14 @@ impl Identify {
         match self.call.late(line, now) {
             Late::Waiting => Identity::Asking(self),
             Late::GivenUp => match self.step {
-                Step::Hello(asked) if asked < HELLOS.len() => {
-                    self.call = hello(line, now, asked);
-                    self.step = Step::Hello(asked + 1);
-                    Identity::Asking(self)
-                }
-                Step::Hello(_) => Identity::Nobody(self.nobody(line)),
+                Step::Hello(asked) => match next_hello(asked, self.raw) {
+                    Some(index) => {
+                        self.call = hello(line, now, index);
+                        self.step = Step::Hello(index + 1);
+                        Identity::Asking(self)
+                    }
+                    None => Identity::Nobody(self.nobody(line)),
+                },
                 // Without its list of images nothing can be done with a board.
                 Step::List => Identity::Nobody(self.nobody(line)),
                 _ => self.without(line, now),
@@ -231,6 +242,14 @@ impl Identify {
             Error::Silent
         }
     }
+}
+
+/// The next first question from `index` on.
+fn next_hello(index: usize, raw: bool) -> Option<usize> {
+    let rest = HELLOS.iter().enumerate().skip(index);
+    rest.into_iter()
+        .find(|(_, hello)| raw || hello.0 != Framing::Raw)
+        .map(|(index, _)| index)
 }
 
 fn hello(line: &mut Line, now: Instant, index: usize) -> Call {

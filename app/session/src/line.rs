@@ -105,6 +105,7 @@ impl Line {
 
     /// Puts a packet on the line.
     pub(crate) fn send(&mut self, packet: &[u8]) {
+        self.decoder.take_raw(self.framing == Framing::Raw);
         let mut line = Vec::with_capacity(frame::encoded_len(self.framing, packet.len()));
         frame::encode(self.framing, packet, |piece| line.extend_from_slice(piece));
         self.out.push_back(line);

@@ -25,6 +25,8 @@ pub(crate) struct Wanted {
     pub(crate) serial: Option<String>,
     /// Hashes of images of which the board has one: how a board without a serial number is known.
     pub(crate) hashes: Vec<Vec<u8>>,
+    /// It takes raw packets and nothing else.
+    pub(crate) raw: bool,
 }
 
 #[derive(Debug)]
@@ -55,6 +57,20 @@ pub(crate) enum Sought {
     Searching(Search),
     /// There it is. The search can go on: it asks again after a pause.
     Found(Search, Box<BoardInfo>),
+}
+
+impl Wanted {
+    /// This board.
+    pub(crate) fn of(board: &BoardInfo) -> Self {
+        let mut hashes: Vec<_> = board.images.iter().map(|image| image.hash.clone()).collect();
+        hashes.retain(|hash| !hash.is_empty());
+        let raw = board.framing == Some(Framing::Raw);
+        Wanted {
+            serial: board.serial.clone(),
+            hashes,
+            raw,
+        }
+    }
 }
 
 impl Search {
@@ -114,7 +130,7 @@ impl Search {
     pub(crate) fn handle_port(mut self, ctx: &mut Context<'_>, event: PortEvent) -> Self {
         match event {
             PortEvent::Opened(_) => {
-                self.ask = Ask::Asking(Identify::new(ctx.line, ctx.now, self.framing));
+                self.ask = Ask::Asking(Identify::new(ctx.line, ctx.now, self.framing, self.wanted.raw));
                 self.ours = false;
             }
             // The driver closed one that was not the board's.
@@ -154,7 +170,7 @@ impl Search {
             }
             Ask::Pause { until } => {
                 if ctx.now >= until {
-                    self.ask = Ask::Asking(Identify::new(ctx.line, ctx.now, self.framing));
+                    self.ask = Ask::Asking(Identify::new(ctx.line, ctx.now, self.framing, self.wanted.raw));
                 }
                 Sought::Searching(self)
             }

@@ -116,7 +116,7 @@ impl Context<'_> {
 
     pub(crate) fn connect(&mut self, command: Option<Command>, quiet: Quiet) -> State {
         self.enter(Phase::Connecting);
-        State::Connecting(Identify::new(self.line, self.now, None), command, quiet)
+        State::Connecting(Identify::new(self.line, self.now, None, true), command, quiet)
     }
 }
 

@@ -43,13 +43,8 @@ impl Update {
         board: &BoardInfo,
     ) -> Result<Box<Self>, Error> {
         let plan = Plan::new(&image, &options, board)?;
-        let mut hashes: Vec<_> = board.images.iter().map(|image| image.hash.clone()).collect();
-        hashes.push(plan.hash.clone());
-        hashes.retain(|hash| !hash.is_empty());
-        let wanted = Wanted {
-            serial: board.serial.clone(),
-            hashes,
-        };
+        let mut wanted = Wanted::of(board);
+        wanted.hashes.push(plan.hash.clone());
         Ok(Box::new(Update {
             image,
             options,

@@ -35,6 +35,7 @@ pub struct Decoder {
     /// Console: bytes of packet and CRC announced. Raw: bytes of the packet, once known.
     due: usize,
     stats: Stats,
+    takes_raw: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +102,13 @@ impl Decoder {
             crc: 0,
             due: 0,
             stats,
+            takes_raw: true,
         }
+    }
+
+    /// Whether raw packets are taken: an updater that asked in a framing with a CRC has no use for answers without.
+    pub const fn take_raw(&mut self, take: bool) {
+        self.takes_raw = take;
     }
 
     /// What was dropped so far.
@@ -289,7 +296,7 @@ impl Decoder {
         self.begin();
         match (first, byte) {
             // A v1 read response is `01 00`; `03` can't begin a COBS frame.
-            (0x01..=0x03 | 0x08..=0x0B, 0x00) => {
+            (0x01..=0x03 | 0x08..=0x0B, 0x00) if self.takes_raw => {
                 self.state = State::Raw;
                 self.raw_byte(buf, first)?;
                 self.raw_byte(buf, byte)?;

@@ -337,3 +337,13 @@ fn a_silent_line_is_forgotten() {
     decoder.reset();
     assert_eq!(decode(&mut decoder, &mut buf, &echo, 64), [(Framing::Raw, echo)]);
 }
+
+#[test]
+fn raw_packets_can_be_refused() {
+    let (echo, mut buf) = (hex(ECHO), [0; 64]);
+    let mut decoder = Decoder::new();
+    decoder.take_raw(false);
+    let mut wire = echo.clone();
+    wire.extend(line(Framing::Cobs, &echo));
+    assert_eq!(decode(&mut decoder, &mut buf, &wire, 64), [(Framing::Cobs, echo)]);
+}
