@@ -19,7 +19,12 @@ struct Bench {
     program: &'static str,
 }
 
-const BENCHES: &[Bench] = &[];
+const BENCHES: &[Bench] = &[Bench {
+    name: "link",
+    about: "an upload against the line's capacity, the flash's time and smpclient (about 4 minutes)",
+    package: "bootlace-tests",
+    program: "bench-link",
+}];
 
 /// What is wanted of a bench besides its table.
 #[derive(Clone, Copy, Default)]
