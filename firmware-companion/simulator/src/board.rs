@@ -199,7 +199,7 @@ impl Board {
 
     /// The port that the host sees just now.
     pub fn port(&self) -> Option<PortIdentity> {
-        if self.now < self.visible {
+        if self.now < self.visible || self.flash.is_dead() {
             return None;
         }
         let (vid, product) = self.config.usb;
@@ -265,6 +265,10 @@ impl Board {
 
     /// When the board itself will do something.
     fn next_event(&self) -> Option<u64> {
+        if self.flash.is_dead() {
+            // The power is gone for all of it.
+            return None;
+        }
         let (timer, runs) = match &self.phase {
             Phase::Starting { at, .. } => (Some(*at), false),
             Phase::Hung { until } => (Some(*until), false),
