@@ -33,6 +33,9 @@ pub(crate) struct Update {
     plan: Plan,
     started: Instant,
     wanted: Wanted,
+    /// How often the board stored something else than was sent: a CRC of 16 bits lets one in 65,536 damaged pieces
+    /// pass. Once is bad luck.
+    mismatches: u32,
 }
 
 impl Update {
@@ -51,6 +54,7 @@ impl Update {
             plan,
             started: now,
             wanted,
+            mismatches: 0,
         }))
     }
 
@@ -152,6 +156,10 @@ impl Uploading {
             _ => return State::Uploading(self),
         };
         match headway {
+            Err(Error::Mismatch) if self.update.mismatches == 0 => {
+                self.update.mismatches = 1;
+                Uploading::begin(ctx, self.update)
+            }
             Err(error) => ctx.fail(error),
             Ok(Headway::More) => self.go_on(ctx),
             Ok(Headway::Resumed(offset)) => {

@@ -19,9 +19,9 @@ use crate::{Asked, BoardInfo, Code, Error, Instant, Phase, PortInfo, Progress};
 const ERASE_WAIT: Duration = Duration::from_secs(10);
 /// The same on a board of ours, which erases page by page.
 const FIRST_WAIT: Duration = Duration::from_millis(1500);
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+const LONGEST_WAIT: Duration = Duration::from_secs(4);
 /// A board is silent after so many sendings in a row, over so long.
-const MOST_TIMEOUTS: u32 = 6;
+const MOST_TIMEOUTS: u32 = 8;
 const SILENCE: Duration = Duration::from_secs(20);
 /// Rewinds without a byte of headway.
 const MOST_REWINDS: u32 = 60;
@@ -226,7 +226,7 @@ impl Upload {
         } else {
             line.wait()
         };
-        (wait * (1 << self.timeouts.min(5))).min(LONGEST_WAIT.max(self.first_wait))
+        (wait * (1 << self.timeouts.min(5))).min(LONGEST_WAIT.max(wait * 2))
     }
 
     /// Takes an answer to a piece; one that is to none of ours is nothing.

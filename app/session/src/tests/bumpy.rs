@@ -247,3 +247,29 @@ fn a_bad_line_ends_in_done_or_in_a_named_error() {
     std::println!("{done} of {runs} done, the longest in {longest:?}");
     assert!(done > runs * 8 / 10, "{done} of {runs}");
 }
+
+/// A damaged piece whose CRC happens to be right: the digest of the whole tells, and once is bad luck.
+#[test]
+fn what_was_stored_is_not_what_was_sent() {
+    for (times, ends_well) in [(1, true), (2, false)] {
+        let mut pair = pair();
+        pair.board.spoil = times;
+        pair.session.start(pair.now, update(image(2, 9_000))).unwrap();
+        let end = pair.finish(MINUTE).unwrap();
+        if ends_well {
+            assert!(
+                matches!(end, Event::Outcome(Outcome::Confirmed { .. })),
+                "{end:?}"
+            );
+        } else {
+            let error = Error::Mismatch;
+            assert_eq!(
+                end,
+                Event::Failed(Failure {
+                    error,
+                    phase: Phase::Uploading
+                })
+            );
+        }
+    }
+}
