@@ -7,7 +7,7 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use bootlace_smp::bootlace::{Features, State};
+use bootlace_smp::bootlace::Features;
 use bootlace_smp::frame::Framing;
 use bootlace_smp::{Header, Request, Response, bootlace, decode_response, img, os};
 
@@ -215,13 +215,6 @@ impl Identify {
             info.frame = SMALL_FRAME;
         }
         info.window = info.window.max(1);
-        // It may have confirmed itself between the two answers: the later one counts.
-        if info.running().is_some_and(|running| running.confirmed) {
-            info.trial = None;
-            if info.state == Some(State::OnTrial) {
-                info.state = Some(State::Running);
-            }
-        }
         Identity::Known(self.info)
     }
 

@@ -22,7 +22,7 @@ mod watch;
 pub(crate) use watch::Watching;
 
 /// A board verifies the image before it marks it: some seconds on a slow chip.
-const MARK_WAIT: Duration = Duration::from_secs(6);
+const MARK_WAIT: Duration = Duration::from_secs(4);
 const RESET_WAIT: Duration = Duration::from_millis(1500);
 
 /// What stays the same all the way.
@@ -286,7 +286,7 @@ impl Marking {
             hash: Some(&update.plan.hash),
             confirm: false,
         };
-        let call = Call::new(ctx.line, ctx.now, &Request::Img(request), MARK_WAIT, 5);
+        let call = Call::new(ctx.line, ctx.now, &Request::Img(request), MARK_WAIT, 8);
         State::Marking(Box::new(Marking { update, call }))
     }
 

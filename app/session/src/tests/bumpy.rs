@@ -202,15 +202,14 @@ fn a_bad_line_ends_in_done_or_in_a_named_error() {
             keys: vec![key().public()],
             ..Options::default()
         };
-        pair.session
-            .start(
-                pair.now,
-                Job::Update {
-                    image: new.clone(),
-                    options,
-                },
-            )
-            .unwrap();
+        let job = Job::Update {
+            image: new.clone(),
+            options,
+        };
+        // What the board said of itself may be damaged, and its CRC right by chance: one in 65,536.
+        if pair.session.start(pair.now, job).is_err() {
+            continue;
+        }
         if seed % 3 == 0 {
             let pause = Duration::from_millis(pair.random.0 % 9000);
             let over = |event: &Event| matches!(event, Event::Outcome(_) | Event::Failed(_));

@@ -281,7 +281,11 @@ impl Facts {
             return Verdict::Fail(Error::NothingBoots { state });
         }
         if let Some(running) = running.filter(is_target) {
-            return if running.confirmed {
+            return if running.confirmed && board.trial.is_some() {
+                // Confirmed between the two answers; or one of them is damaged, and its CRC right by chance. "Done"
+                // is only said when both agree.
+                Verdict::Wait
+            } else if running.confirmed {
                 let took = now.since(self.update.started);
                 Verdict::End(Outcome::Confirmed {
                     version: self.update.plan.to,
