@@ -17,7 +17,10 @@ fn main() -> std::io::Result<()> {
     }
     std::fs::create_dir_all(&folder)?;
     for (name, state) in states() {
-        let props = Props { state: Rc::new(state), on: Callback::noop() };
+        let props = Props {
+            state: Rc::new(state),
+            on: Callback::noop(),
+        };
         let renderer = yew::LocalServerRenderer::<Page>::with_props(props).hydratable(false);
         let body = futures::executor::block_on(renderer.render());
         let html = format!(
@@ -33,11 +36,21 @@ const HASH: &str = "e30b8a4e11c25b7f9a64d0875523de10c4f2771935ab0f6688d1e2a97c44
 const SIGNER: &str = "9f2c41d07be85a36ff1290ac4d83b76e5510c8e2a79d44f3806b1c5e27d90fa4";
 
 fn problem(name: &str, what: &str, next: &str, unharmed: bool) -> Problem {
-    Problem { name: name.into(), what: what.into(), next: next.into(), unharmed }
+    Problem {
+        name: name.into(),
+        what: what.into(),
+        next: next.into(),
+        unharmed,
+    }
 }
 
 fn signer() -> KeyCard {
-    KeyCard { name: None, hash: SIGNER.into(), algorithm: "ECDSA P-256".into(), development: false }
+    KeyCard {
+        name: None,
+        hash: SIGNER.into(),
+        algorithm: "ECDSA P-256".into(),
+        development: false,
+    }
 }
 
 fn image(verdict: Verdict) -> Image {
@@ -46,14 +59,21 @@ fn image(verdict: Verdict) -> Image {
         version: "7.28.0".into(),
         size: 302_860,
         hash: HASH.into(),
-        target: Target::Named { vendor: None, class: Some("d3bb5cf1-1a8e-5c50-8a7b-51d0a4dd1d47".into()) },
+        target: Target::Named {
+            vendor: None,
+            class: Some("d3bb5cf1-1a8e-5c50-8a7b-51d0a4dd1d47".into()),
+        },
         counter: Some(7),
         verdict,
     })
 }
 
 fn held(version: &str, standing: Standing) -> Option<HeldImage> {
-    Some(HeldImage { version: version.into(), hash: HASH.into(), standing })
+    Some(HeldImage {
+        version: version.into(),
+        hash: HASH.into(),
+        standing,
+    })
 }
 
 fn board(card: bool, run: Run, plan: Option<Plan>) -> Board {
@@ -65,18 +85,38 @@ fn board(card: bool, run: Run, plan: Option<Plan>) -> Board {
         running: Some("7.27.0".into()),
         remark: None,
         slots: vec![
-            SlotCard { slot: 0, size: Some(483 * 1024), holds: held("7.27.0", Standing::Confirmed) },
-            SlotCard { slot: 1, size: Some(487 * 1024), holds: None },
+            SlotCard {
+                slot: 0,
+                size: Some(483 * 1024),
+                holds: held("7.27.0", Standing::Confirmed),
+            },
+            SlotCard {
+                slot: 1,
+                size: Some(487 * 1024),
+                holds: None,
+            },
         ],
         keys: vec![signer()],
         counter: Some(6),
         link: Some((2048, 4)),
     });
-    Board { id: BoardId(1), via: Via::Simulated, cable: Cable::Connected, card, plan, run }
+    Board {
+        id: BoardId(1),
+        via: Via::Simulated,
+        cable: Cable::Connected,
+        card,
+        plan,
+        run,
+    }
 }
 
 fn ready() -> Option<Plan> {
-    Some(Plan::Ready { way: Way::Update, from: Some("7.27.0".into()), to: "7.28.0".into(), stored: false })
+    Some(Plan::Ready {
+        way: Way::Update,
+        from: Some("7.27.0".into()),
+        to: "7.28.0".into(),
+        stored: false,
+    })
 }
 
 fn running(phase: Phase, done: u32) -> Run {
@@ -95,7 +135,10 @@ fn running(phase: Phase, done: u32) -> Run {
 }
 
 fn signed() -> Image {
-    image(Verdict::Signed { key: signer(), board: Some(true) })
+    image(Verdict::Signed {
+        key: signer(),
+        board: Some(true),
+    })
 }
 
 fn base() -> State {
@@ -103,31 +146,63 @@ fn base() -> State {
         key: String::new(),
         board: String::new(),
         images: vec![
-            DemoImage { title: "Prime Hub 7.27.0".into(), file: "a.bin".into() },
-            DemoImage { title: "Prime Hub 7.28.0".into(), file: "b.bin".into() },
-            DemoImage { title: "Move Hub 7.28.0 (another board)".into(), file: "c.bin".into() },
+            DemoImage {
+                title: "Prime Hub 7.27.0".into(),
+                file: "a.bin".into(),
+            },
+            DemoImage {
+                title: "Prime Hub 7.28.0".into(),
+                file: "b.bin".into(),
+            },
+            DemoImage {
+                title: "Move Hub 7.28.0 (another board)".into(),
+                file: "c.bin".into(),
+            },
         ],
         installed: Some(0),
     };
     let log = [
         ("10:31:02", "Simulated board plugged in"),
-        ("10:31:02", "Board BL-0042-7731 (Prime Hub) answers: application, runs 7.27.0"),
+        (
+            "10:31:02",
+            "Board BL-0042-7731 (Prime Hub) answers: application, runs 7.27.0",
+        ),
         ("10:31:09", "Update 7.27.0 to 7.28.0 started"),
     ]
-    .map(|(at, text)| Line { at: at.into(), text: text.into() });
-    State { ready: true, demo: Some(demo), log: log.to_vec(), ..State::default() }
+    .map(|(at, text)| Line {
+        at: at.into(),
+        text: text.into(),
+    });
+    State {
+        ready: true,
+        demo: Some(demo),
+        log: log.to_vec(),
+        ..State::default()
+    }
 }
 
 fn with(image: Image, board: Option<Board>) -> State {
-    State { image, shown: board.as_ref().map(|board| board.id), boards: board.into_iter().collect(), ..base() }
+    State {
+        image,
+        shown: board.as_ref().map(|board| board.id),
+        boards: board.into_iter().collect(),
+        ..base()
+    }
 }
 
 fn ended(outcome: Outcome, reached: Phase) -> State {
-    with(signed(), Some(board(true, Run::Ended { outcome, reached }, ready())))
+    with(
+        signed(),
+        Some(board(true, Run::Ended { outcome, reached }, ready())),
+    )
 }
 
 fn states() -> Vec<(&'static str, State)> {
-    let stranger = || image(Verdict::Stranger { hash: Some(SIGNER.into()) });
+    let stranger = || {
+        image(Verdict::Stranger {
+            hash: Some(SIGNER.into()),
+        })
+    };
     let altered = problem(
         "Altered",
         "The image was changed after it was signed.",
@@ -142,7 +217,10 @@ fn states() -> Vec<(&'static str, State)> {
         true,
     );
     let lost = {
-        let mut state = with(signed(), Some(board(true, running(Phase::Send, 186_000), ready())));
+        let mut state = with(
+            signed(),
+            Some(board(true, running(Phase::Send, 186_000), ready())),
+        );
         state.boards[0].cable = Cable::Lost;
         state
     };
@@ -165,7 +243,10 @@ fn states() -> Vec<(&'static str, State)> {
     let keys = {
         let mut state = with(signed(), None);
         state.keys = vec![TrustedKey {
-            key: NamedKey { name: "Release key 2026".into(), pem: String::new() },
+            key: NamedKey {
+                name: "Release key 2026".into(),
+                pem: String::new(),
+            },
             card: Some(signer()),
         }];
         state
@@ -181,23 +262,51 @@ fn states() -> Vec<(&'static str, State)> {
         ),
         ("image", with(stranger(), None)),
         ("keys", keys),
-        ("refused", with(Image::Refused { file: "firmware.bin".into(), problem: altered }, None)),
+        (
+            "refused",
+            with(
+                Image::Refused {
+                    file: "firmware.bin".into(),
+                    problem: altered,
+                },
+                None,
+            ),
+        ),
         ("asking", with(signed(), Some(board(false, Run::Idle, None)))),
         ("ready", with(signed(), Some(board(true, Run::Idle, ready())))),
-        ("other", with(signed(), Some(board(true, Run::Idle, Some(Plan::Refused(other)))))),
-        ("sending", with(signed(), Some(board(true, running(Phase::Send, 186_000), ready())))),
+        (
+            "other",
+            with(signed(), Some(board(true, Run::Idle, Some(Plan::Refused(other))))),
+        ),
+        (
+            "sending",
+            with(
+                signed(),
+                Some(board(true, running(Phase::Send, 186_000), ready())),
+            ),
+        ),
         ("lost", lost),
         ("pending", pending),
         ("trial", trial),
-        ("confirmed", ended(Outcome::Confirmed { version: "7.28.0".into(), took: 38_400 }, Phase::Confirmed)),
+        (
+            "confirmed",
+            ended(
+                Outcome::Confirmed {
+                    version: "7.28.0".into(),
+                    took: 38_400,
+                },
+                Phase::Confirmed,
+            ),
+        ),
         (
             "rolledback",
             ended(
                 Outcome::RolledBack {
                     version: "7.27.0".into(),
-                    reason: "7.28.0 started, but never said that it works within 30 s, so the board took the old \
+                    reason:
+                        "7.28.0 started, but never said that it works within 30 s, so the board took the old \
                              firmware back."
-                        .into(),
+                            .into(),
                 },
                 Phase::Trial,
             ),

@@ -31,7 +31,10 @@ pub(crate) fn App() -> Html {
             })
         }
     });
-    let hands = Hands { state: state.dispatcher(), engine: engine.clone() };
+    let hands = Hands {
+        state: state.dispatcher(),
+        engine: engine.clone(),
+    };
 
     use_effect_with(state.ready, {
         let hands = hands.clone();
@@ -50,7 +53,10 @@ pub(crate) fn App() -> Html {
     use_effect_with((keys, state.development), {
         let engine = engine.clone();
         move |(keys, development)| {
-            engine.send(Command::Trust { keys: keys.clone(), development: *development });
+            engine.send(Command::Trust {
+                keys: keys.clone(),
+                development: *development,
+            });
         }
     });
     use_effect_with((), {
@@ -118,7 +124,11 @@ impl Hands {
             }
             Intent::RemoveKey(pem) => {
                 platform::drop_key(&pem);
-                let kept = state.keys.iter().map(|key| key.key.clone()).filter(|key| key.pem != pem);
+                let kept = state
+                    .keys
+                    .iter()
+                    .map(|key| key.key.clone())
+                    .filter(|key| key.pem != pem);
                 self.state.dispatch(Action::Keys(kept.collect()));
             }
             Intent::Development(taken) => self.state.dispatch(Action::Development(taken)),
@@ -141,8 +151,11 @@ impl Hands {
             }
             Intent::Dismiss => self.state.dispatch(Action::Dismissed),
             Intent::CopyLog => {
-                let lines: Vec<String> =
-                    state.log.iter().map(|line| format!("{} {}", line.at, line.text)).collect();
+                let lines: Vec<String> = state
+                    .log
+                    .iter()
+                    .map(|line| format!("{} {}", line.at, line.text))
+                    .collect();
                 platform::copy(&lines.join("\n"));
             }
         }
@@ -172,7 +185,10 @@ impl Hands {
         match pem.map(|pem| bootlace_image::PublicKey::from_pem(&pem).map(|_| pem)) {
             Some(Ok(pem)) => {
                 let name = file.strip_suffix(".pem").unwrap_or(file).to_owned();
-                platform::keep_key(&NamedKey { name: name.clone(), pem: pem.clone() });
+                platform::keep_key(&NamedKey {
+                    name: name.clone(),
+                    pem: pem.clone(),
+                });
                 self.state.dispatch(Action::KeyAdded(NamedKey { name, pem }));
             }
             Some(Err(error)) => {
@@ -184,7 +200,9 @@ impl Hands {
     }
 
     fn open_demo(&self, state: &State, at: usize) {
-        let Some(image) = state.demo.as_ref().and_then(|demo| demo.images.get(at)) else { return };
+        let Some(image) = state.demo.as_ref().and_then(|demo| demo.images.get(at)) else {
+            return;
+        };
         let (hands, name) = (self.clone(), image.file.clone());
         spawn_local(async move {
             match platform::fetch(&format!("demo/{name}")).await {
@@ -207,7 +225,11 @@ impl Hands {
     fn simulate(&self, state: &State) {
         let demo = state.demo.clone().unwrap_or_default();
         let own = state.keys.iter().map(|key| key.key.pem.clone());
-        let keys: Vec<String> = Some(demo.key.clone()).filter(|key| !key.is_empty()).into_iter().chain(own).collect();
+        let keys: Vec<String> = Some(demo.key.clone())
+            .filter(|key| !key.is_empty())
+            .into_iter()
+            .chain(own)
+            .collect();
         if keys.is_empty() {
             self.state.dispatch(Action::Failed(PageError::NoDemoKey.into()));
             return;
@@ -215,11 +237,22 @@ impl Hands {
         let (hands, behaviour) = (self.clone(), state.behaviour);
         spawn_local(async move {
             let installed = match demo.installed.and_then(|at| demo.images.get(at)) {
-                Some(image) => platform::fetch(&format!("demo/{}", image.file)).await.unwrap_or_default(),
+                Some(image) => platform::fetch(&format!("demo/{}", image.file))
+                    .await
+                    .unwrap_or_default(),
                 None => Vec::new(),
             };
-            let name = if demo.board.is_empty() { "Simulated board".to_owned() } else { demo.board };
-            hands.engine.send(Command::Simulate(Bench { name, behaviour, keys, installed }));
+            let name = if demo.board.is_empty() {
+                "Simulated board".to_owned()
+            } else {
+                demo.board
+            };
+            hands.engine.send(Command::Simulate(Bench {
+                name,
+                behaviour,
+                keys,
+                installed,
+            }));
         });
     }
 }
@@ -239,23 +272,32 @@ fn window_events(hands: &Hands) -> Vec<EventListener> {
     let files = |event: &DragEvent| event.data_transfer().and_then(|data| data.files());
     let (over, leave, dropped) = (hands.clone(), hands.clone(), hands.clone());
     let mut listeners = vec![
-        on("dragover", Box::new(move |event| {
-            event.prevent_default();
-            over.state.dispatch(Action::Dragging(true));
-        })),
-        on("dragleave", Box::new(move |event| {
-            // Only when it leaves the window: between two elements there is a related target.
-            if event.related_target().is_none() {
-                leave.state.dispatch(Action::Dragging(false));
-            }
-        })),
-        on("drop", Box::new(move |event| {
-            event.prevent_default();
-            dropped.state.dispatch(Action::Dragging(false));
-            if let Some(file) = files(event).and_then(|files| files.get(0)) {
-                dropped.open(file, false);
-            }
-        })),
+        on(
+            "dragover",
+            Box::new(move |event| {
+                event.prevent_default();
+                over.state.dispatch(Action::Dragging(true));
+            }),
+        ),
+        on(
+            "dragleave",
+            Box::new(move |event| {
+                // Only when it leaves the window: between two elements there is a related target.
+                if event.related_target().is_none() {
+                    leave.state.dispatch(Action::Dragging(false));
+                }
+            }),
+        ),
+        on(
+            "drop",
+            Box::new(move |event| {
+                event.prevent_default();
+                dropped.state.dispatch(Action::Dragging(false));
+                if let Some(file) = files(event).and_then(|files| files.get(0)) {
+                    dropped.open(file, false);
+                }
+            }),
+        ),
     ];
     if let Some(document) = document {
         let hands = hands.clone();
@@ -271,4 +313,3 @@ fn window_events(hands: &Hands) -> Vec<EventListener> {
 pub(crate) fn start() {
     yew::Renderer::<App>::new().render();
 }
-

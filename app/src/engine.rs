@@ -23,7 +23,10 @@ impl Engine {
         if worker.is_none() {
             heard(Err(PageError::EngineStopped.into()));
         }
-        Engine { worker, early: RefCell::new(Some(Vec::new())) }
+        Engine {
+            worker,
+            early: RefCell::new(Some(Vec::new())),
+        }
     }
 
     /// Sends a command, or keeps it until the worker listens.
@@ -38,7 +41,10 @@ impl Engine {
     /// The worker listens.
     pub(crate) fn is_ready(&self) {
         let early = self.early.borrow_mut().take();
-        early.into_iter().flatten().for_each(|command| self.post(&command));
+        early
+            .into_iter()
+            .flatten()
+            .for_each(|command| self.post(&command));
     }
 
     fn post(&self, command: &Command) {
@@ -51,8 +57,20 @@ impl Engine {
 /// The same script and module that this thread runs: Trunk names them in the page's head.
 fn spawn(heard: impl Fn(Result<Notice, Problem>) + Clone + 'static) -> Option<Worker> {
     let document = document()?;
-    let link = |selector: &str| document.query_selector(selector).ok().flatten()?.get_attribute("href");
-    let address = |path: String| Some(Url::new_with_base(&path, &document.base_uri().ok()??).ok()?.href());
+    let link = |selector: &str| {
+        document
+            .query_selector(selector)
+            .ok()
+            .flatten()?
+            .get_attribute("href")
+    };
+    let address = |path: String| {
+        Some(
+            Url::new_with_base(&path, &document.base_uri().ok()??)
+                .ok()?
+                .href(),
+        )
+    };
     let script = address(link("link[rel=modulepreload]")?)?;
     let module = address(link("link[rel=preload][as=fetch]")?)?;
     let quoted = |text: &str| String::from(js_sys::encode_uri_component(text));

@@ -78,7 +78,13 @@ pub enum Behaviour {
 
 impl Behaviour {
     /// All of them, in the order in which they are offered.
-    pub const ALL: [Self; 5] = [Self::Works, Self::NeverConfirms, Self::Crashes, Self::Hangs, Self::NoPort];
+    pub const ALL: [Self; 5] = [
+        Self::Works,
+        Self::NeverConfirms,
+        Self::Crashes,
+        Self::Hangs,
+        Self::NoPort,
+    ];
 }
 
 /// A public key and the name that the person gave it.
@@ -348,8 +354,14 @@ pub enum Phase {
 
 impl Phase {
     /// All of them in order.
-    pub const ALL: [Self; 6] =
-        [Self::Verify, Self::Send, Self::Restart, Self::Swap, Self::Trial, Self::Confirmed];
+    pub const ALL: [Self; 6] = [
+        Self::Verify,
+        Self::Send,
+        Self::Restart,
+        Self::Swap,
+        Self::Trial,
+        Self::Confirmed,
+    ];
 }
 
 /// Where an update is.

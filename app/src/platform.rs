@@ -43,7 +43,12 @@ pub(crate) fn obstacle() -> Option<Problem> {
 /// Local time of day.
 pub(crate) fn clock() -> String {
     let now = js_sys::Date::new_0();
-    format!("{:02}:{:02}:{:02}", now.get_hours(), now.get_minutes(), now.get_seconds())
+    format!(
+        "{:02}:{:02}:{:02}",
+        now.get_hours(),
+        now.get_minutes(),
+        now.get_seconds()
+    )
 }
 
 /// All bytes of a file.
@@ -51,15 +56,18 @@ pub(crate) async fn read(file: &File) -> Result<Vec<u8>, PageError> {
     if file.size() > LARGEST {
         return Err(PageError::FileTooLarge);
     }
-    let buffer = JsFuture::from(file.array_buffer()).await.map_err(|_| PageError::Unreadable)?;
+    let buffer = JsFuture::from(file.array_buffer())
+        .await
+        .map_err(|_| PageError::Unreadable)?;
     Ok(js_sys::Uint8Array::new(buffer.as_ref()).to_vec())
 }
 
 /// All bytes of a file that came with the page.
 pub(crate) async fn fetch(address: &str) -> Result<Vec<u8>, PageError> {
     let get = async {
-        let response: web_sys::Response =
-            JsFuture::from(window().fetch_with_str(address)).await?.unchecked_into();
+        let response: web_sys::Response = JsFuture::from(window().fetch_with_str(address))
+            .await?
+            .unchecked_into();
         if !response.ok() {
             return Err(JsValue::UNDEFINED);
         }
@@ -84,7 +92,12 @@ pub(crate) async fn demo() -> Option<Demo> {
     let images: Array = Reflect::get(&list, &"images".into()).ok()?.dyn_into().ok()?;
     let images: Vec<DemoImage> = images
         .iter()
-        .filter_map(|image| Some(DemoImage { title: text(&image, "name")?, file: text(&image, "file")? }))
+        .filter_map(|image| {
+            Some(DemoImage {
+                title: text(&image, "name")?,
+                file: text(&image, "file")?,
+            })
+        })
         .collect();
     Some(Demo {
         key: String::from_utf8(key).ok()?,
@@ -104,7 +117,9 @@ fn storage() -> Option<Storage> {
 
 /// The keys kept in this browser.
 pub(crate) fn keys() -> Vec<NamedKey> {
-    let Some(storage) = storage() else { return Vec::new() };
+    let Some(storage) = storage() else {
+        return Vec::new();
+    };
     let count = storage.length().unwrap_or(0);
     let mut entries: Vec<String> = (0..count)
         .filter_map(|at| storage.key(at).ok().flatten())
@@ -114,7 +129,10 @@ pub(crate) fn keys() -> Vec<NamedKey> {
     entries.sort();
     let named = |entry: String| {
         let (name, pem) = entry.split_once('\n')?;
-        Some(NamedKey { name: name.to_owned(), pem: pem.to_owned() })
+        Some(NamedKey {
+            name: name.to_owned(),
+            pem: pem.to_owned(),
+        })
     };
     entries.into_iter().filter_map(named).collect()
 }
@@ -123,7 +141,10 @@ pub(crate) fn keys() -> Vec<NamedKey> {
 pub(crate) fn keep_key(key: &NamedKey) {
     if let Some(storage) = storage() {
         // A browser that keeps nothing forgets the key with the page.
-        _ = storage.set_item(&entry_of(&key.pem), &format!("{}\n{}", key.name.replace('\n', " "), key.pem));
+        _ = storage.set_item(
+            &entry_of(&key.pem),
+            &format!("{}\n{}", key.name.replace('\n', " "), key.pem),
+        );
     }
 }
 
@@ -135,7 +156,11 @@ pub(crate) fn drop_key(pem: &str) {
 }
 
 fn entry_of(pem: &str) -> String {
-    let body: String = pem.lines().filter(|line| !line.starts_with('-')).map(str::trim).collect();
+    let body: String = pem
+        .lines()
+        .filter(|line| !line.starts_with('-'))
+        .map(str::trim)
+        .collect();
     format!("{PREFIX}{body}")
 }
 
@@ -152,7 +177,8 @@ impl Awake {
     /// From now on, if the browser lets us.
     pub(crate) fn new() -> Self {
         let kept = Rc::new(RefCell::new(None));
-        let there = Reflect::get(window().navigator().as_ref(), &"wakeLock".into()).is_ok_and(|lock| lock.is_object());
+        let there = Reflect::get(window().navigator().as_ref(), &"wakeLock".into())
+            .is_ok_and(|lock| lock.is_object());
         if there {
             let asked = window().navigator().wake_lock().request(WakeLockType::Screen);
             let kept = kept.clone();

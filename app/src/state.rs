@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use crate::messages::{
-    Behaviour, BoardCard, BoardId, Cable, ImageCard, KeyCard, NamedKey, Notice, Outcome, Phase, Plan, Problem,
-    Progress, Via,
+    Behaviour, BoardCard, BoardId, Cable, ImageCard, KeyCard, NamedKey, Notice, Outcome, Phase, Plan,
+    Problem, Progress, Via,
 };
 
 /// The log keeps this many lines: an update writes about fifteen.
@@ -187,12 +187,20 @@ pub enum Action {
 impl State {
     /// The board that is shown.
     pub fn board(&self) -> Option<&Board> {
-        self.shown.and_then(|id| self.boards.iter().find(|board| board.id == id))
+        self.shown
+            .and_then(|id| self.boards.iter().find(|board| board.id == id))
     }
 
     /// An update runs: the tab should stay open and the machine awake.
     pub fn is_busy(&self) -> bool {
-        self.boards.iter().any(|board| matches!(board.run, Run::Running { .. }))
+        self.boards
+            .iter()
+            .any(|board| matches!(board.run, Run::Running { .. }))
+    }
+
+    /// The board that is shown is being updated, or was just now: what it was chosen from can wait.
+    pub fn is_watching(&self) -> bool {
+        self.board().is_some_and(|board| board.run != Run::Idle)
     }
 
     /// The image, if there is a good one.
@@ -205,7 +213,10 @@ impl State {
 
     /// The name that the person gave to a key, by its hash.
     pub fn key_name(&self, hash: &str) -> Option<&str> {
-        let key = self.keys.iter().find(|key| key.card.as_ref().is_some_and(|card| card.hash == hash))?;
+        let key = self
+            .keys
+            .iter()
+            .find(|key| key.card.as_ref().is_some_and(|card| card.hash == hash))?;
         Some(&key.key.name)
     }
 
@@ -217,7 +228,10 @@ impl State {
         if self.log.len() >= LOG_LINES {
             self.log.remove(0);
         }
-        self.log.push(Line { at: at.to_owned(), text });
+        self.log.push(Line {
+            at: at.to_owned(),
+            text,
+        });
     }
 
     /// Changes the page.
@@ -236,7 +250,10 @@ impl State {
                     .into_iter()
                     .map(|key| {
                         let known = self.keys.iter().find(|old| old.key.pem == key.pem);
-                        TrustedKey { card: known.and_then(|old| old.card.clone()), key }
+                        TrustedKey {
+                            card: known.and_then(|old| old.card.clone()),
+                            key,
+                        }
                     })
                     .collect();
             }
@@ -252,7 +269,11 @@ impl State {
             Action::Show(id) => self.shown = Some(id),
             Action::Started(id) => self.started(id),
             Action::Stopping(id) => {
-                if let Some(Board { run: Run::Running { stopping, .. }, .. }) = self.board_mut(id) {
+                if let Some(Board {
+                    run: Run::Running { stopping, .. },
+                    ..
+                }) = self.board_mut(id)
+                {
                     *stopping = true;
                 }
             }
@@ -266,7 +287,14 @@ impl State {
         let total = self.known_image().map_or(0, |card| card.size);
         if let Some(board) = self.board_mut(id) {
             board.run = Run::Running {
-                progress: Progress { phase: Phase::Verify, done: 0, total, rate: None, remaining: None, hint: None },
+                progress: Progress {
+                    phase: Phase::Verify,
+                    done: 0,
+                    total,
+                    rate: None,
+                    remaining: None,
+                    hint: None,
+                },
                 stopping: false,
             };
         }
@@ -327,7 +355,9 @@ impl State {
                     run: Run::Idle,
                 });
                 // A board that works isn't pushed aside by the next one.
-                let keep = self.board().is_some_and(|shown| matches!(shown.run, Run::Running { .. }));
+                let keep = self
+                    .board()
+                    .is_some_and(|shown| matches!(shown.run, Run::Running { .. }));
                 if !keep {
                     self.shown = Some(board);
                 }
@@ -387,15 +417,30 @@ mod tests {
     }
 
     fn problem(name: &str) -> Problem {
-        Problem { name: name.into(), what: "it broke".into(), next: "mend it".into(), unharmed: true }
+        Problem {
+            name: name.into(),
+            what: "it broke".into(),
+            next: "mend it".into(),
+            unharmed: true,
+        }
     }
 
     fn appeared(id: u32) -> Action {
-        notice(Notice::Appeared { board: BoardId(id), via: Via::Simulated })
+        notice(Notice::Appeared {
+            board: BoardId(id),
+            via: Via::Simulated,
+        })
     }
 
     fn progress(phase: Phase) -> Progress {
-        Progress { phase, done: 1, total: 2, rate: None, remaining: None, hint: None }
+        Progress {
+            phase,
+            done: 1,
+            total: 2,
+            rate: None,
+            remaining: None,
+            hint: None,
+        }
     }
 
     fn after(actions: impl IntoIterator<Item = Action>) -> State {
@@ -417,14 +462,23 @@ mod tests {
     #[test]
     fn an_outcome_remembers_how_far_it_came() {
         let id = BoardId(1);
-        let rolled = Outcome::RolledBack { version: "1.0.0".into(), reason: "it crashed".into() };
+        let rolled = Outcome::RolledBack {
+            version: "1.0.0".into(),
+            reason: "it crashed".into(),
+        };
         let state = after([
             appeared(1),
             Action::Started(id),
             notice(Notice::Progress(id, progress(Phase::Trial))),
             notice(Notice::Outcome(id, rolled.clone())),
         ]);
-        assert_eq!(state.boards[0].run, Run::Ended { outcome: rolled, reached: Phase::Trial });
+        assert_eq!(
+            state.boards[0].run,
+            Run::Ended {
+                outcome: rolled,
+                reached: Phase::Trial
+            }
+        );
         assert!(!state.is_busy());
     }
 
@@ -454,14 +508,20 @@ mod tests {
 
     #[test]
     fn an_image_put_away_while_it_was_read_stays_away() {
-        let state =
-            after([Action::Reading("a.bin".into()), Action::Forgotten, notice(Notice::Image(Err(problem("X"))))]);
+        let state = after([
+            Action::Reading("a.bin".into()),
+            Action::Forgotten,
+            notice(Notice::Image(Err(problem("X")))),
+        ]);
         assert_eq!(state.image, Image::None);
     }
 
     #[test]
     fn keys_keep_what_the_engine_said_about_them_when_another_is_added() {
-        let key = |name: &str| NamedKey { name: name.into(), pem: format!("pem of {name}") };
+        let key = |name: &str| NamedKey {
+            name: name.into(),
+            pem: format!("pem of {name}"),
+        };
         let card = KeyCard {
             name: Some("one".into()),
             hash: "aa".into(),

@@ -98,7 +98,12 @@ impl From<PageError> for Problem {
                 "Reload the page and connect again: the board keeps what it has and the update goes on from there.",
             ),
         };
-        Problem { name: format!("{error:?}"), what: what.into(), next: next.into(), unharmed: false }
+        Problem {
+            name: format!("{error:?}"),
+            what: what.into(),
+            next: next.into(),
+            unharmed: false,
+        }
     }
 }
 
@@ -113,7 +118,11 @@ pub fn seconds(count: u32) -> String {
 
 /// `0.8 s`, `12 s`.
 pub fn milliseconds(count: u32) -> String {
-    if count < 9_950 { format!("{:.1} s", f64::from(count) / 1000.0) } else { seconds((count + 500) / 1000) }
+    if count < 9_950 {
+        format!("{:.1} s", f64::from(count) / 1000.0)
+    } else {
+        seconds((count + 500) / 1000)
+    }
 }
 
 /// A hash short enough to read out loud: its first eight digits in two groups.
@@ -192,8 +201,12 @@ pub fn doing(phase: Phase) -> &'static str {
 /// Whether the board may be unplugged in a step, for the worried.
 pub fn comfort(phase: Phase) -> &'static str {
     match phase {
-        Phase::Verify | Phase::Send => "If the cable slips out, plug it in again: the update goes on by itself.",
-        Phase::Restart | Phase::Swap => "Leave it plugged in. Should power fail, the board finishes this by itself.",
+        Phase::Verify | Phase::Send => {
+            "If the cable slips out, plug it in again: the update goes on by itself."
+        }
+        Phase::Restart | Phase::Swap => {
+            "Leave it plugged in. Should power fail, the board finishes this by itself."
+        }
         Phase::Trial => "If it doesn’t prove itself in time, the board takes the old firmware back.",
         Phase::Confirmed => "",
     }
@@ -212,7 +225,11 @@ pub fn figures(progress: &Progress) -> String {
 
 /// Who answers.
 pub fn role(card: &BoardCard) -> &'static str {
-    let trial = card.slots.iter().any(|slot| slot.holds.as_ref().is_some_and(|held| held.standing == Standing::OnTrial));
+    let trial = card.slots.iter().any(|slot| {
+        slot.holds
+            .as_ref()
+            .is_some_and(|held| held.standing == Standing::OnTrial)
+    });
     match card.role {
         Role::Bootloader => "waits in its bootloader",
         Role::Application if trial => "runs on trial",
@@ -257,8 +274,14 @@ mod tests {
 
     #[test]
     fn a_hundred_percent_is_all_of_it() {
-        let progress =
-            |done, total| Progress { phase: Phase::Send, done, total, rate: None, remaining: None, hint: None };
+        let progress = |done, total| Progress {
+            phase: Phase::Send,
+            done,
+            total,
+            rate: None,
+            remaining: None,
+            hint: None,
+        };
         assert_eq!(percent(&progress(999, 1000)), 99);
         assert_eq!(percent(&progress(u32::MAX, u32::MAX)), 100);
         assert_eq!(percent(&progress(0, 0)), 0);
@@ -272,12 +295,18 @@ mod tests {
             to: "7.28.0".into(),
             stored: false,
         };
-        assert_eq!(button(Some(&ready(Way::Update, Some("7.27.0"))), true, true), "Update 7.27.0 to 7.28.0");
+        assert_eq!(
+            button(Some(&ready(Way::Update, Some("7.27.0"))), true, true),
+            "Update 7.27.0 to 7.28.0"
+        );
         assert_eq!(
             button(Some(&ready(Way::Downgrade, Some("7.29.0"))), true, true),
             "Go back from 7.29.0 to 7.28.0"
         );
-        assert_eq!(button(Some(&ready(Way::Install, None)), true, true), "Install 7.28.0");
+        assert_eq!(
+            button(Some(&ready(Way::Install, None)), true, true),
+            "Install 7.28.0"
+        );
         assert_eq!(button(None, false, true), "Choose firmware");
     }
 }

@@ -126,9 +126,13 @@ fn shown(props: &Props, board: &Board) -> Html {
 }
 
 fn board_card(state: &State, board: &Board, card: &BoardCard) -> Html {
-    let name = if card.name.is_empty() { "A board" } else { &card.name };
+    let name = if card.name.is_empty() {
+        "A board"
+    } else {
+        &card.name
+    };
     let lost = board.cable == Cable::Lost;
-    let idle = !matches!(board.run, Run::Running { .. });
+    let idle = board.run == Run::Idle;
     html! {
         <div class={classes!("card", lost.then_some("card--lost"))} data-testid="board-card" data-role={format!("{:?}", card.role)}>
             <p class="board-name">

@@ -1,7 +1,7 @@
 //! The firmware: choose it, see what it is and who signed it, and whom to trust.
 
-use yew::prelude::*;
 use web_sys::{File, HtmlInputElement};
+use yew::prelude::*;
 
 use super::{Intent, Props, emit, icons, problem};
 use crate::messages::{ImageCard, Target, Verdict};
@@ -28,7 +28,7 @@ pub(super) fn Firmware(props: &Props) -> Html {
                     </>
                 },
                 // While the board is being updated only what goes there is of interest.
-                Image::Known(card) if state.is_busy() => image_card(state, card, false),
+                Image::Known(card) if state.is_watching() => image_card(state, card, false),
                 Image::Known(card) => html! {
                     <>
                         { image_card(state, card, true) }
@@ -36,7 +36,7 @@ pub(super) fn Firmware(props: &Props) -> Html {
                     </>
                 },
             } }
-            if !state.is_busy() {
+            if !state.is_watching() {
                 { trusted_keys(props) }
             }
         </section>
@@ -83,7 +83,9 @@ fn chooser(props: &Props, again: Option<&'static str>) -> Html {
             </label>
             if let Some(demo) = state.demo.as_ref().filter(|demo| !demo.images.is_empty()) {
                 <div class="demo">
-                    <p class="demo__line">{ "Try it with" }</p>
+                    if again.is_none() {
+                        <p class="demo__line">{ "Try it with" }</p>
+                    }
                     <div class="demo__images">
                         { for demo.images.iter().enumerate().map(|(at, image)| html! {
                             <button class="chip" type="button" data-testid="demo-image" data-file={image.file.clone()}
@@ -149,9 +151,20 @@ fn verdict(state: &State, card: &ImageCard) -> Html {
                 Some(false) => "Signature good, but the board doesn’t trust it",
                 None => "Signature good",
             };
-            let tone = if *board == Some(false) || key.development { "warn" } else { "good" };
-            let name = state.key_name(&key.hash).map(str::to_owned).or_else(|| key.name.clone());
-            let name = if key.development { Some("a published development key".to_owned()) } else { name };
+            let tone = if *board == Some(false) || key.development {
+                "warn"
+            } else {
+                "good"
+            };
+            let name = state
+                .key_name(&key.hash)
+                .map(str::to_owned)
+                .or_else(|| key.name.clone());
+            let name = if key.development {
+                Some("a published development key".to_owned())
+            } else {
+                name
+            };
             (tone, icons::check(), text, signer(name, Some(&key.hash)))
         }
         Verdict::Stranger { hash } => (
@@ -179,7 +192,9 @@ fn verdict(state: &State, card: &ImageCard) -> Html {
 
 fn signer(name: Option<String>, key: Option<&str>) -> Html {
     match (name, key) {
-        (Some(name), Some(key)) => html! { <>{ "Signed by " }<strong>{ name }</strong>{ ", key " }{ hash(key) }</> },
+        (Some(name), Some(key)) => {
+            html! { <>{ "Signed by " }<strong>{ name }</strong>{ ", key " }{ hash(key) }</> }
+        }
         (Some(name), None) => html! { <>{ "Signed by " }<strong>{ name }</strong></> },
         (None, Some(key)) => html! { <>{ "Signed by key " }{ hash(key) }</> },
         (None, None) => html! { "It doesn’t say by whom" },

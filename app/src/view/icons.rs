@@ -15,9 +15,9 @@ pub(super) fn logo() -> Html {
     html! {
         <svg class="logo" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
             <rect class="logo__tongue" x="1" y="1" width="30" height="30" rx="8" />
-            <path class="logo__lace" d="M9 7.5H23L9 16L23 24.5M23 7.5L9 7.5L23 16L9 24.5" />
-            { for [(9, 7.5), (23, 7.5), (9, 16.0), (23, 16.0), (9, 24.5), (23, 24.5)].map(|(x, y)| html! {
-                <circle class="logo__eyelet" cx={x.to_string()} cy={y.to_string()} r="1.5" />
+            <path class="logo__lace" d="M10 8L22 16L10 24M22 8L10 16L22 24" />
+            { for [(10, 8), (22, 8), (10, 16), (22, 16), (10, 24), (22, 24)].map(|(x, y)| html! {
+                <circle class="logo__eyelet" cx={x.to_string()} cy={y.to_string()} r="2.3" />
             }) }
         </svg>
     }
@@ -28,7 +28,9 @@ pub(super) fn file() -> Html {
 }
 
 pub(super) fn board() -> Html {
-    stroke("M7 7h10v10H7zM10 10h4v4h-4zM9 7V3M12 7V3M15 7V3M9 21v-4M12 21v-4M15 21v-4M7 9H3M7 12H3M7 15H3M21 9h-4M21 12h-4M21 15h-4")
+    stroke(
+        "M7 7h10v10H7zM10 10h4v4h-4zM9 7V3M12 7V3M15 7V3M9 21v-4M12 21v-4M15 21v-4M7 9H3M7 12H3M7 15H3M21 9h-4M21 12h-4M21 15h-4",
+    )
 }
 
 pub(super) fn plug() -> Html {

@@ -93,14 +93,14 @@ pub fn Page(props: &Props) -> Html {
             </header>
             <main class="bench">
                 if let Some(problem) = obstacle {
-                    <div class="bench__wide">
+                    <section class="bench__wide" aria-label="What this browser lacks">
                         <problem::Card problem={problem.clone()} />
-                    </div>
+                    </section>
                 }
                 if let Some(problem) = &state.problem {
-                    <div class="bench__wide">
+                    <section class="bench__wide" aria-label="What went wrong">
                         <problem::Card problem={problem.clone()} close={emit(&props.on, Intent::Dismiss)} />
-                    </div>
+                    </section>
                 }
                 <firmware::Firmware ..props.clone() />
                 <board::BoardPanel ..props.clone() />
@@ -119,7 +119,11 @@ pub fn Page(props: &Props) -> Html {
 
 /// How many boards there are, at a glance.
 fn presence(state: &State) -> Html {
-    let there = state.boards.iter().filter(|board| board.cable != Cable::Lost).count();
+    let there = state
+        .boards
+        .iter()
+        .filter(|board| board.cable != Cable::Lost)
+        .count();
     let text = match (state.ready, there) {
         (false, _) => "Starting".to_owned(),
         (true, 0) => "No board".to_owned(),

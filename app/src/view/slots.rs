@@ -8,7 +8,10 @@ use crate::words;
 
 /// Primary above, secondary below, and an arrow between them when they are about to change places.
 pub(super) fn picture(slots: &[SlotCard]) -> Html {
-    let pending = slots.iter().filter_map(|slot| slot.holds.as_ref()).any(|held| held.standing == Standing::Pending);
+    let pending = slots
+        .iter()
+        .filter_map(|slot| slot.holds.as_ref())
+        .any(|held| held.standing == Standing::Pending);
     html! {
         <div class="slots" role="list" aria-label="What the board holds">
             { for slots.iter().map(strip) }

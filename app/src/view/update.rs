@@ -1,5 +1,6 @@
 //! The update: one button, the lace that shows how far it came, and how it ended.
 
+use web_sys::{Element, HtmlElement, ScrollBehavior, ScrollIntoViewOptions, ScrollLogicalPosition};
 use yew::prelude::*;
 
 use super::firmware::eyelet;
@@ -13,8 +14,23 @@ use crate::words;
 pub(super) fn Update(props: &Props) -> Html {
     let state = &props.state;
     let board = state.board();
+    let panel = use_node_ref();
+    use_effect_with(state.is_watching(), {
+        let panel = panel.clone();
+        move |watching| {
+            if let Some(panel) = panel.cast::<Element>().filter(|_| *watching) {
+                // On a telephone the panels above fill the screen.
+                let into = ScrollIntoViewOptions::new();
+                into.set_block(ScrollLogicalPosition::Nearest);
+                into.set_behavior(ScrollBehavior::Smooth);
+                panel.scroll_into_view_with_scroll_into_view_options(&into);
+            }
+        }
+    });
+    let ready = board.is_some_and(|board| board.run == Run::Idle && can_start(board));
     html! {
-        <section class="panel panel--update bench__wide" aria-labelledby="update-title">
+        <section class={classes!("panel", "bench__wide", ready.then_some("panel--ready"))} ref={panel}
+            aria-labelledby="update-title">
             <h2 class="panel__title" id="update-title">{ eyelet("3") }{ "Update" }</h2>
             { match board {
                 Some(board) => match &board.run {
@@ -34,11 +50,11 @@ fn idle(props: &Props, board: Option<&Board>) -> Html {
     let state = &props.state;
     let known = board.filter(|board| board.card.is_some());
     let plan = known.and_then(|board| board.plan.as_ref());
-    let away = known.is_some_and(|board| board.cable == Cable::Lost);
+    let ready = known.is_some_and(can_start);
     let label = words::button(plan, state.known_image().is_some(), board.is_some());
-    let (ready, note) = match plan {
-        Some(Plan::Ready { way, stored, .. }) => (!away && *way != Way::Nothing, note(*way, *stored)),
-        _ => (false, None),
+    let note = match plan {
+        Some(Plan::Ready { way, stored, .. }) => note(*way, *stored),
+        _ => None,
     };
     let onclick = known.map(|board| emit(&props.on, Intent::Update(board.id)));
     html! {
@@ -61,6 +77,12 @@ fn idle(props: &Props, board: Option<&Board>) -> Html {
     }
 }
 
+/// The button can be pressed.
+fn can_start(board: &Board) -> bool {
+    let plan = matches!(&board.plan, Some(Plan::Ready { way, .. }) if *way != Way::Nothing);
+    plan && board.card.is_some() && board.cable == Cable::Connected
+}
+
 fn note(way: Way, stored: bool) -> Option<&'static str> {
     match way {
         Way::Nothing => Some("Exactly this image, confirmed. There is nothing to do."),
@@ -76,7 +98,11 @@ fn running(props: &Props, board: &Board, progress: &Progress, stopping: bool) ->
     let sends = progress.phase == Phase::Send;
     let percent = words::percent(progress);
     let lost = board.cable == Cable::Lost;
-    let doing = if lost { "Unplugged" } else { words::doing(progress.phase) };
+    let doing = if lost {
+        "Unplugged"
+    } else {
+        words::doing(progress.phase)
+    };
     let comfort = match &progress.hint {
         _ if lost => "Plug the board in again: the update goes on where the board says it was.",
         Some(hint) => hint,
@@ -172,7 +198,7 @@ fn Ended(props: &EndedProps) -> Html {
         // A station is driven with the Enter key: the next thing to press has the focus.
         let button = button.clone();
         use_effect_with((), move |()| {
-            if let Some(button) = button.cast::<web_sys::HtmlElement>() {
+            if let Some(button) = button.cast::<HtmlElement>() {
                 _ = button.focus();
             }
         });
@@ -183,7 +209,10 @@ fn Ended(props: &EndedProps) -> Html {
             "confirmed",
             icons::check(),
             format!("Done. The board runs {version}."),
-            format!("It started, proved itself and is confirmed. Took {}.", words::milliseconds(*took)),
+            format!(
+                "It started, proved itself and is confirmed. Took {}.",
+                words::milliseconds(*took)
+            ),
         ),
         Outcome::RolledBack { version, reason } => (
             "warn",
@@ -192,12 +221,20 @@ fn Ended(props: &EndedProps) -> Html {
             format!("Rolled back. The board runs {version} again."),
             reason.clone(),
         ),
-        Outcome::Unchanged { reason } => {
-            ("calm", "unchanged", icons::equal(), "Nothing was changed.".to_owned(), reason.clone())
-        }
-        Outcome::Failed(problem) => {
-            ("bad", "failed", icons::cross(), problem.what.clone(), problem.next.clone())
-        }
+        Outcome::Unchanged { reason } => (
+            "calm",
+            "unchanged",
+            icons::equal(),
+            "Nothing was changed.".to_owned(),
+            reason.clone(),
+        ),
+        Outcome::Failed(problem) => (
+            "bad",
+            "failed",
+            icons::cross(),
+            problem.what.clone(),
+            problem.next.clone(),
+        ),
     };
     let failed = match &props.outcome {
         Outcome::Failed(problem) => Some(problem),

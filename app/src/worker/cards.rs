@@ -4,7 +4,8 @@ use bootlace_image::{Algorithm, Image, Policy, PublicKey, Refusal};
 use bootlace_session::{self as session, BoardInfo, Error, Options, Plan, Role, Route, words as say};
 
 use crate::messages::{
-    self, BoardCard, HeldImage, ImageCard, KeyCard, NamedKey, Problem, SlotCard, Standing, Target, Verdict, Way,
+    self, BoardCard, HeldImage, ImageCard, KeyCard, NamedKey, Problem, SlotCard, Standing, Target, Verdict,
+    Way,
 };
 
 /// Whom the person trusts.
@@ -17,12 +18,18 @@ pub struct Trust {
 impl Trust {
     /// Reads the keys; says of each one what it is.
     pub fn new(keys: &[NamedKey], development: bool) -> (Self, Vec<Result<KeyCard, Problem>>) {
-        let mut trust = Trust { keys: Vec::new(), development };
+        let mut trust = Trust {
+            keys: Vec::new(),
+            development,
+        };
         let cards = keys
             .iter()
             .map(|named| match PublicKey::from_pem(&named.pem) {
                 Ok(key) => {
-                    let card = KeyCard { name: Some(named.name.clone()), ..key_card(&key) };
+                    let card = KeyCard {
+                        name: Some(named.name.clone()),
+                        ..key_card(&key)
+                    };
                     trust.keys.push((named.name.clone(), key));
                     Ok(card)
                 }
@@ -35,15 +42,33 @@ impl Trust {
     /// How a board with these keys is to be updated: its own keys count beside the person's.
     pub fn options(&self, board: &[PublicKey]) -> Options {
         let own = self.keys.iter().map(|(_, key)| key);
-        let keys = if self.keys.is_empty() { Vec::new() } else { own.chain(board).cloned().collect() };
-        Options { keys, allow_development_keys: self.development, ..Options::default() }
+        let keys = if self.keys.is_empty() {
+            Vec::new()
+        } else {
+            own.chain(board).cloned().collect()
+        };
+        Options {
+            keys,
+            allow_development_keys: self.development,
+            ..Options::default()
+        }
     }
 }
 
 /// A sentence as the page keeps it.
 pub fn problem(sentence: say::Sentence) -> Problem {
-    let say::Sentence { name, what, next, unharmed } = sentence;
-    Problem { name, what, next, unharmed }
+    let say::Sentence {
+        name,
+        what,
+        next,
+        unharmed,
+    } = sentence;
+    Problem {
+        name,
+        what,
+        next,
+        unharmed,
+    }
 }
 
 fn key_card(key: &PublicKey) -> KeyCard {
@@ -64,10 +89,16 @@ fn key_card(key: &PublicKey) -> KeyCard {
 /// # Errors
 /// It is no image.
 pub fn image(name: &str, file: &[u8], trust: &Trust, boards: &[&[PublicKey]]) -> Result<ImageCard, Problem> {
-    let damaged = |error: Error| Problem { unharmed: false, ..problem(say::error(&error)) };
+    let damaged = |error: Error| Problem {
+        unharmed: false,
+        ..problem(say::error(&error))
+    };
     let mut source = file;
     let image = Image::read(&mut source).map_err(|error| damaged(error.into()))?;
-    let hash = image.hash(&mut source).map(|hash| say::hex(hash.as_bytes())).unwrap_or_default();
+    let hash = image
+        .hash(&mut source)
+        .map(|hash| say::hex(hash.as_bytes()))
+        .unwrap_or_default();
     let target = match (image.vid(), image.cid()) {
         (None, None) => Target::Address(image.reset_vector(&mut source).map_or(0, |start| start & !1)),
         (vendor, class) => Target::Named {
@@ -89,18 +120,37 @@ pub fn image(name: &str, file: &[u8], trust: &Trust, boards: &[&[PublicKey]]) ->
 fn verdict(image: &Image, mut file: &[u8], trust: &Trust, boards: &[&[PublicKey]]) -> Verdict {
     let own = trust.keys.iter().map(|(_, key)| key);
     let keys: Vec<PublicKey> = own.chain(boards.iter().copied().flatten()).cloned().collect();
-    let policy = Policy { allow_development_keys: trust.development };
+    let policy = Policy {
+        allow_development_keys: trust.development,
+    };
     match image.verify(&mut file, &keys, &policy) {
         Ok(verified) => {
-            let Some(key) = keys.get(verified.key) else { return Verdict::Stranger { hash: None } };
-            let name = trust.keys.iter().find(|(_, own)| own == key).map(|(name, _)| name.clone());
+            let Some(key) = keys.get(verified.key) else {
+                return Verdict::Stranger { hash: None };
+            };
+            let name = trust
+                .keys
+                .iter()
+                .find(|(_, own)| own == key)
+                .map(|(name, _)| name.clone());
             let board = (!boards.is_empty()).then(|| boards.iter().any(|keys| keys.contains(key)));
-            Verdict::Signed { key: KeyCard { name, ..key_card(key) }, board }
+            Verdict::Signed {
+                key: KeyCard {
+                    name,
+                    ..key_card(key)
+                },
+                board,
+            }
         }
         Err(bootlace_image::Error::Refused(Refusal::UnknownSigner { key_hash })) if keys.is_empty() => {
-            Verdict::Stranger { hash: key_hash.map(|hash| say::hex(&hash)) }
+            Verdict::Stranger {
+                hash: key_hash.map(|hash| say::hex(&hash)),
+            }
         }
-        Err(error) => Verdict::Refused(Problem { unharmed: false, ..problem(say::error(&error.into())) }),
+        Err(error) => Verdict::Refused(Problem {
+            unharmed: false,
+            ..problem(say::error(&error.into()))
+        }),
     }
 }
 
@@ -112,14 +162,22 @@ pub fn board(info: &BoardInfo) -> BoardCard {
         _ => messages::Role::Unknown,
     };
     let mut slots: Vec<u32> = info.slots.iter().map(|slot| slot.slot).collect();
-    slots.extend(info.images.iter().filter(|image| image.image == 0).map(|image| image.slot));
+    slots.extend(
+        info.images
+            .iter()
+            .filter(|image| image.image == 0)
+            .map(|image| image.slot),
+    );
     slots.sort_unstable();
     slots.dedup();
     let rollback = info.rollback.as_ref().map(|rollback| {
         let from = rollback.from.as_deref().unwrap_or("The last update");
         format!("{from} was taken back: {}.", say::rollback(rollback.reason))
     });
-    let waits = info.state.filter(|_| role == messages::Role::Bootloader).map(|state| say::state(state).to_owned());
+    let waits = info
+        .state
+        .filter(|_| role == messages::Role::Bootloader)
+        .map(|state| say::state(state).to_owned());
     BoardCard {
         name: info.name.clone().unwrap_or_default(),
         serial: info.serial.clone().unwrap_or_default(),
@@ -132,7 +190,11 @@ pub fn board(info: &BoardInfo) -> BoardCard {
             .map(|slot| SlotCard {
                 slot: u8::try_from(slot).unwrap_or(u8::MAX),
                 size: info.slots.iter().find(|it| it.slot == slot).map(|it| it.size),
-                holds: info.images.iter().find(|image| image.image == 0 && image.slot == slot).map(held),
+                holds: info
+                    .images
+                    .iter()
+                    .find(|image| image.image == 0 && image.slot == slot)
+                    .map(held),
             })
             .collect(),
         keys: info.keys.iter().map(key_card).collect(),
@@ -143,7 +205,13 @@ pub fn board(info: &BoardInfo) -> BoardCard {
 
 /// As the page spells versions: a build number of 0 is left out.
 fn version(text: &str) -> String {
-    text.strip_suffix("+0").or_else(|| text.strip_suffix(".0").filter(|short| short.matches('.').count() == 2)).unwrap_or(text).to_owned()
+    text.strip_suffix("+0")
+        .or_else(|| {
+            text.strip_suffix(".0")
+                .filter(|short| short.matches('.').count() == 2)
+        })
+        .unwrap_or(text)
+        .to_owned()
 }
 
 fn held(image: &session::SlotImage) -> HeldImage {
@@ -153,18 +221,30 @@ fn held(image: &session::SlotImage) -> HeldImage {
         (0, _, false, true) => Standing::OnTrial,
         _ => Standing::Stored,
     };
-    HeldImage { version: version(&image.version), hash: say::hex(&image.hash), standing }
+    HeldImage {
+        version: version(&image.version),
+        hash: say::hex(&image.hash),
+        standing,
+    }
 }
 
 /// The first line of a board in the log.
 pub fn greeting(card: &BoardCard) -> String {
-    let name = if card.name.is_empty() { "A board" } else { &card.name };
+    let name = if card.name.is_empty() {
+        "A board"
+    } else {
+        &card.name
+    };
     let who = match card.role {
         messages::Role::Bootloader => "in its bootloader",
         messages::Role::Application => "its firmware answers",
         messages::Role::Unknown => "without Bootlace’s companion",
     };
-    let runs = card.running.as_ref().map(|version| format!(", runs {version}")).unwrap_or_default();
+    let runs = card
+        .running
+        .as_ref()
+        .map(|version| format!(", runs {version}"))
+        .unwrap_or_default();
     format!("{name} {}: {who}{runs}", card.serial).replace(" :", ":")
 }
 
@@ -195,16 +275,23 @@ pub fn outcome(outcome: &session::Outcome) -> messages::Outcome {
             version: version(&new.to_string()),
             took: u32::try_from(took.as_millis()).unwrap_or(u32::MAX),
         },
-        session::Outcome::RolledBack { reason, version: old, failed } => messages::Outcome::RolledBack {
-            version: old.as_deref().map(version).unwrap_or_else(|| "the old firmware".into()),
+        session::Outcome::RolledBack {
+            reason,
+            version: old,
+            failed,
+        } => messages::Outcome::RolledBack {
+            version: old
+                .as_deref()
+                .map(version)
+                .unwrap_or_else(|| "the old firmware".into()),
             reason: format!(
                 "{}: {}.",
                 version(&failed.to_string()),
                 reason.map_or("it didn’t prove itself", say::rollback)
             ),
         },
-        session::Outcome::Unchanged { reason, .. } => {
-            messages::Outcome::Unchanged { reason: say::unchanged(*reason).to_owned() }
-        }
+        session::Outcome::Unchanged { reason, .. } => messages::Outcome::Unchanged {
+            reason: say::unchanged(*reason).to_owned(),
+        },
     }
 }

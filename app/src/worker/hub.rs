@@ -112,9 +112,18 @@ impl Hub {
     fn examine(&self) {
         let inner = self.0.borrow();
         if let Some(file) = &inner.image {
-            let boards: Vec<&[PublicKey]> =
-                inner.boards.iter().map(|board| board.keys.as_slice()).filter(|keys| !keys.is_empty()).collect();
-            tell(&Notice::Image(cards::image(&file.name, &file.bytes, &inner.trust, &boards)));
+            let boards: Vec<&[PublicKey]> = inner
+                .boards
+                .iter()
+                .map(|board| board.keys.as_slice())
+                .filter(|keys| !keys.is_empty())
+                .collect();
+            tell(&Notice::Image(cards::image(
+                &file.name,
+                &file.bytes,
+                &inner.trust,
+                &boards,
+            )));
         }
         drop(inner);
         self.plan_all();
@@ -153,27 +162,43 @@ impl Hub {
         let mut inner = self.0.borrow_mut();
         let inner = &mut *inner;
         let devices = inner.devices.iter().filter(|device| device.is_there());
-        let ports: Vec<Port> =
-            serial.into_iter().map(Port::Serial).chain(devices.cloned().map(Port::Simulated)).collect();
+        let ports: Vec<Port> = serial
+            .into_iter()
+            .map(Port::Serial)
+            .chain(devices.cloned().map(Port::Simulated))
+            .collect();
         inner.strangers.retain(|port| !asked && ports.contains(port));
         for port in ports {
-            if inner.boards.iter().any(|board| board.port.as_ref() == Some(&port)) || inner.strangers.contains(&port) {
+            if inner
+                .boards
+                .iter()
+                .any(|board| board.port.as_ref() == Some(&port))
+                || inner.strangers.contains(&port)
+            {
                 continue;
             }
-            let waits = |board: &&mut Board| board.searching && board.port.is_none() && !board.tried.contains(&port);
+            let waits =
+                |board: &&mut Board| board.searching && board.port.is_none() && !board.tried.contains(&port);
             if let Some(board) = inner.boards.iter_mut().find(waits) {
                 board.port = Some(port.clone());
                 _ = board.orders.unbounded_send(Order::Try(port));
                 continue;
             }
             // A board that is just now asking at another port may find that this one is its own.
-            if inner.boards.iter().any(|board| board.searching && board.port.is_some() && !board.tried.contains(&port)) {
+            if inner
+                .boards
+                .iter()
+                .any(|board| board.searching && board.port.is_some() && !board.tried.contains(&port))
+            {
                 continue;
             }
             inner.last += 1;
             let id = BoardId(inner.last);
             let (orders, received) = unbounded();
-            tell(&Notice::Appeared { board: id, via: port.via() });
+            tell(&Notice::Appeared {
+                board: id,
+                via: port.via(),
+            });
             spawn_local(station::run(self.clone(), id, port.clone(), asked, received));
             inner.boards.push(Board {
                 id,
@@ -186,7 +211,11 @@ impl Hub {
                 keys: Vec::new(),
             });
         }
-        for board in inner.boards.iter().filter(|board| board.searching && board.port.is_none()) {
+        for board in inner
+            .boards
+            .iter()
+            .filter(|board| board.searching && board.port.is_none())
+        {
             _ = board.orders.unbounded_send(Order::NoneLeft);
         }
         if asked && inner.boards.is_empty() {
@@ -253,7 +282,9 @@ impl Hub {
     /// The board is let go. A stranger's port is left alone until somebody asks for it or plugs it in again.
     pub(super) fn gone(&self, id: BoardId, stranger: bool) {
         let mut inner = self.0.borrow_mut();
-        let Some(at) = inner.boards.iter().position(|board| board.id == id) else { return };
+        let Some(at) = inner.boards.iter().position(|board| board.id == id) else {
+            return;
+        };
         let board = inner.boards.remove(at);
         match board.port {
             Some(Port::Simulated(device)) => {

@@ -43,7 +43,11 @@ pub(super) fn hold(name: &str) -> Guard {
         OWN.with_borrow_mut(|own| own.push(name.to_owned()));
         callback
     });
-    Guard { name: name.to_owned(), release, _callback: callback }
+    Guard {
+        name: name.to_owned(),
+        release,
+        _callback: callback,
+    }
 }
 
 impl Drop for Guard {
@@ -62,7 +66,13 @@ impl Drop for Guard {
 /// Whether another tab holds the lock of this name.
 pub(super) async fn held_elsewhere(name: &str) -> bool {
     let Some(manager) = manager() else { return false };
-    let Ok(snapshot) = JsFuture::from(manager.query()).await else { return false };
-    let held = snapshot.get_held().map_or(0, |held| held.iter().filter(|lock| lock.get_name().as_deref() == Some(name)).count());
+    let Ok(snapshot) = JsFuture::from(manager.query()).await else {
+        return false;
+    };
+    let held = snapshot.get_held().map_or(0, |held| {
+        held.iter()
+            .filter(|lock| lock.get_name().as_deref() == Some(name))
+            .count()
+    });
     held > OWN.with_borrow(|own| own.iter().filter(|own| *own == name).count())
 }

@@ -48,7 +48,8 @@ mod entry {
 
     /// Microseconds since the worker started.
     pub(super) fn now() -> Instant {
-        let millis = web_sys::WorkerGlobalScope::performance(&scope()).map_or(0.0, |performance| performance.now());
+        let millis =
+            web_sys::WorkerGlobalScope::performance(&scope()).map_or(0.0, |performance| performance.now());
         Instant((millis * 1000.0) as u64)
     }
 

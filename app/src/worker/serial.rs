@@ -15,7 +15,8 @@ use js_sys::{Object, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
-    ReadableStreamDefaultReader, Serial, SerialOptions, SerialPort, WorkerNavigator, WritableStreamDefaultWriter,
+    ReadableStreamDefaultReader, Serial, SerialOptions, SerialPort, WorkerNavigator,
+    WritableStreamDefaultWriter,
 };
 
 use super::link::{Arrival, Arrivals, OpenError};
@@ -70,7 +71,9 @@ pub(super) fn on_change(mut changed: impl FnMut() + 'static) {
 pub(super) async fn ports() -> Vec<Port> {
     let Some(serial) = serial() else { return Vec::new() };
     let ports = JsFuture::from(serial.get_ports()).await;
-    ports.map(|ports| ports.iter().map(|port| Port(port.unchecked_into())).collect()).unwrap_or_default()
+    ports
+        .map(|ports| ports.iter().map(|port| Port(port.unchecked_into())).collect())
+        .unwrap_or_default()
 }
 
 /// A port that can be opened.
@@ -101,7 +104,10 @@ impl Port {
             return Err(if there { OpenError::Busy } else { OpenError::Gone });
         }
         let writer = self.0.writable().get_writer().map_err(|_| OpenError::Gone)?;
-        let shared = Rc::new(Shared { closing: Cell::new(false), reader: RefCell::new(None) });
+        let shared = Rc::new(Shared {
+            closing: Cell::new(false),
+            reader: RefCell::new(None),
+        });
         spawn_local(read(self.0.clone(), shared.clone(), arrivals.clone(), number));
         Ok(Link {
             port: self.clone(),
@@ -149,10 +155,16 @@ async fn read_with(reader: &ReadableStreamDefaultReader, arrivals: &Arrivals, nu
                 let result: &JsValue = result.as_ref();
                 let done = Reflect::get(result, &"done".into()).is_ok_and(|done| done.is_truthy());
                 let value = Reflect::get(result, &"value".into()).ok();
-                let Some(bytes) = value.and_then(|value| value.dyn_into::<Uint8Array>().ok()).filter(|_| !done) else {
+                let Some(bytes) = value
+                    .and_then(|value| value.dyn_into::<Uint8Array>().ok())
+                    .filter(|_| !done)
+                else {
                     return false;
                 };
-                if arrivals.unbounded_send(Arrival::Bytes(number, bytes.to_vec())).is_err() {
+                if arrivals
+                    .unbounded_send(Arrival::Bytes(number, bytes.to_vec()))
+                    .is_err()
+                {
                     return false;
                 }
             }
@@ -166,7 +178,10 @@ async fn read_with(reader: &ReadableStreamDefaultReader, arrivals: &Arrivals, nu
 }
 
 fn error_name(error: &JsValue) -> String {
-    Reflect::get(error, &"name".into()).ok().and_then(|name| name.as_string()).unwrap_or_default()
+    Reflect::get(error, &"name".into())
+        .ok()
+        .and_then(|name| name.as_string())
+        .unwrap_or_default()
 }
 
 /// An open port.
@@ -183,7 +198,11 @@ impl Link {
     /// What the session is told about it.
     pub(super) fn info(&self) -> PortInfo {
         let usb = self.port.usb();
-        PortInfo { vid: usb.map(|usb| usb.0), pid: usb.map(|usb| usb.1), baud: Some(BAUD) }
+        PortInfo {
+            vid: usb.map(|usb| usb.0),
+            pid: usb.map(|usb| usb.1),
+            baud: Some(BAUD),
+        }
     }
 
     /// Sends bytes, in order. They are on their way when this returns; only the board's answer says that they arrived.
@@ -221,8 +240,12 @@ impl Link {
 /// Whether a Permissions-Policy keeps this page from ports.
 pub(crate) fn is_forbidden(document: &Object) -> bool {
     let policy = Reflect::get(document, &"featurePolicy".into()).unwrap_or(JsValue::UNDEFINED);
-    let allows = Reflect::get(&policy, &"allowsFeature".into()).ok().and_then(|it| it.dyn_into().ok());
+    let allows = Reflect::get(&policy, &"allowsFeature".into())
+        .ok()
+        .and_then(|it| it.dyn_into().ok());
     allows.is_some_and(|allows: js_sys::Function| {
-        allows.call1(&policy, &"serial".into()).is_ok_and(|allowed| allowed.is_falsy())
+        allows
+            .call1(&policy, &"serial".into())
+            .is_ok_and(|allowed| allowed.is_falsy())
     })
 }

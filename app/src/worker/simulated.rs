@@ -35,7 +35,11 @@ impl Device {
         let config = simulator::Config {
             name: bench.name.clone(),
             serial,
-            keys: bench.keys.iter().filter_map(|pem| PublicKey::from_pem(pem).ok()).collect(),
+            keys: bench
+                .keys
+                .iter()
+                .filter_map(|pem| PublicKey::from_pem(pem).ok())
+                .collect(),
             behaviour: behaviour(bench.behaviour),
             ..simulator::Config::default()
         };
@@ -148,7 +152,11 @@ impl Link {
     /// What the session is told about it.
     pub(super) fn info(&self) -> PortInfo {
         let port = self.0.board.borrow().port();
-        PortInfo { vid: port.as_ref().map(|port| port.vid), pid: port.map(|port| port.pid), baud: None }
+        PortInfo {
+            vid: port.as_ref().map(|port| port.vid),
+            pid: port.map(|port| port.pid),
+            baud: None,
+        }
     }
 
     /// Sends bytes.

@@ -1,7 +1,8 @@
 //! One board: its session, its port and its timer, driven as the session's documentation says.
 
 use bootlace_session::{
-    Attention, Error, Event, FindReason, Instant, Job, Outcome, Phase as Step, PortEvent, Session, words as say,
+    Attention, Error, Event, FindReason, Instant, Job, Outcome, Phase as Step, PortEvent, Session,
+    words as say,
 };
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::{FutureExt, StreamExt, select_biased};
@@ -60,7 +61,13 @@ enum Over {
 }
 
 /// Runs a board from its first port until it is let go.
-pub(super) async fn run(hub: Hub, id: BoardId, port: Port, asked: bool, mut orders: UnboundedReceiver<Order>) {
+pub(super) async fn run(
+    hub: Hub,
+    id: BoardId,
+    port: Port,
+    asked: bool,
+    mut orders: UnboundedReceiver<Order>,
+) {
     let (arrivals, mut arrived) = unbounded();
     let link = match open(&port, &arrivals, asked).await {
         Ok(link) => link,
@@ -113,7 +120,9 @@ fn port_name(port: &Port) -> String {
 
 /// Opens a board's first port.
 async fn open(port: &Port, arrivals: &UnboundedSender<Arrival>, asked: bool) -> Result<Link, PageError> {
-    let mut pauses = PATIENCE.iter().take(if asked { IMPATIENCE } else { PATIENCE.len() });
+    let mut pauses = PATIENCE
+        .iter()
+        .take(if asked { IMPATIENCE } else { PATIENCE.len() });
     loop {
         match port.open(arrivals.clone(), 0).await {
             Ok(link) => return Ok(link),
@@ -145,7 +154,9 @@ impl Station {
                     link.send(bytes);
                 }
             }
-            let Some(event) = self.session.poll_event() else { break };
+            let Some(event) = self.session.poll_event() else {
+                break;
+            };
             self.event(event).await;
         }
     }
@@ -208,17 +219,31 @@ impl Station {
         if !self.known || self.job.is_some() {
             return;
         }
-        let keys = self.session.board().map(|board| board.keys.clone()).unwrap_or_default();
-        let plan = self.hub.image().map(|file| cards::plan(self.session.plan(&file.bytes, &self.hub.options(&keys))));
+        let keys = self
+            .session
+            .board()
+            .map(|board| board.keys.clone())
+            .unwrap_or_default();
+        let plan = self
+            .hub
+            .image()
+            .map(|file| cards::plan(self.session.plan(&file.bytes, &self.hub.options(&keys))));
         tell(&Notice::Plan(self.id, plan));
     }
 
     fn update(&mut self) {
         let Some(file) = self.hub.image() else { return };
-        let keys = self.session.board().map(|board| board.keys.clone()).unwrap_or_default();
+        let keys = self
+            .session
+            .board()
+            .map(|board| board.keys.clone())
+            .unwrap_or_default();
         let options = self.hub.options(&keys);
         let start = now();
-        let job = Job::Update { image: file.bytes.clone(), options };
+        let job = Job::Update {
+            image: file.bytes.clone(),
+            options,
+        };
         let progress = Progress {
             phase: Phase::Verify,
             done: 0,
@@ -279,7 +304,9 @@ impl Station {
                 progress.done = news.done;
                 progress.total = news.total;
                 progress.rate = news.rate;
-                progress.remaining = news.remaining.map(|left| u32::try_from(left.as_secs()).unwrap_or(u32::MAX));
+                progress.remaining = news
+                    .remaining
+                    .map(|left| u32::try_from(left.as_secs()).unwrap_or(u32::MAX));
             }),
             Event::Resumed { offset } => self.log(format!("The board holds {} already", say::bytes(offset))),
             Event::FindBoard { reason, .. } => {
@@ -293,7 +320,10 @@ impl Station {
                 self.hub.search(self.id);
             }
             Event::WrongBoard { found } => {
-                self.log(format!("Another board is there: {}", found.as_deref().unwrap_or("without a serial number")));
+                self.log(format!(
+                    "Another board is there: {}",
+                    found.as_deref().unwrap_or("without a serial number")
+                ));
                 self.close().await;
                 self.hub.closed(self.id, true);
             }
@@ -311,7 +341,11 @@ impl Station {
                 if !self.known {
                     self.log(format!("{}: {}", problem.name, problem.what));
                     let lost = failure.error == Error::PortLost;
-                    tell(&Notice::Ports(Some(if lost { PageError::PortVanished.into() } else { problem })));
+                    tell(&Notice::Ports(Some(if lost {
+                        PageError::PortVanished.into()
+                    } else {
+                        problem
+                    })));
                     self.over = Some(if lost { Over::Released } else { Over::Stranger });
                 } else if self.job.is_some() {
                     self.failed(problem);
