@@ -165,6 +165,12 @@ impl PublicKey {
         match (self, digest) {
             #[cfg(feature = "p256")]
             (Self::P256(point), Digest::Sha256(hash)) => Some(signed_p256(point, hash, signature).is_some()),
+            #[cfg(all(feature = "p256-small", not(feature = "p256")))]
+            (Self::P256(point), Digest::Sha256(hash)) => {
+                let verdict = der::ecdsa_signature(signature)
+                    .and_then(|signature| crate::small_p256::verify(point, hash, &signature));
+                Some(verdict.is_some())
+            }
             #[cfg(feature = "ed25519")]
             (Self::Ed25519(key), digest) => Some(signed_ed25519(key, digest.as_bytes(), signature).is_some()),
             #[allow(unreachable_patterns)]

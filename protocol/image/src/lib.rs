@@ -35,6 +35,8 @@ mod error;
 mod header;
 mod image;
 mod key;
+#[cfg(any(feature = "p256-small", test))]
+mod small_p256;
 mod source;
 mod tlv;
 pub mod trailer;

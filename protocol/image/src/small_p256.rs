@@ -1,0 +1,490 @@
+//! ECDSA over NIST P-256, checking only, in the little flash of a small chip.
+//!
+//! The `p256` crate needs 19 KB of a Cortex-M0's flash and 6 KB of its stack; this needs a tenth of that and half the
+//! time. It handles nothing secret (key, digest and signature are all public), so it may branch on what it sees;
+//! it must only be right, and tests compare it with the crate. Numbers are eight words, lowest first. Points are
+//! projective and added by formulas without exceptions (Renes, Costello, Batina: "Complete addition formulas for
+//! prime order elliptic curves", algorithm 4), so that doubling and the point at infinity are no cases of their own.
+
+type Words = [u32; 8];
+
+const ZERO: Words = [0; 8];
+const ONE: Words = [1, 0, 0, 0, 0, 0, 0, 0];
+
+/// A modulus between 2^255 and 2^256, and what Montgomery's multiplication needs of it.
+struct Modulus {
+    words: Words,
+    /// -1 / modulus, modulo 2^32.
+    inverse: u32,
+    /// 2^512 modulo the modulus.
+    square: Words,
+}
+
+/// Of the coordinates (SP 800-186, 3.2.1.3: p).
+const FIELD: Modulus = Modulus {
+    words: [0xFFFF_FFFF, 0xFFFF_FFFF, 0xFFFF_FFFF, 0, 0, 0, 1, 0xFFFF_FFFF],
+    inverse: 1,
+    square: [
+        3,
+        0,
+        0xFFFF_FFFF,
+        0xFFFF_FFFB,
+        0xFFFF_FFFE,
+        0xFFFF_FFFF,
+        0xFFFF_FFFD,
+        4,
+    ],
+};
+
+/// Of the factors: how many points there are (n).
+const ORDER: Modulus = Modulus {
+    words: [
+        0xFC63_2551,
+        0xF3B9_CAC2,
+        0xA717_9E84,
+        0xBCE6_FAAD,
+        0xFFFF_FFFF,
+        0xFFFF_FFFF,
+        0,
+        0xFFFF_FFFF,
+    ],
+    inverse: 0xEE00_BC4F,
+    square: [
+        0xBE79_EEA2,
+        0x8324_4C95,
+        0x49BD_6FA6,
+        0x4699_799C,
+        0x2B6B_EC59,
+        0x2845_B239,
+        0xF3D9_5620,
+        0x66E1_2D94,
+    ],
+};
+
+/// The curve's b, times 2^256 as products want it.
+const B: Words = [
+    0x29C4_BDDF,
+    0xD89C_DF62,
+    0x7884_3090,
+    0xACF0_05CD,
+    0xF721_2ED6,
+    0xE5A2_20AB,
+    0x0487_4834,
+    0xDC30_061D,
+];
+/// The base point.
+const G: [Words; 2] = [
+    [
+        0xD898_C296,
+        0xF4A1_3945,
+        0x2DEB_33A0,
+        0x7703_7D81,
+        0x63A4_40F2,
+        0xF8BC_E6E5,
+        0xE12C_4247,
+        0x6B17_D1F2,
+    ],
+    [
+        0x37BF_51F5,
+        0xCBB6_4068,
+        0x6B31_5ECE,
+        0x2BCE_3357,
+        0x7C0F_9E16,
+        0x8EE7_EB4A,
+        0xFE1A_7F9B,
+        0x4FE3_42E2,
+    ],
+];
+
+/// Whether `signature` (r, then s) is of `digest` by the key at `point` (04, x, y).
+pub(crate) fn verify(point: &[u8; 65], digest: &[u8; 32], signature: &[u8; 64]) -> Option<()> {
+    let [4, coordinates @ ..] = point else { return None };
+    let (x, y) = halves(coordinates);
+    let (r, s) = halves(signature);
+    let in_range = |number: &Words, modulus| *number != ZERO && is_less(number, modulus);
+    (in_range(&r, &ORDER.words) && in_range(&s, &ORDER.words)).then_some(())?;
+    let key = Point::on_curve(&x, &y)?;
+    let base = Point::on_curve(&G[0], &G[1])?;
+
+    // Factors without Montgomery's 2^256: one product with an inverse that has it takes it off again.
+    let inverse = ORDER.invert(&ORDER.enter(&s));
+    let of_base = ORDER.multiply(&words(digest), &inverse);
+    let of_key = ORDER.multiply(&r, &inverse);
+
+    let table = [base.add(&key), base, key];
+    let [both, base, key] = &table;
+    let mut sum = Point {
+        x: ZERO,
+        y: FIELD.enter(&ONE),
+        z: ZERO,
+    };
+    for bit in (0..256).rev() {
+        sum = sum.add(&sum);
+        match (is_set(&of_base, bit), is_set(&of_key, bit)) {
+            (true, true) => sum = sum.add(both),
+            (true, false) => sum = sum.add(base),
+            (false, true) => sum = sum.add(key),
+            (false, false) => {}
+        }
+    }
+    (sum.z != ZERO).then_some(())?;
+    // The sum's x = X / Z must be r modulo n. As n < p, that is r or, for a few, r + n.
+    let is_x = |r: &Words| FIELD.multiply(&FIELD.enter(r), &sum.z) == sum.x;
+    let (second, carry) = add(&r, &ORDER.words);
+    (is_x(&r) || (!carry && is_less(&second, &FIELD.words) && is_x(&second))).then_some(())
+}
+
+fn halves(bytes: &[u8; 64]) -> (Words, Words) {
+    let (first, second) = bytes.split_at(32);
+    let read = |half: &[u8]| half.first_chunk().map_or(ZERO, words);
+    (read(first), read(second))
+}
+
+/// A number from its 32 bytes, highest first.
+fn words(bytes: &[u8; 32]) -> Words {
+    let mut words = ZERO;
+    for (word, bytes) in words.iter_mut().rev().zip(bytes.as_chunks().0) {
+        *word = u32::from_be_bytes(*bytes);
+    }
+    words
+}
+
+fn is_set(number: &Words, bit: usize) -> bool {
+    number
+        .get(bit / 32)
+        .is_some_and(|word| word >> (bit % 32) & 1 != 0)
+}
+
+/// Sum, and whether it has a 257th bit.
+fn add(a: &Words, b: &Words) -> (Words, bool) {
+    let (mut sum, mut carry) = (*a, 0);
+    for (a, b) in sum.iter_mut().zip(b) {
+        let wide = u64::from(*a) + u64::from(*b) + carry;
+        (*a, carry) = (wide as u32, wide >> 32);
+    }
+    (sum, carry != 0)
+}
+
+/// Difference modulo 2^256, and whether it is negative.
+fn subtract(a: &Words, b: &Words) -> (Words, bool) {
+    let (mut difference, mut borrow) = (*a, false);
+    for (a, b) in difference.iter_mut().zip(b) {
+        let (first, one) = a.overflowing_sub(*b);
+        let (second, two) = first.overflowing_sub(u32::from(borrow));
+        (*a, borrow) = (second, one | two);
+    }
+    (difference, borrow)
+}
+
+fn is_less(a: &Words, b: &Words) -> bool {
+    subtract(a, b).1
+}
+
+impl Modulus {
+    /// A number below twice the modulus, `carry` its 257th bit, modulo it.
+    fn reduce(&self, number: &Words, carry: bool) -> Words {
+        let (difference, negative) = subtract(number, &self.words);
+        if carry || !negative { difference } else { *number }
+    }
+
+    fn add(&self, a: &Words, b: &Words) -> Words {
+        let (sum, carry) = add(a, b);
+        self.reduce(&sum, carry)
+    }
+
+    fn subtract(&self, a: &Words, b: &Words) -> Words {
+        let (difference, negative) = subtract(a, b);
+        if negative {
+            add(&difference, &self.words).0
+        } else {
+            difference
+        }
+    }
+
+    /// Montgomery's product: `a * b / 2^256`. One of them may be as large as 2^256, the other is below the modulus.
+    fn multiply(&self, a: &Words, b: &Words) -> Words {
+        let (mut sum, mut top) = (ZERO, 0);
+        for b in b {
+            let mut carry = 0;
+            for (word, a) in sum.iter_mut().zip(a) {
+                let wide = product(*a, *b) + u64::from(*word) + u64::from(carry);
+                (*word, carry) = (wide as u32, (wide >> 32) as u32);
+            }
+            let high = u64::from(top) + u64::from(carry);
+            // What makes the lowest word 0 when so many times the modulus are added.
+            let [lowest, ..] = sum;
+            let factor = lowest.wrapping_mul(self.inverse);
+            let mut carry = 0;
+            for (word, modulus) in sum.iter_mut().zip(&self.words) {
+                // Most words of both moduli are made for this.
+                let times = match *modulus {
+                    0 => 0,
+                    1 => u64::from(factor),
+                    u32::MAX => (u64::from(factor) << 32) - u64::from(factor),
+                    other => product(other, factor),
+                };
+                let wide = times + u64::from(*word) + u64::from(carry);
+                (*word, carry) = (wide as u32, (wide >> 32) as u32);
+            }
+            let high = high + u64::from(carry);
+            // Divided by 2^32: every word moves down by one.
+            let mut above = high as u32;
+            for word in sum.iter_mut().rev() {
+                core::mem::swap(word, &mut above);
+            }
+            top = (high >> 32) as u32;
+        }
+        self.reduce(&sum, top != 0)
+    }
+
+    /// The number times 2^256: how products want it.
+    fn enter(&self, number: &Words) -> Words {
+        self.multiply(number, &self.square)
+    }
+
+    /// 1 / number, both times 2^256: the number to the power of modulus - 2 (Fermat).
+    fn invert(&self, number: &Words) -> Words {
+        let (exponent, _) = subtract(&self.words, &[2, 0, 0, 0, 0, 0, 0, 0]);
+        let mut power = self.enter(&ONE);
+        for bit in (0..256).rev() {
+            power = self.multiply(&power, &power);
+            if is_set(&exponent, bit) {
+                power = self.multiply(&power, number);
+            }
+        }
+        power
+    }
+}
+
+fn product(a: u32, b: u32) -> u64 {
+    u64::from(a) * u64::from(b)
+}
+
+/// A point X / Z, Y / Z, all times 2^256; the one at infinity has Z = 0.
+struct Point {
+    x: Words,
+    y: Words,
+    z: Words,
+}
+
+impl Point {
+    /// The point at these coordinates, if it is one of the curve's.
+    fn on_curve(x: &Words, y: &Words) -> Option<Self> {
+        (is_less(x, &FIELD.words) && is_less(y, &FIELD.words)).then_some(())?;
+        let (x, y, one) = (FIELD.enter(x), FIELD.enter(y), FIELD.enter(&ONE));
+        // y^2 = (x^2 - 3) x + b
+        let three = FIELD.add(&one, &FIELD.add(&one, &one));
+        let slope = FIELD.subtract(&FIELD.multiply(&x, &x), &three);
+        let right = FIELD.add(&FIELD.multiply(&slope, &x), &B);
+        (FIELD.multiply(&y, &y) == right).then_some(Point { x, y, z: one })
+    }
+
+    /// The sum of any two points. Names and order are the paper's.
+    #[inline(never)]
+    fn add(&self, other: &Self) -> Self {
+        let mul = |a: &Words, b: &Words| FIELD.multiply(a, b);
+        let add = |a: &Words, b: &Words| FIELD.add(a, b);
+        let sub = |a: &Words, b: &Words| FIELD.subtract(a, b);
+        let (mut t0, mut t1, mut t2) = (
+            mul(&self.x, &other.x),
+            mul(&self.y, &other.y),
+            mul(&self.z, &other.z),
+        );
+        let t3 = mul(&add(&self.x, &self.y), &add(&other.x, &other.y));
+        let t3 = sub(&t3, &add(&t0, &t1));
+        let t4 = mul(&add(&self.y, &self.z), &add(&other.y, &other.z));
+        let t4 = sub(&t4, &add(&t1, &t2));
+        let mut x3 = mul(&add(&self.x, &self.z), &add(&other.x, &other.z));
+        let mut y3 = sub(&x3, &add(&t0, &t2));
+        let mut z3 = mul(&B, &t2);
+        x3 = sub(&y3, &z3);
+        x3 = add(&x3, &add(&x3, &x3));
+        z3 = sub(&t1, &x3);
+        x3 = add(&t1, &x3);
+        y3 = mul(&B, &y3);
+        t2 = add(&t2, &add(&t2, &t2));
+        y3 = sub(&sub(&y3, &t2), &t0);
+        y3 = add(&y3, &add(&y3, &y3));
+        t0 = add(&t0, &add(&t0, &t0));
+        t0 = sub(&t0, &t2);
+        t1 = mul(&t4, &y3);
+        t2 = mul(&t0, &y3);
+        y3 = add(&mul(&x3, &z3), &t2);
+        x3 = sub(&mul(&t3, &x3), &t1);
+        z3 = add(&mul(&t4, &z3), &mul(&t3, &t0));
+        Point { x: x3, y: y3, z: z3 }
+    }
+}
+
+#[cfg(all(test, feature = "sign"))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
+    use p256::ecdsa::{Signature, SigningKey, VerifyingKey};
+    use sha2::{Digest as _, Sha256};
+
+    use super::*;
+
+    fn hash(seed: u32) -> [u8; 32] {
+        Sha256::digest(seed.to_le_bytes()).into()
+    }
+
+    fn key(seed: u32) -> (SigningKey, [u8; 65]) {
+        let key = SigningKey::from_slice(&hash(seed)).unwrap();
+        let point = key
+            .verifying_key()
+            .to_sec1_point(false)
+            .as_bytes()
+            .try_into()
+            .unwrap();
+        (key, point)
+    }
+
+    fn sign(key: &SigningKey, digest: &[u8; 32]) -> [u8; 64] {
+        let signature: Signature = key.sign_prehash(digest).unwrap();
+        signature.to_bytes().into()
+    }
+
+    /// What the crate says.
+    fn reference(point: &[u8; 65], digest: &[u8; 32], signature: &[u8; 64]) -> bool {
+        let (Ok(key), Ok(signature)) = (
+            VerifyingKey::from_sec1_bytes(point),
+            Signature::from_slice(signature),
+        ) else {
+            return false;
+        };
+        key.verify_prehash(digest, &signature).is_ok()
+    }
+
+    fn agree(point: &[u8; 65], digest: &[u8; 32], signature: &[u8; 64]) -> bool {
+        let verdict = verify(point, digest, signature).is_some();
+        assert_eq!(
+            verdict,
+            reference(point, digest, signature),
+            "{point:02x?} {digest:02x?} {signature:02x?}"
+        );
+        verdict
+    }
+
+    #[test]
+    fn signatures_of_the_crate_are_good_and_altered_ones_are_not() {
+        for seed in 0..60 {
+            let ((key, point), digest) = (key(seed), hash(seed + 1000));
+            let signature = sign(&key, &digest);
+            assert!(agree(&point, &digest, &signature));
+            let bit = (seed * 37) as usize;
+            let (mut other, mut bad, mut elsewhere) = (digest, signature, point);
+            other[bit % 256 / 8] ^= 1 << (bit % 8);
+            bad[bit % 512 / 8] ^= 1 << (bit % 8);
+            elsewhere[1 + bit % 512 / 8] ^= 1 << (bit % 8);
+            assert!(!agree(&point, &other, &signature));
+            assert!(!agree(&point, &digest, &bad));
+            assert!(!agree(&elsewhere, &digest, &signature));
+        }
+    }
+
+    fn bytes(words: &Words) -> [u8; 32] {
+        let mut out = [0; 32];
+        for (place, word) in out.chunks_mut(4).zip(words.iter().rev()) {
+            place.copy_from_slice(&word.to_be_bytes());
+        }
+        out
+    }
+
+    #[test]
+    fn numbers_at_the_edges_are_judged_as_the_crate_does() {
+        let (_, point) = key(7);
+        let (less, _) = subtract(&ORDER.words, &ONE);
+        let (more, _) = add(&ORDER.words, &ONE);
+        let edges = [
+            ZERO,
+            ONE,
+            [2, 0, 0, 0, 0, 0, 0, 0],
+            less,
+            ORDER.words,
+            more,
+            FIELD.words,
+            [u32::MAX; 8],
+        ];
+        for digest in &edges {
+            for r in &edges {
+                for s in &edges {
+                    let mut signature = [0; 64];
+                    signature[..32].copy_from_slice(&bytes(r));
+                    signature[32..].copy_from_slice(&bytes(s));
+                    agree(&point, &bytes(digest), &signature);
+                }
+            }
+        }
+        for x in &edges {
+            for y in &edges {
+                let mut point = [4; 65];
+                point[1..33].copy_from_slice(&bytes(x));
+                point[33..].copy_from_slice(&bytes(y));
+                assert!(!agree(&point, &[1; 32], &[1; 64]));
+            }
+        }
+    }
+
+    #[test]
+    fn digests_above_the_order_and_keys_near_the_base_point_are_good() {
+        let highest = [0xFF; 32];
+        // 1, 2 and n - 1 as private keys: the sum of base and key doubles, or is the point at infinity.
+        let (last, _) = subtract(&ORDER.words, &ONE);
+        for number in [ONE, [2, 0, 0, 0, 0, 0, 0, 0], last] {
+            let key = SigningKey::from_slice(&bytes(&number)).unwrap();
+            let point = key
+                .verifying_key()
+                .to_sec1_point(false)
+                .as_bytes()
+                .try_into()
+                .unwrap();
+            for digest in [highest, hash(1), [0; 32]] {
+                assert!(agree(&point, &digest, &sign(&key, &digest)));
+            }
+        }
+    }
+
+    /// `x` of the sum is above the order: only r + n gives it. From Project Wycheproof's ecdsa_secp256r1_sha256 set
+    /// comes the idea; the numbers are made here: any point whose x lies between n and p is taken for the nonce's.
+    #[test]
+    fn an_x_above_the_order_counts() {
+        // The first x from n on that is one of the curve's; a key for it is found backwards, from the signature.
+        let mut x = ORDER.words;
+        let nonce = loop {
+            x = add(&x, &ONE).0;
+            let cube = |x: &Words| {
+                let x = FIELD.enter(x);
+                let three = FIELD.enter(&[3, 0, 0, 0, 0, 0, 0, 0]);
+                FIELD.add(
+                    &FIELD.multiply(&FIELD.subtract(&FIELD.multiply(&x, &x), &three), &x),
+                    &B,
+                )
+            };
+            // A root is the power of (p + 1) / 4, as p is 3 modulo 4.
+            let (square, mut root) = (cube(&x), FIELD.enter(&ONE));
+            for bit in (2..257).rev() {
+                root = FIELD.multiply(&root, &root);
+                if bit < 256 && is_set(&add(&FIELD.words, &ONE).0, bit) {
+                    root = FIELD.multiply(&root, &square);
+                }
+            }
+            if FIELD.multiply(&root, &root) == square {
+                break Point {
+                    x: FIELD.enter(&x),
+                    y: root,
+                    z: FIELD.enter(&ONE),
+                };
+            }
+        };
+        // With s = r and digest 0 the sum is the key itself: the key is the nonce's point.
+        let (r, _) = subtract(&x, &ORDER.words);
+        let mut point = [4; 65];
+        point[1..33].copy_from_slice(&bytes(&x));
+        point[33..].copy_from_slice(&bytes(&FIELD.multiply(&nonce.y, &ONE)));
+        let mut signature = [0; 64];
+        signature[..32].copy_from_slice(&bytes(&r));
+        signature[32..].copy_from_slice(&bytes(&r));
+        assert!(agree(&point, &[0; 32], &signature));
+    }
+}
