@@ -116,7 +116,9 @@ pub(crate) struct Returning {
 impl Returning {
     fn begin(ctx: &mut Context<'_>, command: Command) -> State {
         ctx.enter(Phase::Restarting);
-        let wanted = ctx.board.as_deref().map(Wanted::of).unwrap_or_default();
+        let Some(wanted) = ctx.board.as_deref().map(Wanted::of) else {
+            return ctx.fail(Error::NoBoard);
+        };
         let search = Search::here(ctx.now, wanted, FindReason::Restart, None);
         State::Returning(Returning {
             command,

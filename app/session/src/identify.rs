@@ -44,15 +44,42 @@ pub(crate) struct Identify {
     info: Box<BoardInfo>,
     bad: bool,
     framing: Option<Framing>,
-    /// Whether raw packets are tried: they have no CRC, so only at first contact, and with a board that takes nothing
-    /// else.
-    raw: bool,
+    known: Known,
+}
+
+/// What is known of the board before it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// Nothing: every framing is tried.
+    Nothing,
+    /// It reads lines or COBS. Raw packets are not tried: they have no CRC.
+    Checked,
+    /// The same, and it describes itself: silence about that is not an answer.
+    Described,
+    /// It takes raw packets, and nothing else.
+    Raw,
+}
+
+impl Known {
+    pub(crate) fn of(board: &BoardInfo) -> Self {
+        match board.framing {
+            Some(Framing::Raw) => Known::Raw,
+            _ if board.is_bootlace() => Known::Described,
+            _ => Known::Checked,
+        }
+    }
+
+    fn tries_raw(self) -> bool {
+        matches!(self, Known::Nothing | Known::Raw)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     /// Anybody there? The number of questions asked so far.
     Hello(usize),
+    /// It speaks raw. In lines as well?
+    Check,
     Describe,
     List,
     Params,
@@ -72,7 +99,7 @@ pub(crate) enum Identity {
 
 impl Identify {
     /// `framing` is the one to use once it is known what the board takes; `None`: the best.
-    pub(crate) fn new(line: &mut Line, now: Instant, framing: Option<Framing>, raw: bool) -> Self {
+    pub(crate) fn new(line: &mut Line, now: Instant, framing: Option<Framing>, known: Known) -> Self {
         let call = hello(line, now, 0);
         Identify {
             step: Step::Hello(1),
@@ -80,7 +107,7 @@ impl Identify {
             info: Box::default(),
             bad: false,
             framing,
-            raw,
+            known,
         }
     }
 
@@ -112,24 +139,24 @@ impl Identify {
             (_, Response::Bootlace(bootlace::Response::Describe(description))) => {
                 this.info.describe(&description);
                 let cobs = this.info.features.has(Features::COBS);
-                let was_raw = line.framing == Framing::Raw;
-                if was_raw {
-                    line.framing = Framing::Console;
-                }
                 line.framing = match this.framing {
                     Some(Framing::Cobs) if !cobs => line.framing,
                     Some(framing) => framing,
                     None if cobs => Framing::Cobs,
                     None => line.framing,
                 };
-                // A list that came without a CRC is asked for again.
-                if this.info.has_image_group && !was_raw {
+                if this.info.has_image_group {
                     this.known(line)
                 } else {
                     this.ask(line, now, Step::List)
                 }
             }
-            (Step::Hello(_), Response::Img(img::Response::State(images))) => {
+            (Step::Hello(_), _) if line.framing == Framing::Raw => {
+                // Raw packets have no CRC. It may have missed the questions before.
+                line.framing = Framing::Console;
+                this.ask(line, now, Step::Check)
+            }
+            (Step::Hello(_) | Step::Check, Response::Img(img::Response::State(images))) => {
                 this.info.list(&images);
                 // It may have missed the first question.
                 this.ask(line, now, Step::Describe)
@@ -165,7 +192,7 @@ impl Identify {
         match self.call.late(line, now) {
             Late::Waiting => Identity::Asking(self),
             Late::GivenUp => match self.step {
-                Step::Hello(asked) => match next_hello(asked, self.raw) {
+                Step::Hello(asked) => match next_hello(asked, self.known.tries_raw()) {
                     Some(index) => {
                         self.call = hello(line, now, index);
                         self.step = Step::Hello(index + 1);
@@ -173,8 +200,13 @@ impl Identify {
                     }
                     None => Identity::Nobody(self.nobody(line)),
                 },
+                Step::Check => {
+                    line.framing = Framing::Raw;
+                    self.ask(line, now, Step::List)
+                }
                 // Without its list of images nothing can be done with a board.
                 Step::List => Identity::Nobody(self.nobody(line)),
+                Step::Describe if self.known == Known::Described => Identity::Nobody(self.nobody(line)),
                 _ => self.without(line, now),
             },
         }
@@ -186,7 +218,7 @@ impl Identify {
             // It speaks SMP.
             Step::Hello(_) if !self.info.has_image_group => self.ask(line, now, Step::List),
             Step::Hello(_) | Step::Describe => self.ask(line, now, Step::Params),
-            Step::List => self.known(line),
+            Step::Check | Step::List => self.known(line),
             Step::Params => {
                 (self.info.frame, self.info.window) = (SMALL_FRAME, 1);
                 self.ask(line, now, Step::Sizes)
@@ -198,7 +230,7 @@ impl Identify {
     fn ask(mut self, line: &mut Line, now: Instant, step: Step) -> Identity {
         let request = match step {
             Step::Hello(_) | Step::Describe => Request::Bootlace(bootlace::Request::Describe),
-            Step::List => Request::Img(img::Request::State),
+            Step::Check | Step::List => Request::Img(img::Request::State),
             Step::Params => Request::Os(os::Request::Params),
             Step::Sizes => Request::Img(img::Request::SlotInfo),
         };

@@ -8,7 +8,7 @@ use core::time::Duration;
 use bootlace_smp::Header;
 use bootlace_smp::frame::Framing;
 
-use crate::identify::{Identify, Identity};
+use crate::identify::{Identify, Identity, Known};
 use crate::session::Context;
 use crate::{BoardInfo, Event, FindReason, Instant, PortEvent};
 
@@ -20,13 +20,13 @@ const FIND_AGAIN: Duration = Duration::from_secs(1);
 const FIND_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Who is looked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     pub(crate) serial: Option<String>,
     /// Hashes of images of which the board has one: how a board without a serial number is known.
     pub(crate) hashes: Vec<Vec<u8>>,
-    /// It takes raw packets and nothing else.
-    pub(crate) raw: bool,
+    /// How it spoke before.
+    pub(crate) known: Known,
 }
 
 #[derive(Debug)]
@@ -64,11 +64,10 @@ impl Wanted {
     pub(crate) fn of(board: &BoardInfo) -> Self {
         let mut hashes: Vec<_> = board.images.iter().map(|image| image.hash.clone()).collect();
         hashes.retain(|hash| !hash.is_empty());
-        let raw = board.framing == Some(Framing::Raw);
         Wanted {
             serial: board.serial.clone(),
             hashes,
-            raw,
+            known: Known::of(board),
         }
     }
 }
@@ -130,7 +129,7 @@ impl Search {
     pub(crate) fn handle_port(mut self, ctx: &mut Context<'_>, event: PortEvent) -> Self {
         match event {
             PortEvent::Opened(_) => {
-                self.ask = Ask::Asking(Identify::new(ctx.line, ctx.now, self.framing, self.wanted.raw));
+                self.ask = Ask::Asking(Identify::new(ctx.line, ctx.now, self.framing, self.wanted.known));
                 self.ours = false;
             }
             // The driver closed one that was not the board's.
@@ -170,7 +169,7 @@ impl Search {
             }
             Ask::Pause { until } => {
                 if ctx.now >= until {
-                    self.ask = Ask::Asking(Identify::new(ctx.line, ctx.now, self.framing, self.wanted.raw));
+                    self.ask = Ask::Asking(Identify::new(ctx.line, ctx.now, self.framing, self.wanted.known));
                 }
                 Sought::Searching(self)
             }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use bootlace_smp::Header;
 
 use crate::command::{Commanding, Returning};
-use crate::identify::{Identify, Identity};
+use crate::identify::{Identify, Identity, Known};
 use crate::line::Line;
 use crate::update::{Away, Marking, Restarting, Update, Uploading, Watching};
 use crate::{
@@ -116,7 +116,11 @@ impl Context<'_> {
 
     pub(crate) fn connect(&mut self, command: Option<Command>, quiet: Quiet) -> State {
         self.enter(Phase::Connecting);
-        State::Connecting(Identify::new(self.line, self.now, None, true), command, quiet)
+        State::Connecting(
+            Identify::new(self.line, self.now, None, Known::Nothing),
+            command,
+            quiet,
+        )
     }
 }
 
