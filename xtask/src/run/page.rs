@@ -34,7 +34,8 @@ pub(crate) fn build() -> Result<()> {
         .current_dir(project::root())
         .env("PATH", path_with(&tools)?)
         .env("CARGO_TARGET_DIR", target_dir())
-        .env_remove("NO_COLOR")
+        // Its own call stack says nothing; what the compiler says must not be buried under it.
+        .env("RUST_BACKTRACE", "0")
         .envs(toolchain.variables().iter().map(|(name, value)| (name, value)));
     step.run(&mut trunk, &project::log("page"), None)?
         .require("building the page")?;
