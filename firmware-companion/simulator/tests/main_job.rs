@@ -206,11 +206,19 @@ fn an_empty_board_takes_its_first_image() {
 }
 
 #[test]
-fn an_upload_goes_on_where_the_power_went() {
+fn an_upload_goes_on_where_the_power_went_in_application_and_bootloader() {
+    for bootloader in [true, false] {
+        goes_on(bootloader);
+    }
+}
+
+fn goes_on(bootloader: bool) {
     let (old, new) = (image((1, 0), 50_000, ADDRESS), image((1, 1), 90_000, ADDRESS));
     let mut host = host(config(), &old);
-    host.reset(Some(1));
-    assert!(host.wait_for_port());
+    if bootloader {
+        host.reset(Some(1));
+        assert!(host.wait_for_port());
+    }
     use bootlace_smp::{Request, Response, img};
     use sha2::Digest;
     let sha: [u8; 32] = sha2::Sha256::digest(&new).into();
@@ -233,7 +241,7 @@ fn an_upload_goes_on_where_the_power_went() {
         };
         off = host.ask(&Request::Img(img::Request::Upload(piece)), offset);
     }
-    host.board.hold_button(true);
+    host.board.hold_button(bootloader);
     host.board.power_cycle(host.now);
     assert!(host.wait_for_port());
     assert_eq!(

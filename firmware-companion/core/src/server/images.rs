@@ -253,7 +253,7 @@ impl Server<'_> {
         if self.is_on_trial(flash) {
             return Err(ErrorCode::BadState.into());
         }
-        self.forget_upload();
+        self.upload = None;
         Ok(Job::Erasing(asker, 0))
     }
 

@@ -6,6 +6,7 @@
 
 mod describe;
 mod images;
+mod ledger;
 mod upload;
 
 use bootlace_image::trailer::SwapType;
@@ -200,7 +201,7 @@ impl<'a> Server<'a> {
                 self.job = job;
                 Step::Idle
             }
-            Job::Matching(asker, matching) => self.match_upload(link, flash, asker, matching),
+            Job::Matching(asker, matching) => self.match_upload(flash, asker, matching),
             Job::Erasing(asker, at) => self.erase(link, flash, asker, at),
             Job::Verifying(asker, mark) => {
                 self.job = Job::Verifying(asker, mark);

@@ -8,13 +8,13 @@ use bootlace_smp::img::{ErrorCode as ImageError, Response as Answer, Upload as M
 use bootlace_smp::{ErrorCode, Response};
 use sha2::{Digest as _, Sha256};
 
-use super::{Asker, Job, Refused, Role, Server, Step};
-use crate::flash::{Area, CHUNK, Flash, Geometry, is_blank};
+use super::{Asker, Job, Refused, Role, Server, Step, ledger};
+use crate::flash::{Area, CHUNK, Flash, is_blank};
 use crate::link::{Link, Memory};
 use crate::slots::find;
 use crate::state::Record;
 use crate::swap::{max_image_size, unit_size};
-use crate::trailer::{TrailerWrite, Trailers};
+use crate::trailer::TrailerWrite;
 
 /// An upload that has begun.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +26,8 @@ pub(super) struct Upload {
     sha: Option<[u8; 32]>,
     /// Below this offset, units may have been cut in mid-write by a power failure: blank proves nothing.
     suspect: u32,
+    /// Programs that failed: each costs the unit that it was in.
+    failures: u8,
 }
 
 /// What a packet says about a piece; the data stays in the packet.
@@ -71,8 +73,14 @@ enum Stage {
     Unmark(TrailerWrite),
     /// An image that a swap left one unit higher is made unrecognisable, where no record can say that it is gone.
     Unshift,
+    /// The ledger of the upload begins.
+    Note,
     /// `done` bytes of the piece are in flash; the unit that comes next was erased just now where `ready`.
     Write { done: usize, ready: bool },
+    /// `done` bytes of the piece are in flash, and so is the unit that they end: the ledger may be due a mark.
+    Mark { done: usize },
+    /// What was uploaded is not what was announced: its ledger is erased.
+    Forget(TrailerWrite),
     /// To be answered with this offset, and whether the file's digest is right.
     Answer(u32, Option<bool>),
 }
@@ -80,6 +88,7 @@ enum Stage {
 /// The uploaded file is being read back.
 #[derive(Clone, Debug)]
 pub(super) struct Matching {
+    piece: Piece,
     hash: Sha256,
     at: u32,
 }
@@ -87,19 +96,10 @@ pub(super) struct Matching {
 /// Bytes read back in one step.
 const MATCH_STEP: u32 = 4096;
 
-/// At most so many bytes are written between two records of how far an upload got.
-const RECORD_EVERY: u32 = 4096;
+/// So many failed programs are taken for flash that is worn out.
+const MAX_FAILURES: u8 = 4;
 
 impl Server<'_> {
-    pub(super) fn forget_upload(&mut self) {
-        self.upload = None;
-        if let Some(log) = self.log()
-            && log.state().upload.is_some()
-        {
-            log.push(Record::Upload { len: 0, sha: [0; 6] });
-        }
-    }
-
     pub(super) fn begin_piece<F: Flash, M: Memory>(
         &mut self,
         link: &mut Link<M>,
@@ -170,8 +170,7 @@ impl Server<'_> {
             let complete = (upload.at == len).then_some(true);
             return Ok(Stage::Answer(upload.at, complete));
         }
-        let resumed = self.recorded(flash, len, piece.sha);
-        if let Some(upload) = resumed {
+        if let Some(upload) = recorded(flash, len, piece.sha) {
             self.upload = Some(upload);
             return Ok(Stage::Answer(upload.at, None));
         }
@@ -180,25 +179,15 @@ impl Server<'_> {
             at: 0,
             sha: piece.sha,
             suspect: 0,
+            failures: 0,
         });
-        if let Some(log) = self.log() {
-            let sha = piece
-                .sha
-                .and_then(|sha| sha.first_chunk().copied())
-                .unwrap_or_default();
-            log.push(Record::Upload { len, sha });
+        if self.state().shifted
+            && let Some(log) = self.log()
+        {
+            log.push(Record::Shift(false));
         }
-        let blank = Trailers::read(flash).secondary == bootlace_image::trailer::Trailer::ERASED;
-        let clear = TrailerWrite::clear(Area::Secondary);
-        let unshift = self.is_application() && self.state().shifted;
-        Ok(match (blank, unshift) {
-            (false, _) => Stage::Unmark(clear),
-            (true, true) => Stage::Unshift,
-            (true, false) => Stage::Write {
-                done: 0,
-                ready: false,
-            },
-        })
+        // Always erased: what a torn trailer reads as proves nothing.
+        Ok(Stage::Unmark(TrailerWrite::clear(Area::Secondary)))
     }
 
     /// An upload that was complete is gone once a swap moved the slot's image.
@@ -210,23 +199,6 @@ impl Server<'_> {
                 self.upload = None;
             }
         }
-    }
-
-    /// An upload of the same file that a power failure interrupted.
-    fn recorded<F: Flash>(&self, flash: &F, len: u32, sha: Option<[u8; 32]>) -> Option<Upload> {
-        // An application's uploads leave no records, so older ones may speak of what is no longer there.
-        let recorded = self.state().upload.filter(|_| !self.is_application())?;
-        let sha = sha?;
-        let same = recorded.len == len && sha.first_chunk() == Some(&recorded.sha);
-        let suspect = recorded
-            .at
-            .saturating_add(record_distance(&flash.geometry(Area::Secondary)));
-        (same && recorded.at > 0).then_some(Upload {
-            len,
-            at: recorded.at,
-            sha: Some(sha),
-            suspect,
-        })
     }
 
     fn is_newer<F: Flash>(&self, flash: &mut F, version: Version) -> bool {
@@ -244,10 +216,7 @@ impl Server<'_> {
         let next = match receiving.stage {
             Stage::Unmark(mut write) => match write.step(flash) {
                 Ok(true) if self.is_application() && self.state().shifted => Ok(Stage::Unshift),
-                Ok(true) => Ok(Stage::Write {
-                    done: 0,
-                    ready: false,
-                }),
+                Ok(true) => Ok(Stage::Note),
                 Ok(false) => Ok(Stage::Unmark(write)),
                 Err(_) => Err(ImageError::FlashEraseFailed.into()),
             },
@@ -257,13 +226,40 @@ impl Server<'_> {
                 }
                 let erased = flash.erase(Area::Secondary, unit_size(flash));
                 erased
-                    .map(|()| Stage::Write {
-                        done: 0,
-                        ready: false,
-                    })
+                    .map(|()| Stage::Note)
                     .map_err(|_| ImageError::FlashEraseFailed.into())
             }
+            Stage::Note => {
+                if let Some(Upload {
+                    len, sha: Some(sha), ..
+                }) = self.upload
+                {
+                    // Without it, an interrupted upload begins anew: no reason to refuse this one.
+                    let _ = ledger::begin(flash, len, sha.first_chunk().copied().unwrap_or_default());
+                }
+                Ok(Stage::Write {
+                    done: 0,
+                    ready: false,
+                })
+            }
+            Stage::Forget(mut write) => {
+                let off = self.upload.map_or(0, |upload| upload.len);
+                // Flash that cannot be erased is told about at the next upload.
+                if write.step(flash).unwrap_or(true) {
+                    self.upload = None;
+                    Ok(Stage::Answer(off, Some(false)))
+                } else {
+                    Ok(Stage::Forget(write))
+                }
+            }
             Stage::Write { done, ready } => self.write(link, flash, receiving.piece, done, ready),
+            Stage::Mark { done } => {
+                if let Some(upload) = self.upload {
+                    // A missing mark costs sending some data again, no more.
+                    let _ = ledger::mark(flash, upload.at);
+                }
+                Ok(Stage::Write { done, ready: false })
+            }
             Stage::Answer(..) if link.is_sending() => {
                 self.job = Job::Receiving(asker, receiving);
                 return Step::Idle;
@@ -276,14 +272,12 @@ impl Server<'_> {
         };
         match next {
             Ok(Stage::Answer(off, None)) if self.is_to_be_matched(off) => {
-                link.release();
-                self.job = Job::Matching(
-                    asker,
-                    Matching {
-                        hash: Sha256::new(),
-                        at: 0,
-                    },
-                );
+                let matching = Matching {
+                    piece: receiving.piece,
+                    hash: Sha256::new(),
+                    at: 0,
+                };
+                self.job = Job::Matching(asker, matching);
             }
             Ok(stage) => {
                 receiving.stage = stage;
@@ -317,7 +311,6 @@ impl Server<'_> {
         ready: bool,
     ) -> Result<Stage, Refused> {
         let shape = flash.geometry(Area::Secondary);
-        let every = record_distance(&shape);
         let Some(upload) = &mut self.upload else {
             return Ok(Stage::Answer(0, None));
         };
@@ -350,18 +343,26 @@ impl Server<'_> {
         let end = len.next_multiple_of(shape.write as usize);
         if let (Some(start), false) = (padded.get_mut(..len), data.iter().all(|&byte| byte == 0xFF)) {
             // Of equal length, which the compiler can't know: this way it has no panic to link.
-            start.iter_mut().zip(data).for_each(|(place, byte)| *place = *byte);
+            start
+                .iter_mut()
+                .zip(data)
+                .for_each(|(place, byte)| *place = *byte);
             let whole = padded.get(..end).unwrap_or_default();
-            flash
-                .program(Area::Secondary, upload.at, whole)
-                .map_err(|_| ImageError::FlashWriteFailed)?;
+            if flash.program(Area::Secondary, upload.at, whole).is_err() {
+                // A word that a power cut left half erased: the unit is erased and sent again.
+                upload.at -= upload.at % shape.erase;
+                upload.suspect = upload.suspect.max(upload.at + 1);
+                upload.failures += 1;
+                return if upload.failures < MAX_FAILURES {
+                    Ok(Stage::Answer(upload.at, None))
+                } else {
+                    Err(ImageError::FlashWriteFailed.into())
+                };
+            }
         }
         upload.at += len as u32;
-        let at = upload.at;
-        if at.is_multiple_of(every)
-            && let Some(log) = self.log()
-        {
-            log.push(Record::UploadAt(at));
+        if upload.sha.is_some() && upload.at.is_multiple_of(shape.erase) {
+            return Ok(Stage::Mark { done: done + len });
         }
         Ok(Stage::Write {
             done: done + len,
@@ -370,9 +371,8 @@ impl Server<'_> {
     }
 
     /// Compares the next bytes of the uploaded file with the digest that was announced.
-    pub(super) fn match_upload<F: Flash, M: Memory>(
+    pub(super) fn match_upload<F: Flash>(
         &mut self,
-        link: &mut Link<M>,
         flash: &mut F,
         asker: Asker,
         mut matching: Matching,
@@ -395,23 +395,32 @@ impl Server<'_> {
             return Step::Working;
         }
         let digest: [u8; 32] = matching.hash.finalize().into();
-        let matched = upload.sha == Some(digest);
-        if !matched {
-            self.forget_upload();
-        }
-        self.answer(
-            link,
+        let stage = if upload.sha == Some(digest) {
+            Stage::Answer(upload.len, Some(true))
+        } else {
+            Stage::Forget(TrailerWrite::clear(Area::Secondary))
+        };
+        self.job = Job::Receiving(
             asker,
-            Ok(Response::Img(Answer::Upload {
-                off: upload.len,
-                matched: Some(matched),
-            })),
+            Receiving {
+                piece: matching.piece,
+                stage,
+            },
         );
         Step::Working
     }
 }
 
-/// Bytes between two records of how far an upload got: whole erase units.
-fn record_distance(shape: &Geometry) -> u32 {
-    shape.erase.max(RECORD_EVERY / shape.erase * shape.erase)
+/// An upload of the same file that was interrupted.
+fn recorded<F: Flash>(flash: &mut F, len: u32, sha: Option<[u8; 32]>) -> Option<Upload> {
+    let entry = ledger::read(flash)?;
+    let same = entry.len == len && sha?.first_chunk() == Some(&entry.sha);
+    let suspect = entry.at.saturating_add(ledger::distance(flash));
+    (same && entry.at > 0).then_some(Upload {
+        len,
+        at: entry.at,
+        sha,
+        suspect,
+        failures: 0,
+    })
 }

@@ -1,7 +1,7 @@
 //! What the board must remember across a power cut, kept as appended records in two erase units.
 
 mod log;
-mod record;
+pub(crate) mod record;
 
 pub use log::Log;
 pub use record::{Record, SwapKind, SwapPlan};
@@ -18,17 +18,6 @@ pub struct Swap {
     pub done: u16,
 }
 
-/// An upload under way, or complete and not used yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Upload {
-    /// Length of the file in bytes.
-    pub len: u32,
-    /// First bytes of its SHA-256.
-    pub sha: [u8; 6],
-    /// Bytes known to be in flash.
-    pub at: u32,
-}
-
 /// The sum of all records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct State {
@@ -42,8 +31,6 @@ pub struct State {
     pub trial: Option<u8>,
     /// The last image that was given up, and why.
     pub rollback: Option<(RollbackReason, Version)>,
-    /// An upload to be continued.
-    pub upload: Option<Upload>,
 }
 
 impl State {
@@ -55,7 +42,6 @@ impl State {
             Record::Shift(on) => self.shifted = on,
             Record::SwapStart(plan) => {
                 self.swap = Some(Swap { plan, done: 0 });
-                self.upload = None;
             }
             Record::SwapMark(done) => {
                 if let Some(swap) = &mut self.swap {
@@ -74,15 +60,8 @@ impl State {
             Record::Trial(used) => self.trial = Some(used),
             Record::Confirmed => self.trial = None,
             Record::Rollback(reason, version) => self.rollback = Some((reason, version)),
-            Record::Upload { len, sha } => {
-                self.upload = Some(Upload { len, sha, at: 0 });
-                self.shifted = false;
-            }
-            Record::UploadAt(at) => {
-                if let Some(upload) = &mut self.upload {
-                    upload.at = at;
-                }
-            }
+            // Kept with the upload, not here.
+            Record::Upload { .. } => {}
         }
     }
 
@@ -93,11 +72,6 @@ impl State {
             self.rollback
                 .map(|(reason, version)| Record::Rollback(reason, version)),
             self.trial.map(Record::Trial),
-            self.upload.map(|upload| Record::Upload {
-                len: upload.len,
-                sha: upload.sha,
-            }),
-            self.upload.map(|upload| Record::UploadAt(upload.at)),
             self.swap.map(|swap| Record::SwapStart(swap.plan)),
             self.swap.map(|swap| Record::SwapMark(swap.done)),
             Some(Record::Shift(self.shifted)),

@@ -4,7 +4,7 @@ use bootlace_image::Version;
 use bootlace_smp::bootlace::RollbackReason;
 
 /// Bytes of a record before it is padded to the chip's write size: kind, argument, 10 of body, CRC-32.
-pub(super) const LEN: usize = 16;
+pub(crate) const LEN: usize = 16;
 
 /// Why a swap is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,15 +54,13 @@ pub enum Record {
     Confirmed,
     /// The image of this version was given up.
     Rollback(RollbackReason, Version),
-    /// An upload of `len` bytes began; `sha` is the start of the file's digest.
+    /// An upload of `len` bytes began; `sha` is the start of the file's digest. Kept in the slot that it goes to.
     Upload {
         /// Length of the file in bytes.
         len: u32,
         /// First bytes of its SHA-256.
         sha: [u8; 6],
     },
-    /// So many bytes of the upload are in flash.
-    UploadAt(u32),
 }
 
 fn crc32(data: &[u8]) -> u32 {
@@ -83,7 +81,7 @@ fn word(body: &[u8; 10], at: usize) -> u32 {
 }
 
 impl Record {
-    pub(super) fn encode(self) -> [u8; LEN] {
+    pub(crate) fn encode(self) -> [u8; LEN] {
         let mut body = [0; 10];
         let mut put = |at: usize, bytes: &[u8]| {
             for (to, from) in body.iter_mut().skip(at).zip(bytes) {
@@ -124,10 +122,6 @@ impl Record {
                 put(4, &sha);
                 (9, 0)
             }
-            Record::UploadAt(offset) => {
-                put(0, &offset.to_le_bytes());
-                (10, 0)
-            }
         };
         let mut out = [0; LEN];
         let [a, b, rest @ ..] = &mut out;
@@ -141,7 +135,7 @@ impl Record {
     }
 
     /// `None` for anything that is not a whole, valid record.
-    pub(super) fn decode(bytes: &[u8; LEN]) -> Option<Self> {
+    pub(crate) fn decode(bytes: &[u8; LEN]) -> Option<Self> {
         let (data, check) = bytes.split_at(LEN - 4);
         if check != crc32(data).to_le_bytes() {
             return None;
@@ -183,14 +177,13 @@ impl Record {
                 len: low,
                 sha: *rest.get(4..)?.first_chunk()?,
             },
-            10 => Record::UploadAt(low),
             _ => return None,
         })
     }
 }
 
 #[cfg(test)]
-pub(super) fn every() -> [Record; 12] {
+pub(super) fn every() -> [Record; 11] {
     let version = Version {
         major: 7,
         minor: 27,
@@ -222,7 +215,6 @@ pub(super) fn every() -> [Record; 12] {
             len: 262_144,
             sha: [1, 2, 3, 4, 5, 6],
         },
-        Record::UploadAt(65_536),
     ]
 }
 

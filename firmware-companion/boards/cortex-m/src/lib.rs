@@ -1,0 +1,13 @@
+//! What the companion's Cortex-M boards share: the serving loop, the jump, words that survive a reset.
+//!
+//! A board's own file holds its registers, its memory map and its identity; everything else is here or in the core.
+#![no_std]
+
+#[cfg(feature = "forward")]
+mod forward;
+mod jump;
+pub mod retained;
+mod serve;
+
+pub use jump::{jump, reset};
+pub use serve::{Exit, Port, companion};

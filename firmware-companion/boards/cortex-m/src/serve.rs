@@ -1,0 +1,97 @@
+//! The bootloader's life: decide, and where there is nothing to run, serve.
+
+use bootlace_core::board::Board;
+use bootlace_core::boot::{self, Decision, Entry, Loader};
+use bootlace_core::flash::Flash;
+use bootlace_core::link::Link;
+use bootlace_core::server::{Role, Server, Step};
+
+/// A serial line without memory of its own.
+pub trait Port {
+    /// A byte that arrived.
+    fn read(&mut self) -> Option<u8>;
+
+    /// Takes a byte to be sent; false while there is no room.
+    fn write(&mut self, byte: u8) -> bool;
+
+    /// Everything has left.
+    fn is_drained(&self) -> bool;
+
+    /// Called when there is nothing to do until a byte arrives or leaves: may sleep.
+    fn wait(&mut self) {}
+}
+
+/// How the bootloader's work ends.
+#[derive(Clone, Copy, Debug)]
+pub enum Exit {
+    /// Start the image with this vector table.
+    Boot(u32),
+    /// Reset, and then stay in the bootloader or not.
+    Reset {
+        /// Stay.
+        bootloader: bool,
+    },
+}
+
+/// Decides what runs; if that is nothing, serves SMP with `memory` for packets of `frame` bytes, `window` at once,
+/// until somebody asks for a reset.
+pub fn companion<F: Flash, P: Port>(
+    board: &Board,
+    entry: Entry,
+    flash: &mut F,
+    port: &mut P,
+    memory: &mut [u8],
+    (frame, window): (usize, usize),
+) -> Exit {
+    let mut loader = Loader::new(flash, board, entry);
+    let condition = match boot::run(flash, board, &mut loader, || ()) {
+        Decision::Boot { vectors, .. } => return Exit::Boot(vectors),
+        Decision::Stay(condition) => condition,
+    };
+    let Ok(mut link) = Link::new(memory, frame, window) else {
+        // A board that gives too little memory is a mistake of its file that its first start shows.
+        return Exit::Reset { bootloader: false };
+    };
+    let log = loader.into_log();
+    let mut server = Server::new(board, Role::Bootloader { log, condition }, entry.reset);
+    loop {
+        let moved = pump(&mut link, port);
+        match server.step(&mut link, flash) {
+            Step::Idle if !moved => port.wait(),
+            Step::Idle | Step::Working => {}
+            Step::Verify(check) => {
+                let verdict = check.run(flash, board);
+                server.verified(&mut link, flash, verdict);
+            }
+            Step::Reset { bootloader } => {
+                while !port.is_drained() {}
+                return Exit::Reset { bootloader };
+            }
+        }
+    }
+}
+
+/// Moves bytes between port and link; says whether there were any.
+fn pump<P: Port>(link: &mut Link<&mut [u8]>, port: &mut P) -> bool {
+    let mut moved = receive(link, port);
+    let mut piece = [0; 16];
+    let len = link.transmit(&mut piece);
+    for &byte in piece.iter().take(len) {
+        moved = true;
+        while !port.write(byte) {
+            // A line takes its time, and what arrives meanwhile would be lost.
+            receive(link, port);
+        }
+    }
+    moved
+}
+
+fn receive<P: Port>(link: &mut Link<&mut [u8]>, port: &mut P) -> bool {
+    let mut moved = false;
+    while !link.is_full() {
+        let Some(byte) = port.read() else { break };
+        link.feed(&[byte]);
+        moved = true;
+    }
+    moved
+}

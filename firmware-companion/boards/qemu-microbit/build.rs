@@ -1,0 +1,22 @@
+//! The linker's view of the memory, and the key that the board trusts.
+
+use std::path::PathBuf;
+use std::{env, fs};
+
+fn main() {
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo names OUT_DIR"));
+    let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo names its folder"));
+
+    println!("cargo:rerun-if-changed=memory.x");
+    fs::copy(here.join("memory.x"), out.join("memory.x")).expect("memory.x is here");
+    println!("cargo:rustc-link-arg-bins=-L{}", out.display());
+    println!("cargo:rustc-link-arg-bins=-Tlink.x");
+    println!("cargo:rustc-link-arg-bins=--nmagic");
+
+    println!("cargo:rerun-if-env-changed=BOOTLACE_KEY");
+    let file = env::var_os("BOOTLACE_KEY").map_or_else(|| here.join("../keys/demo.pub.pem"), PathBuf::from);
+    println!("cargo:rerun-if-changed={}", file.display());
+    let pem = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let key = bootlace_image::PublicKey::from_pem(&pem).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    fs::write(out.join("key.bin"), key.bytes()).expect("OUT_DIR can be written");
+}

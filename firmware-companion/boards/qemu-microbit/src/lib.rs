@@ -1,0 +1,94 @@
+//! A BBC micro:bit (nRF51822) as bootloader and applications see it: its memory, its line, who it is.
+#![no_std]
+
+use bootlace_core::board::{Board, Policy};
+use bootlace_core::flash::{Map, OneChip, Region};
+use bootlace_image::PublicKey;
+use bootlace_smp::bootlace::Reset;
+
+mod nvmc;
+mod registers;
+mod uart;
+
+pub use nvmc::Nvmc;
+pub use uart::Uart;
+
+/// Erase unit of the chip.
+const PAGE: u32 = 1024;
+/// Pages before everything else: the bootloader's own, 32 KB and room for what it still has to learn.
+const BOOTLOADER: u32 = 36;
+/// Pages of the slots. The secondary has the one more that swaps need; what both can hold is then 107 pages.
+const PRIMARY: u32 = 108;
+const SECONDARY: u32 = 109;
+
+const fn pages(first: u32, count: u32) -> Region {
+    Region { offset: first * PAGE, size: count * PAGE, erase: PAGE }
+}
+
+/// Bootloader, state, primary slot, secondary slot; the last page is the application's own.
+pub const MAP: Map = Map {
+    state: pages(BOOTLOADER, 2),
+    primary: pages(BOOTLOADER + 2, PRIMARY),
+    secondary: pages(BOOTLOADER + 2 + PRIMARY, SECONDARY),
+};
+
+/// The areas that the core knows, on the chip's flash, which the processor sees at 0.
+pub fn flash() -> OneChip<Nvmc> {
+    OneChip::new(Nvmc, 0, MAP)
+}
+
+/// Largest packet: a page of flash and the message around it.
+pub const FRAME: usize = 1024 + 64;
+/// One packet at a time: the processor stands still while flash is erased, and its line has 6 bytes of memory.
+pub const WINDOW: usize = 1;
+/// Bytes that a link needs for that and for the longest reply.
+pub const LINK: usize = FRAME + 4 + 640;
+
+/// The key that images must be signed with: the demonstration's, or what `BOOTLACE_KEY` named.
+pub const KEYS: [PublicKey; 1] = [PublicKey::P256(*include_bytes!(concat!(env!("OUT_DIR"), "/key.bin")))];
+
+/// Who the board is. `serial` is [`serial`]'s.
+pub const fn identity(serial: &str) -> Board<'_> {
+    Board {
+        name: "BBC micro:bit",
+        serial,
+        vendor: None,
+        class: None,
+        keys: &KEYS,
+        policy: Policy { attempts: 1, permanent: false, development_keys: false, deadline: 30 },
+    }
+}
+
+/// The chip's own number in hexadecimal.
+pub fn serial(text: &mut [u8; 16]) -> &str {
+    let words = [registers::read(registers::DEVICE_ID + 4), registers::read(registers::DEVICE_ID)];
+    let digits = words.iter().flat_map(|word| (0..8).rev().map(move |place| (word >> (4 * place)) as u8 & 15));
+    for (place, digit) in text.iter_mut().zip(digits) {
+        *place = if digit < 10 { b'0' + digit } else { b'A' - 10 + digit };
+    }
+    core::str::from_utf8(text).unwrap_or_default()
+}
+
+/// Why the chip last started; forgotten once asked.
+pub fn reset_reason() -> Reset {
+    let bits = registers::read(registers::RESET_REASON);
+    registers::write(registers::RESET_REASON, bits);
+    // One bit each, none after power-on; several may stand together, the gravest is told.
+    match bits {
+        0 => Reset::PowerOn,
+        bits if bits & 1 << 1 != 0 => Reset::Watchdog,
+        bits if bits & 1 << 3 != 0 => Reset::Fault,
+        bits if bits & 1 << 0 != 0 => Reset::Pin,
+        _ => Reset::Software,
+    }
+}
+
+/// Whether button A is held down.
+pub fn is_button_held() -> bool {
+    const BUTTON_A: usize = 17;
+    // Input with pull-up: the button connects it to ground.
+    registers::write(registers::PIN_CONFIG + 4 * BUTTON_A, 3 << 2);
+    // The pull-up needs less than a microsecond.
+    cortex_m::asm::delay(64);
+    registers::read(registers::PINS) & 1 << BUTTON_A == 0
+}

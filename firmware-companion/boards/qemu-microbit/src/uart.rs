@@ -1,0 +1,107 @@
+//! The line to the host: 115,200 baud, 8N1, through the board's USB interface chip.
+
+use bootlace_cortex_m::Port;
+use cortex_m::peripheral::NVIC;
+
+use crate::registers::{PIN_CONFIG, read, write};
+
+const UART: usize = 0x4000_2000;
+const START_RX: usize = UART;
+const STOP_RX: usize = UART + 0x004;
+const START_TX: usize = UART + 0x008;
+const STOP_TX: usize = UART + 0x00C;
+const RX_READY: usize = UART + 0x108;
+const TX_READY: usize = UART + 0x11C;
+const INTERRUPTS_ON: usize = UART + 0x304;
+const INTERRUPTS_OFF: usize = UART + 0x308;
+const ENABLE: usize = UART + 0x500;
+const TX_PIN: usize = UART + 0x50C;
+const RX_PIN: usize = UART + 0x514;
+const RX: usize = UART + 0x518;
+const TX: usize = UART + 0x51C;
+const BAUD: usize = UART + 0x524;
+
+/// Bit of [`INTERRUPTS_ON`]: a byte arrived.
+const ON_RX: u32 = 1 << 2;
+
+/// Number of its interrupt.
+#[derive(Clone, Copy, Debug)]
+pub struct Interrupt;
+
+impl Interrupt {
+    /// Its place in the vector table after the 16 of the processor.
+    pub const NUMBER: u16 = 2;
+}
+
+#[allow(unsafe_code, reason = "the trait is unsafe because a wrong number would reach past the registers")]
+// SAFETY: 2 is UART0's number in the reference manual.
+unsafe impl cortex_m::interrupt::InterruptNumber for Interrupt {
+    fn number(self) -> u16 {
+        Self::NUMBER
+    }
+}
+
+/// The line.
+#[derive(Debug)]
+pub struct Uart {
+    sending: bool,
+}
+
+impl Uart {
+    /// Opens the line.
+    pub fn open() -> Self {
+        const TX_PIN_NUMBER: usize = 24;
+        const RX_PIN_NUMBER: usize = 25;
+        // Idle is high, also before the UART drives it.
+        write(PIN_CONFIG + 4 * TX_PIN_NUMBER, 3);
+        write(TX_PIN, TX_PIN_NUMBER as u32);
+        write(RX_PIN, RX_PIN_NUMBER as u32);
+        write(BAUD, 0x01D7_E000);
+        write(ENABLE, 4);
+        write(RX_READY, 0);
+        write(START_TX, 1);
+        write(START_RX, 1);
+        Uart { sending: false }
+    }
+
+    /// Has [`Interrupt`] pending whenever a byte is there.
+    pub fn interrupt_on_arrival(&mut self) {
+        write(INTERRUPTS_ON, ON_RX);
+    }
+
+    /// Leaves everything as after a reset.
+    pub fn close(self) {
+        write(INTERRUPTS_OFF, u32::MAX);
+        write(STOP_RX, 1);
+        write(STOP_TX, 1);
+        write(ENABLE, 0);
+        write(RX_READY, 0);
+        write(TX_READY, 0);
+        NVIC::unpend(Interrupt);
+    }
+}
+
+impl Port for Uart {
+    fn read(&mut self) -> Option<u8> {
+        if read(RX_READY) == 0 {
+            return None;
+        }
+        // Before the byte is taken: the next one may follow at once.
+        write(RX_READY, 0);
+        Some(read(RX) as u8)
+    }
+
+    fn write(&mut self, byte: u8) -> bool {
+        if !self.is_drained() {
+            return false;
+        }
+        write(TX_READY, 0);
+        write(TX, u32::from(byte));
+        self.sending = true;
+        true
+    }
+
+    fn is_drained(&self) -> bool {
+        !self.sending || read(TX_READY) != 0
+    }
+}

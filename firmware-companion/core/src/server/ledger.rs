@@ -1,0 +1,119 @@
+//! How far an upload got, kept with the upload: in the secondary slot's trailer unit, before MCUboot's fields, which
+//! stay erased until the image is marked.
+//!
+//! Bootloader and application keep it alike, so that each goes on with what the other began, also after a power cut. A
+//! mark is written after the data that it speaks of, so a torn one still tells the truth.
+
+use crate::flash::{Area, Flash, FlashError};
+use crate::state::record::{LEN, Record};
+use crate::swap::unit_size;
+
+/// Bytes at the unit's end that are MCUboot's: its fields take at most 192 of them, with an alignment of 32.
+const TRAILER: u32 = 256;
+/// Bytes of data that a mark stands for, at least.
+const DISTANCE: u32 = 4096;
+
+/// What the ledger says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Length of the file in bytes.
+    pub(super) len: u32,
+    /// The first bytes of its SHA-256.
+    pub(super) sha: [u8; 6],
+    /// Bytes that are in flash.
+    pub(super) at: u32,
+}
+
+/// Where the ledger lies, and how far its marks are apart.
+struct Shape {
+    start: u32,
+    /// Bytes of the first record.
+    head: u32,
+    write: u32,
+    marks: u32,
+    /// Whole erase units.
+    distance: u32,
+}
+
+fn shape<F: Flash>(flash: &F) -> Shape {
+    let (slot, unit) = (flash.geometry(Area::Secondary), unit_size(flash));
+    let head = slot.write.max(LEN as u32);
+    let marks = unit.saturating_sub(TRAILER + head) / slot.write;
+    let mut distance = slot.erase.max(DISTANCE / slot.erase * slot.erase);
+    // A slot of many small units in a small one: fewer marks.
+    while marks > 0 && slot.size / distance > marks {
+        distance *= 2;
+    }
+    Shape {
+        start: slot.size.saturating_sub(unit),
+        head,
+        write: slot.write,
+        marks,
+        distance,
+    }
+}
+
+/// Bytes of data between two marks.
+pub(super) fn distance<F: Flash>(flash: &F) -> u32 {
+    shape(flash).distance
+}
+
+/// Notes that an upload begins. The unit was erased just before.
+///
+/// # Errors
+/// The flash's own.
+pub(super) fn begin<F: Flash>(flash: &mut F, len: u32, sha: [u8; 6]) -> Result<(), FlashError> {
+    let shape = shape(flash);
+    let mut padded = [0xFF; 32];
+    for (to, from) in padded.iter_mut().zip((Record::Upload { len, sha }).encode()) {
+        *to = from;
+    }
+    let bytes = padded.get(..shape.head as usize).ok_or(FlashError::Misaligned)?;
+    flash.program(Area::Secondary, shape.start, bytes)
+}
+
+/// Notes that all data before `at` is in flash, where a mark is due there.
+///
+/// # Errors
+/// The flash's own; it costs no more than sending that data again.
+pub(super) fn mark<F: Flash>(flash: &mut F, at: u32) -> Result<(), FlashError> {
+    let shape = shape(flash);
+    let Some(number) = (at / shape.distance).checked_sub(1) else {
+        return Ok(());
+    };
+    if !at.is_multiple_of(shape.distance) || number >= shape.marks {
+        return Ok(());
+    }
+    let zeros = [0; 32];
+    let bytes = zeros.get(..shape.write as usize).ok_or(FlashError::Misaligned)?;
+    flash.program(
+        Area::Secondary,
+        shape.start + shape.head + number * shape.write,
+        bytes,
+    )
+}
+
+/// What upload the slot holds a part of, if its ledger says so.
+pub(super) fn read<F: Flash>(flash: &mut F) -> Option<Entry> {
+    let shape = shape(flash);
+    let mut head = [0; LEN];
+    flash.read(Area::Secondary, shape.start, &mut head).ok()?;
+    let Some(Record::Upload { len, sha }) = Record::decode(&head) else {
+        return None;
+    };
+    let mut count = 0;
+    while count < shape.marks {
+        let mut mark = [0xFF; 1];
+        let at = shape.start + shape.head + count * shape.write;
+        // A mark that cannot be read was torn: it was being written.
+        if flash.read(Area::Secondary, at, &mut mark).is_ok() && mark == [0xFF] {
+            break;
+        }
+        count += 1;
+    }
+    Some(Entry {
+        len,
+        sha,
+        at: (count * shape.distance).min(len),
+    })
+}
