@@ -182,6 +182,7 @@ fn a_bad_line_ends_in_done_or_in_a_named_error() {
             lost: pick(40),
             doubled: pick(40),
             flipped: pick(40),
+            noise: 0,
             late: (pick(40), Duration::from_millis(3000)),
         };
         if seed % 7 == 0 {
@@ -271,4 +272,16 @@ fn what_was_stored_is_not_what_was_sent() {
             );
         }
     }
+}
+
+/// One byte in a thousand is damaged: no frame of 4 KB arrives whole, and smaller ones do.
+#[test]
+fn pieces_shrink_on_a_noisy_line() {
+    let mut board = Board::new(&image(1, 3000), vec![key().public()]);
+    (board.frame, board.window) = (4000, 2);
+    let mut pair = with(board);
+    pair.faults.noise = 1000;
+    pair.session.start(pair.now, update(image(2, 40_000))).unwrap();
+    let outcome = outcome(&mut pair, 20 * MINUTE);
+    assert!(matches!(outcome, Outcome::Confirmed { .. }), "{outcome:?}");
 }

@@ -31,6 +31,8 @@ pub struct Faults {
     pub lost: u64,
     pub doubled: u64,
     pub flipped: u64,
+    /// One in so many bytes is damaged.
+    pub noise: u64,
     /// One in so many is late by up to so much.
     pub late: (u64, Duration),
 }
@@ -211,6 +213,11 @@ impl Pair {
         if hit(random, faults.flipped) && !bytes.is_empty() {
             let place = random.below(bytes.len() as u64) as usize;
             bytes[place] ^= 1 << random.below(8);
+        }
+        for byte in &mut bytes {
+            if hit(random, faults.noise) {
+                *byte ^= 1 << random.below(8);
+            }
         }
         let copies = 1 + usize::from(hit(random, faults.doubled));
         let late = if hit(random, faults.late.0) {
