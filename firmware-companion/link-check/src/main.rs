@@ -29,7 +29,12 @@ impl Flash for Chip {
             Area::Secondary => (0x5_8000, SLOT),
             Area::State => (0x8_A000, 0x2000),
         };
-        Geometry { address, size, erase: 0x1000, write: 4 }
+        Geometry {
+            address,
+            size,
+            erase: 0x1000,
+            write: 4,
+        }
     }
 
     fn read(&mut self, area: Area, offset: u32, out: &mut [u8]) -> Result<(), FlashError> {
@@ -61,7 +66,11 @@ fn companion() {
     };
     let mut flash = Chip;
     let reset = black_box(Reset::PowerOn);
-    let entry = Entry { reset, requested: black_box(false), gave_up: None };
+    let entry = Entry {
+        reset,
+        requested: black_box(false),
+        gave_up: None,
+    };
     let mut loader = Loader::new(&mut flash, &board, entry);
     match boot::run(&mut flash, &board, &mut loader, || ()) {
         Decision::Boot { vectors, trial } => {
@@ -69,7 +78,9 @@ fn companion() {
         }
         Decision::Stay(condition) => {
             let mut memory = black_box([0; (FRAME + 4) * WINDOW + 768]);
-            let Ok(mut link) = Link::new(memory.as_mut_slice(), FRAME, WINDOW) else { return };
+            let Ok(mut link) = Link::new(memory.as_mut_slice(), FRAME, WINDOW) else {
+                return;
+            };
             let log = loader.into_log();
             let mut server = Server::new(&board, Role::Bootloader { log, condition }, reset);
             loop {

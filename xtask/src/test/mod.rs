@@ -59,8 +59,8 @@ struct Session {
 impl Session {
     fn format(&mut self) {
         let mut command = cargo();
-        command.args(["fmt", "--all", "--check"]);
-        self.step("formatting", command, Count::Whole);
+        command.args(["fmt", "--all", "--", "--check", "--color", "never", "-l"]);
+        self.step("formatting (`cargo fmt --all`)", command, Count::Whole);
     }
 
     fn lint(&mut self) {
@@ -157,7 +157,10 @@ impl Session {
     /// Runs one program and adds its counts. Whatever fails without counts is one failure.
     fn step(&mut self, title: &str, mut command: Command, count: Count) {
         let mut step = Step::start(title);
-        let log = project::log(&format!("test-{}", title.replace(' ', "-")));
+        let log = project::log(&format!(
+            "test-{}",
+            title.replace(|c: char| !c.is_ascii_alphanumeric(), "-")
+        ));
         let outcome = match step.run(&mut command, &log, None) {
             Ok(outcome) => outcome,
             Err(error) => return self.broken(title, &error),
