@@ -26,7 +26,7 @@ pub(crate) fn serve(port: u16) -> Result<()> {
         "\nThe page is at http://localhost:{port}\n\
          \n\
          1. Open it in Chrome, Edge or another Chromium browser on a computer.\n\
-         2. Press \"Try with a simulated board\": no hardware is needed. With a board that runs the companion,\n\
+         2. Press \"Simulate\" for a simulated board: no hardware is needed. With a board that runs the companion,\n\
          \x20  press \"Connect a board\" and choose its port.\n\
          3. Choose one of the demo images, or drop your own that imgtool signed.\n\
          4. Press the update button, and watch the board prove the new image.\n\
