@@ -103,16 +103,29 @@ fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The integration tests that need no tool: those that read none of the variables that name one. The end-to-end
-/// tests of `tests/` all need a browser or a peer.
+/// What the source of a test names when it needs a browser or a peer.
+const TOOLS: [&str; 8] = [
+    "BOOTLACE_PYTHON",
+    "BOOTLACE_IMGTOOL",
+    "BOOTLACE_FIRMWARE",
+    "BOOTLACE_CHROMIUM",
+    "BOOTLACE_CHROMEDRIVER",
+    "BOOTLACE_DIST",
+    "bootlace_tests::tools",
+    "bootlace_tests::browser",
+];
+
+/// The integration tests that need neither a browser nor a peer.
 pub(crate) fn tests_without_tools() -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for member in members()?.iter().filter(|member| member.name != "bootlace-tests") {
+    for member in members()? {
         for (name, files) in test_targets(&member.folder)? {
-            let needs = files
-                .iter()
-                .any(|file| read(file).is_ok_and(|text| text.contains("BOOTLACE_")));
-            if !needs && !names.contains(&name) {
+            let mut without = true;
+            for file in &files {
+                let text = read(file)?;
+                without &= !TOOLS.iter().any(|tool| text.contains(tool));
+            }
+            if without && !names.contains(&name) {
                 names.push(name);
             }
         }
