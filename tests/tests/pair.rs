@@ -1,0 +1,106 @@
+//! 10,000 seeded updates over a bad line: each ends in done or in a named error within a bounded virtual time, and
+//! never in a wrong done.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bootlace_session::{Error, Outcome};
+use bootlace_tests::pair::{self, Ending, Verdict};
+
+/// `BOOTLACE_SEED=N` runs one, `BOOTLACE_RUNS=N` so many.
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+fn name(verdict: &Verdict) -> String {
+    let text = match verdict {
+        Verdict::Outcome(Outcome::Confirmed { .. }) => "confirmed".to_owned(),
+        Verdict::Outcome(Outcome::RolledBack { .. }) => "rolled back".to_owned(),
+        Verdict::Outcome(Outcome::Unchanged { reason, .. }) => format!("unchanged: {reason:?}"),
+        Verdict::Failed(error) => format!("{error:?}"),
+    };
+    text.split([' ', '{', '(']).next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn every_run_ends_well_or_says_why() {
+    if let Some(seed) = number("BOOTLACE_SEED") {
+        let ending = pair::run(seed);
+        assert!(ending.is_ok(), "{}", ending.unwrap_err());
+        println!("{:?}: {ending:?}", pair::Scenario::of(seed));
+        return;
+    }
+    let runs = number("BOOTLACE_RUNS").unwrap_or(10_000);
+    let (next, problems, endings) = (AtomicU64::new(0), Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= runs || problems.lock().is_ok_and(|problems| problems.len() > 5) {
+                        return;
+                    }
+                    match std::panic::catch_unwind(|| pair::run(seed)) {
+                        Ok(Ok(ending)) => endings
+                            .lock()
+                            .map(|mut all| all.push((seed, ending)))
+                            .unwrap_or(()),
+                        Ok(Err(problem)) => problems.lock().map(|mut all| all.push(problem)).unwrap_or(()),
+                        Err(_) => {
+                            let problem = format!("seed {seed}: it panicked (see above)");
+                            problems.lock().map(|mut all| all.push(problem)).unwrap_or(());
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let problems = problems.into_inner().unwrap_or_default();
+    assert!(
+        problems.is_empty(),
+        "{} bad runs:\n\n{}",
+        problems.len(),
+        problems.join("\n\n")
+    );
+    let endings = endings.into_inner().unwrap_or_default();
+    if std::env::var_os("BOOTLACE_VERBOSE").is_some() {
+        for (seed, ending) in &endings {
+            println!("{seed} kind {} {ending:?}", seed % 8);
+        }
+    }
+    assert_eq!(endings.len() as u64, runs);
+    judge_all(&endings);
+}
+
+/// What must hold over all runs together, so that the test can't pass by giving up early.
+fn judge_all(endings: &[(u64, Ending)]) {
+    let mut counts: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for (_, ending) in endings {
+        let entry = counts.entry(name(&ending.verdict)).or_default();
+        *entry = (entry.0 + 1, entry.1.max(ending.took));
+    }
+    for (name, (count, longest)) in &counts {
+        println!("{count:6} {name}, longest {} s", longest / 1_000_000);
+    }
+    println!(
+        "{:6} resumed",
+        endings.iter().filter(|(_, ending)| ending.resumed).count()
+    );
+    for (seed, ending) in endings.iter().filter(|(seed, _)| seed % 8 == 0) {
+        // On a good line nothing may fail but what the application does.
+        let fine = match &ending.verdict {
+            Verdict::Outcome(Outcome::Confirmed { .. } | Outcome::RolledBack { .. }) => true,
+            Verdict::Failed(error) => matches!(error, Error::DidNotReturn { .. }),
+            Verdict::Outcome(Outcome::Unchanged { .. }) => false,
+        };
+        assert!(fine, "seed {seed} has no faults, and ended as {ending:?}");
+    }
+    let share =
+        |name: &str| counts.get(name).map_or(0, |(count, _)| *count) * 100 / endings.len().max(1) as u64;
+    assert!(
+        share("confirmed") >= 30,
+        "only {} % were confirmed",
+        share("confirmed")
+    );
+}
