@@ -141,6 +141,8 @@ struct Driver {
     path: Option<PathBuf>,
     /// Ports to try next, while the board is being looked for.
     untried: VecDeque<PathBuf>,
+    /// Ports that were there when they were last looked at.
+    present: VecDeque<PathBuf>,
     outgoing: VecDeque<u8>,
     opened: u64,
     sender: Sender<Input>,
@@ -160,6 +162,7 @@ impl Driver {
             link: None,
             path: None,
             untried: VecDeque::new(),
+            present: VecDeque::new(),
             outgoing: VecDeque::new(),
             opened: 0,
             sender,
@@ -224,7 +227,8 @@ impl Driver {
                 match &event {
                     Event::FindBoard { .. } => {
                         self.close();
-                        self.untried = self.candidates.now(self.path.as_deref());
+                        self.present = self.candidates.now(self.path.as_deref());
+                        self.untried = self.present.clone();
                         self.try_next();
                     }
                     Event::WrongBoard { .. } => self.try_next(),
@@ -253,6 +257,21 @@ impl Driver {
         self.session.handle_port(self.now(), PortEvent::NotFound);
     }
 
+    /// A port that has just appeared is tried at once, before the session asks for it again.
+    fn look(&mut self) {
+        let now = self.candidates.now(self.path.as_deref());
+        let appeared: VecDeque<PathBuf> = now
+            .iter()
+            .filter(|path| !self.present.contains(path))
+            .cloned()
+            .collect();
+        self.present = now;
+        if !appeared.is_empty() {
+            self.untried = appeared;
+            self.try_next();
+        }
+    }
+
     fn write(&mut self) {
         match &self.link {
             Some(link) if !self.outgoing.is_empty() => {
@@ -273,13 +292,18 @@ impl Driver {
 
     /// Waits for bytes or for the session's deadline, and hands over what came.
     fn wait(&mut self) {
+        let looks = self.link.is_none();
         let patience = match self.session.poll_timeout() {
             _ if !self.outgoing.is_empty() => Duration::ZERO,
             Some(at) => at.since(self.now()),
             None => Duration::from_secs(1),
         };
+        let patience = if looks { patience.min(LOOK_AGAIN) } else { patience };
         // This holds a sender: the channel can't end, so an error is the timeout.
         let mut next = self.input.recv_timeout(patience).ok();
+        if looks && next.is_none() {
+            self.look();
+        }
         // Bytes that arrived go before timeouts that are due.
         while let Some(input) = next {
             let current = self.link.as_ref().map(|link| link.number);
@@ -298,6 +322,9 @@ impl Driver {
         }
     }
 }
+
+/// How often new ports are looked for while the board has none.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 fn no_port(candidates: &Candidates) -> Sentence {
     Sentence {

@@ -93,6 +93,7 @@ enum Stage {
     CopyDone,
     ImageOk,
     Magic,
+    Done,
 }
 
 impl TrailerWrite {
@@ -102,6 +103,17 @@ impl TrailerWrite {
             area,
             fields: Some(fields),
             stage: Stage::Erase(0),
+        }
+    }
+
+    /// Marks the secondary slot. A trailer that the upload before it has erased is not erased again.
+    pub(crate) fn mark<F: Flash>(flash: &mut F, fields: Fields) -> Self {
+        let erased = Trailers::read(flash).secondary == Trailer::ERASED;
+        let stage = if erased { Stage::SwapInfo } else { Stage::Erase(0) };
+        TrailerWrite {
+            area: Area::Secondary,
+            fields: Some(fields),
+            stage,
         }
     }
 
@@ -154,13 +166,15 @@ impl TrailerWrite {
                 },
             ),
             Stage::ImageOk => (layout.write_flag(Flag::ImageOk), Stage::Magic),
-            Stage::Magic => {
-                program(flash, self.area, &layout.write_magic())?;
-                return Ok(true);
-            }
+            Stage::Magic => (layout.write_magic(), Stage::Done),
+            Stage::Done => return Ok(true),
         };
-        program(flash, self.area, &write)?;
-        self.stage = next;
+        self.stage = match program(flash, self.area, &write) {
+            Ok(()) => next,
+            // It looked erased, but a power cut had left it half so.
+            Err(FlashError::NotErased) => Stage::Erase(0),
+            Err(error) => return Err(error),
+        };
         Ok(false)
     }
 }

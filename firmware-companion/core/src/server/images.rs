@@ -142,7 +142,7 @@ impl Server<'_> {
     pub(super) fn begin_mark<F: Flash, M: Memory>(
         &mut self,
         link: &mut Link<M>,
-        _flash: &mut F,
+        flash: &mut F,
         asker: Asker,
         mark: Mark,
         verdict: Result<Found, Reject>,
@@ -159,7 +159,7 @@ impl Server<'_> {
                     copy_done: false,
                     image_ok: mark.permanent,
                 };
-                self.job = Job::Marking(asker, TrailerWrite::new(Area::Secondary, fields));
+                self.job = Job::Marking(asker, TrailerWrite::mark(flash, fields));
             }
             Err(reject) => self.answer(link, asker, Err(fault(reject))),
         }
