@@ -1,5 +1,5 @@
-//! Seeded updates over a bad line, 2,000 of them, or as many as asked for (`BOOTLACE_RUNS=10000`): each ends in done or in a named error within a bounded virtual time, and
-//! never in a wrong done.
+//! Seeded updates over a bad line: each ends in done or in a named error within a bounded virtual time, and never in a
+//! wrong done. 2,000 of them, or as many as asked for: `BOOTLACE_RUNS=10000`.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
