@@ -90,7 +90,8 @@ pub(crate) fn test_targets(member: &Path) -> Result<Vec<(String, Vec<PathBuf>)>>
     Ok(targets)
 }
 
-fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
+/// All Rust files in a folder, at any depth.
+pub(crate) fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();

@@ -51,8 +51,7 @@ pub(crate) struct Upload {
     /// Where the next piece starts.
     next: u32,
     pieces: VecDeque<Piece>,
-    /// How many pieces may be out: one at first and after silence, one more with each answer. The time that answers
-    /// take grows with the queue on a slow line, and has to be learnt on the way.
+    /// How many pieces may be out: one at first and after silence, all that the board has room for otherwise.
     allowed: usize,
     /// Since the last answer.
     timeouts: u32,
@@ -342,7 +341,7 @@ impl Upload {
         line.measured(now.since(piece.sent));
         self.answered = now;
         self.timeouts = 0;
-        self.allowed = (self.allowed + 1).min(self.window);
+        self.allowed = self.window;
         Some(piece)
     }
 

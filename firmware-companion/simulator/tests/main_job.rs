@@ -8,6 +8,10 @@ use bootlace_smp::bootlace::{Role, RollbackReason};
 use bootlace_smp::frame::Framing;
 use common::{Host, builder, config, hash_of, image, key};
 
+// The page runs this crate, so a browser runs its tests as well.
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
 const ADDRESS: u32 = 0x0801_0000;
 
 fn host(config: Config, old: &[u8]) -> Host {

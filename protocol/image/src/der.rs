@@ -1,11 +1,11 @@
 //! Just enough DER and PEM for keys and ECDSA signatures: definite lengths below 64 KB, borrowed values.
 
-#[cfg(any(feature = "p256", feature = "p256-small", test))]
+#[cfg(any(feature = "p256", feature = "small-p256", test))]
 pub(crate) const INTEGER: u8 = 0x02;
-#[cfg(any(feature = "p256", feature = "p256-small", test))]
+#[cfg(any(feature = "p256", feature = "small-p256", test))]
 pub(crate) const SEQUENCE: u8 = 0x30;
 
-#[cfg(any(feature = "p256", feature = "p256-small", test))]
+#[cfg(any(feature = "p256", feature = "small-p256", test))]
 /// Splits the element with this tag off the front: its value, and what follows it.
 pub(crate) fn take(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&found, rest) = bytes.split_first()?;
@@ -33,7 +33,7 @@ pub(crate) fn take(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// An ECDSA signature in DER as the two 32-byte numbers side by side. Zeros may follow it: `imgtool --pad-sig`.
-#[cfg(any(feature = "p256", feature = "p256-small"))]
+#[cfg(any(feature = "p256", feature = "small-p256"))]
 pub(crate) fn ecdsa_signature(bytes: &[u8]) -> Option<[u8; 64]> {
     let (body, padding) = take(SEQUENCE, bytes)?;
     let (r, rest) = take(INTEGER, body)?;
@@ -47,7 +47,7 @@ pub(crate) fn ecdsa_signature(bytes: &[u8]) -> Option<[u8; 64]> {
 }
 
 /// A positive INTEGER, right-aligned in `out`.
-#[cfg(any(feature = "p256", feature = "p256-small"))]
+#[cfg(any(feature = "p256", feature = "small-p256"))]
 fn number(value: &[u8], out: &mut [u8]) -> Option<()> {
     let digits = match value {
         // A leading zero only says that the number is positive; where it is not needed, this is no DER.

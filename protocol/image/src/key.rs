@@ -165,7 +165,7 @@ impl PublicKey {
         match (self, digest) {
             #[cfg(feature = "p256")]
             (Self::P256(point), Digest::Sha256(hash)) => Some(signed_p256(point, hash, signature).is_some()),
-            #[cfg(all(feature = "p256-small", not(feature = "p256")))]
+            #[cfg(all(feature = "small-p256", not(feature = "p256")))]
             (Self::P256(point), Digest::Sha256(hash)) => {
                 let verdict = der::ecdsa_signature(signature)
                     .and_then(|signature| crate::small_p256::verify(point, hash, &signature));

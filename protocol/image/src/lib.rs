@@ -35,7 +35,7 @@ mod error;
 mod header;
 mod image;
 mod key;
-#[cfg(any(feature = "p256-small", test))]
+#[cfg(any(all(feature = "small-p256", not(feature = "p256")), test))]
 mod small_p256;
 mod source;
 mod tlv;

@@ -8,6 +8,10 @@ use bootlace_image::{Algorithm, Digest, Flags, Image, KeyError, PublicKey, Signe
 
 use common::{ed25519, golden, p256, verify};
 
+// The page runs this crate, so a browser runs its tests as well.
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

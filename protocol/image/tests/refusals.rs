@@ -10,6 +10,10 @@ use bootlace_image::{
 
 use common::{p256, verify};
 
+// The page runs this crate, so a browser runs its tests as well.
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
 fn keys() -> [SigningKey; 2] {
     [Algorithm::P256, Algorithm::Ed25519]
         .map(|algorithm| SigningKey::from_seed(algorithm, &[0x11; 32]).unwrap())

@@ -43,7 +43,7 @@ impl Request {
 
     pub(crate) fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         match self {
-            Request::Describe => enc.map(0)?.ok()?,
+            Request::Describe => cbor::begin_map(enc, 0)?,
         }
         Ok(())
     }
@@ -188,7 +188,8 @@ impl<'a> Description<'a> {
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         // An indefinite map: 16 optional entries would be named twice otherwise. Only our own updater reads it.
-        enc.begin_map()?.str("role")?.u8(self.role.code())?;
+        enc.begin_map()?;
+        cbor::put_u32(enc, "role", u32::from(self.role.code()))?;
         let texts = [
             ("board", self.board),
             ("serial", self.serial),
@@ -196,17 +197,17 @@ impl<'a> Description<'a> {
         ];
         for (key, value) in texts {
             if let Some(value) = value {
-                enc.str(key)?.str(value)?;
+                cbor::put_str(enc, key, value)?;
             }
         }
         for (key, value) in [("vid", self.vid), ("cid", self.cid)] {
             if let Some(value) = value {
-                enc.str(key)?.bytes(value)?;
+                cbor::put_bytes(enc, key, value)?;
             }
         }
-        enc.str("keys")?;
+        cbor::key(enc, "keys")?;
         self.keys.encode(enc)?;
-        enc.str("slots")?;
+        cbor::key(enc, "slots")?;
         self.slots.encode(enc)?;
         let numbers = [
             ("frame", self.frame),
@@ -218,29 +219,29 @@ impl<'a> Description<'a> {
         ];
         for (key, value) in numbers {
             if let Some(value) = value {
-                enc.str(key)?.u32(value)?;
+                cbor::put_u32(enc, key, value)?;
             }
         }
         if let Some(rollback) = self.rollback {
-            enc.str("rollback")?;
+            cbor::key(enc, "rollback")?;
             Fields::new()
                 .count(true)
                 .count(rollback.from.is_some())
                 .begin(enc)?;
-            enc.str("reason")?.u8(rollback.reason.code())?;
+            cbor::put_u32(enc, "reason", u32::from(rollback.reason.code()))?;
             if let Some(from) = rollback.from {
-                enc.str("from")?.str(from)?;
+                cbor::put_str(enc, "from", from)?;
             }
         }
         if let Some(trial) = self.trial {
-            enc.str("trial")?;
+            cbor::key(enc, "trial")?;
             Fields::new()
                 .count(true)
                 .count(trial.deadline.is_some())
                 .begin(enc)?;
-            enc.str("left")?.u32(trial.left)?;
+            cbor::put_u32(enc, "left", trial.left)?;
             if let Some(deadline) = trial.deadline {
-                enc.str("deadline")?.u32(deadline)?;
+                cbor::put_u32(enc, "deadline", deadline)?;
             }
         }
         enc.end()?;
@@ -303,12 +304,9 @@ impl<'a> Item<'a> for Key<'a> {
     }
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        enc.map(2)?
-            .str("alg")?
-            .u8(self.alg.code())?
-            .str("key")?
-            .bytes(self.key)?;
-        Ok(())
+        cbor::begin_map(enc, 2)?;
+        cbor::put_u32(enc, "alg", u32::from(self.alg.code()))?;
+        cbor::put_bytes(enc, "key", self.key)
     }
 }
 
@@ -332,7 +330,7 @@ impl<'a> Item<'a> for Slot {
     }
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        enc.map(6)?;
+        cbor::begin_map(enc, 6)?;
         let numbers = [
             ("slot", self.slot),
             ("addr", self.addr),
@@ -342,7 +340,7 @@ impl<'a> Item<'a> for Slot {
             ("write", self.write),
         ];
         for (key, value) in numbers {
-            enc.str(key)?.u32(value)?;
+            cbor::put_u32(enc, key, value)?;
         }
         Ok(())
     }

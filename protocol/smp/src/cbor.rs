@@ -1,21 +1,104 @@
 //! The little of CBOR that SMP needs, over minicbor: maps with text keys, in any order, of either length form.
 
+use core::convert::Infallible;
 use core::marker::PhantomData;
 
 use minicbor::data::Type;
 use minicbor::decode::Decoder;
-use minicbor::encode::write::Cursor;
+use minicbor::encode::Write;
 
 use crate::{DecodeError, EncodeError};
 
 /// Writes into the caller's bytes.
-pub(crate) type Encoder<'b> = minicbor::Encoder<Cursor<&'b mut [u8]>>;
+pub(crate) type Encoder<'b> = minicbor::Encoder<Room<'b>>;
+
+/// The caller's bytes. What does not fit is left out, and told when all is written: no step can fail, so a bootloader
+/// links no code for it.
+#[derive(Debug)]
+pub struct Room<'b> {
+    rest: &'b mut [u8],
+    written: usize,
+    full: bool,
+}
+
+impl Room<'_> {
+    /// Bytes written; `None` where they did not fit.
+    pub(crate) const fn written(&self) -> Option<usize> {
+        if self.full { None } else { Some(self.written) }
+    }
+}
+
+impl Write for Room<'_> {
+    type Error = Infallible;
+
+    #[inline(never)]
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
+        match core::mem::take(&mut self.rest).split_at_mut_checked(bytes.len()) {
+            Some((place, rest)) if !self.full => {
+                // Of equal length, which the compiler can't know: this way it has no panic to link.
+                place.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+                self.rest = rest;
+                self.written += bytes.len();
+            }
+            _ => self.full = true,
+        }
+        Ok(())
+    }
+}
+
+/// Writes an entry of a map; like its brothers below once for all messages, which a bootloader's flash is glad of.
+#[inline(never)]
+pub(crate) fn put_u32(enc: &mut Encoder<'_>, key: &str, value: u32) -> Result<(), EncodeError> {
+    enc.str(key)?.u32(value)?;
+    Ok(())
+}
+
+#[inline(never)]
+pub(crate) fn put_str(enc: &mut Encoder<'_>, key: &str, value: &str) -> Result<(), EncodeError> {
+    enc.str(key)?.str(value)?;
+    Ok(())
+}
+
+#[inline(never)]
+pub(crate) fn put_bytes(enc: &mut Encoder<'_>, key: &str, value: &[u8]) -> Result<(), EncodeError> {
+    enc.str(key)?.bytes(value)?;
+    Ok(())
+}
+
+#[inline(never)]
+pub(crate) fn put_bool(enc: &mut Encoder<'_>, key: &str, value: bool) -> Result<(), EncodeError> {
+    enc.str(key)?.bool(value)?;
+    Ok(())
+}
+
+/// Begins a map, or an array of maps.
+#[inline(never)]
+pub(crate) fn begin_map(enc: &mut Encoder<'_>, entries: u64) -> Result<(), EncodeError> {
+    enc.map(entries)?;
+    Ok(())
+}
+
+#[inline(never)]
+pub(crate) fn begin_array(enc: &mut Encoder<'_>, items: u64) -> Result<(), EncodeError> {
+    enc.array(items)?;
+    Ok(())
+}
+
+#[inline(never)]
+pub(crate) fn key(enc: &mut Encoder<'_>, key: &str) -> Result<(), EncodeError> {
+    enc.str(key)?;
+    Ok(())
+}
 
 /// Deepest nesting that is skipped over; SMP's own messages need 4.
 const MAX_DEPTH: u8 = 8;
 
 pub(crate) fn encoder(buf: &mut [u8]) -> Encoder<'_> {
-    minicbor::Encoder::new(Cursor::new(buf))
+    minicbor::Encoder::new(Room {
+        rest: buf,
+        written: 0,
+        full: false,
+    })
 }
 
 /// Counts the entries of a map before it is begun: a definite length is what every peer reads.
@@ -32,8 +115,7 @@ impl Fields {
     }
 
     pub(crate) fn begin(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        enc.map(self.0)?;
-        Ok(())
+        begin_map(enc, self.0)
     }
 }
 
@@ -149,7 +231,7 @@ pub trait Item<'a>: Copy {
     fn decode(dec: &mut Decoder<'a>) -> Result<Self, DecodeError>;
     /// Writes one.
     #[doc(hidden)]
-    fn encode(&self, enc: &mut minicbor::Encoder<Cursor<&mut [u8]>>) -> Result<(), EncodeError>;
+    fn encode(&self, enc: &mut minicbor::Encoder<Room<'_>>) -> Result<(), EncodeError>;
 }
 
 /// A list in a message: a slice where it is made, encoded bytes where it was received. Neither needs memory.
@@ -209,8 +291,17 @@ impl<'a, T: Item<'a> + 'a> List<'a, T> {
     }
 
     pub(crate) fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        enc.array(self.iter().count() as u64)?;
-        self.iter().try_for_each(|item| item.encode(enc))
+        match self.0 {
+            Repr::Slice(items) => {
+                begin_array(enc, items.len() as u64)?;
+                items.iter().try_for_each(|item| item.encode(enc))
+            }
+            // As it came: a device, which only makes lists, then links no code that reads them.
+            Repr::Cbor(bytes) => {
+                let Ok(()) = enc.writer_mut().write_all(bytes);
+                Ok(())
+            }
+        }
     }
 }
 

@@ -182,20 +182,18 @@ impl<'a> Failure<'a> {
     pub(crate) fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         match self.group {
             Some(group) => {
-                enc.map(1)?
-                    .str("err")?
-                    .map(2)?
-                    .str("group")?
-                    .u16(group)?
-                    .str("rc")?
-                    .u16(self.rc)?;
+                cbor::begin_map(enc, 1)?;
+                cbor::key(enc, "err")?;
+                cbor::begin_map(enc, 2)?;
+                cbor::put_u32(enc, "group", u32::from(group))?;
+                cbor::put_u32(enc, "rc", u32::from(self.rc))?;
             }
             None => {
                 let mut fields = Fields::new();
                 fields.count(true).count(self.reason.is_some()).begin(enc)?;
-                enc.str("rc")?.u16(self.rc)?;
+                cbor::put_u32(enc, "rc", u32::from(self.rc))?;
                 if let Some(reason) = self.reason {
-                    enc.str("rsn")?.str(reason)?;
+                    cbor::put_str(enc, "rsn", reason)?;
                 }
             }
         }

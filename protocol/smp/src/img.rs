@@ -105,19 +105,19 @@ impl<'a> Request<'a> {
 
     pub(crate) fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         match *self {
-            Request::State | Request::SlotInfo => enc.map(0)?.ok()?,
+            Request::State | Request::SlotInfo => cbor::begin_map(enc, 0)?,
             Request::SetState { hash, confirm } => {
                 Fields::new().count(hash.is_some()).count(true).begin(enc)?;
                 if let Some(hash) = hash {
-                    enc.str("hash")?.bytes(hash)?;
+                    cbor::put_bytes(enc, "hash", hash)?;
                 }
-                enc.str("confirm")?.bool(confirm)?;
+                cbor::put_bool(enc, "confirm", confirm)?;
             }
             Request::Upload(upload) => upload.encode(enc)?,
             Request::Erase { slot } => {
                 Fields::new().count(slot.is_some()).begin(enc)?;
                 if let Some(slot) = slot {
-                    enc.str("slot")?.u32(slot)?;
+                    cbor::put_u32(enc, "slot", slot)?;
                 }
             }
         }
@@ -156,19 +156,19 @@ impl<'a> Upload<'a> {
             .count(self.upgrade)
             .begin(enc)?;
         if let Some(image) = self.image {
-            enc.str("image")?.u32(image)?;
+            cbor::put_u32(enc, "image", image)?;
         }
         if let Some(len) = self.len {
-            enc.str("len")?.u32(len)?;
+            cbor::put_u32(enc, "len", len)?;
         }
-        enc.str("off")?.u32(self.off)?;
+        cbor::put_u32(enc, "off", self.off)?;
         if let Some(sha) = self.sha {
-            enc.str("sha")?.bytes(sha)?;
+            cbor::put_bytes(enc, "sha", sha)?;
         }
         if self.upgrade {
-            enc.str("upgrade")?.bool(true)?;
+            cbor::put_bool(enc, "upgrade", true)?;
         }
-        enc.str("data")?.bytes(self.data)?;
+        cbor::put_bytes(enc, "data", self.data)?;
         Ok(())
     }
 }
@@ -223,19 +223,21 @@ impl<'a> Response<'a> {
     pub(crate) fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         match self {
             Response::State(images) => {
-                enc.map(1)?.str("images")?;
+                cbor::begin_map(enc, 1)?;
+                cbor::key(enc, "images")?;
                 images.encode(enc)?;
             }
             Response::Upload { off, matched } => {
                 Fields::new().count(true).count(matched.is_some()).begin(enc)?;
-                enc.str("off")?.u32(*off)?;
+                cbor::put_u32(enc, "off", *off)?;
                 if let Some(matched) = matched {
-                    enc.str("match")?.bool(*matched)?;
+                    cbor::put_bool(enc, "match", *matched)?;
                 }
             }
-            Response::Erase => enc.map(0)?.ok()?,
+            Response::Erase => cbor::begin_map(enc, 0)?,
             Response::SlotInfo(images) => {
-                enc.map(1)?.str("images")?;
+                cbor::begin_map(enc, 1)?;
+                cbor::key(enc, "images")?;
                 images.encode(enc)?;
             }
         }
@@ -296,26 +298,24 @@ impl<'a> Item<'a> for StateEntry<'a> {
             .count(self.hash.is_some())
             .begin(enc)?;
         if let Some(image) = self.image {
-            enc.str("image")?.u32(image)?;
+            cbor::put_u32(enc, "image", image)?;
         }
-        enc.str("slot")?
-            .u32(self.slot)?
-            .str("version")?
-            .str(self.version)?;
+        cbor::put_u32(enc, "slot", self.slot)?;
+        cbor::put_str(enc, "version", self.version)?;
         if let Some(hash) = self.hash {
-            enc.str("hash")?.bytes(hash)?;
+            cbor::put_bytes(enc, "hash", hash)?;
         }
         // All five, true or not, as Zephyr does unless told otherwise.
-        enc.str("bootable")?
-            .bool(self.bootable)?
-            .str("pending")?
-            .bool(self.pending)?;
-        enc.str("confirmed")?
-            .bool(self.confirmed)?
-            .str("active")?
-            .bool(self.active)?;
-        enc.str("permanent")?.bool(self.permanent)?;
-        Ok(())
+        let flags = [
+            ("bootable", self.bootable),
+            ("pending", self.pending),
+            ("confirmed", self.confirmed),
+            ("active", self.active),
+            ("permanent", self.permanent),
+        ];
+        flags
+            .into_iter()
+            .try_for_each(|(key, value)| cbor::put_bool(enc, key, value))
     }
 }
 
@@ -351,10 +351,11 @@ impl<'a> Item<'a> for ImageSlots<'a> {
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         Fields(2).count(self.max_image_size.is_some()).begin(enc)?;
-        enc.str("image")?.u32(self.image)?.str("slots")?;
+        cbor::put_u32(enc, "image", self.image)?;
+        cbor::key(enc, "slots")?;
         self.slots.encode(enc)?;
         if let Some(size) = self.max_image_size {
-            enc.str("max_image_size")?.u32(size)?;
+            cbor::put_u32(enc, "max_image_size", size)?;
         }
         Ok(())
     }
@@ -388,9 +389,10 @@ impl<'a> Item<'a> for SlotSize {
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         Fields(2).count(self.upload_image_id.is_some()).begin(enc)?;
-        enc.str("slot")?.u32(self.slot)?.str("size")?.u32(self.size)?;
+        cbor::put_u32(enc, "slot", self.slot)?;
+        cbor::put_u32(enc, "size", self.size)?;
         if let Some(id) = self.upload_image_id {
-            enc.str("upload_image_id")?.u32(id)?;
+            cbor::put_u32(enc, "upload_image_id", id)?;
         }
         Ok(())
     }

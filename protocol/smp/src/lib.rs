@@ -333,7 +333,7 @@ fn packet(
     let (head, payload) = buf.split_at_mut_checked(Header::LEN).ok_or(EncodeError::Full)?;
     let mut enc = cbor::encoder(payload);
     body(&mut enc)?;
-    let written = enc.writer().position();
+    let written = enc.writer().written().ok_or(EncodeError::Full)?;
     let len = u16::try_from(written).map_err(|_| EncodeError::Full)?;
     Header { len, ..header }.write(head)?;
     Ok(Header::LEN + written)

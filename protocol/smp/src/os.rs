@@ -108,13 +108,13 @@ impl<'a> Request<'a> {
             Request::Reset { force, boot_mode } => {
                 Fields::new().count(force).count(boot_mode.is_some()).begin(enc)?;
                 if force {
-                    enc.str("force")?.u8(1)?;
+                    cbor::put_u32(enc, "force", 1)?;
                 }
                 if let Some(mode) = boot_mode {
-                    enc.str("boot_mode")?.u8(mode)?;
+                    cbor::put_u32(enc, "boot_mode", u32::from(mode))?;
                 }
             }
-            Request::Params => enc.map(0)?.ok()?,
+            Request::Params => cbor::begin_map(enc, 0)?,
             Request::Info { format } => optional(enc, "format", format)?,
             Request::Bootloader { query } => optional(enc, "query", query)?,
         }
@@ -201,14 +201,11 @@ impl<'a> Response<'a> {
     pub(crate) fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         match *self {
             Response::Echo(r) => optional(enc, "r", Some(r))?,
-            Response::Reset => enc.map(0)?.ok()?,
+            Response::Reset => cbor::begin_map(enc, 0)?,
             Response::Params { buf_size, buf_count } => {
-                enc.map(2)?
-                    .str("buf_size")?
-                    .u32(buf_size)?
-                    .str("buf_count")?
-                    .u32(buf_count)?
-                    .ok()?;
+                cbor::begin_map(enc, 2)?;
+                cbor::put_u32(enc, "buf_size", buf_size)?;
+                cbor::put_u32(enc, "buf_count", buf_count)?;
             }
             Response::Info(output) => optional(enc, "output", Some(output))?,
             Response::Bootloader(name) => optional(enc, "bootloader", Some(name))?,
@@ -217,7 +214,7 @@ impl<'a> Response<'a> {
                 enc.str("mode")?.i32(mode)?;
                 // As MCUboot does: present only where it is true.
                 if no_downgrade {
-                    enc.str("no-downgrade")?.bool(true)?;
+                    cbor::put_bool(enc, "no-downgrade", true)?;
                 }
             }
         }
@@ -239,7 +236,7 @@ fn text_at<'a>(payload: &'a [u8], wanted: &str) -> Result<Option<&'a str>, Decod
 fn optional(enc: &mut Encoder<'_>, key: &str, value: Option<&str>) -> Result<(), EncodeError> {
     Fields::new().count(value.is_some()).begin(enc)?;
     if let Some(value) = value {
-        enc.str(key)?.str(value)?;
+        cbor::put_str(enc, key, value)?;
     }
     Ok(())
 }

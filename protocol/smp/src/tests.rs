@@ -5,6 +5,10 @@ use std::vec::Vec;
 
 use crate::*;
 
+// The page runs this crate, so a browser runs its tests as well.
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
 /// Bytes of a string of hex digits.
 pub(crate) fn hex(text: &str) -> Vec<u8> {
     (0..text.len())
@@ -524,4 +528,18 @@ fn garbage_never_panics() {
             );
         }
     }
+}
+
+#[test]
+fn nesting_has_an_end() {
+    let check = |lists: usize, expected| {
+        let mut packet = hex("0a00000000010901a26178");
+        packet.extend(std::iter::repeat_n(0x81, lists));
+        packet.extend(hex("00636f666605"));
+        packet[3] = (packet.len() - Header::LEN) as u8;
+        let (header, payload) = Header::parse(&packet).unwrap();
+        assert_eq!(decode_request(&header, payload), Err(expected));
+    };
+    check(8, DecodeError::Missing("data"));
+    check(9, DecodeError::Depth);
 }

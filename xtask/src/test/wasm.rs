@@ -28,26 +28,29 @@ pub(super) fn commands() -> Result<Vec<(String, Command)>> {
             "--package",
             &member.name,
         ]);
-        command.args(tests.iter().flat_map(|name| ["--test", name]));
+        command.args(&tests);
         surroundings(&mut command)?;
         commands.push((format!("{} in the browser", member.name), command));
     }
     Ok(commands)
 }
 
-/// The test files of a crate that wasm-bindgen-test runs.
+/// What cargo is to run of a crate: its unit tests, its integration tests, where they are written for the browser too.
 fn browser_tests(member: &Path) -> Result<Vec<String>> {
-    let mut names = Vec::new();
+    let mut arguments = Vec::new();
+    if project::sources(&member.join("src"))?.iter().any(is_for_browser) {
+        arguments.push("--lib".to_owned());
+    }
     for (name, files) in project::test_targets(member)? {
-        if files.iter().any(|file| mentions(file, "wasm_bindgen_test")) {
-            names.push(name);
+        if files.iter().any(is_for_browser) {
+            arguments.extend(["--test".to_owned(), name]);
         }
     }
-    Ok(names)
+    Ok(arguments)
 }
 
-fn mentions(file: &PathBuf, word: &str) -> bool {
-    fs::read_to_string(file).is_ok_and(|text| text.contains(word))
+fn is_for_browser(file: &PathBuf) -> bool {
+    fs::read_to_string(file).is_ok_and(|text| text.contains("use wasm_bindgen_test::"))
 }
 
 fn surroundings(command: &mut Command) -> Result<()> {

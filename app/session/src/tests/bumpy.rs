@@ -2,6 +2,10 @@
 
 use super::*;
 
+// The page runs this crate, so a browser runs its tests as well.
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
 #[test]
 fn a_cable_pulled_in_mid_upload() {
     for at in [0, 1000, 30_000, 45_000] {
@@ -183,6 +187,7 @@ fn a_bad_line_ends_in_done_or_in_a_named_error() {
             doubled: pick(40),
             flipped: pick(40),
             noise: 0,
+            once: 0,
             late: (pick(40), Duration::from_millis(3000)),
         };
         if seed % 7 == 0 {
@@ -284,4 +289,30 @@ fn pieces_shrink_on_a_noisy_line() {
     pair.session.start(pair.now, update(image(2, 40_000))).unwrap();
     let outcome = outcome(&mut pair, 20 * MINUTE);
     assert!(matches!(outcome, Outcome::Confirmed { .. }), "{outcome:?}");
+}
+
+/// A lost piece costs those behind it, once, and no waiting: the answer to the next one tells.
+#[test]
+fn one_lost_piece_costs_one_window() {
+    let mut pair = pair();
+    pair.session.start(pair.now, update(image(2, 60_000))).unwrap();
+    pair.until(
+        MINUTE,
+        |event| matches!(event, Event::Progress(step) if step.done > 20_000),
+    )
+    .unwrap();
+    pair.faults.once = 1;
+    let start = pair.now;
+    pair.until(MINUTE, |event| *event == Event::Phase(Phase::Verifying))
+        .unwrap();
+    assert!(
+        pair.now.since(start) < Duration::from_millis(550),
+        "{:?}",
+        pair.now.since(start)
+    );
+    let (taken, arrived) = pair.board.pieces;
+    assert!(
+        (1..4).contains(&(arrived - taken)),
+        "{arrived} pieces for {taken}"
+    );
 }

@@ -2,6 +2,10 @@
 
 use super::*;
 
+// The page runs this crate, so a browser runs its tests as well.
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
 #[track_caller]
 fn refused(pair: &Pair, file: &[u8], error: Error) {
     let board = pair.board.pieces;

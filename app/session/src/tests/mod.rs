@@ -12,6 +12,10 @@ use crate::*;
 use board::{ADDRESS, App, Board, Kind};
 use pair::{Faults, Pair};
 
+// The page runs this crate, so a browser runs its tests as well.
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
 mod board;
 mod bumpy;
 mod inputs;

@@ -33,6 +33,8 @@ pub struct Faults {
     pub flipped: u64,
     /// One in so many bytes is damaged.
     pub noise: u64,
+    /// This many transfers from now, one to the board is lost. 0: none.
+    pub once: u64,
     /// One in so many is late by up to so much.
     pub late: (u64, Duration),
 }
@@ -206,6 +208,12 @@ impl Pair {
         let hit = |random: &mut Random, one_in: u64| one_in > 0 && random.below(one_in) == 0;
         let random = &mut self.random;
         let faults = self.faults;
+        if to_board && faults.once > 0 {
+            self.faults.once -= 1;
+            if self.faults.once == 0 {
+                return;
+            }
+        }
         if hit(random, faults.lost) {
             // From here to the end, as a full buffer loses them.
             bytes.truncate(random.below(bytes.len() as u64 + 1) as usize);

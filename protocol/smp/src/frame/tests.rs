@@ -7,6 +7,10 @@ use std::vec::Vec;
 use super::*;
 use crate::tests::{Random, hex};
 
+// The page runs this crate, so a browser runs its tests as well.
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
 const ECHO: &str = "0a00000600000700a16164626869";
 const UPLOAD: &str = "0a00007400010f01a6636c656e1a000493e0636f666600637368615820000102030405060708090a0b0c0d0e0f1011\
     12131415161718191a1b1c1d1e1f64646174615828aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\
