@@ -136,6 +136,7 @@ impl<'a> Loader<'a> {
         })
     }
 
+    #[inline(never)]
     fn advance<F: Flash>(&mut self, flash: &mut F) -> Result<Progress, FlashError> {
         match &mut self.stage {
             Stage::Start => {
@@ -216,6 +217,7 @@ impl<'a> Loader<'a> {
     }
 
     /// MCUboot's decision table, read from both trailers.
+    #[inline(never)]
     fn decide<F: Flash>(&mut self, flash: &mut F) -> Progress {
         let trailers = Trailers::read(flash);
         self.trial = false;
@@ -251,6 +253,7 @@ impl<'a> Loader<'a> {
     }
 
     /// Takes the verdict on the image that the last [`Progress::Verify`] asked about.
+    #[inline(never)]
     pub fn verified<F: Flash>(&mut self, flash: &mut F, verdict: Result<Found, Reject>) {
         match (self.stage, verdict) {
             (Stage::Incoming(kind), verdict) => self.incoming(flash, kind, verdict),
@@ -266,6 +269,7 @@ impl<'a> Loader<'a> {
         }
     }
 
+    #[inline(never)]
     fn incoming<F: Flash>(&mut self, flash: &mut F, kind: SwapKind, verdict: Result<Found, Reject>) {
         let state = *self.log.state();
         let primary = find(flash, Area::Primary, &state);
@@ -317,6 +321,7 @@ impl<'a> Loader<'a> {
     }
 
     /// The image in the primary slot may run: count its start, or let the counter follow it.
+    #[inline(never)]
     fn settle<F: Flash>(&mut self, flash: &F, found: &Found) {
         let state = self.log.state();
         if self.trial {

@@ -72,6 +72,7 @@ impl<M: Memory> Link<M> {
     }
 
     /// Takes bytes from the line; says how many. Fewer than offered: all packets are full, offer the rest again.
+    #[inline(never)]
     pub fn feed(&mut self, bytes: &[u8]) -> usize {
         let mut taken = 0;
         while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
@@ -169,6 +170,7 @@ impl<M: Memory> Link<M> {
     }
 
     /// Copies the next bytes for the line into `out`; 0 when there are none.
+    #[inline(never)]
     pub fn transmit(&mut self, out: &mut [u8]) -> usize {
         let Some((encoder, len)) = &mut self.sending else {
             return 0;

@@ -15,11 +15,11 @@ pub use uart::Uart;
 
 /// Erase unit of the chip.
 const PAGE: u32 = 1024;
-/// Pages before everything else: the bootloader's own, 32 KB and room for what it still has to learn.
-const BOOTLOADER: u32 = 36;
-/// Pages of the slots. The secondary has the one more that swaps need; what both can hold is then 107 pages.
-const PRIMARY: u32 = 108;
-const SECONDARY: u32 = 109;
+/// Pages before everything else: the bootloader's own, with room for what it still has to learn.
+const BOOTLOADER: u32 = 48;
+/// Pages of the slots. The secondary has the one more that swaps need; what both can hold is then 101 pages.
+const PRIMARY: u32 = 102;
+const SECONDARY: u32 = 103;
 
 const fn pages(first: u32, count: u32) -> Region {
     Region { offset: first * PAGE, size: count * PAGE, erase: PAGE }

@@ -16,6 +16,7 @@ use crate::swap::max_image_size;
 const MAX_KEYS: usize = 4;
 
 impl Server<'_> {
+    #[inline(never)]
     pub(super) fn describe<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F, asker: Asker) {
         let state = *self.state();
         let on_trial = self.is_on_trial(flash);

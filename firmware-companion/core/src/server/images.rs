@@ -58,6 +58,7 @@ pub(super) struct Mark {
 }
 
 impl Server<'_> {
+    #[inline(never)]
     pub(super) fn image_request<F: Flash, M: Memory>(
         &mut self,
         link: &mut Link<M>,
@@ -91,6 +92,7 @@ impl Server<'_> {
         find(flash, area, &state).is_some_and(|found| found.hash(flash) == Some(wanted))
     }
 
+    #[inline(never)]
     fn set_confirmed<F: Flash, M: Memory>(
         &mut self,
         link: &mut Link<M>,
@@ -119,6 +121,7 @@ impl Server<'_> {
         Ok(Job::Verifying(asker, Mark { permanent: true }))
     }
 
+    #[inline(never)]
     fn set_test<F: Flash>(&mut self, flash: &mut F, asker: Asker, hash: Hash) -> Result<Job, Refused> {
         if self.holds(flash, Area::Secondary, hash) {
             self.may_mark(flash)?;
@@ -165,6 +168,7 @@ impl Server<'_> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn mark<F: Flash, M: Memory>(
         &mut self,
         link: &mut Link<M>,
@@ -220,6 +224,7 @@ impl Server<'_> {
         self.answer(link, asker, Ok(Response::Img(Answer::State(entries.into()))));
     }
 
+    #[inline(never)]
     fn slot_info<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F, asker: Asker) {
         let slots = [
             SlotSize {
@@ -258,6 +263,7 @@ impl Server<'_> {
     }
 
     /// Erases from the slot's end down: the trailer goes first, so that no request outlives its image.
+    #[inline(never)]
     pub(super) fn erase<F: Flash, M: Memory>(
         &mut self,
         link: &mut Link<M>,

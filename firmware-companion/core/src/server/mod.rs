@@ -185,6 +185,7 @@ impl<'a> Server<'a> {
     }
 
     /// Answers packets and does at most one flash operation.
+    #[inline(never)]
     pub fn step<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F) -> Step {
         if let Some(log) = self.log()
             && log.busy()
@@ -215,6 +216,7 @@ impl<'a> Server<'a> {
         }
     }
 
+    #[inline(never)]
     fn next_packet<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F) -> Step {
         let Some((packet, framing)) = link.packet() else {
             return Step::Idle;

@@ -100,6 +100,7 @@ const MATCH_STEP: u32 = 4096;
 const MAX_FAILURES: u8 = 4;
 
 impl Server<'_> {
+    #[inline(never)]
     pub(super) fn begin_piece<F: Flash, M: Memory>(
         &mut self,
         link: &mut Link<M>,
@@ -120,6 +121,7 @@ impl Server<'_> {
     }
 
     /// Whether the piece is welcome, and what to do with it.
+    #[inline(never)]
     fn accept<F: Flash>(&mut self, flash: &mut F, piece: Piece) -> Result<Stage, Refused> {
         // Some clients count images from 1.
         if piece.image > 1 {
@@ -143,6 +145,7 @@ impl Server<'_> {
         })
     }
 
+    #[inline(never)]
     fn begin<F: Flash>(&mut self, flash: &mut F, piece: Piece) -> Result<Stage, Refused> {
         let len = piece.len.ok_or(ImageError::InvalidLength)?;
         if self.is_on_trial(flash) {
@@ -206,6 +209,7 @@ impl Server<'_> {
         find(flash, Area::Primary, &state).is_none_or(|found| version > found.image.header().version)
     }
 
+    #[inline(never)]
     pub(super) fn receive<F: Flash, M: Memory>(
         &mut self,
         link: &mut Link<M>,
@@ -302,6 +306,7 @@ impl Server<'_> {
     }
 
     /// One erase or one program of the piece.
+    #[inline(never)]
     fn write<F: Flash, M: Memory>(
         &mut self,
         link: &Link<M>,
@@ -371,6 +376,7 @@ impl Server<'_> {
     }
 
     /// Compares the next bytes of the uploaded file with the digest that was announced.
+    #[inline(never)]
     pub(super) fn match_upload<F: Flash>(
         &mut self,
         flash: &mut F,

@@ -90,6 +90,7 @@ impl Unit {
 
 impl Log {
     /// Reads the state area. A blank or foreign area is an empty state; nothing is written yet.
+    #[inline(never)]
     pub fn mount<F: Flash>(flash: &mut F) -> Self {
         let first = Unit::read(flash, 0);
         let second = Unit::read(flash, 1);
