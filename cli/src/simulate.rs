@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, bail};
 use bootlace_image::PublicKey;
 use bootlace_simulator::{Behaviour, Board, Config, NorFlash, Policy, PortIdentity};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::OFlags;
+use rustix::fs::{OFlags, inotify};
 use rustix::io::Errno;
 use rustix::pty::OpenptFlags;
 use rustix::termios::OptionalActions;
@@ -204,6 +204,8 @@ struct Port {
     master: OwnedFd,
     /// Kept open, so that the port survives a host that closes it.
     slave: OwnedFd,
+    /// Tells when a host closes the port.
+    watch: OwnedFd,
     /// Bytes from the host that the board has no room for yet.
     waiting: Vec<u8>,
     /// Bytes for the host that the terminal has no room for yet.
@@ -229,10 +231,13 @@ impl Port {
         settings.make_raw();
         rustix::termios::tcsetattr(&slave, OptionalActions::Now, &settings)?;
         rustix::io::ioctl_fionbio(&master, true)?;
+        let watch = inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC)?;
+        inotify::add_watch(&watch, &path, inotify::WatchFlags::CLOSE)?;
         let port = Port {
             link: link.to_owned(),
             master,
             slave,
+            watch,
             waiting: Vec::new(),
             leaving: Vec::new(),
             identity,
@@ -257,6 +262,10 @@ impl Port {
 
     fn exchange(&mut self, board: &mut Board, now: u64) -> Result<()> {
         let mut buffer = [0; 4096];
+        // A host that had the port to itself leaves that mark on a terminal that somebody else keeps open: us.
+        if rustix::io::read(&self.watch, &mut buffer).is_ok() {
+            rustix::termios::ioctl_tiocnxcl(&self.slave)?;
+        }
         if self.waiting.is_empty() {
             match rustix::io::read(&self.master, &mut buffer) {
                 Ok(len) => self
@@ -306,7 +315,8 @@ fn wait(port: Option<&Port>, patience: Duration) -> Result<()> {
     let listens = port.filter(|port| port.waiting.is_empty());
     let mut polled: Vec<PollFd> = listens
         .iter()
-        .map(|port| PollFd::new(&port.master, PollFlags::IN))
+        .flat_map(|port| [&port.master, &port.watch])
+        .map(|end| PollFd::new(end, PollFlags::IN))
         .collect();
     match poll(&mut polled, Some(&timeout)) {
         Ok(_) | Err(Errno::INTR) => Ok(()),
