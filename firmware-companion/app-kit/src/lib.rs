@@ -15,8 +15,7 @@ use bootlace_core::link::{Link, Memory};
 use bootlace_core::server::{Role, Server, Step};
 use bootlace_core::slots::{Check, Found, Reject};
 use bootlace_core::state::Log;
-use bootlace_core::trailer::{self, Trailers};
-use bootlace_image::trailer::SwapType;
+use bootlace_core::trailer::{self, is_on_trial};
 use bootlace_smp::bootlace::{Reset, RollbackReason};
 
 /// What a step came to.
@@ -54,7 +53,7 @@ impl<'a> Application<'a> {
     /// Reads the records and trailers. `reset` is why the chip last started.
     pub fn new<F: Flash>(flash: &mut F, board: &'a Board<'a>, reset: Reset) -> Self {
         let state = *Log::mount(flash).state();
-        let deadline = is_on_trial(flash).then_some(u64::from(board.policy.deadline) * 1000);
+        let deadline = is_on_trial(flash, &state).then_some(u64::from(board.policy.deadline) * 1000);
         Application {
             server: Server::new(board, Role::Application { state }, reset),
             deadline,
@@ -77,16 +76,32 @@ impl<'a> Application<'a> {
     /// # Errors
     /// The flash's own; the image is still on trial then.
     pub fn confirm<F: Flash>(&mut self, flash: &mut F) -> Result<(), FlashError> {
-        if is_on_trial(flash) {
+        if is_on_trial(flash, self.server.state()) {
             trailer::confirm(flash)?;
         }
         self.deadline = None;
         Ok(())
     }
 
-    /// A self-test failed: the next step asks for the reset that brings the previous image back.
-    pub fn fail(&mut self) {
-        self.failed = self.deadline.map(|_| RollbackReason::Unhealthy);
+    /// How often the running image may still be started before it is given up, this start not counted; `None` once
+    /// it is confirmed.
+    pub fn attempts_left(&self) -> Option<u8> {
+        self.deadline.map(|_| self.server.attempts_left())
+    }
+
+    /// A self-test failed: the next step asks for the reset that brings the previous image back. `test` is the
+    /// application's own number of it, at most 127, which the board then reports; 0 for one that has none. A confirmed
+    /// image has none to go back to: nothing happens.
+    pub fn fail(&mut self, test: u8) {
+        self.failed = self.deadline.map(|_| RollbackReason::self_test(test));
+    }
+
+    /// To the bootloader, to stay there: what to do when the user of the device asks for it.
+    pub const fn return_to_bootloader(&self) -> Restart {
+        Restart {
+            bootloader: true,
+            gave_up: None,
+        }
     }
 
     /// Answers packets, does at most one flash operation, and watches the deadline. `now` is in milliseconds after
@@ -96,7 +111,7 @@ impl<'a> Application<'a> {
             && (now >= deadline || self.failed.is_some())
         {
             // Somebody may have confirmed it over the wire, or by writing the trailer.
-            self.deadline = is_on_trial(flash).then_some(deadline);
+            self.deadline = is_on_trial(flash, self.server.state()).then_some(deadline);
             if self.deadline.is_some() {
                 let gave_up = self.failed.or(Some(RollbackReason::Deadline));
                 return Action::Restart(Restart {
@@ -125,8 +140,4 @@ impl<'a> Application<'a> {
     ) {
         self.server.verified(link, flash, verdict);
     }
-}
-
-fn is_on_trial<F: Flash>(flash: &mut F) -> bool {
-    Trailers::read(flash).decision() == SwapType::Revert
 }

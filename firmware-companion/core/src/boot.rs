@@ -235,7 +235,7 @@ impl<'a> Loader<'a> {
                 let used = match self.log.state().trial {
                     Some(used) => used,
                     // A torn confirmation that read as set once: what the records call confirmed stays.
-                    None if self.log.is_used() => {
+                    None if self.log.state().recorded => {
                         self.trial = false;
                         0
                     }

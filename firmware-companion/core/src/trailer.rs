@@ -4,7 +4,7 @@ use bootlace_image::Source;
 use bootlace_image::trailer::{Flag, Layout, SwapType, Trailer, Write, decide};
 
 use crate::flash::{Area, Flash, FlashError};
-use crate::state::SwapKind;
+use crate::state::{State, SwapKind};
 use crate::swap::unit_size;
 
 impl From<SwapKind> for SwapType {
@@ -64,6 +64,14 @@ impl Trailers {
     pub fn decision(&self) -> SwapType {
         decide(&self.primary, &self.secondary)
     }
+}
+
+/// Whether the primary slot's image has yet to confirm itself.
+///
+/// The records have the last word: a torn confirmation may read as set once and not the next time. Where there are
+/// none, another bootloader started the image, and the trailer alone counts.
+pub fn is_on_trial<F: Flash>(flash: &mut F, state: &State) -> bool {
+    (state.trial.is_some() || !state.recorded) && Trailers::read(flash).decision() == SwapType::Revert
 }
 
 /// What a trailer is to say.

@@ -189,7 +189,10 @@ fn recover(rig: &mut Rig, scenario: Scenario, images: &Images) -> Result<()> {
     );
     if running == new && !trial {
         ensure!(counter == 2, "the counter of a confirmed image is {counter}");
-        return Ok(());
+        // And the next image can arrive.
+        return rig
+            .serve(|board| board.upload(&images.new.0))
+            .context("the next upload");
     }
     // And the update can be finished.
     rig.serve(|board| {

@@ -9,7 +9,6 @@ mod images;
 mod ledger;
 mod upload;
 
-use bootlace_image::trailer::SwapType;
 use bootlace_smp::bootlace::{Reset, State as Condition};
 use bootlace_smp::frame::Framing;
 use bootlace_smp::{self as smp, ErrorCode, Fault, Header, Request, Response, bootlace, img, os};
@@ -19,7 +18,7 @@ use crate::flash::{Area, Flash};
 use crate::link::{Link, Memory};
 use crate::slots::{Check, Found, Reject};
 use crate::state::{Log, State};
-use crate::trailer::{TrailerWrite, Trailers};
+use crate::trailer::{TrailerWrite, is_on_trial};
 use images::Mark;
 use upload::{Receiving, Upload};
 
@@ -300,7 +299,7 @@ impl<'a> Server<'a> {
 
     /// The primary slot's image has not confirmed itself, so the secondary slot holds what it would go back to.
     fn is_on_trial<F: Flash>(&self, flash: &mut F) -> bool {
-        Trailers::read(flash).decision() == SwapType::Revert
+        is_on_trial(flash, self.state())
             && !matches!(
                 self.role,
                 Role::Bootloader {

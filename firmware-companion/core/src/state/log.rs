@@ -120,7 +120,10 @@ impl Log {
             unit: newer,
             generation: unit.generation.unwrap_or(0),
             next: unit.end + 1,
-            state: unit.state,
+            state: State {
+                recorded: true,
+                ..unit.state
+            },
             job,
         }
     }
@@ -182,6 +185,7 @@ impl Log {
                 self.job = Job::Copy(index + 1);
                 if record.is_none() {
                     (self.unit, self.generation, self.next) = (other, generation, index as u32 + 1);
+                    self.state.recorded = true;
                     self.job = Job::Idle;
                 }
                 Ok(())
@@ -203,10 +207,5 @@ impl Log {
         let len = place_size(flash) as usize;
         let at = offset(flash, unit, place);
         flash.program(Area::State, at, padded.get(..len).ok_or(FlashError::Misaligned)?)
-    }
-
-    /// Whether there are records at all: another bootloader leaves none.
-    pub fn is_used(&self) -> bool {
-        self.generation > 0
     }
 }

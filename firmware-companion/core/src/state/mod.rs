@@ -29,6 +29,8 @@ pub struct State {
     pub swap: Option<Swap>,
     /// How often the image on trial was started.
     pub trial: Option<u8>,
+    /// There are records at all: another bootloader leaves none.
+    pub recorded: bool,
     /// The last image that was given up, and why.
     pub rollback: Option<(RollbackReason, Version)>,
 }
