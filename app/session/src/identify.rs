@@ -43,6 +43,8 @@ pub(crate) struct Identify {
     call: Call,
     info: Box<BoardInfo>,
     bad: bool,
+    /// Number of the first question.
+    first: u8,
     framing: Option<Framing>,
     known: Known,
 }
@@ -106,6 +108,7 @@ impl Identify {
             call,
             info: Box::default(),
             bad: false,
+            first: line.last_seq(),
             framing,
             known,
         }
@@ -122,19 +125,27 @@ impl Identify {
         header: &Header,
         payload: &[u8],
     ) -> Identity {
-        if !self.call.is_answered_by(header) {
+        // A first question may be answered when the next one is out already.
+        let late =
+            matches!(self.step, Step::Hello(_)) && header.seq.wrapping_sub(self.first) < HELLOS.len() as u8;
+        if !self.call.is_answered_by(header) && !late {
             return Identity::Asking(self);
         }
         let mut this = self;
+        if late {
+            line.framing = line.heard_in;
+        }
         let answer = match decode_response(header, payload) {
             Ok(answer) => answer,
             Err(_) => {
-                // Damaged it is not: framings that count have a CRC. The call runs out of time.
-                this.bad = true;
+                // A CRC says that it is not damaged. The call runs out of time.
+                this.bad = line.heard_in != Framing::Raw;
                 return Identity::Asking(this);
             }
         };
-        this.call.answered(line, now);
+        if this.call.is_answered_by(header) {
+            this.call.answered(line, now);
+        }
         match (this.step, answer) {
             (_, Response::Bootlace(bootlace::Response::Describe(description))) => {
                 this.info.describe(&description);
@@ -206,7 +217,10 @@ impl Identify {
                 }
                 // Without its list of images nothing can be done with a board.
                 Step::List => Identity::Nobody(self.nobody(line)),
-                Step::Describe if self.known == Known::Described => Identity::Nobody(self.nobody(line)),
+                // Silence about the description is no answer where it may have been lost.
+                Step::Describe if self.known == Known::Described || line.is_noisy() => {
+                    Identity::Nobody(self.nobody(line))
+                }
                 _ => self.without(line, now),
             },
         }
@@ -261,7 +275,7 @@ impl Identify {
             Error::BadAnswer { asked }
         } else if heard.echoes > 0 {
             Error::Echo
-        } else if heard.answers == 0 && heard.bytes > 0 {
+        } else if heard.bytes > 0 && (heard.answers == 0 || line.is_noisy()) {
             Error::Garbage { bytes: heard.bytes }
         } else {
             Error::Silent

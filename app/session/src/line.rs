@@ -31,6 +31,10 @@ pub(crate) struct Line {
     times: Option<(Duration, Duration)>,
     /// Since the port was opened: bytes, packets, and packets that were our own requests.
     pub(crate) heard: Heard,
+    /// How the last answer came.
+    pub(crate) heard_in: Framing,
+    /// Damaged frames before the port was opened.
+    damaged: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,6 +54,8 @@ impl Line {
             seq: 0,
             times: None,
             heard: Heard::default(),
+            heard_in: Framing::Console,
+            damaged: 0,
         }
     }
 
@@ -59,6 +65,7 @@ impl Line {
         self.out.clear();
         self.times = None;
         self.heard = Heard::default();
+        self.damaged = self.damage();
     }
 
     /// Takes bytes until an answer is complete; says how many, and the answer.
@@ -87,6 +94,20 @@ impl Line {
 
     pub(crate) fn transmit(&mut self) -> Option<Vec<u8>> {
         self.out.pop_front()
+    }
+
+    pub(crate) fn last_seq(&self) -> u8 {
+        self.seq
+    }
+
+    fn damage(&self) -> u32 {
+        let stats = self.decoder.stats();
+        stats.crc.saturating_add(stats.broken)
+    }
+
+    /// More than one frame was damaged since the port was opened.
+    pub(crate) fn is_noisy(&self) -> bool {
+        self.damage().saturating_sub(self.damaged) > 1
     }
 
     pub(crate) fn next_seq(&mut self) -> u8 {

@@ -316,3 +316,18 @@ fn one_lost_piece_costs_one_window() {
         "{arrived} pieces for {taken}"
     );
 }
+
+/// A board that takes longer to answer than a question waits is found all the same.
+#[test]
+fn late_answers_to_first_questions_count() {
+    let mut pair = Pair::new(Board::new(&image(1, 3000), vec![key().public()]));
+    pair.latency = Duration::from_millis(900);
+    pair.until(MINUTE, |event| *event == Event::Phase(Phase::Ready))
+        .unwrap();
+    assert_eq!(pair.session.board().unwrap().framing, Some(Framing::Cobs));
+    pair.session.start(pair.now, update(image(2, 9_000))).unwrap();
+    assert!(matches!(
+        outcome(&mut pair, 5 * MINUTE),
+        Outcome::Confirmed { .. }
+    ));
+}
