@@ -17,6 +17,7 @@ fn main() {
     let file = env::var_os("BOOTLACE_KEY").map_or_else(|| here.join("../keys/demo.pub.pem"), PathBuf::from);
     println!("cargo:rerun-if-changed={}", file.display());
     let pem = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    let key = bootlace_image::PublicKey::from_pem(&pem).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let key = bootlace_image::PublicKey::from_pem(&pem)
+        .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     fs::write(out.join("key.bin"), key.bytes()).expect("OUT_DIR can be written");
 }

@@ -463,7 +463,7 @@ impl Board {
         }
         if due(plan.fails) {
             plan.fails = None;
-            application.fail();
+            application.fail(0);
         }
         if due(plan.confirms) {
             plan.confirms = None;

@@ -1,43 +1,52 @@
 //! Exceptions on a chip whose vector table can't be moved: the bootloader's own table sends each one on to the running
 //! image's, whose address lies in RAM.
-#![allow(unsafe_code, reason = "exception entry is assembly")]
 
-use core::arch::naked_asm;
+/// Defines the bootloader's exception handlers: they send every exception to the running image, with registers and
+/// stack as the processor left them. In the bootloader itself, which enables no interrupt, an exception is a fault: it
+/// starts again and stays there. To be used once, in a bootloader's `main.rs`.
+#[macro_export]
+macro_rules! forward_exceptions {
+    () => {
+        /// # Safety
+        /// Called by the processor alone.
+        #[allow(unsafe_code, reason = "exception entry is assembly")]
+        #[unsafe(naked)]
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn DefaultHandler() {
+            ::core::arch::naked_asm!(
+                "movs r1, #1", // 0x20000000: retained::ADDRESS, whose first word is the table's address
+                "lsls r1, r1, #29",
+                "ldr  r1, [r1]",
+                "cmp  r1, #0",
+                "beq  1f",
+                "mrs  r0, ipsr",
+                "lsls r0, r0, #2",
+                "ldr  r0, [r1, r0]",
+                "bx   r0",
+                "1:",
+                "bl   {fault}",
+                fault = sym $crate::fault,
+            )
+        }
 
-/// Sends an exception to the running image, with registers and stack as the processor left them. In the bootloader,
-/// which enables no interrupt, an exception is a fault: it starts again and stays there.
-///
-/// # Safety
-/// Called by the processor alone.
-#[unsafe(naked)]
-#[unsafe(no_mangle)]
-unsafe extern "C" fn DefaultHandler() {
-    naked_asm!(
-        "movs r1, #1", // 0x20000000: retained::ADDRESS, whose first word is the table's address
-        "lsls r1, r1, #29",
-        "ldr  r1, [r1]",
-        "cmp  r1, #0",
-        "beq  1f",
-        "mrs  r0, ipsr",
-        "lsls r0, r0, #2",
-        "ldr  r0, [r1, r0]",
-        "bx   r0",
-        "1:",
-        "bl   {fault}",
-        fault = sym fault,
-    )
+        /// As the other: the runtime crate wants this one by name.
+        ///
+        /// # Safety
+        /// Called by the processor alone.
+        #[allow(unsafe_code, reason = "exception entry is assembly")]
+        #[unsafe(naked)]
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn HardFault() {
+            ::core::arch::naked_asm!("ldr r0, 1f", "bx r0", ".align 2", "1: .word DefaultHandler")
+        }
+    };
 }
 
-/// As [`DefaultHandler`]: the runtime crate wants this one by name.
-///
-/// # Safety
-/// Called by the processor alone.
-#[unsafe(naked)]
-#[unsafe(no_mangle)]
-unsafe extern "C" fn HardFault() {
-    naked_asm!("ldr r0, =DefaultHandler", "bx r0", ".pool")
-}
-
-extern "C" fn fault() -> ! {
-    crate::reset(crate::retained::Left { requested: true, gave_up: None })
+/// Where a fault of the bootloader itself ends.
+#[doc(hidden)]
+pub extern "C" fn fault() -> ! {
+    crate::reset(crate::retained::Left {
+        requested: true,
+        gave_up: None,
+    })
 }

@@ -9,5 +9,7 @@ mod jump;
 pub mod retained;
 mod serve;
 
+#[cfg(feature = "forward")]
+pub use forward::fault;
 pub use jump::{jump, reset};
 pub use serve::{Exit, Port, companion};

@@ -8,10 +8,13 @@
 //! | 0 | address of the running image's vector table; 0 in the bootloader |
 //! | 4 | [`REQUEST`]: stay in the bootloader |
 //! | 8 | why the application gave itself up: [`GAVE_UP`], the code in the lowest byte |
-//! | 12 | not used yet |
-#![allow(unsafe_code, reason = "fixed addresses in RAM that no linker script hands out")]
+//! | 12 | why the chip started: [`STARTED`], the code in the lowest byte; the chip itself tells it only once |
+#![allow(
+    unsafe_code,
+    reason = "fixed addresses in RAM that no linker script hands out"
+)]
 
-use bootlace_smp::bootlace::RollbackReason;
+use bootlace_smp::bootlace::{Reset, RollbackReason};
 
 /// Where they lie: RAM starts here on most Cortex-M.
 pub const ADDRESS: usize = 0x2000_0000;
@@ -22,9 +25,13 @@ pub const REQUEST: u32 = u32::from_le_bytes(*b"BOOT");
 /// The upper three bytes of the word that says why an application gave itself up.
 pub const GAVE_UP: u32 = u32::from_le_bytes([0, b'G', b'U', b'P']);
 
+/// The upper three bytes of the word that says why the chip started.
+pub const STARTED: u32 = u32::from_le_bytes([0, b'R', b'S', b'T']);
+
 const VECTORS: usize = 0;
 const REQUESTED: usize = 1;
 const REASON: usize = 2;
+const START: usize = 3;
 
 fn read(word: usize) -> u32 {
     // SAFETY: `word` is one of the constants above; the address is RAM, aligned, and nobody else's.
@@ -60,7 +67,26 @@ pub fn take() -> Left {
 /// Leaves word for the bootloader; a reset is to follow at once.
 pub fn leave(left: Left) {
     write(REQUESTED, if left.requested { REQUEST } else { 0 });
-    write(REASON, left.gave_up.map_or(0, |reason| GAVE_UP | u32::from(reason.code())));
+    write(
+        REASON,
+        left.gave_up
+            .map_or(0, |reason| GAVE_UP | u32::from(reason.code())),
+    );
+}
+
+/// Tells the application why the chip started.
+pub fn tell_start(reset: Reset) {
+    write(START, STARTED | u32::from(reset.code()));
+}
+
+/// Why the chip started, as the bootloader told it.
+pub fn start() -> Reset {
+    let word = read(START);
+    if word & !0xFF == STARTED {
+        Reset::from_code(word as u8)
+    } else {
+        Reset::PowerOn
+    }
 }
 
 /// Says whose vector table exceptions go to.

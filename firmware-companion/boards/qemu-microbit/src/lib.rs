@@ -8,10 +8,35 @@ use bootlace_smp::bootlace::Reset;
 
 mod nvmc;
 mod registers;
+mod timer;
 mod uart;
+mod watchdog;
 
 pub use nvmc::Nvmc;
-pub use uart::Uart;
+pub use timer::Timer;
+pub use uart::{Uart, arrived};
+pub use watchdog::Watchdog;
+
+/// Interrupts of the chip, by their place in the vector table after the processor's own 16.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+pub enum Interrupt {
+    /// UART0.
+    Uart = 2,
+    /// TIMER0.
+    Timer = 8,
+}
+
+#[allow(
+    unsafe_code,
+    reason = "the trait is unsafe because a wrong number would reach past the registers"
+)]
+// SAFETY: the numbers are those of the reference manual, and below 32.
+unsafe impl cortex_m::interrupt::InterruptNumber for Interrupt {
+    fn number(self) -> u16 {
+        self as u16
+    }
+}
 
 /// Erase unit of the chip.
 const PAGE: u32 = 1024;
@@ -22,7 +47,11 @@ const PRIMARY: u32 = 102;
 const SECONDARY: u32 = 103;
 
 const fn pages(first: u32, count: u32) -> Region {
-    Region { offset: first * PAGE, size: count * PAGE, erase: PAGE }
+    Region {
+        offset: first * PAGE,
+        size: count * PAGE,
+        erase: PAGE,
+    }
 }
 
 /// Bootloader, state, primary slot, secondary slot; the last page is the application's own.
@@ -45,7 +74,10 @@ pub const WINDOW: usize = 1;
 pub const LINK: usize = FRAME + 4 + 640;
 
 /// The key that images must be signed with: the demonstration's, or what `BOOTLACE_KEY` named.
-pub const KEYS: [PublicKey; 1] = [PublicKey::P256(*include_bytes!(concat!(env!("OUT_DIR"), "/key.bin")))];
+pub const KEYS: [PublicKey; 1] = [PublicKey::P256(*include_bytes!(concat!(
+    env!("OUT_DIR"),
+    "/key.bin"
+)))];
 
 /// Who the board is. `serial` is [`serial`]'s.
 pub const fn identity(serial: &str) -> Board<'_> {
@@ -55,16 +87,30 @@ pub const fn identity(serial: &str) -> Board<'_> {
         vendor: None,
         class: None,
         keys: &KEYS,
-        policy: Policy { attempts: 1, permanent: false, development_keys: false, deadline: 30 },
+        policy: Policy {
+            attempts: 1,
+            permanent: false,
+            development_keys: false,
+            deadline: 30,
+        },
     }
 }
 
 /// The chip's own number in hexadecimal.
 pub fn serial(text: &mut [u8; 16]) -> &str {
-    let words = [registers::read(registers::DEVICE_ID + 4), registers::read(registers::DEVICE_ID)];
-    let digits = words.iter().flat_map(|word| (0..8).rev().map(move |place| (word >> (4 * place)) as u8 & 15));
+    let words = [
+        registers::read(registers::DEVICE_ID + 4),
+        registers::read(registers::DEVICE_ID),
+    ];
+    let digits = words
+        .iter()
+        .flat_map(|word| (0..8).rev().map(move |place| (word >> (4 * place)) as u8 & 15));
     for (place, digit) in text.iter_mut().zip(digits) {
-        *place = if digit < 10 { b'0' + digit } else { b'A' - 10 + digit };
+        *place = if digit < 10 {
+            b'0' + digit
+        } else {
+            b'A' - 10 + digit
+        };
     }
     core::str::from_utf8(text).unwrap_or_default()
 }

@@ -4,7 +4,11 @@
 
 use bootlace_core::boot::Entry;
 use bootlace_cortex_m::{Exit, companion, jump, reset, retained};
-use bootlace_qemu_microbit::{FRAME, LINK, Uart, WINDOW, flash, identity, is_button_held, reset_reason, serial};
+use bootlace_qemu_microbit::{
+    FRAME, LINK, Uart, WINDOW, flash, identity, is_button_held, reset_reason, serial,
+};
+
+bootlace_cortex_m::forward_exceptions!();
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
@@ -17,6 +21,7 @@ fn main() -> ! {
         requested: left.requested || is_button_held(),
         gave_up: left.gave_up,
     };
+    retained::tell_start(entry.reset);
     let mut uart = Uart::open();
     let board = identity(serial(SERIAL));
     match companion(&board, entry, &mut flash(), &mut uart, MEMORY, (FRAME, WINDOW)) {
@@ -24,12 +29,18 @@ fn main() -> ! {
             uart.close();
             jump(vectors)
         }
-        Exit::Reset { bootloader } => reset(retained::Left { requested: bootloader, gave_up: None }),
+        Exit::Reset { bootloader } => reset(retained::Left {
+            requested: bootloader,
+            gave_up: None,
+        }),
     }
 }
 
 /// Nothing that comes from outside gets here. Starting again and staying is the way to be mended.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo) -> ! {
-    reset(retained::Left { requested: true, gave_up: None })
+    reset(retained::Left {
+        requested: true,
+        gave_up: None,
+    })
 }

@@ -1,6 +1,8 @@
 //! The flash controller: pages of 1 KB, words of 4 bytes, each of which may be written twice between erases.
 
-use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash, check_erase, check_write};
+use embedded_storage::nor_flash::{
+    ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash, check_erase, check_write,
+};
 
 use crate::registers::{read, write};
 

@@ -3,6 +3,7 @@
 use bootlace_cortex_m::Port;
 use cortex_m::peripheral::NVIC;
 
+use crate::Interrupt;
 use crate::registers::{PIN_CONFIG, read, write};
 
 const UART: usize = 0x4000_2000;
@@ -23,23 +24,6 @@ const BAUD: usize = UART + 0x524;
 
 /// Bit of [`INTERRUPTS_ON`]: a byte arrived.
 const ON_RX: u32 = 1 << 2;
-
-/// Number of its interrupt.
-#[derive(Clone, Copy, Debug)]
-pub struct Interrupt;
-
-impl Interrupt {
-    /// Its place in the vector table after the 16 of the processor.
-    pub const NUMBER: u16 = 2;
-}
-
-#[allow(unsafe_code, reason = "the trait is unsafe because a wrong number would reach past the registers")]
-// SAFETY: 2 is UART0's number in the reference manual.
-unsafe impl cortex_m::interrupt::InterruptNumber for Interrupt {
-    fn number(self) -> u16 {
-        Self::NUMBER
-    }
-}
 
 /// The line.
 #[derive(Debug)]
@@ -64,7 +48,7 @@ impl Uart {
         Uart { sending: false }
     }
 
-    /// Has [`Interrupt`] pending whenever a byte is there.
+    /// Has [`Interrupt::Uart`] pending whenever a byte is there.
     pub fn interrupt_on_arrival(&mut self) {
         write(INTERRUPTS_ON, ON_RX);
     }
@@ -77,18 +61,23 @@ impl Uart {
         write(ENABLE, 0);
         write(RX_READY, 0);
         write(TX_READY, 0);
-        NVIC::unpend(Interrupt);
+        NVIC::unpend(Interrupt::Uart);
     }
+}
+
+/// A byte that arrived: for an interrupt handler, which has no [`Uart`].
+pub fn arrived() -> Option<u8> {
+    if read(RX_READY) == 0 {
+        return None;
+    }
+    // Before the byte is taken: the next one may follow at once.
+    write(RX_READY, 0);
+    Some(read(RX) as u8)
 }
 
 impl Port for Uart {
     fn read(&mut self) -> Option<u8> {
-        if read(RX_READY) == 0 {
-            return None;
-        }
-        // Before the byte is taken: the next one may follow at once.
-        write(RX_READY, 0);
-        Some(read(RX) as u8)
+        arrived()
     }
 
     fn write(&mut self, byte: u8) -> bool {

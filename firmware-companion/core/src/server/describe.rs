@@ -55,7 +55,6 @@ impl Server<'_> {
             Role::Application { .. } if on_trial => (Answerer::Application, Condition::OnTrial),
             Role::Application { .. } => (Answerer::Application, Condition::Running),
         };
-        let attempts = self.board.policy.attempts.max(1);
         let description = Description {
             role,
             board: Some(self.board.name),
@@ -79,7 +78,7 @@ impl Server<'_> {
                 from: Some(version.write(&mut text)),
             }),
             trial: on_trial.then(|| Trial {
-                left: u32::from(attempts.saturating_sub(state.trial.unwrap_or(attempts))),
+                left: u32::from(self.attempts_left()),
                 deadline: self
                     .is_application()
                     .then_some(u32::from(self.board.policy.deadline)),
@@ -90,6 +89,14 @@ impl Server<'_> {
             asker,
             Ok(Response::Bootlace(Described::Describe(description))),
         );
+    }
+}
+
+impl Server<'_> {
+    /// How often an image on trial may still be started before it is given up.
+    pub fn attempts_left(&self) -> u8 {
+        let attempts = self.board.policy.attempts.max(1);
+        attempts.saturating_sub(self.state().trial.unwrap_or(attempts))
     }
 }
 

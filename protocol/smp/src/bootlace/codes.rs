@@ -124,6 +124,27 @@ codes! {
     }
 }
 
+impl RollbackReason {
+    /// Codes from here on name a self-test of the application that failed, by the application's own number.
+    const SELF_TEST: u8 = 0x80;
+
+    /// The application's self-test of this number failed, 1 to 127; without a number, it only says that it is not well.
+    pub const fn self_test(number: u8) -> Self {
+        match number {
+            1..Self::SELF_TEST => RollbackReason::Other(Self::SELF_TEST | number),
+            _ => RollbackReason::Unhealthy,
+        }
+    }
+
+    /// The number of the self-test that failed, if it is one that says so.
+    pub const fn failed_self_test(self) -> Option<u8> {
+        match self.code() {
+            code @ Self::SELF_TEST.. => Some(code & !Self::SELF_TEST),
+            _ => None,
+        }
+    }
+}
+
 /// What a board can do, one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Features(pub u32);

@@ -1,0 +1,28 @@
+//! The chip's watchdog. QEMU does not emulate it: there it never bites.
+
+use crate::registers::write;
+
+const START: usize = 0x4001_0000;
+const COUNT: usize = 0x4001_0504;
+const ENABLE: usize = 0x4001_0508;
+const RELOAD: usize = 0x4001_0600;
+
+/// The watchdog, running: nothing stops it but a reset.
+#[derive(Debug)]
+pub struct Watchdog;
+
+impl Watchdog {
+    /// Starts it: `seconds` without [`Watchdog::feed`] reset the chip.
+    pub fn start(seconds: u32) -> Self {
+        write(COUNT, seconds * 32_768);
+        write(ENABLE, 1);
+        write(START, 1);
+        Watchdog
+    }
+
+    /// All is well.
+    pub fn feed(&mut self) {
+        const WORD: u32 = 0x6E52_4635;
+        write(RELOAD, WORD);
+    }
+}
