@@ -1,8 +1,7 @@
 //! Power cuts before, in and after flash operations: a small version of the full sweep.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use bootlace_image::Algorithm;
-use bootlace_tests::cuts::{Geometry, Scenario, sweep};
+use bootlace_tests::cuts::{Geometry, Scenario, Sweep};
 
 const TINY: Geometry = Geometry {
     page: 1024,
@@ -15,7 +14,12 @@ const TINY: Geometry = Geometry {
 fn all(geometry: &Geometry, stride: u64) {
     let mut points = 0;
     for scenario in Scenario::ALL {
-        let count = sweep(geometry, scenario, Algorithm::P256, stride).unwrap();
+        let count = Sweep {
+            stride,
+            ..Sweep::new(*geometry, scenario)
+        }
+        .run()
+        .unwrap();
         assert!(count.points > 0, "{scenario:?} has no flash operation");
         points += count.points;
     }
@@ -72,4 +76,19 @@ fn bytes_and_large_pages() {
         },
         5,
     );
+}
+
+#[test]
+fn the_power_goes_again_during_recovery() {
+    let mut points = 0;
+    for scenario in Scenario::ALL {
+        let sweep = Sweep {
+            stride: 11,
+            again: 7,
+            seed: 1,
+            ..Sweep::new(TINY, scenario)
+        };
+        points += sweep.run().unwrap().points;
+    }
+    assert!(points > 1000, "{points} points");
 }

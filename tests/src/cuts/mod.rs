@@ -8,4 +8,4 @@ mod rig;
 mod scenario;
 
 pub use rig::{Geometry, Rig, Started};
-pub use scenario::{Count, Scenario, sweep};
+pub use scenario::{Count, Scenario, Sweep};

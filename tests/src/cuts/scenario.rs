@@ -13,6 +13,8 @@ use super::rig::{Geometry, Rig, Started, image, key};
 pub enum Scenario {
     /// A new image arrives.
     Upload,
+    /// The rest of an image arrives, of which a part is there.
+    ResumedUpload,
     /// The swap to an image on trial.
     Test,
     /// The swap to an image that was confirmed beforehand.
@@ -21,18 +23,22 @@ pub enum Scenario {
     Confirm,
     /// The swap back from an image that did not confirm itself.
     Revert,
+    /// The same, when it happens for the second time.
+    RevertAgain,
     /// The secondary slot is erased.
     Erase,
 }
 
 impl Scenario {
     /// Every scenario.
-    pub const ALL: [Scenario; 6] = [
+    pub const ALL: [Scenario; 8] = [
         Scenario::Upload,
+        Scenario::ResumedUpload,
         Scenario::Test,
         Scenario::Permanent,
         Scenario::Confirm,
         Scenario::Revert,
+        Scenario::RevertAgain,
         Scenario::Erase,
     ];
 }
@@ -54,49 +60,99 @@ struct Images {
 
 const MOMENTS: [Moment; 3] = [Moment::Before, Moment::Torn, Moment::After];
 
-/// Cuts the power at every `stride`th operation of a scenario, at every moment.
-///
-/// # Errors
-/// The first place where something did not hold.
-pub fn sweep(geometry: &Geometry, scenario: Scenario, algorithm: Algorithm, stride: u64) -> Result<Count> {
-    let key = key(algorithm)?;
-    let pages = (geometry.slots.0 - 1).min(geometry.slots.1 - 2);
-    let largest = (pages * geometry.page) as usize;
-    let images = Images {
-        old: image(geometry, &key, 1, 1, largest * 3 / 5),
-        // Not a multiple of anything, and longer than the old one.
-        new: image(geometry, &key, 2, 2, largest * 4 / 5 + 3),
-    };
-    let ready =
-        prepare(geometry, scenario, &key, &images).with_context(|| format!("preparing {scenario:?}"))?;
-    let mut rehearsal = ready.clone();
-    let first = rehearsal.flash.operations();
-    act(&mut rehearsal, scenario, &images).with_context(|| format!("{scenario:?} without a cut"))?;
-    let operations = rehearsal.flash.operations() - first;
-    let mut points = 0;
-    for number in (0..operations).step_by(stride.max(1) as usize) {
-        for moment in MOMENTS {
-            let cut = Cut {
-                at: first + number,
-                moment,
-                seed: number * 3 + moment as u64,
-            };
-            let mut rig = ready.clone();
-            rig.flash.cut(Some(cut));
-            // The cut makes it fail; what counts is what is left in flash.
-            let _ = act(&mut rig, scenario, &images);
-            ensure!(
-                rig.flash.is_dead(),
-                "{scenario:?}: the cut at operation {number} did not come"
-            );
-            rig.flash.revive();
-            recover(&mut rig, scenario, &images).with_context(|| {
-                format!("{scenario:?} on {geometry:?}, operation {number} of {operations}, {moment:?}")
-            })?;
-            points += 1;
+/// What to cut, and how thoroughly.
+#[derive(Clone, Copy, Debug)]
+pub struct Sweep {
+    /// The shape of the flash.
+    pub geometry: Geometry,
+    /// What is interrupted.
+    pub scenario: Scenario,
+    /// How images are signed.
+    pub algorithm: Algorithm,
+    /// Cut at every so many operations.
+    pub stride: u64,
+    /// Cut again at every so many operations of the recovery; 0 for never.
+    pub again: u64,
+    /// Decides which parts of torn operations happen.
+    pub seed: u64,
+}
+
+impl Sweep {
+    /// Every operation once.
+    pub fn new(geometry: Geometry, scenario: Scenario) -> Self {
+        Sweep {
+            geometry,
+            scenario,
+            algorithm: Algorithm::P256,
+            stride: 1,
+            again: 0,
+            seed: 0,
         }
     }
-    Ok(Count { operations, points })
+
+    /// Cuts the power at every moment of the operations chosen.
+    ///
+    /// # Errors
+    /// The first place where something did not hold.
+    pub fn run(&self) -> Result<Count> {
+        let Sweep {
+            geometry, scenario, ..
+        } = self;
+        let key = key(self.algorithm)?;
+        let pages = (geometry.slots.0 - 1).min(geometry.slots.1 - 2);
+        let largest = (pages * geometry.page) as usize;
+        let images = Images {
+            old: image(geometry, &key, 1, 1, largest * 3 / 5),
+            // Not a multiple of anything, and longer than the old one.
+            new: image(geometry, &key, 2, 2, largest * 4 / 5 + 3),
+        };
+        let ready =
+            prepare(geometry, *scenario, &key, &images).with_context(|| format!("preparing {scenario:?}"))?;
+        let mut rehearsal = ready.clone();
+        let first = rehearsal.flash.operations();
+        act(&mut rehearsal, *scenario, &images).with_context(|| format!("{scenario:?} without a cut"))?;
+        let operations = rehearsal.flash.operations() - first;
+        let act = |rig: &mut Rig| drop(act(rig, *scenario, &images));
+        let mut points = 0;
+        for (cut, after) in self.cuts(&ready, self.stride, &act)? {
+            let where_cut = || format!("{scenario:?} on {geometry:?}, {cut:?} of {first}+{operations}");
+            recover(&mut after.clone(), *scenario, &images).with_context(where_cut)?;
+            points += 1;
+            if self.again == 0 {
+                continue;
+            }
+            let start = |rig: &mut Rig| drop(rig.start(Reset::PowerOn));
+            for (second, after) in self.cuts(&after, self.again, &start)? {
+                recover(&mut { after }, *scenario, &images)
+                    .with_context(|| format!("{}, then {second:?}", where_cut()))?;
+                points += 1;
+            }
+        }
+        Ok(Count { operations, points })
+    }
+
+    /// The board after each cut during `act`, with power back. What `act` comes to does not matter: what counts is
+    /// what is left in flash.
+    fn cuts(&self, ready: &Rig, stride: u64, act: &dyn Fn(&mut Rig)) -> Result<Vec<(Cut, Rig)>> {
+        let first = ready.flash.operations();
+        let mut rehearsal = ready.clone();
+        act(&mut rehearsal);
+        let last = rehearsal.flash.operations();
+        let mut all = Vec::new();
+        for at in (first..last).step_by(stride.max(1) as usize) {
+            for moment in MOMENTS {
+                let seed = self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (at * 3 + moment as u64);
+                let cut = Cut { at, moment, seed };
+                let mut rig = ready.clone();
+                rig.flash.cut(Some(cut));
+                act(&mut rig);
+                ensure!(rig.flash.is_dead(), "the cut at operation {at} did not come");
+                rig.flash.revive();
+                all.push((cut, rig));
+            }
+        }
+        Ok(all)
+    }
 }
 
 /// The board just before the scenario.
@@ -106,13 +162,24 @@ fn prepare(geometry: &Geometry, scenario: Scenario, key: &SigningKey, images: &I
     let new = &images.new;
     match scenario {
         Scenario::Upload => {}
+        Scenario::ResumedUpload => {
+            let half = rig.flash.operations() + 12;
+            rig.flash.cut(Some(Cut {
+                at: half,
+                moment: Moment::After,
+                seed: 0,
+            }));
+            let _ = rig.serve(|board| board.upload(&new.0));
+            ensure!(rig.flash.is_dead(), "the upload was too short to be interrupted");
+            rig.flash.revive();
+        }
         Scenario::Test | Scenario::Permanent => {
             rig.serve(|board| {
                 board.upload(&new.0)?;
                 board.mark(new.1, scenario == Scenario::Permanent)
             })?;
         }
-        Scenario::Confirm | Scenario::Revert | Scenario::Erase => {
+        Scenario::Confirm | Scenario::Revert | Scenario::RevertAgain | Scenario::Erase => {
             rig.serve(|board| {
                 board.upload(&new.0)?;
                 board.mark(new.1, false)
@@ -121,6 +188,11 @@ fn prepare(geometry: &Geometry, scenario: Scenario, key: &SigningKey, images: &I
             if scenario == Scenario::Erase {
                 rig.confirm()?;
                 expect(&mut rig, new.1, false)?;
+            }
+            if scenario == Scenario::RevertAgain {
+                expect(&mut rig, images.old.1, false)?;
+                rig.serve(|board| board.mark(new.1, false))?;
+                expect(&mut rig, new.1, true)?;
             }
         }
     }
@@ -137,7 +209,7 @@ fn expect(rig: &mut Rig, hash: [u8; 32], trial: bool) -> Result<()> {
 fn act(rig: &mut Rig, scenario: Scenario, images: &Images) -> Result<()> {
     let new = &images.new;
     match scenario {
-        Scenario::Upload => rig.serve(|board| {
+        Scenario::Upload | Scenario::ResumedUpload => rig.serve(|board| {
             board.upload(&new.0)?;
             board.mark(new.1, false)
         }),
@@ -147,7 +219,7 @@ fn act(rig: &mut Rig, scenario: Scenario, images: &Images) -> Result<()> {
             rig.confirm()?;
             expect(rig, new.1, false)
         }
-        Scenario::Revert => expect(rig, images.old.1, false),
+        Scenario::Revert | Scenario::RevertAgain => expect(rig, images.old.1, false),
         Scenario::Erase => rig.serve(|board| board.erase()),
     }
 }
@@ -158,12 +230,14 @@ fn recover(rig: &mut Rig, scenario: Scenario, images: &Images) -> Result<()> {
     let started = rig.start(Reset::PowerOn);
     let fine = match scenario {
         // Marked or not yet: the cut may come after the mark.
-        Scenario::Upload => started == Started::Image(old, false) || started == Started::Image(new, true),
+        Scenario::Upload | Scenario::ResumedUpload => {
+            started == Started::Image(old, false) || started == Started::Image(new, true)
+        }
         Scenario::Test => started == Started::Image(new, true) || started == Started::Image(old, false),
         Scenario::Permanent => started == Started::Image(new, false),
         // Confirmed or not: the cut may come before the mark.
         Scenario::Confirm => started == Started::Image(new, false) || started == Started::Image(old, false),
-        Scenario::Revert => started == Started::Image(old, false),
+        Scenario::Revert | Scenario::RevertAgain => started == Started::Image(old, false),
         Scenario::Erase => started == Started::Image(new, false),
     };
     ensure!(
