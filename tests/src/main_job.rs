@@ -25,6 +25,24 @@ pub enum End {
     Failed,
 }
 
+impl Seen {
+    /// Fails if progress ever went backwards.
+    ///
+    /// # Errors
+    /// From what to what it went back.
+    pub fn only_forwards(&self) -> Result<()> {
+        for pair in self.progress.windows(2) {
+            ensure!(
+                pair[0] <= pair[1],
+                "progress went back from {} to {} bytes",
+                pair[0],
+                pair[1]
+            );
+        }
+        Ok(())
+    }
+}
+
 impl End {
     /// The value of `data-outcome`.
     pub fn mark(self) -> &'static str {
@@ -45,7 +63,7 @@ pub type OnStep<'a> = &'a mut dyn FnMut(&mut Browser, &str, &str) -> Result<()>;
 pub struct Seen {
     /// The phases in the order in which they showed; a short one may be missed.
     pub phases: Vec<String>,
-    /// The acknowledged bytes that showed, never less than before.
+    /// The acknowledged bytes that showed.
     pub progress: Vec<u64>,
     /// The text of the outcome.
     pub outcome: String,
@@ -99,8 +117,8 @@ pub fn choose_file(page: &Browser, file: &Path) -> Result<String> {
 
 fn judged(page: &Browser, name: &str) -> Result<String> {
     page.wait(&format!("the verdict on {name}"), SOON, |page| {
-        let script = "const e = document.querySelector('[data-testid=image-card], [data-testid=error]');
-            return e && e.closest('section').innerText";
+        let script = "const e = document.querySelector('[data-testid=choose-image]')?.closest('section');
+            return e?.querySelector('[data-testid=image-card], [data-testid=error]') && e.innerText";
         let text = page.run(script, &[])?;
         Ok(text
             .as_str()
@@ -181,7 +199,7 @@ pub fn board(page: &Browser) -> Result<String> {
 /// in the middle of the upload, and "outcome".
 ///
 /// # Errors
-/// When it ends otherwise, or not within `limit`, or when progress goes backwards.
+/// When it ends otherwise, or not within `limit`.
 pub fn update(page: &mut Browser, end: End, limit: Duration, on_step: OnStep<'_>) -> Result<Seen> {
     let start = Instant::now();
     page.press("update")?;
@@ -209,8 +227,6 @@ pub fn watch(
         }
         let done = now["done"].as_str().and_then(|done| done.parse::<u64>().ok());
         if let Some(done) = done.filter(|_| phase == Some("Send")) {
-            let before = seen.progress.last().copied().unwrap_or_default();
-            ensure!(done >= before, "progress went back from {before} to {done} bytes");
             if seen.progress.last() != Some(&done) {
                 seen.progress.push(done);
             }

@@ -142,17 +142,18 @@ impl Session {
                     .send(text)
             }
         };
-        let text = answer
-            .with_context(|| format!("chromedriver did not answer {method} {url}"))?
-            .body_mut()
-            .with_config()
-            .limit(64 << 20)
-            .read_to_string()?;
+        let mut answer = answer.with_context(|| format!("chromedriver did not answer {method} {url}"))?;
+        let failed = !answer.status().is_success();
+        let text = answer.body_mut().with_config().limit(64 << 20).read_to_string()?;
         let mut answer: Value = serde_json::from_str(&text)?;
         let value = answer["value"].take();
-        if let Some(error) = value.get("error").and_then(Value::as_str) {
+        if failed {
             let message = value["message"].as_str().unwrap_or_default();
-            bail!("{error}: {}", message.lines().next().unwrap_or_default());
+            bail!(
+                "{}: {}",
+                value["error"].as_str().unwrap_or_default(),
+                message.lines().next().unwrap_or_default()
+            );
         }
         Ok(value)
     }

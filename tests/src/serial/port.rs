@@ -34,24 +34,37 @@ pub enum Unplug {
 pub struct Line {
     master: Arc<OwnedFd>,
     stop: Arc<OwnedFd>,
+    /// Kept open so that the line stays up while no page has the port open.
+    slave: Arc<OwnedFd>,
+    /// Tells when a page closes the port.
+    closed: Arc<OwnedFd>,
 }
 
 impl Line {
     /// Bytes from the page: empty when none came within `limit`; `None` when the port was unplugged.
     pub fn read(&self, limit: Duration) -> Option<Vec<u8>> {
-        self.read_when(&mut [self.stop(), self.input()], limit)
+        self.read_when(&mut [self.stop(), self.closed(), self.input()], limit)
     }
 
     /// The same, and it returns early when `other` can be read.
     pub(super) fn read_or(&self, other: &OwnedFd, limit: Duration) -> Option<Vec<u8>> {
         self.read_when(
-            &mut [self.stop(), self.input(), PollFd::new(other, PollFlags::IN)],
+            &mut [
+                self.stop(),
+                self.closed(),
+                self.input(),
+                PollFd::new(other, PollFlags::IN),
+            ],
             limit,
         )
     }
 
     fn stop(&self) -> PollFd<'_> {
         PollFd::new(&*self.stop, PollFlags::IN)
+    }
+
+    fn closed(&self) -> PollFd<'_> {
+        PollFd::new(&*self.closed, PollFlags::IN)
     }
 
     fn input(&self) -> PollFd<'_> {
@@ -68,6 +81,10 @@ impl Line {
             return None;
         }
         let mut bytes = vec![0; 65536];
+        // A browser takes a port for itself; on a terminal that somebody else keeps open that mark would stay.
+        if rustix::io::read(&*self.closed, &mut bytes[..]).is_ok() {
+            rustix::termios::ioctl_tiocnxcl(&*self.slave).ok();
+        }
         match rustix::io::read(&*self.master, &mut bytes[..]) {
             Ok(length) => bytes.truncate(length),
             Err(Errno::AGAIN | Errno::INTR) => bytes.clear(),
@@ -104,8 +121,6 @@ pub struct Port {
     identity: Identity,
     node: PathBuf,
     announced: Option<Announced>,
-    /// Kept open so that the line stays up while no page has the port open.
-    slave: Option<OwnedFd>,
     line: Option<Line>,
     device: Option<JoinHandle<()>>,
     watch: OwnedFd,
@@ -162,9 +177,13 @@ impl Port {
         let events = WatchFlags::OPEN | WatchFlags::CLOSE_WRITE | WatchFlags::CLOSE_NOWRITE;
         inotify::add_watch(&watch, &node, events)?;
         let stop = eventfd(0, EventfdFlags::CLOEXEC)?;
+        let closed = inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC)?;
+        inotify::add_watch(&closed, &node, WatchFlags::CLOSE)?;
         let line = Line {
             master: Arc::new(master),
             stop: Arc::new(stop),
+            slave: Arc::new(slave),
+            closed: Arc::new(closed),
         };
         let end = line.clone();
         let device = std::thread::spawn(move || model(end));
@@ -173,7 +192,6 @@ impl Port {
             identity,
             node,
             announced: Some(announced),
-            slave: Some(slave),
             line: Some(line),
             device: Some(device),
             watch,
@@ -205,8 +223,8 @@ impl Port {
     /// # Errors
     /// When the port is gone.
     pub fn occupy(&self) -> Result<()> {
-        let slave = self.slave.as_ref().context("the port is unplugged")?;
-        rustix::termios::ioctl_tiocexcl(slave).context("taking the port")
+        let line = self.line.as_ref().context("the port is unplugged")?;
+        rustix::termios::ioctl_tiocexcl(&*line.slave).context("taking the port")
     }
 
     /// How often the node was opened, and how often closed, since the port was plugged in.
@@ -241,7 +259,6 @@ impl Port {
                 device.join().ok();
             }
         }
-        self.slave = None;
     }
 
     /// Pulls the cable.
