@@ -1,6 +1,7 @@
 //! Set-up, run, test, bench and size: one command each.
 
 mod bench;
+mod firmware;
 mod process;
 mod project;
 mod run;
@@ -19,6 +20,8 @@ cargo xtask COMMAND
   run --check         drive that page through the whole main job in headless Chromium
   test                every test there is; ends in one line `N passed, N failed`
   test --quick        leave out what needs a browser or a peer
+  firmware            build bootloaders and example applications for chips into target/firmware
+  size                what the bootloaders take of their chips, and which crates take it (--json, --check)
   setup               fetch and build the tools, nothing else (the others do it when needed)
 {benches}  env                 print the variables that tests look for, as `export` lines
 
@@ -50,6 +53,11 @@ fn dispatch(words: &[&str]) -> Result<ExitCode> {
         ["run", "--port", port] => run::serve(port.parse().context("--port takes a number")?)?,
         ["test"] => return test::all(Extent::Full).map(exit),
         ["test", "--quick"] => return test::all(Extent::Quick).map(exit),
+        ["firmware"] => println!("{}", firmware::build()?.display()),
+        ["size"] => drop(firmware::size::print(false)?),
+        ["size", "--json"] => drop(firmware::size::print(true)?),
+        ["size", "--check"] => return firmware::size::print(false).map(exit),
+        ["size", "--json", "--check"] => return firmware::size::print(true).map(exit),
         ["bench", name, flags @ ..] => return bench::run(name, flags).map(exit),
         [] | ["help" | "--help" | "-h"] => print!("{}", help()),
         _ => bail!("no such command: {}\n\n{}", words.join(" "), help()),

@@ -5,6 +5,7 @@ pub(crate) mod cache;
 mod debian;
 pub(crate) mod firmware;
 pub(crate) mod python;
+pub(crate) mod qemu;
 pub(crate) mod targets;
 pub(crate) mod web;
 
@@ -43,6 +44,8 @@ pub(crate) fn environment() -> Result<Vec<(&'static str, PathBuf)>> {
         ("BOOTLACE_CHROMIUM", browser.chromium),
         ("BOOTLACE_CHROMEDRIVER", browser.driver),
         ("BOOTLACE_FIRMWARE", firmware),
+        ("BOOTLACE_QEMU", qemu::program()?),
+        ("BOOTLACE_BOARDS", crate::firmware::build()?),
         ("BOOTLACE_DIST", project::root().join("dist")),
     ])
 }

@@ -1,0 +1,95 @@
+//! `cargo xtask firmware`: bootloaders and example applications for chips, in `target/firmware`.
+
+mod elf;
+pub(crate) mod size;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::process::{self, Step};
+use crate::project;
+use crate::setup::targets;
+use elf::Program;
+
+/// The workspace of everything that runs on chips.
+fn workspace() -> PathBuf {
+    project::root().join("firmware-companion/boards")
+}
+
+/// Programs that run on one kind of chip.
+struct Chips {
+    target: &'static str,
+    /// Names of the programs: bootloaders are named as their board.
+    programs: &'static [&'static str],
+    /// Packages that hold them.
+    packages: &'static [&'static str],
+}
+
+const ALL: [Chips; 1] = [Chips {
+    target: targets::CORTEX_M0,
+    programs: &[
+        "qemu-microbit",
+        "plain",
+        "self-testing",
+        "self-testing-dead",
+        "self-testing-hangs",
+        "self-testing-unhealthy",
+    ],
+    packages: &[
+        "bootlace-qemu-microbit",
+        "bootlace-example-plain",
+        "bootlace-example-self-testing",
+    ],
+}];
+
+/// Where the programs are put.
+pub(crate) fn folder() -> PathBuf {
+    project::target_dir().join("firmware")
+}
+
+/// Builds everything and gives the folder that holds it.
+pub(crate) fn build() -> Result<PathBuf> {
+    let out = folder();
+    fs::create_dir_all(&out).with_context(|| format!("can't make {}", out.display()))?;
+    for chips in &ALL {
+        let built = compile(chips)?;
+        for name in chips.programs {
+            let bytes = fs::read(built.join(name)).with_context(|| format!("{name} was not built"))?;
+            convert(bytes, &out.join(name)).with_context(|| format!("{name} can't be converted"))?;
+        }
+    }
+    Ok(out)
+}
+
+fn compile(chips: &Chips) -> Result<PathBuf> {
+    let toolchain = targets::toolchain(chips.target)?;
+    let folder = project::target_dir().join("chips");
+    let mut step = Step::start(&format!("firmware for {}", chips.target));
+    let mut command = process::cargo();
+    command
+        .args(["build", "--locked", "--release", "--target", chips.target])
+        .args(chips.packages.iter().flat_map(|package| ["--package", package]))
+        .current_dir(workspace())
+        .env("CARGO_TARGET_DIR", &folder)
+        .env("CARGO_TERM_COLOR", "never")
+        .envs(toolchain.variables().iter().map(|(name, value)| (name, value)));
+    step.run(
+        &mut command,
+        &project::log(&format!("firmware-{}", chips.target)),
+        None,
+    )?
+    .require("building the firmware")?;
+    step.done(&format!("{} programs", chips.programs.len()));
+    Ok(folder.join(chips.target).join("release"))
+}
+
+/// Writes the program as it is, as bytes and as Intel HEX.
+fn convert(bytes: Vec<u8>, to: &Path) -> Result<()> {
+    fs::write(to.with_extension("elf"), &bytes)?;
+    let (start, image) = elf::flat(&Program::new(bytes)?.segments()?);
+    fs::write(to.with_extension("bin"), &image)?;
+    fs::write(to.with_extension("hex"), elf::hex(start, &image))?;
+    Ok(())
+}
