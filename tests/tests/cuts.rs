@@ -83,8 +83,8 @@ fn the_power_goes_again_during_recovery() {
     let mut points = 0;
     for scenario in Scenario::ALL {
         let sweep = Sweep {
-            stride: 11,
-            again: 7,
+            stride: 9,
+            again: 6,
             seed: 1,
             ..Sweep::new(TINY, scenario)
         };

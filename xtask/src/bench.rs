@@ -19,12 +19,20 @@ struct Bench {
     program: &'static str,
 }
 
-const BENCHES: &[Bench] = &[Bench {
-    name: "link",
-    about: "an upload against the line's capacity, the flash's time and smpclient (about 4 minutes)",
-    package: "bootlace-tests",
-    program: "bench-link",
-}];
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "link",
+        about: "an upload against the line's capacity, the flash's time and smpclient (about 4 minutes)",
+        package: "bootlace-tests",
+        program: "bench-link",
+    },
+    Bench {
+        name: "cuts",
+        about: "power cuts at every flash operation, a million of them (about 5 minutes)",
+        package: "bootlace-tests",
+        program: "cuts",
+    },
+];
 
 /// What is wanted of a bench besides its table.
 #[derive(Clone, Copy, Default)]

@@ -23,6 +23,7 @@ cargo xtask COMMAND
   firmware            build bootloaders and example applications for chips into target/firmware
   size                what the bootloaders take of their chips, and which crates take it (--json, --check)
   setup               fetch and build the tools, nothing else (the others do it when needed)
+  cuts                the same as `bench cuts`
 {benches}  env                 print the variables that tests look for, as `export` lines
 
 Tools are kept in ${BOOTLACE_CACHE:-~/.cache/bootlace}, one folder a version.
@@ -58,6 +59,7 @@ fn dispatch(words: &[&str]) -> Result<ExitCode> {
         ["size", "--json"] => drop(firmware::size::print(true)?),
         ["size", "--check"] => return firmware::size::print(false).map(exit),
         ["size", "--json", "--check"] => return firmware::size::print(true).map(exit),
+        ["cuts", flags @ ..] => return bench::run("cuts", flags).map(exit),
         ["bench", name, flags @ ..] => return bench::run(name, flags).map(exit),
         [] | ["help" | "--help" | "-h"] => print!("{}", help()),
         _ => bail!("no such command: {}\n\n{}", words.join(" "), help()),

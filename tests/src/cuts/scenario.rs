@@ -121,7 +121,9 @@ impl Sweep {
             if self.again == 0 {
                 continue;
             }
-            let start = |rig: &mut Rig| drop(rig.start(Reset::PowerOn));
+            let start = |rig: &mut Rig| {
+                rig.start(Reset::PowerOn);
+            };
             for (second, after) in self.cuts(&after, self.again, &start)? {
                 recover(&mut { after }, *scenario, &images)
                     .with_context(|| format!("{}, then {second:?}", where_cut()))?;
