@@ -5,7 +5,7 @@ mod link;
 mod wasm;
 
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
@@ -14,6 +14,9 @@ use crate::run::page;
 use crate::setup::{self, targets};
 use crate::{project, run};
 use counts::Counts;
+
+/// No step takes this long on two cores; one that does hangs, and a build machine should not wait for it.
+const LIMIT: Duration = Duration::from_secs(25 * 60);
 
 /// How much is tested.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -161,7 +164,7 @@ impl Session {
             "test-{}",
             title.replace(|c: char| !c.is_ascii_alphanumeric(), "-")
         ));
-        let outcome = match step.run(&mut command, &log, None) {
+        let outcome = match step.run(&mut command, &log, Some(LIMIT)) {
             Ok(outcome) => outcome,
             Err(error) => return self.broken(title, &error),
         };
