@@ -13,7 +13,7 @@ use crate::messages::{Bench, Command, NamedKey};
 use crate::platform::{self, Awake};
 use crate::state::{Action, State};
 use crate::view::{Intent, Page};
-use crate::words::PageError;
+use crate::words::{self, PageError};
 use crate::worker::serial;
 
 /// The root component.
@@ -81,6 +81,13 @@ pub(crate) fn App() -> Html {
         move || drop((awake, guard))
     });
 
+    // In a tab that is not looked at, the title is all that can be seen.
+    use_effect_with(words::title(&state), |title| {
+        if let Some(document) = platform::document() {
+            document.set_title(title);
+        }
+    });
+
     let current = Rc::new((*state).clone());
     let on = {
         let current = current.clone();
@@ -122,6 +129,17 @@ impl Hands {
                 self.state.dispatch(Action::Forgotten);
                 self.engine.send(Command::Forget);
             }
+            Intent::NameKey(pem, name) => {
+                platform::keep_key(&NamedKey {
+                    name: name.clone(),
+                    pem: pem.clone(),
+                });
+                let keys = state.keys.iter().map(|key| key.key.clone()).map(|key| {
+                    let name = if key.pem == pem { name.clone() } else { key.name };
+                    NamedKey { name, pem: key.pem }
+                });
+                self.state.dispatch(Action::Keys(keys.collect()));
+            }
             Intent::RemoveKey(pem) => {
                 platform::drop_key(&pem);
                 let kept = state
@@ -145,6 +163,7 @@ impl Hands {
                 self.state.dispatch(Action::Stopping(id));
                 self.engine.send(Command::Cancel(id));
             }
+            Intent::Button(id) => self.engine.send(Command::Button(id)),
             Intent::Again(id) => {
                 self.state.dispatch(Action::Again(id));
                 self.engine.send(Command::Refresh(id));

@@ -44,6 +44,8 @@ pub enum Command {
     Refresh(BoardId),
     /// Let the board's port go.
     Release(BoardId),
+    /// Restart a simulated board with its button held, so that it stays in its bootloader.
+    Button(BoardId),
 }
 
 /// How a simulated board is made.

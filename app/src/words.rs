@@ -3,7 +3,10 @@
 
 pub use bootlace_session::words::{bytes, rate};
 
-use crate::messages::{Behaviour, BoardCard, Phase, Plan, Problem, Progress, Role, Standing, Way};
+use crate::messages::{
+    Behaviour, BoardCard, Cable, Outcome, Phase, Plan, Problem, Progress, Role, Standing, Way,
+};
+use crate::state::{Run, State};
 
 /// What goes wrong in the browser, before a session could see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,6 +154,30 @@ pub fn percent(progress: &Progress) -> u32 {
         return 0;
     }
     (u64::from(progress.done.min(progress.total)) * 100 / u64::from(progress.total)) as u32
+}
+
+/// The tab's title: how far it is, or how it ended.
+pub fn title(state: &State) -> String {
+    let news = match state.board().map(|board| (&board.run, board.cable)) {
+        Some((Run::Running { .. }, Cable::Lost)) => Some("Unplugged".to_owned()),
+        Some((Run::Running { progress, .. }, _)) if progress.phase == Phase::Send => {
+            Some(format!("{} %", percent(progress)))
+        }
+        Some((Run::Running { progress, .. }, _)) => Some(phase(progress.phase).to_owned()),
+        Some((Run::Ended { outcome, .. }, _)) => Some(ending(outcome).to_owned()),
+        _ => None,
+    };
+    news.map_or_else(|| "Bootlace".to_owned(), |news| format!("{news} · Bootlace"))
+}
+
+/// The end of an update in a word or two.
+pub fn ending(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Confirmed { .. } => "Done",
+        Outcome::RolledBack { .. } => "Rolled back",
+        Outcome::Unchanged { .. } => "Unchanged",
+        Outcome::Failed(_) => "Failed",
+    }
 }
 
 /// What the button says.

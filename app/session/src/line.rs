@@ -75,6 +75,9 @@ impl Line {
             .heard
             .bytes
             .saturating_add(u32::try_from(taken).unwrap_or(u32::MAX));
+        if let Some(frame) = frame {
+            self.heard_in = frame.framing;
+        }
         let packet = frame
             .and_then(|frame| self.buffer.get(..frame.len))
             .map(<[u8]>::to_vec);

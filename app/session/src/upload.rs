@@ -141,7 +141,8 @@ impl Upload {
             taken: 0,
             first_wait: first_wait + Duration::from_millis(line_time),
             meter: Meter::new(now),
-            reported: None,
+            // Nothing to say before the board has answered: after an interruption it is not back at the start.
+            reported: Some((now, 0)),
             resumed: false,
         }
     }

@@ -124,7 +124,12 @@ pub(super) fn fact(term: &'static str, value: Html) -> Html {
 
 /// The first digits; all of them on demand.
 pub(super) fn hash(hash: &str) -> Html {
-    html! { <code class="hash" title={words::long_hash(hash)}>{ words::short_hash(hash) }{ " …" }</code> }
+    html! {
+        <details class="hash">
+            <summary><code>{ words::short_hash(hash) }{ " …" }</code></summary>
+            <code>{ words::long_hash(hash) }</code>
+        </details>
+    }
 }
 
 fn target(target: &Target) -> Html {
@@ -184,7 +189,7 @@ fn verdict(state: &State, card: &ImageCard) -> Html {
             <span class="verdict__icon">{ icon }</span>
             <div>
                 <p class="verdict__text" data-testid="image-verdict" data-verdict={tone}>{ text }</p>
-                <p class="verdict__signer" data-testid="image-signer">{ signer }</p>
+                <div class="verdict__signer" data-testid="image-signer">{ signer }</div>
             </div>
         </div>
     }
@@ -237,11 +242,22 @@ fn trusted_keys(props: &Props) -> Html {
 }
 
 fn trusted_key(props: &Props, key: &TrustedKey) -> Html {
+    let (on, pem) = (props.on.clone(), key.key.pem.clone());
+    let named = Callback::from(move |event: Event| {
+        let input: Option<HtmlInputElement> = event.target_dyn_into();
+        if let Some(name) = input
+            .map(|input| input.value().trim().to_owned())
+            .filter(|name| !name.is_empty())
+        {
+            on.emit(Intent::NameKey(pem.clone(), name));
+        }
+    });
     html! {
         <li class="key">
             { icons::key() }
             <span class="key__text">
-                <strong>{ &key.key.name }</strong>
+                <input class="key__name" type="text" value={key.key.name.clone()} maxlength="60" onchange={named}
+                    aria-label="Name of this key" />
                 if let Some(card) = &key.card {
                     <span class="key__hash">{ &card.algorithm }{ " " }{ hash(&card.hash) }</span>
                 }

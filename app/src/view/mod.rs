@@ -28,6 +28,8 @@ pub enum Intent {
     Forget,
     /// Add the public key in this file.
     AddKey(File),
+    /// Give the key with this PEM text a name.
+    NameKey(String, String),
     /// Remove the key with this PEM text.
     RemoveKey(String),
     /// Take MCUboot's development keys, or not.
@@ -46,6 +48,8 @@ pub enum Intent {
     Update(BoardId),
     /// Stop.
     Cancel(BoardId),
+    /// Restart a simulated board with its button held.
+    Button(BoardId),
     /// On to the next one.
     Again(BoardId),
     /// The problem was read.

@@ -5,7 +5,7 @@ use yew::prelude::*;
 
 use super::firmware::eyelet;
 use super::{Intent, Props, emit, icons, problem};
-use crate::messages::{Cable, Outcome, Phase, Plan, Progress, Way};
+use crate::messages::{Cable, Outcome, Phase, Plan, Progress, Via, Way};
 use crate::state::{Board, Run};
 use crate::words;
 
@@ -98,13 +98,15 @@ fn running(props: &Props, board: &Board, progress: &Progress, stopping: bool) ->
     let sends = progress.phase == Phase::Send;
     let percent = words::percent(progress);
     let lost = board.cable == Cable::Lost;
-    let doing = if lost {
-        "Unplugged"
-    } else {
-        words::doing(progress.phase)
+    let goes_back = progress.phase == Phase::Trial && board.cable == Cable::Restarting;
+    let doing = match progress.phase {
+        _ if lost => "Unplugged",
+        _ if goes_back => "The board restarted before the new firmware had proved itself",
+        phase => words::doing(phase),
     };
     let comfort = match &progress.hint {
         _ if lost => "Plug the board in again: the update goes on where the board says it was.",
+        None if goes_back => "Its bootloader puts the old firmware back.",
         Some(hint) => hint,
         None => words::comfort(progress.phase),
     };
@@ -128,6 +130,11 @@ fn running(props: &Props, board: &Board, progress: &Progress, stopping: bool) ->
             <p class="run__figures">{ words::figures(progress) }</p>
             <div class="run__foot">
                 <p class="run__comfort">{ comfort }</p>
+                if progress.hint.is_some() && board.via == Via::Simulated {
+                    <button class="second" type="button" data-testid="button" onclick={emit(&props.on, Intent::Button(board.id))}>
+                        { "Restart it with its button held" }
+                    </button>
+                }
                 if progress.phase <= Phase::Send {
                     <button class="second" type="button" data-testid="cancel" disabled={stopping}
                         onclick={emit(&props.on, Intent::Cancel(board.id))}>

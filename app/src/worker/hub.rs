@@ -46,6 +46,8 @@ struct Board {
     orders: UnboundedSender<Order>,
     /// The port that it has, or is opening.
     port: Option<Port>,
+    /// The simulated board that it is.
+    device: Option<Rc<simulated::Device>>,
     /// It waits for its port.
     searching: bool,
     /// Ports that are not its own.
@@ -85,6 +87,11 @@ impl Hub {
             Command::Cancel(id) => self.order(id, Order::Cancel),
             Command::Refresh(id) => self.order(id, Order::Refresh),
             Command::Release(id) => self.order(id, Order::Release),
+            Command::Button(id) => self.with(id, |board| {
+                if let Some(device) = &board.device {
+                    device.restart_with_button();
+                }
+            }),
         }
     }
 
@@ -200,9 +207,14 @@ impl Hub {
                 via: port.via(),
             });
             spawn_local(station::run(self.clone(), id, port.clone(), asked, received));
+            let device = match &port {
+                Port::Simulated(device) => Some(device.clone()),
+                Port::Serial(_) => None,
+            };
             inner.boards.push(Board {
                 id,
                 orders,
+                device,
                 port: Some(port),
                 searching: false,
                 tried: Vec::new(),
@@ -286,13 +298,11 @@ impl Hub {
             return;
         };
         let board = inner.boards.remove(at);
-        match board.port {
-            Some(Port::Simulated(device)) => {
-                device.remove();
-                inner.devices.retain(|other| !Rc::ptr_eq(other, &device));
-            }
-            Some(port) if stranger => inner.strangers.push(port),
-            _ => {}
+        if let Some(device) = board.device {
+            device.remove();
+            inner.devices.retain(|other| !Rc::ptr_eq(other, &device));
+        } else if stranger {
+            inner.strangers.extend(board.port);
         }
         drop(inner);
         tell(&Notice::Gone(id));

@@ -63,6 +63,15 @@ impl Device {
         _ = self.wake.unbounded_send(());
     }
 
+    /// Power goes and comes back while its button is held: it stays in its bootloader, this once.
+    pub(super) fn restart_with_button(&self) {
+        let mut board = self.board.borrow_mut();
+        board.hold_button(true);
+        board.power_cycle(now().0);
+        drop(board);
+        _ = self.wake.unbounded_send(());
+    }
+
     /// Its port is there.
     pub(super) fn is_there(&self) -> bool {
         !self.gone.get() && self.board.borrow().port().is_some()
@@ -122,6 +131,7 @@ async fn pump(device: Rc<Device>, mut woken: UnboundedReceiver<()>, changed: imp
         }
         if !there && device.is_there() {
             there = true;
+            device.board.borrow_mut().hold_button(false);
             changed();
         }
         // A board that waits for bytes only is looked at now and then all the same.

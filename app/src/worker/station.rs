@@ -1,5 +1,7 @@
 //! One board: its session, its port and its timer, driven as the session's documentation says.
 
+use std::time::Duration;
+
 use bootlace_session::{
     Attention, Error, Event, FindReason, Instant, Job, Outcome, Phase as Step, PortEvent, Session,
     words as say,
@@ -50,6 +52,8 @@ struct Station {
     known: bool,
     /// An update runs: where it is.
     job: Option<Progress>,
+    /// When the new firmware must have confirmed itself.
+    deadline: Option<Instant>,
     over: Option<Over>,
 }
 
@@ -86,6 +90,7 @@ pub(super) async fn run(
         arrivals,
         known: false,
         job: None,
+        deadline: None,
         over: None,
     };
     station.log(format!("{} opened", port_name(&port)));
@@ -94,7 +99,7 @@ pub(super) async fn run(
         if station.over.is_some() {
             break;
         }
-        let deadline = station.session.poll_timeout().unwrap_or(Instant(u64::MAX));
+        let wake = station.wake();
         select_biased! {
             arrival = arrived.next() => if let Some(arrival) = arrival {
                 station.arrive(arrival).await;
@@ -103,7 +108,10 @@ pub(super) async fn run(
                 Some(order) => station.obey(order).await,
                 None => break,
             },
-            () = sleep_until(deadline).boxed_local().fuse() => station.session.handle_timeout(now()),
+            () = sleep_until(wake).boxed_local().fuse() => {
+                station.session.handle_timeout(now());
+                station.count_down();
+            }
         }
     }
     station.close().await;
@@ -144,6 +152,30 @@ async fn open(port: &Port, arrivals: &UnboundedSender<Arrival>, asked: bool) -> 
 impl Station {
     fn log(&self, text: impl Into<String>) {
         tell(&Notice::Log(Some(self.id), text.into()));
+    }
+
+    /// When something is due: the session's timer, or the next second of a trial.
+    fn wake(&self) -> Instant {
+        let due = self.session.poll_timeout().unwrap_or(Instant(u64::MAX));
+        let left = self.deadline.map(|deadline| deadline.since(now()));
+        let second = left.map(|left| now() + Duration::from_micros(u64::from(left.subsec_micros()) + 1000));
+        second.map_or(due, |second| due.min(second))
+    }
+
+    /// Seconds left to the trial.
+    fn count_down(&mut self) {
+        let Some(deadline) = self.deadline else { return };
+        let left = u32::try_from(deadline.since(now()).as_secs()).unwrap_or(u32::MAX);
+        if left == 0 {
+            self.deadline = None;
+        }
+        if self
+            .job
+            .as_ref()
+            .is_some_and(|progress| progress.remaining.unwrap_or(0) != left)
+        {
+            self.progress(|progress| progress.remaining = (left > 0).then_some(left));
+        }
     }
 
     /// Does what the session wants.
@@ -263,6 +295,7 @@ impl Station {
 
     fn ended(&mut self, outcome: messages::Outcome) {
         self.job = None;
+        self.deadline = None;
         self.hub.busy(self.id, false);
         tell(&Notice::Outcome(self.id, outcome));
         self.plan();
@@ -297,9 +330,17 @@ impl Station {
                 self.hub.known(self.id, &info.keys);
                 tell(&Notice::Cable(self.id, Cable::Connected));
                 tell(&Notice::Board(self.id, Box::new(card)));
+                let trial = info
+                    .trial
+                    .and_then(|trial| trial.deadline)
+                    .filter(|_| self.job.is_some());
+                self.deadline = trial.map(|left| now() + Duration::from_secs(left.into()));
+                self.count_down();
                 self.plan();
             }
             Event::Phase(step) => self.phase(step),
+            // After an interruption the count starts at 0 until the board has said where it was.
+            Event::Progress(news) if news.done == 0 && self.job.as_ref().is_some_and(|job| job.done > 0) => {}
             Event::Progress(news) => self.progress(|progress| {
                 progress.done = news.done;
                 progress.total = news.total;
@@ -311,6 +352,7 @@ impl Station {
             Event::Resumed { offset } => self.log(format!("The board holds {} already", say::bytes(offset))),
             Event::FindBoard { reason, .. } => {
                 self.close().await;
+                self.deadline = None;
                 let cable = match reason {
                     FindReason::Restart => Cable::Restarting,
                     FindReason::Unplugged => Cable::Lost,

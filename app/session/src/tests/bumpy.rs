@@ -331,3 +331,12 @@ fn late_answers_to_first_questions_count() {
         Outcome::Confirmed { .. }
     ));
 }
+
+/// A line too bad for lines is not a board that can't be understood.
+#[test]
+fn damage_without_a_checksum_is_no_bad_answer() {
+    let mut pair = Pair::new(Board::new(&image(1, 3000), vec![key().public()]));
+    pair.faults.noise = 12;
+    let failure = failure(&mut pair, MINUTE);
+    assert!(matches!(failure.error, Error::Garbage { .. }), "{failure:?}");
+}
