@@ -1,0 +1,144 @@
+//! Learning by how much each part of the base has moved, from what its branches and pointers became.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use super::align::Segment;
+use crate::view::{self, Layout, RAM, RAM_KEY, Run};
+
+/// What a run must win, in votes, to be worth its bytes.
+const PENALTY: f32 = 3.0;
+
+/// Which shifts the references to a key speak for, and how strongly.
+pub(crate) type Votes = BTreeMap<u32, Vec<(i32, f32)>>;
+
+fn vote(votes: &mut Votes, key: u32, shift: i32, weight: f32) {
+    // What does not fit in a run's 24 bits can't be told.
+    if !(-(1 << 23)..1 << 23).contains(&shift) {
+        return;
+    }
+    let votes = votes.entry(key).or_default();
+    match votes.iter_mut().find(|vote| vote.0 == shift) {
+        Some(vote) => vote.1 += weight,
+        None => votes.push((shift, weight)),
+    }
+}
+
+fn half(bytes: &[u8], at: usize) -> u16 {
+    bytes
+        .get(at..at + 2)
+        .map_or(0, |two| u16::from_le_bytes([two[0], two[1]]))
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from(half(bytes, at + 2)) << 16 | u32::from(half(bytes, at))
+}
+
+fn target_of(bytes: &[u8], at: usize) -> u32 {
+    (view::field(half(bytes, at), half(bytes, at + 2)) << 1).wrapping_add(at as u32 + 4) & 0x7f_ffff
+}
+
+/// Votes of all references that lie in stretches known to belong together.
+pub(crate) fn votes(base: &[u8], target: &[u8], segments: &[Segment], layout: &Layout) -> Votes {
+    let mut votes = Votes::new();
+    let is_branch = |bytes: &[u8], at: usize| view::branch(half(bytes, at), half(bytes, at + 2));
+    for segment in segments {
+        let end = segment.base + segment.len;
+        if (segment.base ^ segment.target) & 1 == 0 {
+            let mut from = segment.base.next_multiple_of(2);
+            while from + 4 <= end {
+                let to = from - segment.base + segment.target;
+                if is_branch(base, from) && is_branch(target, to) {
+                    let (old, new) = (target_of(base, from), target_of(target, to));
+                    if old < layout.base_len && (new as usize) < target.len() {
+                        vote(&mut votes, old, new.wrapping_sub(old) as i32, 1.0);
+                    }
+                    from += 4;
+                } else {
+                    from += 2;
+                }
+            }
+        }
+        if (segment.base ^ segment.target) & 3 == 0 {
+            for from in (segment.base.next_multiple_of(4)..end.saturating_sub(3)).step_by(4) {
+                let to = from - segment.base + segment.target;
+                let (old, new) = (word(base, from), word(target, to));
+                let (old_offset, new_offset) = (
+                    old.wrapping_sub(layout.base_address),
+                    new.wrapping_sub(layout.target_address),
+                );
+                let (old_ram, new_ram) = (old.wrapping_sub(RAM), new.wrapping_sub(RAM));
+                if old_offset < layout.base_len && new_offset as usize <= target.len() {
+                    vote(
+                        &mut votes,
+                        old_offset & !1,
+                        new_offset.wrapping_sub(old_offset) as i32,
+                        1.0,
+                    );
+                } else if old_ram < layout.ram && new_ram < layout.ram {
+                    vote(&mut votes, RAM_KEY | old_ram, new.wrapping_sub(old) as i32, 1.0);
+                }
+            }
+        }
+        vote(
+            &mut votes,
+            segment.base as u32,
+            (segment.target as i32).wrapping_sub(segment.base as i32),
+            SEGMENT,
+        );
+    }
+    votes
+}
+
+/// What a stretch's own shift is worth: the bytes that a copy's distance would cost.
+const SEGMENT: f32 = 3.0;
+
+/// The runs that please most votes, at a penalty for each run.
+pub(crate) fn runs(votes: &Votes, most: usize) -> Vec<Run> {
+    let mut penalty = PENALTY;
+    loop {
+        let mut runs = part(votes, 0..RAM_KEY, penalty);
+        runs.extend(part(votes, RAM_KEY..1 << 24, penalty));
+        if runs.len() <= most {
+            return runs;
+        }
+        penalty *= 1.25;
+    }
+}
+
+/// One of the two parts of the map: the best path through shifts, from 0, where changing costs the penalty.
+fn part(votes: &Votes, keys: core::ops::Range<u32>, penalty: f32) -> Vec<Run> {
+    // Paths as linked lists: previous, key, shift.
+    let mut steps: Vec<(usize, u32, i32)> = Vec::from([(usize::MAX, keys.start, 0)]);
+    // By shift: the best sum of votes that ends there, and its path. What is worth less than the best minus the
+    // penalty is as good as gone: changing to it from the best path is as cheap.
+    let mut values: BTreeMap<i32, (f32, usize)> = BTreeMap::from([(0, (0.0, 0))]);
+    let (mut best, mut best_step) = (0.0f32, 0usize);
+    for (&key, shifts) in votes.range(keys.clone()) {
+        let (before, before_step) = (best, best_step);
+        for &(shift, weight) in shifts {
+            let (value, step) = match values.get(&shift) {
+                Some(&(value, step)) if value >= before - penalty => (value, step),
+                _ => {
+                    steps.push((before_step, key, shift));
+                    (before - penalty, steps.len() - 1)
+                }
+            };
+            let value = value + weight;
+            values.insert(shift, (value, step));
+            if value > best {
+                (best, best_step) = (value, step);
+            }
+        }
+    }
+    let mut runs = Vec::new();
+    let mut step = best_step;
+    while let Some(&(previous, key, shift)) = steps.get(step)
+        && step != 0
+    {
+        runs.push(Run::new(key, shift));
+        step = previous;
+    }
+    runs.reverse();
+    runs
+}

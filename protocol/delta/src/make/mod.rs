@@ -1,0 +1,274 @@
+//! Making patches.
+
+mod address;
+mod align;
+mod finder;
+mod map;
+mod parse;
+mod range;
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+
+pub use address::link_address;
+use sha2::{Digest, Sha256};
+
+use crate::header::{DIGEST, Header, MAX_LEN, MAX_RELOCATED, Method};
+use crate::view::{self, Layout, RAM, RAM_KEY, Run};
+
+/// How often the map is learnt, each time from what the last one aligned.
+const ROUNDS: usize = 2;
+/// A target that came out smaller than this by one method, in hundredths, is not tried without the base.
+const GOOD: usize = 60;
+/// Patches below this many bytes are also tried without the map, which may have cost more than it won.
+const SMALL: usize = 4096;
+
+/// What is known of the images, and what the board can do.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the base's first byte is linked to; found out if `None`.
+    pub base_address: Option<u32>,
+    /// Where the target's first byte is linked to; found out if `None`.
+    pub target_address: Option<u32>,
+    /// The most runs of a map, at most [`MAX_RUNS`](crate::MAX_RUNS).
+    pub runs: usize,
+    /// The one method to use, instead of that which gives the smallest patch.
+    pub method: Option<Method>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            base_address: None,
+            target_address: None,
+            runs: crate::MAX_RUNS,
+            method: None,
+        }
+    }
+}
+
+/// A patch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Patch {
+    /// The patch: header and stream.
+    pub bytes: Vec<u8>,
+    /// Its header.
+    pub header: Header,
+    /// Runs of the map.
+    pub runs: usize,
+}
+
+/// Makes the smallest patch that turns `base` into `target`; deterministic. Both together must stay below
+/// [`MAX_TOTAL`](crate::MAX_TOTAL) bytes.
+#[must_use]
+pub fn make(base: &[u8], target: &[u8], options: &Options) -> Patch {
+    let tried = |method: Method| options.method.is_none_or(|only| only == method);
+    let mut best: Option<Patch> = None;
+    let mut offer = |patch: Patch| {
+        if best
+            .as_ref()
+            .is_none_or(|best| patch.bytes.len() < best.bytes.len())
+        {
+            best = Some(patch);
+        }
+        best.as_ref().map_or(0, |best| best.bytes.len())
+    };
+    let mut size = usize::MAX;
+    let addresses = if base.len() <= MAX_RELOCATED as usize {
+        addresses(base, target, options)
+    } else {
+        None
+    };
+    if let Some((base_address, target_address)) = addresses
+        && tried(Method::Relocated)
+    {
+        size = offer(relocated(
+            base,
+            target,
+            base_address,
+            target_address,
+            options.runs,
+        ));
+    }
+    let without_code = addresses.is_none() || options.method.is_some();
+    if tried(Method::Plain) && (without_code || size < SMALL) {
+        size = offer(encode(Method::Plain, base, target, Views::plain(base, target)));
+    }
+    if size.saturating_mul(100) > target.len().saturating_mul(GOOD) {
+        if tried(Method::Full) && without_code {
+            offer(encode(Method::Full, &[], target, Views::plain(&[], target)));
+        }
+        if tried(Method::FullThumb) && (addresses.is_some() || options.method.is_some()) {
+            let views = Views {
+                target: Cow::Owned(view(target, view::target_word)),
+                ..Views::plain(&[], target)
+            };
+            offer(encode(Method::FullThumb, &[], target, views));
+        }
+    }
+    best.unwrap_or_else(|| encode(Method::Full, &[], target, Views::plain(&[], target)))
+}
+
+fn addresses(base: &[u8], target: &[u8], options: &Options) -> Option<(u32, u32)> {
+    let base_address = options.base_address.or_else(|| link_address(base));
+    let target_address = options.target_address.or_else(|| link_address(target));
+    // Two versions of a program lie at the same place unless somebody says otherwise.
+    Some((base_address.or(target_address)?, target_address.or(base_address)?))
+}
+
+/// Images as the decoder sees them.
+struct Views<'a> {
+    base: Cow<'a, [u8]>,
+    target: Cow<'a, [u8]>,
+    map: Vec<Run>,
+    layout: Layout,
+}
+
+impl<'a> Views<'a> {
+    fn plain(base: &'a [u8], target: &'a [u8]) -> Self {
+        let layout = Layout {
+            base_len: base.len() as u32,
+            base_address: 0,
+            target_address: 0,
+            ram: 0,
+        };
+        Self {
+            base: Cow::Borrowed(base),
+            target: Cow::Borrowed(target),
+            map: Vec::new(),
+            layout,
+        }
+    }
+}
+
+fn relocated(base: &[u8], target: &[u8], base_address: u32, target_address: u32, runs: usize) -> Patch {
+    let layout = Layout {
+        base_len: base.len() as u32,
+        base_address,
+        target_address,
+        ram: ram(base).max(ram(target)),
+    };
+    let absolute = view(target, view::target_word);
+    let mut segments = align::align(&masked(base), &masked(target));
+    let mut moved = Vec::new();
+    let mut map = Vec::new();
+    for round in 0..ROUNDS {
+        if round > 0 {
+            segments = align::align(&moved, &absolute);
+        }
+        let votes = map::votes(base, target, &segments, &layout);
+        map = map::runs(&votes, runs.min(crate::MAX_RUNS));
+        moved = view(base, |around, at| view::base_word(around, at, &layout, &map));
+    }
+    let views = Views {
+        base: Cow::Owned(moved),
+        target: Cow::Owned(absolute),
+        map,
+        layout,
+    };
+    encode(Method::Relocated, base, target, views)
+}
+
+/// Bytes of RAM that an image's pointers may point into: up to its first stack pointer, where there is a vector table,
+/// and 512 KB otherwise.
+fn ram(image: &[u8]) -> u32 {
+    let word = |at: usize| Some(u32::from_le_bytes(*image.get(at..)?.first_chunk()?));
+    // The table follows an image's header, if it has one.
+    let header = word(0)
+        .filter(|magic| *magic == 0x96f3_b83d)
+        .and_then(|_| word(8))
+        .map_or(0, |size| size & 0xffff);
+    let stack = word(header as usize).map_or(0, |stack| stack.wrapping_sub(RAM));
+    if stack > 0 && stack <= RAM_KEY && stack & 3 == 0 {
+        stack.next_multiple_of(1024)
+    } else {
+        0x8_0000
+    }
+}
+
+fn encode(method: Method, base: &[u8], target: &[u8], views: Views) -> Patch {
+    let proposals = (method == Method::Relocated).then(|| proposals(&views.map, base.len(), target.len()));
+    let runs = views.map.len();
+    let mut all = views.base.into_owned();
+    all.extend_from_slice(&views.target);
+    let stream = parse::encode(&parse::Input {
+        all: &all,
+        base_len: base.len(),
+        proposals: proposals.as_deref(),
+        map: &views.map,
+    });
+    let digest = |bytes: &[u8]| {
+        let digest: [u8; 32] = Sha256::digest(bytes).into();
+        core::array::from_fn(|index| digest[index])
+    };
+    let header = Header {
+        method,
+        base_len: base.len() as u32,
+        base_digest: if method.has_base() {
+            digest(base)
+        } else {
+            [0; DIGEST]
+        },
+        target_len: target.len() as u32,
+        target_digest: digest(target),
+        stream_len: stream.len() as u32,
+        base_address: views.layout.base_address,
+        target_address: views.layout.target_address,
+        ram: views.layout.ram,
+    };
+    let mut head = [0; MAX_LEN];
+    let len = header.write(&mut head);
+    let mut bytes = head[..len].to_vec();
+    bytes.extend_from_slice(&stream);
+    Patch { bytes, header, runs }
+}
+
+/// What [`view::proposal`] gives for each byte of the target.
+fn proposals(map: &[Run], base_len: usize, target_len: usize) -> Vec<Option<i32>> {
+    let mut all = alloc::vec![None; target_len];
+    let flash: Vec<Run> = map
+        .iter()
+        .copied()
+        .take_while(|run| run.key() < RAM_KEY)
+        .collect();
+    let starts = core::iter::once((0, 0)).chain(flash.iter().map(|run| (run.key() as usize, run.shift())));
+    let runs: Vec<(usize, i32)> = starts.collect();
+    // The first run that leads to a place counts: later ones are written first.
+    for (index, &(start, shift)) in runs.iter().enumerate().rev() {
+        let end = runs.get(index + 1).map_or(base_len, |next| next.0);
+        let place = |key: usize| {
+            usize::try_from(key as i64 + i64::from(shift))
+                .unwrap_or(0)
+                .min(target_len)
+        };
+        all[place(start)..place(end).max(place(start))].fill(Some(shift));
+    }
+    all
+}
+
+fn around(bytes: &[u8], at: usize) -> [u16; 4] {
+    let byte = |place: Option<usize>| {
+        place
+            .and_then(|place| bytes.get(place))
+            .copied()
+            .map_or(0, u16::from)
+    };
+    core::array::from_fn(|index| {
+        let low = (at + 2 * index).checked_sub(2);
+        byte(low) | byte(low.map(|low| low + 1)) << 8
+    })
+}
+
+fn view(bytes: &[u8], word: impl Fn([u16; 4], u32) -> [u8; 4]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len() + 4);
+    for at in (0..bytes.len()).step_by(4) {
+        out.extend_from_slice(&word(around(bytes, at), at as u32));
+    }
+    out.truncate(bytes.len());
+    out
+}
+
+/// An image with all branches alike, so that only what they branch from is compared.
+fn masked(bytes: &[u8]) -> Vec<u8> {
+    view(bytes, |around, at| view::word_moved(around, at, |_| 0))
+}

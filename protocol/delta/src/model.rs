@@ -1,0 +1,382 @@
+//! The adaptive model of the stream, walked by the encoder, the decoder and the price estimates alike: one definition
+//! of how each symbol is coded, so the sides cannot differ.
+
+/// The probability of a zero in 1/4096 (upper 12 bits), and how often it was adapted, up to 15 (lower 4 bits): the
+/// first bits seen teach more than the later ones, which is what short patches need.
+pub(crate) type Prob = u16;
+
+const EVEN: Prob = 2048 << 4;
+
+/// Bits of a probability's precision.
+pub(crate) const PRECISION: u32 = 12;
+
+/// By how far a probability moves, as a shift, by how often it has been adapted.
+const RATE: [u8; 16] = [1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 5];
+
+/// Moves a probability towards the bit that came.
+#[inline]
+pub(crate) fn adapt(prob: &mut Prob, bit: u32) {
+    let (count, value) = (*prob & 15, *prob >> 4);
+    let [rate, ..] = RATE[usize::from(count)..] else {
+        return;
+    };
+    let value = if bit == 0 {
+        value + ((4096 - value) >> rate)
+    } else {
+        value - (value >> rate)
+    };
+    *prob = value << 4 | if count < 15 { count + 1 } else { count };
+}
+
+/// One side of the coder: an encoder takes the bits it is given, a decoder ignores them and returns what it read.
+pub(crate) trait Coder {
+    fn bit(&mut self, prob: &mut Prob, bit: u32) -> u32;
+    /// The `count` low bits of `value` without a model, highest first.
+    fn direct(&mut self, count: u32, value: u32) -> u32;
+}
+
+/// A symbol of `BITS` bits through a binary tree, highest bit first. `N` is 1 << `BITS`.
+#[inline]
+fn tree<C: Coder, const N: usize>(coder: &mut C, probs: &mut [Prob; N], value: u32) -> u32 {
+    let bits = N.trailing_zeros();
+    let mut node = 1;
+    for index in (0..bits).rev() {
+        let bit = coder.bit(&mut probs[node & (N - 1)], value >> index & 1);
+        node = node << 1 | bit as usize;
+    }
+    node as u32 & (N as u32 - 1)
+}
+
+/// The low `bits` bits of `value`, lowest first; at most log2 of `N`.
+#[inline]
+fn reverse<C: Coder, const N: usize>(coder: &mut C, probs: &mut [Prob; N], bits: u32, value: u32) -> u32 {
+    let (mut node, mut out) = (1, 0);
+    for index in 0..bits {
+        let bit = coder.bit(&mut probs[node & (N - 1)], value >> index & 1);
+        node = node << 1 | bit as usize;
+        out |= bit << index;
+    }
+    out
+}
+
+/// Numbers of up to 32 bits: a slot (the position of the highest bit and the bit below it) through a tree, then the
+/// bits below: up to three of them through a tree of the slot's own, of more the lowest four through a common tree.
+#[derive(Clone)]
+pub(crate) struct Number<const CONTEXTS: usize> {
+    slots: [[Prob; 64]; CONTEXTS],
+    few: [[Prob; 8]; 6],
+    low: [Prob; 16],
+}
+
+impl<const CONTEXTS: usize> Number<CONTEXTS> {
+    const EMPTY: Self = Self {
+        slots: [[0; 64]; CONTEXTS],
+        few: [[0; 8]; 6],
+        low: [0; 16],
+    };
+
+    fn reset(&mut self) {
+        self.slots.as_flattened_mut().fill(EVEN);
+        self.few.as_flattened_mut().fill(EVEN);
+        self.low.fill(EVEN);
+    }
+
+    pub(crate) fn code<C: Coder>(&mut self, coder: &mut C, context: usize, value: u32) -> u32 {
+        let slot = if value < 4 {
+            value
+        } else {
+            let top = 31 - value.leading_zeros();
+            2 * top + (value >> (top - 1) & 1)
+        };
+        let Some(slots) = self.slots.get_mut(context) else {
+            return 0;
+        };
+        let slot = tree(coder, slots, slot);
+        if slot < 4 {
+            return slot;
+        }
+        let below = slot / 2 - 1;
+        let base = (2 | slot & 1) << below;
+        let rest = value.wrapping_sub(base);
+        let rest = match self.few.get_mut(slot as usize - 4) {
+            Some(few) => reverse(coder, few, below, rest),
+            None => {
+                let high = coder.direct(below - 4, rest >> 4);
+                high << 4 | reverse(coder, &mut self.low, 4, rest)
+            }
+        };
+        base | rest
+    }
+}
+
+/// What comes next in the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Op {
+    /// One byte.
+    Literal,
+    /// A copy from where one of the last four copies came from.
+    Repeat(u8),
+    /// A copy from where the map expects this part of the image in the base.
+    Mapped,
+    /// A copy from the base, told as the difference to the last copy from there.
+    Base,
+    /// A copy from what has been written already.
+    Written,
+}
+
+/// States of the history of operations, as LZMA has them: below 7 the last operation was a literal.
+const STATES: usize = 12;
+
+/// All probabilities.
+#[derive(Clone)]
+pub(crate) struct Model {
+    is_copy: [[Prob; 4]; STATES],
+    is_repeat: [[Prob; 2]; STATES],
+    not_first: [Prob; STATES],
+    not_second: [Prob; STATES],
+    not_third: [Prob; STATES],
+    not_mapped: [Prob; STATES],
+    is_written: [Prob; 2],
+    /// By what is copied (see [`length_context`]) and the parity of where to.
+    pub(crate) length: Number<6>,
+    /// By the length.
+    pub(crate) distance: Number<4>,
+    pub(crate) difference: Number<1>,
+    sign: Prob,
+    /// By the parity of the position; three trees: alone, and with the byte that a copy would bring, by its next bit.
+    literal: [[[Prob; 256]; 3]; 2],
+}
+
+impl Model {
+    /// All zeros, so that a `static` needs no copy of it in flash; [`reset`](Self::reset) makes it usable.
+    pub(crate) const EMPTY: Self = Self {
+        is_copy: [[0; 4]; STATES],
+        is_repeat: [[0; 2]; STATES],
+        not_first: [0; STATES],
+        not_second: [0; STATES],
+        not_third: [0; STATES],
+        not_mapped: [0; STATES],
+        is_written: [0; 2],
+        length: Number::EMPTY,
+        distance: Number::EMPTY,
+        difference: Number::EMPTY,
+        sign: 0,
+        literal: [[[0; 256]; 3]; 2],
+    };
+
+    /// Forgets everything.
+    pub(crate) fn reset(&mut self) {
+        self.is_copy.as_flattened_mut().fill(EVEN);
+        self.is_repeat.as_flattened_mut().fill(EVEN);
+        for probs in [
+            &mut self.not_first,
+            &mut self.not_second,
+            &mut self.not_third,
+            &mut self.not_mapped,
+        ] {
+            probs.fill(EVEN);
+        }
+        self.is_written.fill(EVEN);
+        self.length.reset();
+        self.distance.reset();
+        self.difference.reset();
+        self.sign = EVEN;
+        self.literal.as_flattened_mut().as_flattened_mut().fill(EVEN);
+    }
+
+    #[cfg(feature = "make")]
+    pub(crate) fn new() -> Self {
+        let mut model = Self::EMPTY;
+        model.reset();
+        model
+    }
+
+    /// `at` is the position in the target; `mapped` says whether the map has a
+    /// proposal that is none of the repeats.
+    pub(crate) fn op<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        state: usize,
+        at: u32,
+        mapped: impl FnOnce() -> bool,
+        op: Op,
+    ) -> Op {
+        let state = state.min(STATES - 1);
+        if coder.bit(
+            &mut self.is_copy[state][at as usize & 3],
+            u32::from(op != Op::Literal),
+        ) == 0
+        {
+            return Op::Literal;
+        }
+        let repeat = matches!(op, Op::Repeat(_));
+        if coder.bit(&mut self.is_repeat[state][at as usize & 1], u32::from(repeat)) == 1 {
+            let which = if let Op::Repeat(which) = op { which } else { 0 };
+            if coder.bit(&mut self.not_first[state], u32::from(which > 0)) == 0 {
+                return Op::Repeat(0);
+            }
+            if coder.bit(&mut self.not_second[state], u32::from(which > 1)) == 0 {
+                return Op::Repeat(1);
+            }
+            return Op::Repeat(2 + coder.bit(&mut self.not_third[state], u32::from(which > 2)) as u8);
+        }
+        if mapped() && coder.bit(&mut self.not_mapped[state], u32::from(op != Op::Mapped)) == 0 {
+            return Op::Mapped;
+        }
+        let after_literal = usize::from(state < 7);
+        if coder.bit(&mut self.is_written[after_literal], u32::from(op == Op::Written)) == 0 {
+            Op::Base
+        } else {
+            Op::Written
+        }
+    }
+
+    pub(crate) fn length<C: Coder>(&mut self, coder: &mut C, op: Op, at: u32, length: u32) -> u32 {
+        let least = least(op);
+        let context = length_context(op) * 2 + (at as usize & 1);
+        self.length
+            .code(coder, context, length.wrapping_sub(least))
+            .saturating_add(least)
+    }
+
+    pub(crate) fn distance<C: Coder>(&mut self, coder: &mut C, length: u32, distance: u32) -> u32 {
+        let context = (length.saturating_sub(2)).min(3) as usize;
+        self.distance
+            .code(coder, context, distance.wrapping_sub(1))
+            .wrapping_add(1)
+    }
+
+    /// A signed number.
+    pub(crate) fn difference<C: Coder>(&mut self, coder: &mut C, value: i32) -> i32 {
+        let size = self.difference.code(coder, 0, value.unsigned_abs());
+        if size == 0 {
+            return 0;
+        }
+        if coder.bit(&mut self.sign, u32::from(value < 0)) == 0 {
+            size as i32
+        } else {
+            (size as i32).wrapping_neg()
+        }
+    }
+
+    /// A byte, `beside` the one that the last copy would bring if it went on.
+    pub(crate) fn literal<C: Coder>(&mut self, coder: &mut C, at: u32, beside: Option<u8>, byte: u8) -> u8 {
+        let [alone, zero, one] = &mut self.literal[at as usize & 1];
+        let (mut node, mut alike) = (1usize, beside.is_some());
+        let beside = beside.unwrap_or(0);
+        for index in (0..8).rev() {
+            let expected = beside >> index & 1;
+            let probs = match (alike, expected) {
+                (false, _) => &mut *alone,
+                (true, 0) => &mut *zero,
+                (true, _) => &mut *one,
+            };
+            let bit = coder.bit(&mut probs[node & 255], u32::from(byte >> index & 1));
+            alike &= bit == u32::from(expected);
+            node = node << 1 | bit as usize;
+        }
+        node as u8
+    }
+}
+
+/// The shortest copy that an operation can mean.
+pub(crate) fn least(op: Op) -> u32 {
+    match op {
+        Op::Base | Op::Written => 2,
+        _ => 1,
+    }
+}
+
+pub(crate) fn length_context(op: Op) -> usize {
+    match op {
+        Op::Literal | Op::Repeat(_) => 0,
+        Op::Mapped | Op::Base => 1,
+        Op::Written => 2,
+    }
+}
+
+/// The history after an operation.
+pub(crate) fn next_state(state: usize, op: Op, length: u32) -> usize {
+    match op {
+        Op::Literal if state < 4 => 0,
+        Op::Literal if state < 10 => state - 3,
+        Op::Literal => state - 6,
+        Op::Repeat(_) if length == 1 => {
+            if state < 7 {
+                9
+            } else {
+                11
+            }
+        }
+        Op::Repeat(_) => {
+            if state < 7 {
+                8
+            } else {
+                11
+            }
+        }
+        _ => {
+            if state < 7 {
+                7
+            } else {
+                10
+            }
+        }
+    }
+}
+
+/// What the coding of an operation depends on besides the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct History {
+    pub(crate) state: usize,
+    /// The distances of the last four different copies, newest first: how far before the byte that is written the copy
+    /// is from, where the base lies before the target.
+    pub(crate) repeats: [u32; 4],
+    /// The distance of the last copy from the base.
+    pub(crate) anchor: u32,
+}
+
+impl History {
+    pub(crate) fn new(base_len: u32) -> Self {
+        let straight = base_len.max(1);
+        Self {
+            state: 0,
+            repeats: [straight; 4],
+            anchor: straight,
+        }
+    }
+
+    pub(crate) fn repeat(&self, which: u8) -> u32 {
+        let [first, second, third, fourth] = self.repeats;
+        match which {
+            0 => first,
+            1 => second,
+            2 => third,
+            _ => fourth,
+        }
+    }
+
+    /// Notes an operation at `at` in the target.
+    pub(crate) fn note(&mut self, op: Op, at: u32, length: u32, distance: u32) {
+        self.state = next_state(self.state, op, length);
+        if op == Op::Literal {
+            return;
+        }
+        let [first, second, third, fourth] = self.repeats;
+        self.repeats = match op {
+            Op::Repeat(0) => self.repeats,
+            Op::Repeat(1) => [distance, first, third, fourth],
+            Op::Repeat(2) => [distance, first, second, fourth],
+            _ => [distance, first, second, third],
+        };
+        if distance > at {
+            self.anchor = distance;
+        }
+    }
+
+    /// The distance that the map proposes, unless it is one of the repeats.
+    pub(crate) fn proposed(&self, proposal: Option<i32>, base_len: u32) -> Option<u32> {
+        let distance = base_len.wrapping_add_signed(proposal?);
+        (!self.repeats.contains(&distance)).then_some(distance)
+    }
+}

@@ -1,0 +1,171 @@
+//! How an image looks to the matcher: branches as absolute targets; in the base, branches and pointers moved to where
+//! the target has what they point to. All of it is local: four halfwords give two, so a board views flash word by word.
+
+/// The start of the RAM whose pointers are moved: Arm's architecture puts it there on every Cortex-M.
+pub(crate) const RAM: u32 = 0x2000_0000;
+/// Keys of the map: offsets into the base below this, offsets into RAM above.
+pub(crate) const RAM_KEY: u32 = 0x80_0000;
+
+/// By how much the part of the base that begins at `key` has moved. Six bytes, for the sake of small chips.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Run {
+    key: [u8; 3],
+    shift: [u8; 3],
+}
+
+impl Run {
+    pub(crate) const ZERO: Self = Self {
+        key: [0; 3],
+        shift: [0; 3],
+    };
+
+    pub(crate) fn new(key: u32, shift: i32) -> Self {
+        let [a, b, c, _] = key.to_le_bytes();
+        let [d, e, f, _] = shift.to_le_bytes();
+        Self {
+            key: [a, b, c],
+            shift: [d, e, f],
+        }
+    }
+
+    pub(crate) fn key(self) -> u32 {
+        let [a, b, c] = self.key;
+        u32::from_le_bytes([a, b, c, 0])
+    }
+
+    pub(crate) fn shift(self) -> i32 {
+        let [a, b, c] = self.shift;
+        i32::from_le_bytes([0, a, b, c]) >> 8
+    }
+}
+
+/// The shift that holds at a key.
+pub(crate) fn shift(map: &[Run], key: u32) -> i32 {
+    let after = map.partition_point(|run| run.key() <= key);
+    let run = after.checked_sub(1).and_then(|index| map.get(index));
+    // RAM does not follow the last run of flash.
+    run.filter(|run| run.key() & RAM_KEY == key & RAM_KEY)
+        .map_or(0, |run| run.shift())
+}
+
+/// What a view of the base needs to know besides the map.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout {
+    pub(crate) base_len: u32,
+    pub(crate) base_address: u32,
+    pub(crate) target_address: u32,
+    /// Bytes of RAM whose pointers are moved.
+    pub(crate) ram: u32,
+}
+
+/// Whether two halfwords are BL or B.W with a displacement below 4 MB. No halfword can be both a first and a second.
+#[inline]
+pub(crate) fn branch(first: u16, second: u16) -> bool {
+    first & 0xf800 == 0xf000 && matches!(second & 0xf800, 0xf800 | 0xb800)
+}
+
+/// The 22 bits of a branch: its displacement, or in a view its target, in halfwords.
+#[inline]
+pub(crate) fn field(first: u16, second: u16) -> u32 {
+    u32::from(first & 0x7ff) << 11 | u32::from(second & 0x7ff)
+}
+
+#[inline]
+pub(crate) fn with_field(second: u16, field: u32) -> [u16; 2] {
+    [
+        0xf000 | (field >> 11 & 0x7ff) as u16,
+        second & 0xf800 | (field & 0x7ff) as u16,
+    ]
+}
+
+/// A branch at `at` with its displacement in place of its target.
+#[inline]
+pub(crate) fn relative(first: u16, second: u16, at: u32) -> [u16; 2] {
+    with_field(
+        second,
+        field(first, second).wrapping_sub((at.wrapping_add(4)) >> 1),
+    )
+}
+
+/// Two halfwords of an image with absolute branches: of `[before, this, next, after]` those in the middle, `this` at
+/// `at`. `moved` is applied to branch targets, in bytes.
+#[inline]
+fn halves(around: [u16; 4], at: u32, moved: impl Fn(u32) -> u32) -> ([u16; 2], bool) {
+    let [before, this, next, after] = around;
+    let place = |first: u16, second: u16, at: u32| {
+        let target = (field(first, second) << 1).wrapping_add(at).wrapping_add(4) & 0x7f_ffff;
+        with_field(second, moved(target) >> 1)
+    };
+    let (mut out, mut touched) = ([this, next], false);
+    if branch(before, this) {
+        out[0] = place(before, this, at.wrapping_sub(2))[1];
+        touched = true;
+    } else if branch(this, next) {
+        return (place(this, next, at), true);
+    }
+    if branch(next, after) {
+        out[1] = place(next, after, at.wrapping_add(2))[0];
+        touched = true;
+    }
+    (out, touched)
+}
+
+pub(crate) fn bytes([low, high]: [u16; 2]) -> [u8; 4] {
+    (u32::from(high) << 16 | u32::from(low)).to_le_bytes()
+}
+
+/// The word at `at` (a multiple of 4) of the target.
+pub(crate) fn target_word(around: [u16; 4], at: u32) -> [u8; 4] {
+    bytes(halves(around, at, |target| target).0)
+}
+
+/// The word at `at` (a multiple of 4), with branches to where `moved` says.
+#[cfg(feature = "make")]
+pub(crate) fn word_moved(around: [u16; 4], at: u32, moved: impl Fn(u32) -> u32) -> [u8; 4] {
+    bytes(halves(around, at, moved).0)
+}
+
+/// The word at `at` (a multiple of 4) of the base, moved. Halfwords beyond the base are zero.
+pub(crate) fn base_word(around: [u16; 4], at: u32, layout: &Layout, map: &[Run]) -> [u8; 4] {
+    let moved = |target: u32| {
+        if target < layout.base_len {
+            target.wrapping_add_signed(shift(map, target))
+        } else {
+            target
+        }
+    };
+    let (out, touched) = halves(around, at, moved);
+    if touched || at.saturating_add(4) > layout.base_len {
+        return bytes(out);
+    }
+    let word = u32::from_le_bytes(bytes(out));
+    let offset = word.wrapping_sub(layout.base_address);
+    let ram = word.wrapping_sub(RAM);
+    let word = if offset < layout.base_len {
+        layout
+            .target_address
+            .wrapping_add(moved(offset & !1))
+            .wrapping_add(offset & 1)
+    } else if ram < layout.ram {
+        word.wrapping_add_signed(shift(map, RAM_KEY | ram))
+    } else {
+        word
+    };
+    word.to_le_bytes()
+}
+
+/// Where the base has what the target has at `at`, by the map: the shift of the first run that leads there.
+pub(crate) fn proposal(map: &[Run], at: u32, base_len: u32) -> Option<i32> {
+    let (mut start, mut shift) = (0, 0);
+    let mut runs = map.iter().take_while(|run| run.key() < RAM_KEY);
+    loop {
+        let next = runs.next();
+        let end = next.map_or(base_len, |run| run.key());
+        let source = at.wrapping_add_signed(0i32.wrapping_sub(shift));
+        if source >= start && source < end {
+            return Some(shift);
+        }
+        let run = next?;
+        (start, shift) = (run.key(), run.shift());
+    }
+}
