@@ -211,6 +211,7 @@ impl Identify {
                     }
                     None => Identity::Nobody(self.nobody(line)),
                 },
+                Step::Check if line.is_noisy() => Identity::Nobody(self.nobody(line)),
                 Step::Check => {
                     line.framing = Framing::Raw;
                     self.ask(line, now, Step::List)
