@@ -97,6 +97,11 @@ impl<M: Memory> Link<M> {
         taken
     }
 
+    /// A packet is half received: the owner waits for the rest a while, then calls [`Link::idle`].
+    pub fn is_receiving(&self) -> bool {
+        self.decoder.is_inside()
+    }
+
     /// The line was silent for long, or the port was closed: what is half received is forgotten.
     pub fn idle(&mut self) {
         self.decoder.reset();

@@ -93,6 +93,8 @@ pub struct Board {
     idle: bool,
     /// When the host sees the port.
     visible: u64,
+    /// When the last byte came.
+    heard: u64,
     /// The image that the board came with.
     factory: Option<[u8; 32]>,
     button: bool,
@@ -103,6 +105,8 @@ pub struct Board {
 const START: u64 = 5_000;
 /// Microseconds from an application's start to its crash.
 const CRASH: u64 = 700_000;
+/// Microseconds of silence after which half a packet is no longer waited for.
+const SILENCE: u64 = 300_000;
 /// Bytes that a port takes in before it makes the host wait.
 const PORT_BUFFER: usize = 4096;
 
@@ -154,6 +158,7 @@ impl Board {
             busy: 0,
             idle: false,
             visible: u64::MAX,
+            heard: 0,
             factory,
             button: false,
             resets: 0,
@@ -292,7 +297,8 @@ impl Board {
         let arrival = self.incoming.next(64).filter(|_| runs && !self.link.is_full());
         let arrival = arrival.map(|at| if self.config.stall { at.max(self.busy) } else { at });
         let timer = timer.map(|at| at.max(self.busy));
-        [timer, work, port, arrival].into_iter().flatten().min()
+        let silence = self.link.is_receiving().then_some(self.heard + SILENCE);
+        [timer, work, port, arrival, silence].into_iter().flatten().min()
     }
 
     /// Lets time pass until `now`.
@@ -312,6 +318,11 @@ impl Board {
         let link = &mut self.link;
         let taken = self.incoming.deliver(self.now, |bytes| link.feed(bytes));
         self.idle &= taken == 0;
+        if taken > 0 {
+            self.heard = self.now;
+        } else if self.link.is_receiving() && self.now >= self.heard + SILENCE {
+            self.link.idle();
+        }
     }
 
     /// What the processor does when it is free.

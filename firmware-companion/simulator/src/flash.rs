@@ -65,6 +65,7 @@ pub struct NorFlash {
     operations: u64,
     cut: Option<Cut>,
     dead: bool,
+    worn_out: Option<u64>,
     changed: Vec<(usize, usize)>,
 }
 
@@ -90,6 +91,7 @@ impl NorFlash {
             operations: 0,
             cut: None,
             dead: false,
+            worn_out: None,
             changed: Vec::new(),
         }
     }
@@ -149,6 +151,11 @@ impl NorFlash {
         self.cut = cut;
     }
 
+    /// From the operation of this number on, erasing and programming fail, and do nothing.
+    pub fn wear_out(&mut self, from: u64) {
+        self.worn_out = Some(from);
+    }
+
     /// The cut has come: nothing works any more.
     pub fn is_dead(&self) -> bool {
         self.dead
@@ -194,6 +201,9 @@ impl NorFlash {
         }
         let number = self.operations;
         self.operations += 1;
+        if self.worn_out.is_some_and(|from| number >= from) {
+            return Err(FlashError::Hardware);
+        }
         let Some(cut) = self.cut.filter(|cut| cut.at == number) else {
             return Ok(None);
         };

@@ -165,7 +165,9 @@ fn prepare(geometry: &Geometry, scenario: Scenario, key: &SigningKey, images: &I
     match scenario {
         Scenario::Upload => {}
         Scenario::ResumedUpload => {
-            let half = rig.flash.operations() + 12;
+            let mut rehearsal = rig.clone();
+            rehearsal.serve(|board| board.upload(&new.0))?;
+            let half = (rig.flash.operations() + rehearsal.flash.operations()) / 2;
             rig.flash.cut(Some(Cut {
                 at: half,
                 moment: Moment::After,
