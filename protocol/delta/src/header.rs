@@ -79,40 +79,55 @@ pub enum HeaderError {
     Malformed,
 }
 
-struct Reader<'a>(&'a [u8]);
+/// Reads what a header holds; what is wrong shows at the end.
+struct Reader<'a> {
+    bytes: &'a [u8],
+    wrong: bool,
+}
 
 impl Reader<'_> {
-    /// A number in groups of seven bits, lowest first, all but the last with the highest bit set.
-    fn number(&mut self) -> Result<u32, HeaderError> {
-        let mut value = 0u32;
-        for shift in [0, 7, 14, 21, 28] {
-            let (&byte, rest) = self.0.split_first().ok_or(HeaderError::Malformed)?;
-            self.0 = rest;
-            let bits = u32::from(byte & 0x7f);
-            if shift == 28 && byte > 0x0f {
-                break;
-            }
-            value |= bits << shift;
-            if byte & 0x80 == 0 {
-                // One way to write a number, not several.
-                return if byte == 0 && shift > 0 {
-                    Err(HeaderError::Malformed)
-                } else {
-                    Ok(value)
-                };
-            }
-        }
-        Err(HeaderError::Malformed)
+    fn byte(&mut self) -> u8 {
+        let byte = self.bytes.split_off_first();
+        self.wrong |= byte.is_none();
+        byte.copied().unwrap_or(0)
     }
 
-    fn digest(&mut self) -> Result<[u8; DIGEST], HeaderError> {
-        let (digest, rest) = self.0.split_first_chunk().ok_or(HeaderError::Malformed)?;
-        self.0 = rest;
-        Ok(*digest)
+    /// A number in groups of seven bits, lowest first, all but the last with the highest bit set.
+    fn number(&mut self) -> u32 {
+        let (mut value, mut shift) = (0u32, 0);
+        loop {
+            let byte = self.byte();
+            let bits = u32::from(byte & 0x7f);
+            value |= bits << shift;
+            // 32 bits are enough, and there is one way to write a number.
+            self.wrong |= shift == 28 && byte > 0x0f || shift > 0 && byte == 0;
+            if byte < 0x80 || self.wrong {
+                return value;
+            }
+            shift += 7;
+        }
+    }
+
+    fn digest(&mut self, out: &mut [u8; DIGEST]) {
+        for slot in out {
+            *slot = self.byte();
+        }
     }
 }
 
 impl Header {
+    pub(crate) const EMPTY: Self = Self {
+        method: Method::Full,
+        base_len: 0,
+        base_digest: [0; DIGEST],
+        target_len: 0,
+        target_digest: [0; DIGEST],
+        stream_len: 0,
+        base_address: 0,
+        target_address: 0,
+        ram: 0,
+    };
+
     /// Reads a header from the start of `bytes`; returns it and its length.
     pub fn parse(bytes: &[u8]) -> Result<(Self, usize), HeaderError> {
         if bytes.iter().zip(&MAGIC).any(|(a, b)| a != b) {
@@ -134,38 +149,35 @@ impl Header {
             3 => Method::Relocated,
             other => return Err(HeaderError::Method(other)),
         };
-        let mut reader = Reader(bytes.get(5..).ok_or(HeaderError::Malformed)?);
-        let target_len = reader.number()?;
-        let stream_len = reader.number()?;
-        let target_digest = reader.digest()?;
-        let (mut base_len, mut base_digest) = (0, [0; DIGEST]);
-        let (mut base_address, mut target_address, mut ram) = (0, 0, 0);
+        let mut reader = Reader {
+            bytes: bytes.get(5..).unwrap_or_default(),
+            wrong: false,
+        };
+        let mut header = Self {
+            method,
+            ..Self::EMPTY
+        };
+        header.target_len = reader.number();
+        header.stream_len = reader.number();
+        reader.digest(&mut header.target_digest);
         if method.has_base() {
-            base_len = reader.number()?;
-            base_digest = reader.digest()?;
+            header.base_len = reader.number();
+            reader.digest(&mut header.base_digest);
         }
+        let mut most = MAX_TOTAL;
         if method == Method::Relocated {
-            base_address = reader.number()?;
-            target_address = base_address.wrapping_add(reader.number()?);
-            ram = reader.number()?.checked_mul(1024).ok_or(HeaderError::Malformed)?;
+            header.base_address = reader.number();
+            header.target_address = header.base_address.wrapping_add(reader.number());
+            let kilobytes = reader.number();
+            reader.wrong |= kilobytes > MAX_RELOCATED / 1024;
+            header.ram = kilobytes.wrapping_mul(1024);
+            most = MAX_RELOCATED;
         }
-        let fits = base_len <= MAX_TOTAL
-            && target_len <= MAX_TOTAL.saturating_sub(base_len)
-            && (method != Method::Relocated || base_len <= MAX_RELOCATED && ram <= MAX_RELOCATED);
-        if !reader.0.is_empty() || !fits {
+        let too_large =
+            header.base_len > most || header.target_len > MAX_TOTAL - header.base_len.min(MAX_TOTAL);
+        if reader.wrong || !reader.bytes.is_empty() || too_large {
             return Err(HeaderError::Malformed);
         }
-        let header = Self {
-            method,
-            base_len,
-            base_digest,
-            target_len,
-            target_digest,
-            stream_len,
-            base_address,
-            target_address,
-            ram,
-        };
         Ok((header, len))
     }
 

@@ -35,25 +35,29 @@ pub(crate) trait Coder {
     fn direct(&mut self, count: u32, value: u32) -> u32;
 }
 
-/// A symbol of `BITS` bits through a binary tree, highest bit first. `N` is 1 << `BITS`.
-#[inline]
-fn tree<C: Coder, const N: usize>(coder: &mut C, probs: &mut [Prob; N], value: u32) -> u32 {
-    let bits = N.trailing_zeros();
+/// A symbol of `bits` bits through a binary tree, highest bit first.
+#[cfg_attr(not(feature = "make"), inline(never))]
+fn tree<C: Coder>(coder: &mut C, probs: &mut [Prob], bits: u32, value: u32) -> u32 {
     let mut node = 1;
     for index in (0..bits).rev() {
-        let bit = coder.bit(&mut probs[node & (N - 1)], value >> index & 1);
-        node = node << 1 | bit as usize;
+        let Some(prob) = probs.get_mut(node as usize) else {
+            break;
+        };
+        node = node << 1 | coder.bit(prob, value >> index & 1);
     }
-    node as u32 & (N as u32 - 1)
+    node ^ 1 << bits
 }
 
-/// The low `bits` bits of `value`, lowest first; at most log2 of `N`.
-#[inline]
-fn reverse<C: Coder, const N: usize>(coder: &mut C, probs: &mut [Prob; N], bits: u32, value: u32) -> u32 {
+/// The low `bits` bits of `value` through a binary tree, lowest first.
+#[cfg_attr(not(feature = "make"), inline(never))]
+fn reverse<C: Coder>(coder: &mut C, probs: &mut [Prob], bits: u32, value: u32) -> u32 {
     let (mut node, mut out) = (1, 0);
     for index in 0..bits {
-        let bit = coder.bit(&mut probs[node & (N - 1)], value >> index & 1);
-        node = node << 1 | bit as usize;
+        let Some(prob) = probs.get_mut(node as usize) else {
+            break;
+        };
+        let bit = coder.bit(prob, value >> index & 1);
+        node = node << 1 | bit;
         out |= bit << index;
     }
     out
@@ -62,8 +66,13 @@ fn reverse<C: Coder, const N: usize>(coder: &mut C, probs: &mut [Prob; N], bits:
 /// Numbers of up to 32 bits: a slot (the position of the highest bit and the bit below it) through a tree, then the
 /// bits below: up to three of them through a tree of the slot's own, of more the lowest four through a common tree.
 #[derive(Clone)]
-pub(crate) struct Number<const CONTEXTS: usize> {
+struct Number<const CONTEXTS: usize> {
     slots: [[Prob; 64]; CONTEXTS],
+    rest: Rest,
+}
+
+#[derive(Clone)]
+struct Rest {
     few: [[Prob; 8]; 6],
     low: [Prob; 16],
 }
@@ -71,42 +80,50 @@ pub(crate) struct Number<const CONTEXTS: usize> {
 impl<const CONTEXTS: usize> Number<CONTEXTS> {
     const EMPTY: Self = Self {
         slots: [[0; 64]; CONTEXTS],
-        few: [[0; 8]; 6],
-        low: [0; 16],
+        rest: Rest {
+            few: [[0; 8]; 6],
+            low: [0; 16],
+        },
     };
 
     fn reset(&mut self) {
-        self.slots.as_flattened_mut().fill(EVEN);
-        self.few.as_flattened_mut().fill(EVEN);
-        self.low.fill(EVEN);
+        fill(self.slots.as_flattened_mut());
+        fill(self.rest.few.as_flattened_mut());
+        fill(&mut self.rest.low);
     }
 
-    pub(crate) fn code<C: Coder>(&mut self, coder: &mut C, context: usize, value: u32) -> u32 {
-        let slot = if value < 4 {
-            value
-        } else {
-            let top = 31 - value.leading_zeros();
-            2 * top + (value >> (top - 1) & 1)
-        };
+    fn code<C: Coder>(&mut self, coder: &mut C, context: usize, value: u32) -> u32 {
         let Some(slots) = self.slots.get_mut(context) else {
             return 0;
         };
-        let slot = tree(coder, slots, slot);
-        if slot < 4 {
-            return slot;
-        }
-        let below = slot / 2 - 1;
-        let base = (2 | slot & 1) << below;
-        let rest = value.wrapping_sub(base);
-        let rest = match self.few.get_mut(slot as usize - 4) {
-            Some(few) => reverse(coder, few, below, rest),
-            None => {
-                let high = coder.direct(below - 4, rest >> 4);
-                high << 4 | reverse(coder, &mut self.low, 4, rest)
-            }
-        };
-        base | rest
+        number(coder, slots, &mut self.rest, value)
     }
+}
+
+#[inline(never)]
+fn fill(probs: &mut [Prob]) {
+    probs.iter_mut().for_each(|prob| *prob = EVEN);
+}
+
+fn number<C: Coder>(coder: &mut C, slots: &mut [Prob; 64], rest: &mut Rest, value: u32) -> u32 {
+    let slot = if value < 4 {
+        value
+    } else {
+        let top = 31 - value.leading_zeros();
+        2 * top + (value >> (top - 1) & 1)
+    };
+    let slot = tree(coder, slots, 6, slot);
+    if slot < 4 {
+        return slot;
+    }
+    let below = slot / 2 - 1;
+    let base = (2 | slot & 1) << below;
+    let bits = value.wrapping_sub(base);
+    let bits = match rest.few.get_mut(slot as usize - 4) {
+        Some(few) => reverse(coder, few, below, bits),
+        None => coder.direct(below - 4, bits >> 4) << 4 | reverse(coder, &mut rest.low, 4, bits),
+    };
+    base | bits
 }
 
 /// What comes next in the stream.
@@ -138,10 +155,10 @@ pub(crate) struct Model {
     not_mapped: [Prob; STATES],
     is_written: [Prob; 2],
     /// By what is copied (see [`length_context`]) and the parity of where to.
-    pub(crate) length: Number<6>,
+    length: Number<6>,
     /// By the length.
-    pub(crate) distance: Number<4>,
-    pub(crate) difference: Number<1>,
+    distance: Number<4>,
+    difference: Number<1>,
     sign: Prob,
     /// By the parity of the position; three trees: alone, and with the byte that a copy would bring, by its next bit.
     literal: [[[Prob; 256]; 3]; 2],
@@ -166,22 +183,18 @@ impl Model {
 
     /// Forgets everything.
     pub(crate) fn reset(&mut self) {
-        self.is_copy.as_flattened_mut().fill(EVEN);
-        self.is_repeat.as_flattened_mut().fill(EVEN);
-        for probs in [
-            &mut self.not_first,
-            &mut self.not_second,
-            &mut self.not_third,
-            &mut self.not_mapped,
-        ] {
-            probs.fill(EVEN);
-        }
-        self.is_written.fill(EVEN);
+        fill(self.is_copy.as_flattened_mut());
+        fill(self.is_repeat.as_flattened_mut());
+        fill(&mut self.not_first);
+        fill(&mut self.not_second);
+        fill(&mut self.not_third);
+        fill(&mut self.not_mapped);
+        fill(&mut self.is_written);
         self.length.reset();
         self.distance.reset();
         self.difference.reset();
         self.sign = EVEN;
-        self.literal.as_flattened_mut().as_flattened_mut().fill(EVEN);
+        fill(self.literal.as_flattened_mut().as_flattened_mut());
     }
 
     #[cfg(feature = "make")]
@@ -229,6 +242,19 @@ impl Model {
         } else {
             Op::Written
         }
+    }
+
+    /// How many runs the map has.
+    pub(crate) fn count<C: Coder>(&mut self, coder: &mut C, count: u32) -> u32 {
+        self.length.code(coder, 0, count)
+    }
+
+    /// A run of the map, as differences to the one before.
+    pub(crate) fn run<C: Coder>(&mut self, coder: &mut C, forward: u32, change: i32) -> (u32, i32) {
+        (
+            self.distance.code(coder, 0, forward),
+            self.difference(coder, change),
+        )
     }
 
     pub(crate) fn length<C: Coder>(&mut self, coder: &mut C, op: Op, at: u32, length: u32) -> u32 {
@@ -362,13 +388,15 @@ impl History {
         if op == Op::Literal {
             return;
         }
-        let [first, second, third, fourth] = self.repeats;
-        self.repeats = match op {
-            Op::Repeat(0) => self.repeats,
-            Op::Repeat(1) => [distance, first, third, fourth],
-            Op::Repeat(2) => [distance, first, second, fourth],
-            _ => [distance, first, second, third],
+        let last = if let Op::Repeat(which) = op {
+            which.into()
+        } else {
+            3
         };
+        let mut moving = distance;
+        for slot in self.repeats.iter_mut().take(last + 1) {
+            moving = core::mem::replace(slot, moving);
+        }
         if distance > at {
             self.anchor = distance;
         }

@@ -1,6 +1,8 @@
 //! How an image looks to the matcher: branches as absolute targets; in the base, branches and pointers moved to where
 //! the target has what they point to. All of it is local: four halfwords give two, so a board views flash word by word.
 
+use crate::header::Header;
+
 /// The start of the RAM whose pointers are moved: Arm's architecture puts it there on every Cortex-M.
 pub(crate) const RAM: u32 = 0x2000_0000;
 /// Keys of the map: offsets into the base below this, offsets into RAM above.
@@ -48,16 +50,6 @@ pub(crate) fn shift(map: &[Run], key: u32) -> i32 {
         .map_or(0, |run| run.shift())
 }
 
-/// What a view of the base needs to know besides the map.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Layout {
-    pub(crate) base_len: u32,
-    pub(crate) base_address: u32,
-    pub(crate) target_address: u32,
-    /// Bytes of RAM whose pointers are moved.
-    pub(crate) ram: u32,
-}
-
 /// Whether two halfwords are BL or B.W with a displacement below 4 MB. No halfword can be both a first and a second.
 #[inline]
 pub(crate) fn branch(first: u16, second: u16) -> bool {
@@ -87,36 +79,29 @@ pub(crate) fn relative(first: u16, second: u16, at: u32) -> [u16; 2] {
     )
 }
 
-/// Two halfwords of an image with absolute branches: of `[before, this, next, after]` those in the middle, `this` at
-/// `at`. `moved` is applied to branch targets, in bytes.
+/// Two halfwords of an image with absolute branches, those in the middle of four, of which the second is at `at`; and
+/// whether there was a branch. `moved` is applied to branch targets, in bytes.
 #[inline]
-fn halves(around: [u16; 4], at: u32, moved: impl Fn(u32) -> u32) -> ([u16; 2], bool) {
-    let [before, this, next, after] = around;
-    let place = |first: u16, second: u16, at: u32| {
-        let target = (field(first, second) << 1).wrapping_add(at).wrapping_add(4) & 0x7f_ffff;
-        with_field(second, moved(target) >> 1)
-    };
-    let (mut out, mut touched) = ([this, next], false);
-    if branch(before, this) {
-        out[0] = place(before, this, at.wrapping_sub(2))[1];
-        touched = true;
-    } else if branch(this, next) {
-        return (place(this, next, at), true);
+fn halves(mut around: [u16; 4], at: u32, moved: impl Fn(u32) -> u32) -> ([u16; 2], bool) {
+    let mut touched = false;
+    let mut place = at.wrapping_add(2);
+    // From before the word; no halfword belongs to two branches.
+    for index in 0..3 {
+        if let Some([first, second]) = around.get_mut(index..index + 2)
+            && branch(*first, *second)
+        {
+            let target = (field(*first, *second) << 1).wrapping_add(place) & 0x7f_ffff;
+            [*first, *second] = with_field(*second, moved(target) >> 1);
+            touched = true;
+        }
+        place = place.wrapping_add(2);
     }
-    if branch(next, after) {
-        out[1] = place(next, after, at.wrapping_add(2))[0];
-        touched = true;
-    }
-    (out, touched)
+    let [_, this, next, _] = around;
+    ([this, next], touched)
 }
 
 pub(crate) fn bytes([low, high]: [u16; 2]) -> [u8; 4] {
     (u32::from(high) << 16 | u32::from(low)).to_le_bytes()
-}
-
-/// The word at `at` (a multiple of 4) of the target.
-pub(crate) fn target_word(around: [u16; 4], at: u32) -> [u8; 4] {
-    bytes(halves(around, at, |target| target).0)
 }
 
 /// The word at `at` (a multiple of 4), with branches to where `moved` says.
@@ -125,28 +110,29 @@ pub(crate) fn word_moved(around: [u16; 4], at: u32, moved: impl Fn(u32) -> u32) 
     bytes(halves(around, at, moved).0)
 }
 
-/// The word at `at` (a multiple of 4) of the base, moved. Halfwords beyond the base are zero.
-pub(crate) fn base_word(around: [u16; 4], at: u32, layout: &Layout, map: &[Run]) -> [u8; 4] {
-    let moved = |target: u32| {
-        if target < layout.base_len {
-            target.wrapping_add_signed(shift(map, target))
-        } else {
-            target
-        }
+/// The word at `at` (a multiple of 4) of the base, moved; of the target where there is no base. Halfwords outside of
+/// the image are zero.
+pub(crate) fn word(around: [u16; 4], at: u32, base: Option<(&Header, &[Run])>) -> [u8; 4] {
+    let moved = |target: u32| match base {
+        Some((header, map)) if target < header.base_len => target.wrapping_add_signed(shift(map, target)),
+        _ => target,
     };
     let (out, touched) = halves(around, at, moved);
-    if touched || at.saturating_add(4) > layout.base_len {
+    let Some((header, map)) = base else {
+        return bytes(out);
+    };
+    if touched || at.saturating_add(4) > header.base_len {
         return bytes(out);
     }
     let word = u32::from_le_bytes(bytes(out));
-    let offset = word.wrapping_sub(layout.base_address);
+    let offset = word.wrapping_sub(header.base_address);
     let ram = word.wrapping_sub(RAM);
-    let word = if offset < layout.base_len {
-        layout
+    let word = if offset < header.base_len {
+        header
             .target_address
             .wrapping_add(moved(offset & !1))
             .wrapping_add(offset & 1)
-    } else if ram < layout.ram {
+    } else if ram < header.ram {
         word.wrapping_add_signed(shift(map, RAM_KEY | ram))
     } else {
         word

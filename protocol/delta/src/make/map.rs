@@ -4,7 +4,8 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::align::Segment;
-use crate::view::{self, Layout, RAM, RAM_KEY, Run};
+use crate::header::Header;
+use crate::view::{self, RAM, RAM_KEY, Run};
 
 /// What a run must win, in votes, to be worth its bytes.
 const PENALTY: f32 = 3.0;
@@ -39,7 +40,7 @@ fn target_of(bytes: &[u8], at: usize) -> u32 {
 }
 
 /// Votes of all references that lie in stretches known to belong together.
-pub(crate) fn votes(base: &[u8], target: &[u8], segments: &[Segment], layout: &Layout) -> Votes {
+pub(crate) fn votes(base: &[u8], target: &[u8], segments: &[Segment], header: &Header) -> Votes {
     let mut votes = Votes::new();
     let is_branch = |bytes: &[u8], at: usize| view::branch(half(bytes, at), half(bytes, at + 2));
     for segment in segments {
@@ -50,7 +51,7 @@ pub(crate) fn votes(base: &[u8], target: &[u8], segments: &[Segment], layout: &L
                 let to = from - segment.base + segment.target;
                 if is_branch(base, from) && is_branch(target, to) {
                     let (old, new) = (target_of(base, from), target_of(target, to));
-                    if old < layout.base_len && (new as usize) < target.len() {
+                    if old < header.base_len && (new as usize) < target.len() {
                         vote(&mut votes, old, new.wrapping_sub(old) as i32, 1.0);
                     }
                     from += 4;
@@ -64,18 +65,18 @@ pub(crate) fn votes(base: &[u8], target: &[u8], segments: &[Segment], layout: &L
                 let to = from - segment.base + segment.target;
                 let (old, new) = (word(base, from), word(target, to));
                 let (old_offset, new_offset) = (
-                    old.wrapping_sub(layout.base_address),
-                    new.wrapping_sub(layout.target_address),
+                    old.wrapping_sub(header.base_address),
+                    new.wrapping_sub(header.target_address),
                 );
                 let (old_ram, new_ram) = (old.wrapping_sub(RAM), new.wrapping_sub(RAM));
-                if old_offset < layout.base_len && new_offset as usize <= target.len() {
+                if old_offset < header.base_len && new_offset as usize <= target.len() {
                     vote(
                         &mut votes,
                         old_offset & !1,
                         new_offset.wrapping_sub(old_offset) as i32,
                         1.0,
                     );
-                } else if old_ram < layout.ram && new_ram < layout.ram {
+                } else if old_ram < header.ram && new_ram < header.ram {
                     vote(&mut votes, RAM_KEY | old_ram, new.wrapping_sub(old) as i32, 1.0);
                 }
             }

@@ -14,7 +14,7 @@ pub use address::link_address;
 use sha2::{Digest, Sha256};
 
 use crate::header::{DIGEST, Header, MAX_LEN, MAX_RELOCATED, Method};
-use crate::view::{self, Layout, RAM, RAM_KEY, Run};
+use crate::view::{self, RAM, RAM_KEY, Run};
 
 /// How often the map is learnt, each time from what the last one aligned.
 const ROUNDS: usize = 2;
@@ -100,7 +100,7 @@ pub fn make(base: &[u8], target: &[u8], options: &Options) -> Patch {
         }
         if tried(Method::FullThumb) && (addresses.is_some() || options.method.is_some()) {
             let views = Views {
-                target: Cow::Owned(view(target, view::target_word)),
+                target: Cow::Owned(view(target, |around, at| view::word(around, at, None))),
                 ..Views::plain(&[], target)
             };
             offer(encode(Method::FullThumb, &[], target, views));
@@ -121,34 +121,34 @@ struct Views<'a> {
     base: Cow<'a, [u8]>,
     target: Cow<'a, [u8]>,
     map: Vec<Run>,
-    layout: Layout,
+    /// What the decoder needs for its view of the base.
+    header: Header,
 }
 
 impl<'a> Views<'a> {
     fn plain(base: &'a [u8], target: &'a [u8]) -> Self {
-        let layout = Layout {
+        let header = Header {
             base_len: base.len() as u32,
-            base_address: 0,
-            target_address: 0,
-            ram: 0,
+            ..Header::EMPTY
         };
         Self {
             base: Cow::Borrowed(base),
             target: Cow::Borrowed(target),
             map: Vec::new(),
-            layout,
+            header,
         }
     }
 }
 
 fn relocated(base: &[u8], target: &[u8], base_address: u32, target_address: u32, runs: usize) -> Patch {
-    let layout = Layout {
+    let header = Header {
         base_len: base.len() as u32,
         base_address,
         target_address,
         ram: ram(base).max(ram(target)),
+        ..Header::EMPTY
     };
-    let absolute = view(target, view::target_word);
+    let absolute = view(target, |around, at| view::word(around, at, None));
     let mut segments = align::align(&masked(base), &masked(target));
     let mut moved = Vec::new();
     let mut map = Vec::new();
@@ -156,15 +156,15 @@ fn relocated(base: &[u8], target: &[u8], base_address: u32, target_address: u32,
         if round > 0 {
             segments = align::align(&moved, &absolute);
         }
-        let votes = map::votes(base, target, &segments, &layout);
+        let votes = map::votes(base, target, &segments, &header);
         map = map::runs(&votes, runs.min(crate::MAX_RUNS));
-        moved = view(base, |around, at| view::base_word(around, at, &layout, &map));
+        moved = view(base, |around, at| view::word(around, at, Some((&header, &map))));
     }
     let views = Views {
         base: Cow::Owned(moved),
         target: Cow::Owned(absolute),
         map,
-        layout,
+        header,
     };
     encode(Method::Relocated, base, target, views)
 }
@@ -212,9 +212,9 @@ fn encode(method: Method, base: &[u8], target: &[u8], views: Views) -> Patch {
         target_len: target.len() as u32,
         target_digest: digest(target),
         stream_len: stream.len() as u32,
-        base_address: views.layout.base_address,
-        target_address: views.layout.target_address,
-        ram: views.layout.ram,
+        base_address: views.header.base_address,
+        target_address: views.header.target_address,
+        ram: views.header.ram,
     };
     let mut head = [0; MAX_LEN];
     let len = header.write(&mut head);

@@ -103,11 +103,10 @@ pub(crate) fn encode(input: &Input) -> Vec<u8> {
 }
 
 fn write_map(coder: &mut Encoder, model: &mut Model, map: &[Run]) {
-    model.length.code(coder, 0, map.len() as u32);
+    model.count(coder, map.len() as u32);
     let (mut key, mut shift) = (0, 0);
     for run in map {
-        model.distance.code(coder, 0, run.key() - key);
-        model.difference(coder, run.shift() - shift);
+        model.run(coder, run.key() - key, run.shift() - shift);
         (key, shift) = (run.key(), run.shift());
     }
 }
@@ -140,13 +139,12 @@ impl Plan<'_> {
     fn update_lengths(&mut self) {
         for (context, prices) in self.lengths.iter_mut().enumerate() {
             let op = [Op::Repeat(0), Op::Base, Op::Written][context / 2];
-            let least = least(op);
-            for (length, slot) in prices.iter_mut().enumerate().skip(least as usize) {
+            for (length, slot) in prices.iter_mut().enumerate().skip(least(op) as usize) {
                 let mut price = Price {
                     table: &self.table,
                     total: 0,
                 };
-                self.model.length.code(&mut price, context, length as u32 - least);
+                self.model.length(&mut price, op, context as u32, length as u32);
                 *slot = price.total;
             }
         }
