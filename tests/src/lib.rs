@@ -9,6 +9,7 @@ pub mod cuts;
 pub mod main_job;
 pub mod namespace;
 pub mod pair;
+pub mod qemu;
 pub mod runner;
 pub mod serial;
 pub mod serve;

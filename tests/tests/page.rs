@@ -155,7 +155,7 @@ fn nothing(_: &mut Browser, _: &str, _: &str) -> Result<()> {
 fn main_job_simulated(stage: &mut Stage) -> Result<()> {
     let folder = std::env::var_os("BOOTLACE_SCREENSHOTS").map(PathBuf::from);
     let folder = folder.unwrap_or_else(|| stage.fixtures.folder().join("screenshots"));
-    main_job::check(&mut stage.browser, ORIGIN, &folder)
+    main_job::check_one(&mut stage.browser, ORIGIN, &folder, "Works", End::Confirmed)
 }
 
 fn up_and_down(stage: &mut Stage, board: &str, algorithm: Algorithm) -> Result<()> {

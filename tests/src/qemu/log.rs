@@ -1,0 +1,136 @@
+//! Every flash operation of the unmodified binary, seen by the debugger; and flash as it was in the middle of them.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::gdb::Watched;
+use super::{FLASH, Gdb, PAGE};
+
+/// What the flash controller was told to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Erase the page that starts here.
+    Erase(u32),
+    /// Program the word here.
+    Program(u32, u32),
+}
+
+/// Everything behind the bootloader.
+const ALL: Watched = (0xC000, FLASH as u32 - 0xC000);
+/// The controller's register that an erase begins with.
+const ERASE_PAGE: Watched = (0x4001_E508, 4);
+
+/// A debugger that stops before every flash operation.
+#[derive(Debug)]
+pub struct Recorder {
+    gdb: Gdb,
+}
+
+impl Recorder {
+    /// Takes over the debugger of a board that stands still.
+    ///
+    /// # Errors
+    /// When QEMU is gone.
+    pub fn new(mut gdb: Gdb) -> Result<Self> {
+        gdb.watch(ALL)?;
+        gdb.watch(ERASE_PAGE)?;
+        Ok(Self { gdb })
+    }
+
+    /// Lets the processor run to its next flash operation, which has not happened yet; `None` when there is none within
+    /// `limit`, and the processor still runs.
+    ///
+    /// # Errors
+    /// When QEMU is gone.
+    pub fn next(&mut self, limit: Duration) -> Result<Option<Operation>> {
+        self.gdb.go()?;
+        self.wait(limit)
+    }
+
+    /// The same for a processor that runs already.
+    ///
+    /// # Errors
+    /// When QEMU is gone.
+    pub fn wait(&mut self, limit: Duration) -> Result<Option<Operation>> {
+        let Some(stopped) = self.gdb.stopped_within(limit)? else {
+            return Ok(None);
+        };
+        let address = stopped.context("it stopped for another reason")?;
+        let registers = self.gdb.registers()?;
+        let value = self.stored(&registers)?;
+        Ok(Some(if address == ERASE_PAGE.0 {
+            Operation::Erase(value)
+        } else {
+            Operation::Program(address, value)
+        }))
+    }
+
+    /// Has the operation happen that it stopped before.
+    ///
+    /// # Errors
+    /// When QEMU is gone.
+    pub fn perform(&mut self) -> Result<()> {
+        self.gdb.unwatch(ALL)?;
+        self.gdb.unwatch(ERASE_PAGE)?;
+        self.gdb.step()?;
+        self.gdb.watch(ALL)?;
+        self.gdb.watch(ERASE_PAGE)
+    }
+
+    /// What the instruction that it stopped before will store: `str` in one of the three forms that a Cortex-M0 has.
+    fn stored(&mut self, registers: &[u32; 16]) -> Result<u32> {
+        let [.., counter] = registers;
+        let code = self.gdb.read(*counter, 2)?;
+        let [low, high] = code.as_slice() else {
+            bail!("no instruction")
+        };
+        let code = u16::from_le_bytes([*low, *high]);
+        let register = match code >> 9 {
+            0b0110_000..=0b0110_011 | 0b0101_000 => code & 7,
+            0b1001_000..=0b1001_011 => code >> 8 & 7,
+            _ => bail!("{code:#06x} is no store of a word"),
+        };
+        registers
+            .get(usize::from(register))
+            .copied()
+            .context("no such register")
+    }
+
+    /// The debugger.
+    pub fn gdb(&mut self) -> &mut Gdb {
+        &mut self.gdb
+    }
+}
+
+impl Operation {
+    /// Does it to `flash` wholly, or in part: bits that are to become 0 where `torn` says so have; a page's bytes before
+    /// its middle are erased.
+    pub fn apply(self, flash: &mut [u8], torn: Option<u32>) {
+        match self {
+            Operation::Erase(at) => {
+                let len = if torn.is_some() { PAGE / 2 } else { PAGE };
+                if let Some(page) = flash.get_mut(at as usize..at as usize + len) {
+                    page.fill(0xFF);
+                }
+            }
+            Operation::Program(at, value) => {
+                let value = value | torn.unwrap_or(0);
+                let word = flash.iter_mut().skip(at as usize).zip(value.to_le_bytes());
+                word.for_each(|(place, byte)| *place &= byte);
+            }
+        }
+    }
+}
+
+/// Flash after the first `count` operations of `log`, and the next one torn if `torn` says which bits stayed 1.
+pub fn undone(start: &[u8], log: &[Operation], count: usize, torn: Option<u32>) -> Vec<u8> {
+    let mut flash = start.to_vec();
+    log.iter()
+        .take(count)
+        .for_each(|operation| operation.apply(&mut flash, None));
+    if let (Some(torn), Some(operation)) = (torn, log.get(count)) {
+        operation.apply(&mut flash, Some(torn));
+    }
+    flash
+}

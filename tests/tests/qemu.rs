@@ -1,0 +1,317 @@
+//! The board's own binary on an emulated micro:bit: entry, updates, rollbacks, refusals.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use std::time::{Duration, Instant};
+
+use bootlace_smp::bootlace::{Reset, Role, RollbackReason, State};
+use bootlace_smp::frame::Framing;
+use bootlace_smp::{Request, Response, os};
+use bootlace_tests::qemu::{Client, Emulator, Images, Line, PRIMARY, SECONDARY, with_primary};
+
+const APPLICATION: &str = "self-testing";
+const LEN: usize = 50_000;
+
+/// A board that runs version 1.0.0 of the self-testing application, and the version that it is to get.
+fn board(next: &str) -> (Emulator, Client, Vec<u8>, [u8; 32]) {
+    let images = Images::new().unwrap();
+    let (old, _) = images.signed(APPLICATION, 0, LEN).unwrap();
+    let (new, hash) = images.signed(next, 1, LEN).unwrap();
+    let board = Emulator::running(Line::Socket, &with_primary(Some(&old)).unwrap()).unwrap();
+    let client = board.client().unwrap();
+    (board, client, new, hash)
+}
+
+/// Slot, version, confirmed.
+fn slots(client: &mut Client) -> Vec<(u32, String, bool)> {
+    client
+        .list()
+        .unwrap()
+        .into_iter()
+        .map(|it| (it.slot, it.version, it.confirmed))
+        .collect()
+}
+
+fn update(client: &mut Client, new: &[u8], hash: &[u8; 32]) {
+    assert_eq!(client.upload(new, new.len()).unwrap().1, Some(true));
+    client.test(hash).unwrap();
+    client.reset(false).unwrap();
+}
+
+#[test]
+fn a_blank_board_serves_in_every_framing() {
+    let board = Emulator::running(Line::Socket, &with_primary(None).unwrap()).unwrap();
+    let mut client = board.client().unwrap();
+    for framing in [Framing::Console, Framing::Cobs, Framing::Raw] {
+        client.speak(framing);
+        let described = client.describe(|it| {
+            let slots: Vec<_> = it
+                .slots
+                .iter()
+                .map(|slot| (slot.addr as usize, slot.max))
+                .collect();
+            (
+                it.role,
+                it.state,
+                it.reset,
+                it.window,
+                slots,
+                it.keys.iter().count(),
+            )
+        });
+        let most = 101 * 1024;
+        let slots = vec![(PRIMARY, most), (SECONDARY, most)];
+        let wanted = (
+            Role::Bootloader,
+            Some(State::NoImage),
+            Some(Reset::PowerOn),
+            Some(1),
+            slots,
+            1,
+        );
+        assert_eq!(described.unwrap(), wanted);
+        let text = "0123456789".repeat(50);
+        let same = client.ask(&Request::Os(os::Request::Echo(&text)), |answer| {
+            answer == Response::Os(os::Response::Echo(&text))
+        });
+        assert!(same.unwrap(), "{framing:?}");
+        let params = client.ask(&Request::Os(os::Request::Params), |answer| {
+            matches!(
+                answer,
+                Response::Os(os::Response::Params {
+                    buf_size: 1088,
+                    buf_count: 1
+                })
+            )
+        });
+        assert!(params.unwrap());
+        assert_eq!(client.list().unwrap(), []);
+    }
+}
+
+#[test]
+fn the_bootloader_is_entered_in_every_way() {
+    let (board, mut client, ..) = board(APPLICATION);
+    let who = |client: &mut Client| client.describe(|it| (it.role, it.state)).unwrap();
+    assert_eq!(who(&mut client), (Role::Application, Some(State::Running)));
+    // By SMP, which leaves the word in RAM; once.
+    client.reset(true).unwrap();
+    assert_eq!(who(&mut client), (Role::Bootloader, Some(State::Requested)));
+    client.reset(false).unwrap();
+    assert_eq!(who(&mut client), (Role::Application, Some(State::Running)));
+    // By the button.
+    board.hold_button(true).unwrap();
+    client.reset(false).unwrap();
+    assert_eq!(who(&mut client), (Role::Bootloader, Some(State::Requested)));
+    board.hold_button(false).unwrap();
+    board.reset().unwrap();
+    assert_eq!(who(&mut client).0, Role::Application);
+    // By the word in RAM, whoever wrote it.
+    let mut gdb = board.gdb().unwrap();
+    gdb.write(0x2000_0004, b"BOOT").unwrap();
+    drop(gdb);
+    board.go().unwrap();
+    board.reset().unwrap();
+    assert_eq!(who(&mut client), (Role::Bootloader, Some(State::Requested)));
+}
+
+#[test]
+fn an_update_while_the_application_runs_confirms_itself() {
+    let (board, mut client, new, hash) = board(APPLICATION);
+    assert_eq!(client.describe(|it| it.role).unwrap(), Role::Application);
+    let start = Instant::now();
+    update(&mut client, &new, &hash);
+    assert_eq!(
+        client.describe(|it| (it.role, it.trial.is_some())).unwrap(),
+        (Role::Application, false)
+    );
+    println!(
+        "update of {LEN} bytes while the application runs: {:.2} s",
+        start.elapsed().as_secs_f32()
+    );
+    let wanted = [(0, "1.1.0".to_owned(), true), (1, "1.0.0".to_owned(), false)];
+    assert_eq!(slots(&mut client), wanted);
+    // It stays.
+    board.reset().unwrap();
+    client.describe(|_| ()).unwrap();
+    assert_eq!(slots(&mut client), wanted);
+}
+
+#[test]
+fn a_failed_self_test_is_taken_back_and_named() {
+    let (_board, mut client, new, hash) = board("self-testing-unhealthy");
+    update(&mut client, &new, &hash);
+    let back = client.describe(|it| {
+        let rollback = it.rollback.map(|it| (it.reason, it.from.map(str::to_owned)));
+        (it.role, it.state, rollback)
+    });
+    let reason = RollbackReason::self_test(1);
+    assert_eq!(reason.failed_self_test(), Some(1));
+    let wanted = (
+        Role::Application,
+        Some(State::Running),
+        Some((reason, Some("1.1.0".to_owned()))),
+    );
+    assert_eq!(back.unwrap(), wanted);
+    assert_eq!(
+        slots(&mut client),
+        [(0, "1.0.0".to_owned(), true), (1, "1.1.0".to_owned(), false)]
+    );
+}
+
+#[test]
+fn a_hanging_image_is_taken_back() {
+    // Its timer's interrupt still runs, through the bootloader's vector table, and gives up on it.
+    let (_board, mut client, new, hash) = board("self-testing-hangs");
+    update(&mut client, &new, &hash);
+    let back = client.describe(|it| (it.role, it.rollback.map(|it| it.reason)));
+    assert_eq!(back.unwrap(), (Role::Application, Some(RollbackReason::Watchdog)));
+    assert_eq!(slots(&mut client)[0], (0, "1.0.0".to_owned(), true));
+}
+
+#[test]
+fn a_dead_image_is_taken_back_after_a_reset_from_outside() {
+    let (board, mut client, new, hash) = board("self-testing-dead");
+    update(&mut client, &new, &hash);
+    let request = Request::Os(os::Request::Params);
+    assert_eq!(
+        client.try_ask(&request, Duration::from_secs(2), |_| ()).unwrap(),
+        None,
+        "it is dead"
+    );
+    board.reset().unwrap();
+    let back = client.describe(|it| (it.role, it.rollback.map(|it| it.reason)));
+    assert_eq!(
+        back.unwrap(),
+        (Role::Application, Some(RollbackReason::NotConfirmed))
+    );
+    assert_eq!(slots(&mut client)[0], (0, "1.0.0".to_owned(), true));
+}
+
+#[test]
+fn a_flipped_bit_is_refused_by_bootloader_and_application() {
+    let (board, mut client, mut new, hash) = board(APPLICATION);
+    new[30_000] ^= 1;
+    for bootloader in [false, true] {
+        client.reset(bootloader).unwrap();
+        client.describe(|_| ()).unwrap();
+        assert_eq!(
+            client.upload(&new, new.len()).unwrap().1,
+            Some(true),
+            "the line is not to blame"
+        );
+        assert!(client.test(&hash).is_err());
+    }
+    // Nor does it start where somebody wrote it into the primary slot.
+    let mut flash = board.power_down().unwrap();
+    let (mut slot, mut bad) = (flash.drain(PRIMARY..SECONDARY).collect::<Vec<_>>(), new);
+    bad.resize(slot.len(), 0xFF);
+    core::mem::swap(&mut slot, &mut bad);
+    flash.splice(PRIMARY..PRIMARY, slot);
+    let board = Emulator::running(Line::Socket, &flash).unwrap();
+    let state = board
+        .client()
+        .unwrap()
+        .describe(|it| (it.role, it.state))
+        .unwrap();
+    assert_eq!(state, (Role::Bootloader, Some(State::BadImage)));
+}
+
+#[test]
+fn an_upload_goes_on_after_the_power_was_gone() {
+    let (board, mut client, new, hash) = board(APPLICATION);
+    client.reset(true).unwrap();
+    client.describe(|_| ()).unwrap();
+    client.upload(&new, 30_000).unwrap();
+    let flash = board.power_down().unwrap();
+    let board = Emulator::new(Line::Socket, &flash).unwrap();
+    let mut client = board.client().unwrap();
+    board.hold_button(true).unwrap();
+    board.go().unwrap();
+    client.describe(|_| ()).unwrap();
+    let (offsets, matched) = client.upload(&new, new.len()).unwrap();
+    assert!((20_000..=30_000).contains(&offsets[0]), "{offsets:?}");
+    assert_eq!(matched, Some(true));
+    board.hold_button(false).unwrap();
+    client.test(&hash).unwrap();
+    client.reset(false).unwrap();
+    client.describe(|_| ()).unwrap();
+    assert_eq!(slots(&mut client)[0], (0, "1.1.0".to_owned(), true));
+}
+
+#[test]
+fn an_application_that_knows_nothing_confirms_itself() {
+    let (board, mut client, new, hash) = board("plain");
+    update(&mut client, &new, &hash);
+    client
+        .wait_for_text("plain: confirmed", Duration::from_secs(20))
+        .unwrap();
+    // It stays, and the bootloader says so.
+    board.reset().unwrap();
+    client
+        .wait_for_text("plain: running", Duration::from_secs(20))
+        .unwrap();
+    board.hold_button(true).unwrap();
+    board.reset().unwrap();
+    let rollback = client.describe(|it| it.rollback.map(|it| it.reason)).unwrap();
+    assert_eq!(rollback, None);
+    assert_eq!(
+        slots(&mut client),
+        [(0, "1.1.0".to_owned(), true), (1, "1.0.0".to_owned(), false)]
+    );
+}
+
+#[test]
+fn the_stack_stays_within_the_chip() {
+    let (board, mut client, new, hash) = board(APPLICATION);
+    client.reset(true).unwrap();
+    client.describe(|_| ()).unwrap();
+    assert_eq!(client.upload(&new, new.len()).unwrap().1, Some(true));
+    client.test(&hash).unwrap();
+    board.halt().unwrap();
+    let serving = board.peak_stack().unwrap();
+    board.go().unwrap();
+    client.reset(false).unwrap();
+    client.describe(|_| ()).unwrap();
+    board.halt().unwrap();
+    let application = board.peak_stack().unwrap();
+    println!(
+        "peak stack: bootloader {serving} bytes, application {application} bytes, of 16384 with all statics"
+    );
+    assert!(serving < 8 * 1024, "{serving}");
+    assert!(application < 10 * 1024, "{application}");
+}
+
+#[test]
+fn from_reset_to_the_application() {
+    let images = Images::new().unwrap();
+    let (image, _) = images.signed("plain", 0, 100 * 1024 - 256).unwrap();
+    let board = Emulator::new(Line::Counted, &with_primary(Some(&image)).unwrap()).unwrap();
+    let mut gdb = board.gdb().unwrap();
+    let entry = u32::from_le_bytes(*image[0x104..].first_chunk().unwrap());
+    let before = board.instructions().unwrap();
+    gdb.stop_at(entry & !1).unwrap();
+    gdb.go().unwrap();
+    gdb.stopped().unwrap();
+    let counted = board.instructions().unwrap() - before;
+    println!(
+        "from reset to the application: {:.1} million instructions, 100 KB image",
+        counted as f64 / 1e6
+    );
+    assert!((1_000_000..45_000_000).contains(&counted), "{counted}");
+}
+
+#[test]
+fn zz_debug() {
+    let (board, mut client, ..) = board(APPLICATION);
+    std::thread::sleep(Duration::from_millis(1500));
+    let r = client.try_ask(&Request::Os(os::Request::Params), Duration::from_secs(1), |r| println!("{r:?}")).unwrap();
+    println!("answer {r:?}");
+    for _ in 0..3 {
+        let mut gdb = board.gdb().unwrap();
+        println!("{:08x?}", gdb.registers().unwrap());
+        drop(gdb);
+        board.go().unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    println!("{:02x?}", board.memory(0x2000_0000, 64).unwrap());
+}
