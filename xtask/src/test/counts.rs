@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Add;
 
 /// How many lines of a failed run are shown.
-const SHOWN: usize = 120;
+const SHOWN: usize = 200;
 
 /// Passed and failed tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
