@@ -73,6 +73,9 @@ impl Browser {
             "Emulation.setDeviceMetricsOverride",
             &json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false }),
         )?;
+        // A scroll bar that takes up width would cut the picture of a whole page at its right edge.
+        self.session
+            .devtools("Emulation.setScrollbarsHidden", &json!({ "hidden": true }))?;
         self.session.devtools(
             "Emulation.setEmulatedMedia",
             &json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] }),
