@@ -13,7 +13,8 @@ use crate::simulate::Simulator;
 pub struct Bench {
     arguments: Vec<String>,
     link: PathBuf,
-    way: Way,
+    /// None: no browser is to see it.
+    way: Option<Way>,
     name: String,
     board: Option<Simulator>,
     cable: Option<Cable>,
@@ -26,6 +27,18 @@ impl Bench {
     /// # Errors
     /// When the simulator does not start.
     pub fn new(folder: &Path, name: &str, way: Way, arguments: &[&str]) -> Result<Self> {
+        Self::start(folder, name, Some(way), arguments)
+    }
+
+    /// The same without a cable to a browser: for programs that open the link.
+    ///
+    /// # Errors
+    /// When the simulator does not start.
+    pub fn unconnected(folder: &Path, name: &str, arguments: &[&str]) -> Result<Self> {
+        Self::start(folder, name, None, arguments)
+    }
+
+    fn start(folder: &Path, name: &str, way: Option<Way>, arguments: &[&str]) -> Result<Self> {
         let flash = folder.join(format!("{name}.flash"));
         let mut all: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         all.extend([
@@ -72,9 +85,9 @@ impl Bench {
     pub fn power_up(&mut self) -> Result<()> {
         let board = Simulator::start(&self.link, &self.arguments)?;
         let (name, identities) = (self.name.clone(), board.identities());
-        self.cable = Some(Cable::new(self.link.clone(), self.way, move |node| {
-            Ok(identities.of(node, &name))
-        }));
+        self.cable = self
+            .way
+            .map(|way| Cable::new(self.link.clone(), way, move |node| Ok(identities.of(node, &name))));
         self.board = Some(board);
         Ok(())
     }

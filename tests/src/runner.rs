@@ -1,6 +1,7 @@
 //! A test program's own `main`: scenarios one after another, reported in the form of the standard test harness.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::Result;
@@ -17,6 +18,46 @@ pub fn wanted() -> Vec<String> {
         .collect()
 }
 
+/// Which part of the scenarios this process runs: `(index, count)`.
+const SHARD: &str = "BOOTLACE_SHARD";
+
+/// Runs this program again `count` times at once, each for its share of the scenarios, and ends with their output and
+/// the worst of their exit codes. Returns in the processes that it starts. Scenarios mostly wait; a few browsers at
+/// once wait together.
+///
+/// # Errors
+/// When a process can't be started.
+pub fn share_out(count: usize) -> Result<()> {
+    if std::env::var_os(SHARD).is_some() {
+        return Ok(());
+    }
+    let start = |index: usize| {
+        let mut command = Command::new(std::env::current_exe()?);
+        command
+            .args(std::env::args_os().skip(1))
+            .env(SHARD, format!("{index}/{count}"));
+        command.stdout(Stdio::piped()).spawn()
+    };
+    let shards = (0..count).map(start).collect::<std::io::Result<Vec<_>>>()?;
+    let mut worst = 0;
+    for shard in shards {
+        let output = shard.wait_with_output()?;
+        print!("{}", String::from_utf8_lossy(&output.stdout));
+        worst = worst.max(output.status.code().unwrap_or(1));
+    }
+    std::process::exit(worst)
+}
+
+/// Whether this process runs the scenario of this number.
+fn is_mine(number: usize) -> bool {
+    let shard = std::env::var(SHARD).unwrap_or_default();
+    let parts = shard.split_once('/');
+    let Some((Ok(index), Ok(count))) = parts.map(|(a, b)| (a.parse::<usize>(), b.parse::<usize>())) else {
+        return true;
+    };
+    number % count.max(1) == index
+}
+
 /// Runs the scenarios whose names contain one of `wanted` (all, when it is empty) and prints a line for each, and the
 /// sum. `after` runs after each: an error there fails the scenario too. Returns the process's exit code.
 pub fn run<T>(
@@ -28,6 +69,9 @@ pub fn run<T>(
     let chosen: Vec<_> = scenarios
         .iter()
         .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str())))
+        .enumerate()
+        .filter(|(number, _)| is_mine(*number))
+        .map(|(_, scenario)| scenario)
         .collect();
     println!("\nrunning {} tests", chosen.len());
     let start = Instant::now();

@@ -2,6 +2,7 @@
 //! at the other end.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -32,6 +33,7 @@ struct Stage {
 }
 
 fn main() -> Result<()> {
+    runner::share_out(3)?;
     let namespace = namespace::enter(&[ORIGIN], Duration::from_secs(900))?;
     let site = Site::start(&tools::required("BOOTLACE_DIST")?, 8080)?;
     let fixtures = Fixtures::new(&namespace.scratch().join("fixtures"))?;
@@ -60,6 +62,7 @@ fn main() -> Result<()> {
         ("movehub_ed25519_up_and_down", |stage| {
             up_and_down(stage, "movehub", Algorithm::Ed25519)
         }),
+        ("files_that_must_not_be_installed", bad_files),
         ("application_under_another_product_id", |stage| {
             ends(stage, "other-id", End::Confirmed)
         }),
@@ -188,6 +191,131 @@ fn up_and_down(stage: &mut Stage, board: &str, algorithm: Algorithm) -> Result<(
     );
     Ok(())
 }
+
+/// Each gets a sentence and a next step, and can't be installed.
+fn bad_files(stage: &mut Stage) -> Result<()> {
+    let fixtures = &stage.fixtures;
+    let (good, key) = fixtures.signed("movehub", "7.28.0", Algorithm::P256)?;
+    let bytes = std::fs::read(&good)?;
+    let file = |name: &str| fixtures.folder().join(name);
+    let write = |name: &str, bytes: &[u8]| -> Result<PathBuf> {
+        std::fs::write(file(name), bytes)?;
+        Ok(file(name))
+    };
+    let mut altered = bytes.clone();
+    altered[5000] ^= 1;
+    let (stranger, _) = fixtures.key("stranger", Algorithm::P256)?;
+    let (signer, _) = fixtures.key("signer", Algorithm::P256)?;
+    let firmware = write("firmware.bin", &bytes[0x200..60_000])?;
+    let sign = |name: &str, input: &Path, key: Option<&Path>, more: &[&str]| -> Result<PathBuf> {
+        fixtures.sign(input, "7.29.0", key, &file(name), more)?;
+        Ok(file(name))
+    };
+    // As large as a slot, of which a part is the trailer's.
+    let large = write(
+        "large.raw",
+        &[&bytes[0x200..0x300], &[0x5a; 500_000][..]].concat(),
+    )?;
+    let other = "9f3ab1c2-0c5d-4e8b-9a77-3d2f10e4b6a8";
+    let cases = [
+        (
+            "not an image",
+            write(
+                "notes.bin",
+                b"This is a shopping list, not an image. Milk, bread.",
+            )?,
+        ),
+        ("truncated", write("truncated.bin", &bytes[..bytes.len() / 2])?),
+        ("altered", write("altered.bin", &altered)?),
+        (
+            "wrong key",
+            sign("stranger.bin", &firmware, Some(&stranger), &[])?,
+        ),
+        ("unsigned", sign("unsigned.bin", &firmware, None, &[])?),
+        (
+            "too old",
+            sign("old.bin", &firmware, Some(&signer), &["--security-counter", "1"])?,
+        ),
+        (
+            "too large",
+            sign("large.bin", &large, Some(&signer), &["--slot-size", "0x100000"])?,
+        ),
+        (
+            "another board",
+            sign("other.bin", &firmware, Some(&signer), &["--cid", other])?,
+        ),
+    ];
+    // A board that knows its class, and has confirmed an image with a security counter of 5.
+    let factory = sign("factory.bin", &firmware, Some(&signer), &["--cid", CLASS])?;
+    let newer = sign(
+        "newer.bin",
+        &firmware,
+        Some(&signer),
+        &["--cid", CLASS, "--security-counter", "5"],
+    )?;
+    stage.boards += 1;
+    let name = format!("ttyACM{}", stage.boards);
+    let arguments = [
+        "--image",
+        text(&factory)?,
+        "--key",
+        text(&key)?,
+        "--cid",
+        CLASS,
+        "--speed",
+        "20",
+    ];
+    {
+        let bench = Bench::unconnected(stage.fixtures.folder(), &name, &arguments)?;
+        let mut update = Command::new(tools::cli()?);
+        update.args([
+            "update",
+            "--image",
+            text(&newer)?,
+            "--key",
+            text(&key)?,
+            "--port",
+            text(bench.link())?,
+        ]);
+        tools::output(&mut update)?;
+    }
+    let _bench = Bench::new(stage.fixtures.folder(), &name, Way::Direct, &arguments)?;
+    stage.open_with("movehub", "7.28.0", Algorithm::P256)?;
+    let page = &stage.browser;
+    main_job::board(page)?;
+    let mut named = Vec::new();
+    for (what, file) in cases {
+        let said = main_job::choose_file(page, &file)?;
+        let refused = page.wait(
+            &format!("the refusal of what is {what}"),
+            Duration::from_secs(5),
+            |page| {
+                let enabled = page.run(
+                    "return document.querySelector('[data-testid=update]').disabled",
+                    &[],
+                )?;
+                Ok(main_job::problems(page)?.pop().filter(|_| enabled == json!(true)))
+            },
+        );
+        let (name, text) = refused.with_context(|| said.clone())?;
+        println!("  {what}: {name}: {}", text.replace('\n', " "));
+        let sentences = text
+            .split(['.', '?', '!'])
+            .filter(|part| part.trim().len() > 3)
+            .count();
+        ensure!(
+            sentences >= 2,
+            "{what}: this does not say what to do next: {text:?}"
+        );
+        named.push(name);
+    }
+    named.dedup();
+    ensure!(named.len() >= 6, "different faults get the same name: {named:?}");
+    Ok(())
+}
+
+/// A class of boards.
+const CLASS: &str = "1b671a64-40d5-491e-99b0-da01ff1f3341";
 
 /// An update to firmware that behaves like `app`.
 fn ends(stage: &mut Stage, app: &str, end: End) -> Result<()> {

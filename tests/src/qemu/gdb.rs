@@ -28,8 +28,9 @@ impl Gdb {
             stream,
             received: Vec::new(),
         };
-        // It says nothing until it is asked.
-        gdb.ask("?")?;
+        // It tells, perhaps twice, that the processor was stopped: what is asked next skips that.
+        gdb.send("?")?;
+        gdb.registers()?;
         Ok(gdb)
     }
 
@@ -64,7 +65,12 @@ impl Gdb {
 
     fn ask(&mut self, packet: &str) -> Result<String> {
         self.send(packet)?;
-        self.answer()
+        loop {
+            let answer = self.answer()?;
+            if !answer.starts_with('T') {
+                return Ok(answer);
+            }
+        }
     }
 
     fn order(&mut self, packet: &str) -> Result<()> {
@@ -149,7 +155,8 @@ impl Gdb {
     /// # Errors
     /// When QEMU is gone.
     pub fn step(&mut self) -> Result<()> {
-        self.ask("s").map(drop)
+        self.send("s")?;
+        self.answer().map(drop)
     }
 
     /// Lets the processor run.

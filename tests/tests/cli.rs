@@ -1,0 +1,141 @@
+//! `bootlace update` with real firmware, signed by imgtool, on `bootlace simulate`: the same engine as the page's, over
+//! the same ports.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test ends at the first thing that is not as it must be"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use bootlace_tests::bench::Bench;
+use bootlace_tests::simulate::Simulator;
+use bootlace_tests::tools::{self, Algorithm, Fixtures};
+use serde_json::Value;
+
+/// A folder of its own for each test, removed at its end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("bootlace-cli-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+fn update(link: &Path, image: &Path, key: &Path) -> Command {
+    let mut command = Command::new(tools::cli().unwrap());
+    command
+        .args(["update", "--json"])
+        .arg("--port")
+        .arg(link)
+        .arg("--image")
+        .arg(image)
+        .arg("--key")
+        .arg(key);
+    command
+}
+
+fn last_line(output: &Output) -> Value {
+    let text = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(text.lines().last().unwrap_or("null")).unwrap_or(Value::Null)
+}
+
+/// Runs an update to its end, which must be a confirmed image.
+fn confirmed(link: &Path, image: &Path, key: &Path) {
+    let output = update(link, image, key).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(last_line(&output).to_string().contains("confirmed"), "{said}");
+}
+
+/// From 7.27.0 to 7.28.0 and back.
+fn up_and_down(board: &str, algorithm: Algorithm) {
+    let folder = Folder::new(&format!("{board}-{}", algorithm.name()));
+    let fixtures = Fixtures::new(&folder.0).unwrap();
+    let (old, key) = fixtures.signed(board, "7.27.0", algorithm).unwrap();
+    let (new, _) = fixtures.signed(board, "7.28.0", algorithm).unwrap();
+    let link = folder.0.join("board");
+    let arguments = [
+        "--speed",
+        "20",
+        "--key",
+        key.to_str().unwrap(),
+        "--image",
+        old.to_str().unwrap(),
+    ];
+    let _board = Simulator::start(&link, arguments).unwrap();
+    confirmed(&link, &new, &key);
+    confirmed(&link, &old, &key);
+}
+
+#[test]
+fn primehub_p256() {
+    up_and_down("primehub", Algorithm::P256);
+}
+
+#[test]
+fn primehub_ed25519() {
+    up_and_down("primehub", Algorithm::Ed25519);
+}
+
+#[test]
+fn movehub_p256() {
+    up_and_down("movehub", Algorithm::P256);
+}
+
+#[test]
+fn movehub_ed25519() {
+    up_and_down("movehub", Algorithm::Ed25519);
+}
+
+/// The program is ended in the middle of the upload, then the board loses its power; the next run goes on.
+#[test]
+fn an_update_that_was_interrupted_goes_on() {
+    let folder = Folder::new("interrupted");
+    let fixtures = Fixtures::new(&folder.0).unwrap();
+    let (old, key) = fixtures.signed("movehub", "7.27.0", Algorithm::P256).unwrap();
+    let (new, _) = fixtures.signed("movehub", "7.28.0", Algorithm::P256).unwrap();
+    // Its secondary slot is used, and so has to be erased: the upload takes about a second.
+    let arguments = [
+        "--speed",
+        "2",
+        "--key",
+        key.to_str().unwrap(),
+        "--image",
+        old.to_str().unwrap(),
+    ];
+    let mut bench = Bench::unconnected(&folder.0, "board", &arguments).unwrap();
+    let mut first = update(bench.link(), &new, &key)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(450));
+    assert!(
+        first.try_wait().unwrap().is_none(),
+        "it was done before it could be interrupted"
+    );
+    first.kill().unwrap();
+    first.wait().unwrap();
+    bench.power_down();
+    bench.power_up().unwrap();
+    let output = update(bench.link(), &new, &key).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("resumed"), "it began again: {said}");
+}
