@@ -100,10 +100,8 @@ fn the_bootloader_is_entered_in_every_way() {
     client.reset(false).unwrap();
     assert_eq!(who(&mut client), (Role::Application, Some(State::Running)));
     // By the button.
-    board.hold_button(true).unwrap();
-    client.reset(false).unwrap();
+    board.reset_holding_button().unwrap();
     assert_eq!(who(&mut client), (Role::Bootloader, Some(State::Requested)));
-    board.hold_button(false).unwrap();
     board.reset().unwrap();
     assert_eq!(who(&mut client).0, Role::Application);
     // By the word in RAM, whoever wrote it.
@@ -226,13 +224,12 @@ fn an_upload_goes_on_after_the_power_was_gone() {
     let flash = board.power_down().unwrap();
     let board = Emulator::new(Line::Socket, &flash).unwrap();
     let mut client = board.client().unwrap();
-    board.hold_button(true).unwrap();
+    board.hold_button().unwrap();
     board.go().unwrap();
     client.describe(|_| ()).unwrap();
     let (offsets, matched) = client.upload(&new, new.len()).unwrap();
     assert!((20_000..=30_000).contains(&offsets[0]), "{offsets:?}");
     assert_eq!(matched, Some(true));
-    board.hold_button(false).unwrap();
     client.test(&hash).unwrap();
     client.reset(false).unwrap();
     client.describe(|_| ()).unwrap();
@@ -251,8 +248,7 @@ fn an_application_that_knows_nothing_confirms_itself() {
     client
         .wait_for_text("plain: running", Duration::from_secs(20))
         .unwrap();
-    board.hold_button(true).unwrap();
-    board.reset().unwrap();
+    board.reset_holding_button().unwrap();
     let rollback = client.describe(|it| it.rollback.map(|it| it.reason)).unwrap();
     assert_eq!(rollback, None);
     assert_eq!(
@@ -306,7 +302,17 @@ fn zz_debug() {
     let (_board, mut client, new, hash) = board(APPLICATION);
     update(&mut client, &new, &hash);
     for _ in 0..4 {
-        println!("{:?}", client.describe(|it| (it.role, it.state, it.reset, format!("{:?} {:?}", it.rollback, it.trial))).unwrap());
+        println!(
+            "{:?}",
+            client
+                .describe(|it| (
+                    it.role,
+                    it.state,
+                    it.reset,
+                    format!("{:?} {:?}", it.rollback, it.trial)
+                ))
+                .unwrap()
+        );
         std::thread::sleep(Duration::from_millis(300));
     }
     println!("{:?}", slots(&mut client));

@@ -182,17 +182,29 @@ impl Emulator {
         self.command("system_reset", json!({})).map(drop)
     }
 
-    /// Holds button A down, or lets it go.
+    /// Holds button A down until the next reset, which QEMU lets go of it at.
     ///
     /// # Errors
     /// When QEMU is gone.
-    pub fn hold_button(&self, held: bool) -> Result<()> {
+    pub fn hold_button(&self) -> Result<()> {
         const BUTTON_A: u32 = 17;
         let stream = UnixStream::connect(self.folder.join("qtest"))?;
         // The button connects the pin to ground.
-        let level = u32::from(!held);
-        let line = format!("set_irq_in /machine/nrf51 unnamed-gpio-in {BUTTON_A} {level}\n");
+        let line = format!("set_irq_in /machine/nrf51 unnamed-gpio-in {BUTTON_A} 0\n");
         qmp::exchange(&stream, &line).context("the button")
+    }
+
+    /// A reset from outside while the button is held.
+    ///
+    /// # Errors
+    /// When QEMU is gone.
+    pub fn reset_holding_button(&self) -> Result<()> {
+        self.halt()?;
+        self.reset()?;
+        // The reset is done when QEMU answers the next question.
+        self.command("query-status", json!({}))?;
+        self.hold_button()?;
+        self.go()
     }
 
     /// Instructions since the start; only where they are counted.
