@@ -261,6 +261,9 @@ impl Applier {
     }
 
     fn advance<M: Memory>(&mut self, memory: &mut M) -> Result<Step, Error> {
+        if self.stage == Stage::Stopped {
+            return Err(Error::Stopped);
+        }
         if self.page_out {
             self.page_out = false;
             self.output.next_page();
@@ -277,7 +280,6 @@ impl Applier {
             }
             let all_fed = self.fed == self.header.stream_len;
             match self.stage {
-                Stage::Stopped => return Err(Error::Stopped),
                 Stage::Done => return Ok(Step::Done),
                 Stage::Last => {
                     self.stage = Stage::Done;
@@ -292,7 +294,7 @@ impl Applier {
                     self.output.settle(true);
                     self.stage = Stage::Last;
                 }
-                Stage::Header => return Ok(Step::NeedInput),
+                Stage::Header | Stage::Stopped => return Ok(Step::NeedInput),
                 _ if !self.decoder.ready() && !all_fed => return Ok(Step::NeedInput),
                 Stage::Start => {
                     self.decoder.begin();

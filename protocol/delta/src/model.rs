@@ -11,7 +11,7 @@ const EVEN: Prob = 2048 << 4;
 pub(crate) const PRECISION: u32 = 12;
 
 /// By how far a probability moves, as a shift, by how often it has been adapted.
-const RATE: [u8; 16] = [1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 5];
+const RATE: [u8; 16] = [2, 2, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 5];
 
 /// Moves a probability towards the bit that came.
 #[inline]
