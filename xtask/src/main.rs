@@ -19,7 +19,7 @@ cargo xtask COMMAND
   run                 build the page, serve it on http://localhost:8080 and say what to do next
   run --check         drive that page through the whole main job in headless Chromium
   test                every test there is; ends in one line `N passed, N failed`
-  test --quick        leave out what needs a browser or a peer
+  test --quick        leave out what needs a browser, a peer or an emulator
   firmware            build bootloaders and example applications for chips into target/firmware
   size                what the bootloaders take of their chips, and which crates take it (--json, --check)
   setup               fetch and build the tools, nothing else (the others do it when needed)

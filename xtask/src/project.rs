@@ -104,8 +104,8 @@ pub(crate) fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// What the source of a test names when it needs a browser or a peer.
-const TOOLS: [&str; 8] = [
+/// What the source of a test names when it needs a browser, a peer or an emulator.
+const TOOLS: [&str; 9] = [
     "BOOTLACE_PYTHON",
     "BOOTLACE_IMGTOOL",
     "BOOTLACE_FIRMWARE",
@@ -114,9 +114,10 @@ const TOOLS: [&str; 8] = [
     "BOOTLACE_DIST",
     "bootlace_tests::tools",
     "bootlace_tests::browser",
+    "bootlace_tests::qemu",
 ];
 
-/// The integration tests that need neither a browser nor a peer.
+/// The integration tests that need no browser, peer or emulator.
 pub(crate) fn tests_without_tools() -> Result<Vec<String>> {
     let mut names = Vec::new();
     for member in members()? {

@@ -23,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(25 * 60);
 pub(crate) enum Extent {
     /// Everything.
     Full,
-    /// What needs neither a browser nor a peer.
+    /// What needs no browser, peer or emulator.
     Quick,
 }
 
