@@ -26,7 +26,7 @@ pub(crate) fn App() -> Html {
             Engine::start(move |said| {
                 dispatch.dispatch(match said {
                     Ok(notice) => Action::Notice(platform::clock(), notice),
-                    Err(problem) => Action::Failed(problem),
+                    Err(problem) => Action::Stopped(problem),
                 });
             })
         }

@@ -182,6 +182,8 @@ pub enum Action {
     Dismissed,
     /// Something went wrong in the page itself.
     Failed(Problem),
+    /// The engine is gone.
+    Stopped(Problem),
 }
 
 impl State {
@@ -280,6 +282,22 @@ impl State {
             Action::Again(id) => self.again(id),
             Action::Dismissed => self.problem = None,
             Action::Failed(problem) => self.problem = Some(problem),
+            Action::Stopped(problem) => self.stopped(&problem),
+        }
+    }
+
+    /// Without the engine nothing goes on: no update may look as if it did.
+    fn stopped(&mut self, problem: &Problem) {
+        self.ready = false;
+        self.problem = Some(problem.clone());
+        for board in &mut self.boards {
+            board.cable = Cable::Lost;
+            if let Run::Running { progress, .. } = &board.run {
+                board.run = Run::Ended {
+                    outcome: Outcome::Failed(problem.clone()),
+                    reached: progress.phase,
+                };
+            }
         }
     }
 
@@ -504,6 +522,23 @@ mod tests {
         let dropped = after([appeared(1), ended(1), lost, Action::Again(BoardId(1))]);
         assert!(dropped.boards.is_empty());
         assert_eq!(dropped.shown, None);
+    }
+
+    #[test]
+    fn no_update_looks_alive_when_the_engine_is_gone() {
+        let state = after([
+            appeared(1),
+            Action::Started(BoardId(1)),
+            Action::Stopped(problem("EngineStopped")),
+        ]);
+        assert!(!state.is_busy() && !state.ready);
+        assert!(matches!(
+            state.boards[0].run,
+            Run::Ended {
+                outcome: Outcome::Failed(_),
+                ..
+            }
+        ));
     }
 
     #[test]

@@ -192,7 +192,7 @@ fn facts(state: &State, card: &BoardCard) -> Html {
 fn standing(board: &Board, card: &BoardCard) -> &'static str {
     match board.cable {
         Cable::Lost => "Unplugged. Plug it in again: the page goes on by itself.",
-        Cable::Restarting => "Restarting",
+        Cable::Restarting => "restarting",
         Cable::Connected => words::role(card),
     }
 }

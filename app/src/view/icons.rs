@@ -58,7 +58,7 @@ pub(super) fn equal() -> Html {
 }
 
 pub(super) fn key() -> Html {
-    stroke("M14.5 9.5a4.5 4.5 0 1 0-4 4.5l2-2h2v-2h2v-2l3-3V3h-2z")
+    stroke("M12.5 8a4.5 4.5 0 1 1-9 0 4.5 4.5 0 0 1 9 0zM11.2 11.2 20 20M16.5 16.5 19 14M20 20l1.5-1.5")
 }
 
 pub(super) fn question() -> Html {

@@ -83,15 +83,17 @@ fn can_start(board: &Board) -> bool {
     plan && board.card.is_some() && board.cable == Cable::Connected
 }
 
-fn note(way: Way, stored: bool) -> Option<&'static str> {
-    match way {
+fn note(way: Way, stored: bool) -> Option<String> {
+    let about = match way {
         Way::Nothing => Some("Exactly this image, confirmed. There is nothing to do."),
         Way::Watch => Some("It is on trial: the page waits until the board says how that ends."),
-        _ if stored => Some("The board holds this image already: nothing has to be sent."),
         Way::Downgrade => Some("This is an older version than the one that runs."),
         Way::Replace => Some("The same version number, but not the same image."),
         Way::Install | Way::Update => None,
-    }
+    };
+    let stored = stored.then_some("The board holds this image already: nothing has to be sent.");
+    let parts: Vec<&str> = about.into_iter().chain(stored).collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
 }
 
 fn running(props: &Props, board: &Board, progress: &Progress, stopping: bool) -> Html {
@@ -129,7 +131,7 @@ fn running(props: &Props, board: &Board, progress: &Progress, stopping: bool) ->
             </div>
             <p class="run__figures">{ words::figures(progress) }</p>
             <div class="run__foot">
-                <p class="run__comfort">{ comfort }</p>
+                <p class={classes!("run__comfort", progress.hint.is_some().then_some("run__comfort--hint"))}>{ comfort }</p>
                 if progress.hint.is_some() && board.via == Via::Simulated {
                     <button class="second" type="button" data-testid="button" onclick={emit(&props.on, Intent::Button(board.id))}>
                         { "Restart it with its button held" }
@@ -232,7 +234,7 @@ fn Ended(props: &EndedProps) -> Html {
             "calm",
             "unchanged",
             icons::equal(),
-            "Nothing was changed.".to_owned(),
+            "The board is as it was.".to_owned(),
             reason.clone(),
         ),
         Outcome::Failed(problem) => (

@@ -297,7 +297,7 @@ pub fn outcome(outcome: &session::Outcome) -> messages::Outcome {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use bootlace_image::Version;
     use bootlace_image::builder::{ImageBuilder, SigningKey};

@@ -58,9 +58,9 @@ fn serial() -> Option<Serial> {
 }
 
 /// Calls back whenever a port is plugged in or out.
-pub(super) fn on_change(mut changed: impl FnMut() + 'static) {
+pub(super) fn on_change(changed: impl FnMut() + 'static) {
     let Some(serial) = serial() else { return };
-    let heard = Closure::<dyn FnMut()>::new(move || changed());
+    let heard = Closure::<dyn FnMut()>::new(changed);
     // Registered plainly and for good: with `once` it never fires here.
     serial.set_onconnect(Some(heard.as_ref().unchecked_ref()));
     serial.set_ondisconnect(Some(heard.as_ref().unchecked_ref()));

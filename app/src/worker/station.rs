@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bootlace_session::{
-    Attention, Error, Event, FindReason, Instant, Job, Outcome, Phase as Step, PortEvent, Session,
+    Attention, Command, Error, Event, FindReason, Instant, Job, Outcome, Phase as Step, PortEvent, Session,
     words as say,
 };
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
@@ -370,6 +370,7 @@ impl Station {
                 self.hub.closed(self.id, true);
             }
             Event::Attention(attention) => self.attention(attention),
+            Event::Done(Command::Refresh) => {}
             Event::Done(command) => self.log(format!("Done: {command:?}")),
             Event::Outcome(outcome) => {
                 self.log(say::outcome(&outcome));
