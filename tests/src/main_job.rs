@@ -230,7 +230,11 @@ pub fn watch(
             if seen.progress.last() != Some(&done) {
                 seen.progress.push(done);
             }
-            if done > 0 && !pictured {
+            let total = now["total"]
+                .as_str()
+                .and_then(|total| total.parse().ok())
+                .unwrap_or(0);
+            if 3 * done > total && !pictured {
                 pictured = true;
                 let figure = now["figures"].as_str().unwrap_or_default().to_owned();
                 on_step(page, "progress", &figure)?;
@@ -273,6 +277,7 @@ const LOOK: &str = "
         error: e('error')?.dataset.error,
         phase: phase?.dataset.phase,
         done: progress?.dataset.done,
+        total: progress?.dataset.total,
         figures: progress?.closest('section')?.querySelector('.run__figures')?.innerText,
     };";
 

@@ -39,6 +39,8 @@ pub enum Mishap {
 pub struct Scenario {
     /// How bad the line is, in both directions.
     pub faults: Faults,
+    /// Microseconds until it is that bad: before, it is good.
+    pub good_for: u64,
     /// When something happens, in microseconds, in order.
     pub mishaps: Vec<(u64, Mishap)>,
     /// How the new application behaves.
@@ -72,6 +74,11 @@ impl Scenario {
             delay: rate(matches!(kind, 4 | 7)),
             latest: 1 + dice.below(3_000_000),
         };
+        let good_for = if dice.below(2) == 0 {
+            0
+        } else {
+            dice.below(1_000_000)
+        };
         let mut mishaps = Vec::new();
         if matches!(kind, 5..8) {
             for _ in 0..=dice.below(3) {
@@ -94,6 +101,7 @@ impl Scenario {
         };
         Self {
             faults,
+            good_for,
             mishaps,
             behaviour,
             size: usize::try_from(600 + dice.below(20_000)).unwrap_or_default(),
@@ -195,6 +203,8 @@ pub struct Pair {
     to_board: Wire,
     to_host: Wire,
     faults: Faults,
+    /// When the line gets bad, and how bad.
+    bad_at: (u64, Faults),
     dice: Dice,
     now: u64,
     /// What did not fit into the board's port yet.
@@ -274,7 +284,8 @@ impl Pair {
             board,
             to_board: Wire::new(1_000_000),
             to_host: Wire::new(1_000_000),
-            faults: scenario.faults,
+            faults: Faults::default(),
+            bad_at: (now + scenario.good_for, scenario.faults),
             dice: Dice::new(seed ^ 0xabcd),
             now,
             stuck: VecDeque::new(),
@@ -350,6 +361,9 @@ impl Pair {
     /// Lets everything happen that is due now.
     fn act(&mut self) {
         let now = self.now;
+        if self.bad_at.0 <= now {
+            self.faults = self.bad_at.1;
+        }
         self.mishaps_due();
         self.host_looks();
         if self.is_open() {
