@@ -296,20 +296,3 @@ fn from_reset_to_the_application() {
     );
     assert!((1_000_000..45_000_000).contains(&counted), "{counted}");
 }
-
-#[test]
-fn zz_count() {
-    for len in [1000, 50_000] {
-        let images = Images::new().unwrap();
-        let (image, _) = images.signed("plain", 0, len).unwrap();
-        let board = Emulator::new(Line::Counted, &with_primary(Some(&image)).unwrap()).unwrap();
-        let mut gdb = board.gdb().unwrap();
-        let entry = u32::from_le_bytes(*image[0x104..].first_chunk().unwrap());
-        let before = board.instructions().unwrap();
-        gdb.stop_at(entry & !1).unwrap();
-        gdb.go().unwrap();
-        gdb.stopped().unwrap();
-        let counted = board.instructions().unwrap() - before;
-        println!("{len}: {counted}");
-    }
-}

@@ -33,13 +33,13 @@ pub enum Exit {
     },
 }
 
-/// Decides what runs; if that is nothing, serves SMP with `memory` for packets of `frame` bytes, `window` at once,
-/// until somebody asks for a reset.
+/// Decides what runs; if that is nothing, opens the port and serves SMP with `memory` for packets of `frame` bytes,
+/// `window` at once, until somebody asks for a reset. A port that is never opened is as the application expects it.
 pub fn companion<F: Flash, P: Port>(
     board: &Board,
     entry: Entry,
     flash: &mut F,
-    port: &mut P,
+    open: impl FnOnce() -> P,
     memory: &mut [u8],
     (frame, window): (usize, usize),
 ) -> Exit {
@@ -52,6 +52,7 @@ pub fn companion<F: Flash, P: Port>(
         // A board that gives too little memory is a mistake of its file that its first start shows.
         return Exit::Reset { bootloader: false };
     };
+    let port = &mut open();
     let log = loader.into_log();
     let mut server = Server::new(board, Role::Bootloader { log, condition }, entry.reset);
     loop {

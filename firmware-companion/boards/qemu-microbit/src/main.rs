@@ -22,13 +22,9 @@ fn main() -> ! {
         gave_up: left.gave_up,
     };
     retained::tell_start(entry.reset);
-    let mut uart = Uart::open();
     let board = identity(serial(SERIAL));
-    match companion(&board, entry, &mut flash(), &mut uart, MEMORY, (FRAME, WINDOW)) {
-        Exit::Boot(vectors) => {
-            uart.close();
-            jump(vectors)
-        }
+    match companion(&board, entry, &mut flash(), Uart::open, MEMORY, (FRAME, WINDOW)) {
+        Exit::Boot(vectors) => jump(vectors),
         Exit::Reset { bootloader } => reset(retained::Left {
             requested: bootloader,
             gave_up: None,

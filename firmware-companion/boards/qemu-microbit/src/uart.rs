@@ -1,20 +1,15 @@
 //! The line to the host: 115,200 baud, 8N1, through the board's USB interface chip.
 
 use bootlace_cortex_m::Port;
-use cortex_m::peripheral::NVIC;
 
-use crate::Interrupt;
 use crate::registers::{PIN_CONFIG, read, write};
 
 const UART: usize = 0x4000_2000;
 const START_RX: usize = UART;
-const STOP_RX: usize = UART + 0x004;
 const START_TX: usize = UART + 0x008;
-const STOP_TX: usize = UART + 0x00C;
 const RX_READY: usize = UART + 0x108;
 const TX_READY: usize = UART + 0x11C;
 const INTERRUPTS_ON: usize = UART + 0x304;
-const INTERRUPTS_OFF: usize = UART + 0x308;
 const ENABLE: usize = UART + 0x500;
 const TX_PIN: usize = UART + 0x50C;
 const RX_PIN: usize = UART + 0x514;
@@ -48,20 +43,9 @@ impl Uart {
         Uart { sending: false }
     }
 
-    /// Has [`Interrupt::Uart`] pending whenever a byte is there.
+    /// Has [`crate::Interrupt::Uart`] pending whenever a byte is there.
     pub fn interrupt_on_arrival(&mut self) {
         write(INTERRUPTS_ON, ON_RX);
-    }
-
-    /// Leaves everything as after a reset.
-    pub fn close(self) {
-        write(INTERRUPTS_OFF, u32::MAX);
-        write(STOP_RX, 1);
-        write(STOP_TX, 1);
-        write(ENABLE, 0);
-        write(RX_READY, 0);
-        write(TX_READY, 0);
-        NVIC::unpend(Interrupt::Uart);
     }
 }
 

@@ -42,10 +42,11 @@ static ALIVE: AtomicBool = AtomicBool::new(true);
 /// Bytes from the line.
 static ARRIVED: ring::Ring<256> = ring::Ring::new();
 
-/// Seconds without a sign of life from the main program until the timer gives up on it.
-const PATIENCE: u32 = 1;
+/// Seconds without a sign of life from the main program until the timer gives up on it: more than the check of a
+/// signature takes, which is the longest that it does in one go.
+const PATIENCE: u32 = 5;
 /// The same for the chip's watchdog, which is there for when even the timer is dead.
-const LAST_PATIENCE: u32 = 4;
+const LAST_PATIENCE: u32 = 10;
 
 /// Every interrupt of the chip; which ones are enabled is decided in [`run`].
 #[allow(
@@ -55,9 +56,14 @@ const LAST_PATIENCE: u32 = 4;
 #[cortex_m_rt::exception]
 unsafe fn DefaultHandler(interrupt: i16) {
     if interrupt == Interrupt::Uart as i16 {
-        while let Some(byte) = arrived() {
-            // One packet is under way at a time, and the main program empties this faster than the line fills it.
+        while ARRIVED.has_room()
+            && let Some(byte) = arrived()
+        {
             ARRIVED.push(byte);
+        }
+        if !ARRIVED.has_room() {
+            // The main program takes some and listens again.
+            NVIC::mask(Interrupt::Uart);
         }
     } else if interrupt == Interrupt::Timer as i16 {
         Timer::acknowledge();
@@ -81,12 +87,8 @@ pub fn run(behaviour: Behaviour) -> ! {
     let mut watchdog = Watchdog::start(LAST_PATIENCE);
     uart.interrupt_on_arrival();
     Timer::start();
-    #[allow(unsafe_code, reason = "an interrupt may now come at any time")]
-    // SAFETY: the handler above shares nothing with the rest but atomics.
-    unsafe {
-        NVIC::unmask(Interrupt::Uart);
-        NVIC::unmask(Interrupt::Timer);
-    }
+    listen(Interrupt::Uart);
+    listen(Interrupt::Timer);
     match behaviour {
         Behaviour::Normal | Behaviour::Unhealthy => {}
         Behaviour::Hangs => loop {
@@ -129,6 +131,7 @@ pub fn run(behaviour: Behaviour) -> ! {
             link.feed(&[byte]);
             moved = true;
         }
+        listen(Interrupt::Uart);
         let mut piece = [0; 16];
         let len = link.transmit(&mut piece);
         for &byte in piece.iter().take(len) {
@@ -152,6 +155,15 @@ pub fn run(behaviour: Behaviour) -> ! {
                 })
             }
         }
+    }
+}
+
+/// Lets an interrupt come.
+fn listen(interrupt: Interrupt) {
+    #[allow(unsafe_code, reason = "from now on it may come at any time")]
+    // SAFETY: the handler shares nothing with the rest but atomics.
+    unsafe {
+        NVIC::unmask(interrupt);
     }
 }
 

@@ -22,18 +22,19 @@ impl<const N: usize> Ring<N> {
         if place + 1 < N { place + 1 } else { 0 }
     }
 
-    /// For the interrupt handler alone. Says whether there was room.
-    pub(crate) fn push(&self, byte: u8) -> bool {
+    /// Whether one more byte fits.
+    pub(crate) fn has_room(&self) -> bool {
+        Self::after(self.head.load(Ordering::Relaxed)) != self.tail.load(Ordering::Acquire)
+    }
+
+    /// For the interrupt handler alone, when there is room.
+    pub(crate) fn push(&self, byte: u8) {
         let head = self.head.load(Ordering::Relaxed);
         let next = Self::after(head);
-        if next == self.tail.load(Ordering::Acquire) {
-            return false;
-        }
         if let Some(place) = self.bytes.get(head) {
             place.store(byte, Ordering::Relaxed);
         }
         self.head.store(next, Ordering::Release);
-        true
     }
 
     /// For the main program alone.
