@@ -1,6 +1,7 @@
 //! A test program's own `main`: scenarios one after another, reported in the form of the standard test harness.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -23,11 +24,11 @@ const SHARD: &str = "BOOTLACE_SHARD";
 
 /// Runs this program again `count` times at once, each for its share of the scenarios, and ends with their output and
 /// the worst of their exit codes. Returns in the processes that it starts. Scenarios mostly wait; a few browsers at
-/// once wait together.
+/// once wait together. They get `environment` in addition.
 ///
 /// # Errors
 /// When a process can't be started.
-pub fn share_out(count: usize) -> Result<()> {
+pub fn share_out(count: usize, environment: &[(&str, &Path)]) -> Result<()> {
     if std::env::var_os(SHARD).is_some() {
         return Ok(());
     }
@@ -36,7 +37,10 @@ pub fn share_out(count: usize) -> Result<()> {
         command
             .args(std::env::args_os().skip(1))
             .env(SHARD, format!("{index}/{count}"));
-        command.stdout(Stdio::piped()).spawn()
+        command
+            .envs(environment.iter().copied())
+            .stdout(Stdio::piped())
+            .spawn()
     };
     let shards = (0..count).map(start).collect::<std::io::Result<Vec<_>>>()?;
     let mut worst = 0;

@@ -6,31 +6,14 @@
     reason = "a test ends at the first thing that is not as it must be"
 )]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use bootlace_tests::bench::Bench;
 use bootlace_tests::simulate::Simulator;
-use bootlace_tests::tools::{self, Algorithm, Fixtures};
+use bootlace_tests::tools::{self, Algorithm, Fixtures, Folder};
 use serde_json::Value;
-
-/// A folder of its own for each test, removed at its end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("bootlace-cli-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).ok();
-    }
-}
 
 fn update(link: &Path, image: &Path, key: &Path) -> Command {
     let mut command = Command::new(tools::cli().unwrap());
@@ -65,11 +48,11 @@ fn confirmed(link: &Path, image: &Path, key: &Path) {
 
 /// From 7.27.0 to 7.28.0 and back.
 fn up_and_down(board: &str, algorithm: Algorithm) {
-    let folder = Folder::new(&format!("{board}-{}", algorithm.name()));
-    let fixtures = Fixtures::new(&folder.0).unwrap();
+    let folder = Folder::new(&format!("cli-{board}-{}", algorithm.name())).unwrap();
+    let fixtures = Fixtures::new(folder.path()).unwrap();
     let (old, key) = fixtures.signed(board, "7.27.0", algorithm).unwrap();
     let (new, _) = fixtures.signed(board, "7.28.0", algorithm).unwrap();
-    let link = folder.0.join("board");
+    let link = folder.path().join("board");
     let arguments = [
         "--speed",
         "20",
@@ -106,8 +89,8 @@ fn movehub_ed25519() {
 /// The program is ended in the middle of the upload, then the board loses its power; the next run goes on.
 #[test]
 fn an_update_that_was_interrupted_goes_on() {
-    let folder = Folder::new("interrupted");
-    let fixtures = Fixtures::new(&folder.0).unwrap();
+    let folder = Folder::new("cli-interrupted").unwrap();
+    let fixtures = Fixtures::new(folder.path()).unwrap();
     let (old, key) = fixtures.signed("movehub", "7.27.0", Algorithm::P256).unwrap();
     let (new, _) = fixtures.signed("movehub", "7.28.0", Algorithm::P256).unwrap();
     // Its secondary slot is used, and so has to be erased: the upload takes about a second.
@@ -119,7 +102,7 @@ fn an_update_that_was_interrupted_goes_on() {
         "--image",
         old.to_str().unwrap(),
     ];
-    let mut bench = Bench::unconnected(&folder.0, "board", &arguments).unwrap();
+    let mut bench = Bench::unconnected(folder.path(), "board", &arguments).unwrap();
     let mut first = update(bench.link(), &new, &key)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -33,11 +33,13 @@ struct Stage {
 }
 
 fn main() -> Result<()> {
-    runner::share_out(4)?;
+    // What is missing is said once.
+    let page = tools::required("BOOTLACE_DIST")?;
+    let cli = tools::cli()?;
+    runner::share_out(4, &[("BOOTLACE_CLI", &cli)])?;
     let namespace = namespace::enter(&[ORIGIN], Duration::from_secs(900))?;
-    let site = Site::start(&tools::required("BOOTLACE_DIST")?, 8080)?;
+    let site = Site::start(&page, 8080)?;
     let fixtures = Fixtures::new(&namespace.scratch().join("fixtures"))?;
-    tools::cli()?;
     let browser = Browser::start(&namespace.scratch().join("profile"))?;
     // Chromium looks for ports when it is first asked, and hears of those that come from then on.
     browser.open(ORIGIN)?;

@@ -10,16 +10,16 @@ use std::path::Path;
 use std::process::Command;
 
 use bootlace_tests::simulate::Simulator;
-use bootlace_tests::tools::{self, Algorithm, Fixtures};
+use bootlace_tests::tools::{self, Algorithm, Fixtures, Folder};
 use serde_json::{Value, json};
 
 /// Runs the job over one framing; gives what the peer saw.
 fn job(framing: &str, algorithm: Algorithm) -> Value {
-    let folder = std::env::temp_dir().join(format!("bootlace-smpclient-{framing}-{}", std::process::id()));
-    let fixtures = Fixtures::new(&folder).unwrap();
+    let folder = Folder::new(&format!("smpclient-{framing}")).unwrap();
+    let fixtures = Fixtures::new(folder.path()).unwrap();
     let (old, key) = fixtures.signed("primehub", "7.27.0", algorithm).unwrap();
     let (new, _) = fixtures.signed("primehub", "7.28.0", algorithm).unwrap();
-    let link = folder.join("board");
+    let link = folder.path().join("board");
     let arguments = [
         "--speed",
         "50",
@@ -39,7 +39,6 @@ fn job(framing: &str, algorithm: Algorithm) -> Value {
         .arg("--image")
         .arg(&new);
     let seen = tools::output(&mut python).unwrap();
-    std::fs::remove_dir_all(&folder).ok();
     serde_json::from_str(&seen).unwrap()
 }
 
