@@ -1,6 +1,7 @@
 //! `bootlace`: the update engine on the command line.
 #![forbid(unsafe_code)]
 
+mod delta;
 mod file;
 mod image;
 mod port;
@@ -27,6 +28,9 @@ enum Command {
     /// Look at signed images.
     #[command(subcommand)]
     Image(image::Command),
+    /// Patches: what changed between two images, for slow lines.
+    #[command(subcommand)]
+    Delta(delta::Command),
     /// Bring a board to an image: send it, have it tried, see it confirmed or taken back.
     Update(update::Arguments),
     /// A board without hardware: the companion's own code on simulated flash, behind a pseudo-terminal.
@@ -74,6 +78,7 @@ impl From<Sentence> for Problem {
 fn main() -> ExitCode {
     let (result, json) = match Arguments::parse().command {
         Command::Image(command) => (image::run(&command), command.json()),
+        Command::Delta(command) => (delta::run(&command), command.json()),
         Command::Update(arguments) => (update::run(&arguments), arguments.json),
         #[cfg(unix)]
         Command::Simulate(arguments) => {
