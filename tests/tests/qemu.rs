@@ -1,12 +1,15 @@
 //! The board's own binary on an emulated micro:bit: entry, updates, rollbacks, refusals.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use bootlace_smp::bootlace::{Reset, Role, RollbackReason, State};
 use bootlace_smp::frame::Framing;
 use bootlace_smp::{Request, Response, os};
 use bootlace_tests::qemu::{Client, Emulator, Images, Line, PRIMARY, SECONDARY, with_primary};
+use bootlace_tests::tools;
 
 const APPLICATION: &str = "self-testing";
 const LEN: usize = 50_000;
@@ -295,4 +298,59 @@ fn from_reset_to_the_application() {
         counted as f64 / 1e6
     );
     assert!((1_000_000..45_000_000).contains(&counted), "{counted}");
+}
+
+/// The published smpclient does the whole job, on an application that serves SMP and on one that does not.
+#[test]
+fn smpclient_sees_what_the_applications_confirmed() {
+    let images = Images::new().unwrap();
+    let (old, _) = images.signed(APPLICATION, 0, LEN).unwrap();
+    let (new, hash) = images.signed(APPLICATION, 1, LEN).unwrap();
+    let (plain, _) = images.signed("plain", 2, LEN).unwrap();
+    let folder = std::env::temp_dir().join(format!("bootlace-qemu-smpclient-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/smpclient_job.py");
+    let mut board = Emulator::running(Line::Terminal, &with_primary(Some(&old)).unwrap()).unwrap();
+    let job = |board: &Emulator, framing: &str, image: &[u8], until: &str| {
+        let file = folder.join("image.bin");
+        std::fs::write(&file, image).unwrap();
+        let mut python = Command::new(tools::required("BOOTLACE_PYTHON").unwrap());
+        python
+            .arg(&script)
+            .args(["--framing", framing, "--mtu", "1024", "--until", until]);
+        python
+            .arg("--port")
+            .arg(board.terminal().unwrap())
+            .arg("--image")
+            .arg(&file);
+        serde_json::from_str::<serde_json::Value>(&tools::output(&mut python).unwrap()).unwrap()
+    };
+    let seen = job(&board, "console", &new, "confirm");
+    let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(seen["running"][0]["hash"], digits.as_str());
+    assert_eq!(
+        seen["running"][0]["confirmed"], true,
+        "it confirmed itself: {seen}"
+    );
+    assert_eq!(seen["erased"].as_array().unwrap().len(), 1);
+
+    // The other one has no SMP: it is looked at in the bootloader.
+    let flash = board.power_down().unwrap();
+    board = Emulator::running(Line::Socket, &flash).unwrap();
+    let mut client = board.client().unwrap();
+    let (image, hash) = (&plain, images.signed("plain", 2, LEN).unwrap().1);
+    update(&mut client, image, &hash);
+    client
+        .wait_for_text("plain: confirmed", Duration::from_secs(20))
+        .unwrap();
+    board = Emulator::new(Line::Terminal, &board.power_down().unwrap()).unwrap();
+    board.hold_button().unwrap();
+    board.go().unwrap();
+    let seen = job(&board, "cobs", &new, "upload");
+    assert_eq!(seen["before"][0]["version"], "1.2.0");
+    assert_eq!(
+        (&seen["before"][0]["confirmed"], &seen["before"][0]["active"]),
+        (&true.into(), &true.into())
+    );
+    std::fs::remove_dir_all(&folder).ok();
 }

@@ -1,0 +1,247 @@
+//! The same bytes to the same code on three machines: natively, as WASM, and on an emulated micro:bit. What they answer
+//! and what they leave in flash is the same to the last bit.
+#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::panic, unreachable_pub)]
+
+use bootlace_core::board::{Board, Policy};
+use bootlace_core::boot::{self, Decision, Entry, Loader};
+use bootlace_core::link::Link;
+use bootlace_core::server::{Role, Server, Step};
+use bootlace_image::builder::{ImageBuilder, SigningKey};
+use bootlace_image::{PublicKey, Version};
+use bootlace_simulator::{Map, NorFlash, Region, Timing};
+use bootlace_smp::bootlace::Reset;
+use bootlace_smp::frame::{self, Framing};
+use bootlace_smp::{self as smp, Request, bootlace, img, os};
+use sha2::{Digest as _, Sha256};
+
+/// Bytes of the stream.
+pub const LEN: usize = 50_000;
+/// Where the part of flash begins that is compared: behind the bootloader.
+pub const FLASH_START: usize = 48 * 1024;
+/// SHA-256 of replies and flash, as all three machines have it. They change with what a board answers: run the
+/// simulator's test of this name and put down what it found.
+pub const DIGESTS: [&str; 2] = [
+    "8ef6989a83d8dda14078da28f21ce4d6231bcf4031a4d64b85e343a9a956b950",
+    "729db2d4285cbb7a1b211c33cc805c115f13901dc72946161fc7e382dec7d036",
+];
+
+const PAGE: u32 = 1024;
+/// The board's frame, window and memory.
+const LINK: (usize, usize, usize) = (1088, 1, 1088 + 4 + 640);
+
+/// A generator that is the same everywhere (xorshift32).
+struct Random(u32);
+
+impl Random {
+    fn next(&mut self) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 17;
+        self.0 ^= self.0 << 5;
+        self.0
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        self.next() as usize % end
+    }
+}
+
+fn framed(framing: Framing, version: smp::Version, sequence: u8, request: &Request) -> Vec<u8> {
+    let mut packet = [0; 1400];
+    let len = smp::encode_request(&mut packet, version, sequence, request).unwrap();
+    let mut wire = Vec::new();
+    frame::encode(framing, &packet[..len], |bytes| wire.extend_from_slice(bytes));
+    wire
+}
+
+/// A small image that the board's key signed.
+fn image() -> (Vec<u8>, [u8; 32]) {
+    let key = SigningKey::from_pem(include_str!("../../../boards/keys/demo.pem")).unwrap();
+    let mut random = Random(9);
+    let mut payload: Vec<u8> = (0..5000).map(|_| random.next() as u8).collect();
+    payload[4..8].copy_from_slice(&0xC901_u32.to_le_bytes());
+    let version = Version {
+        major: 3,
+        minor: 1,
+        revision: 4,
+        build: 1,
+    };
+    let builder = ImageBuilder::new(payload).version(version).sign(&key);
+    (builder.build(), builder.digest())
+}
+
+/// Requests good, bad, altered and cut short, and noise between them; none that resets the board.
+pub fn stream() -> Vec<u8> {
+    let (image, hash) = image();
+    let sha: [u8; 32] = Sha256::digest(&image).into();
+    let mut random = Random(0x1357_9BDF);
+    let (mut out, mut sequence, mut at) = (Vec::new(), 0u8, 0);
+    let mut whole = [20_000, 40_000].into_iter().peekable();
+    while out.len() < LEN {
+        if whole.next_if(|&from| out.len() > from).is_some() {
+            undisturbed(&mut out, &image, &sha, &hash);
+            at = 0;
+        }
+        sequence = sequence.wrapping_add(1);
+        let framing = [Framing::Cobs, Framing::Console, Framing::Raw][random.below(3)];
+        let version = [smp::Version::V1, smp::Version::V2][random.below(2)];
+        let text: String = (0..random.below(200))
+            .map(|place| char::from(b'a' + (place % 26) as u8))
+            .collect();
+        let end = image.len().min(at + 1 + random.below(700));
+        let piece = img::Upload {
+            off: at as u32,
+            len: (at == 0).then_some(image.len() as u32),
+            sha: (at == 0).then_some(sha.as_slice()),
+            data: &image[at..end],
+            ..img::Upload::default()
+        };
+        let mut other = hash;
+        other[random.below(32)] ^= random.next() as u8;
+        let request = match random.below(24) {
+            0 => Request::Os(os::Request::Echo(&text)),
+            1 => Request::Os(os::Request::Params),
+            2 => Request::Os(os::Request::Info { format: Some(&text) }),
+            3 => Request::Os(os::Request::Bootloader { query: Some("mode") }),
+            4 => Request::Img(img::Request::State),
+            5 => Request::Img(img::Request::SlotInfo),
+            6 => Request::Img(img::Request::SetState {
+                hash: Some(&hash),
+                confirm: false,
+            }),
+            7 => Request::Img(img::Request::SetState {
+                hash: Some(&other),
+                confirm: true,
+            }),
+            8 => Request::Img(img::Request::SetState {
+                hash: None,
+                confirm: true,
+            }),
+            9 => Request::Bootlace(bootlace::Request::Describe),
+            10 if random.below(3) == 0 => Request::Img(img::Request::Erase { slot: None }),
+            10 => Request::Img(img::Request::Erase { slot: Some(0) }),
+            11 => Request::Img(img::Request::Upload(img::Upload {
+                off: random.next() % 6000,
+                ..piece
+            })),
+            12 => Request::Img(img::Request::Upload(img::Upload {
+                image: Some(7),
+                ..piece
+            })),
+            _ => Request::Img(img::Request::Upload(piece)),
+        };
+        let is_piece = request == Request::Img(img::Request::Upload(piece));
+        let mut wire = framed(framing, version, sequence, &request);
+        match random.below(12) {
+            // A bit is lost on a line with a CRC: the frame is.
+            0 if framing != Framing::Raw => {
+                let place = random.below(wire.len());
+                wire[place] ^= 1 << random.below(8);
+            }
+            1 => wire.truncate(random.below(wire.len())),
+            2 => wire
+                .splice(0..0, b"some words that a program says\r\n".iter().copied())
+                .for_each(drop),
+            _ if is_piece => at = if end == image.len() { 0 } else { end },
+            _ => {}
+        }
+        out.extend(wire);
+    }
+    out.truncate(LEN);
+    out
+}
+
+/// An upload without a fault, and the image marked for a trial.
+fn undisturbed(out: &mut Vec<u8>, image: &[u8], sha: &[u8], hash: &[u8]) {
+    // What is still awaited of a raw packet that was cut short.
+    out.resize(out.len() + 1200, 0);
+    let mut ask = |request| out.extend(framed(Framing::Cobs, smp::Version::V2, 0, &request));
+    ask(Request::Img(img::Request::Erase { slot: None }));
+    for (piece, off) in image.chunks(700).zip((0..).step_by(700)) {
+        let first = off == 0;
+        ask(Request::Img(img::Request::Upload(img::Upload {
+            off,
+            len: first.then_some(image.len() as u32),
+            sha: first.then_some(sha),
+            data: piece,
+            ..img::Upload::default()
+        })));
+    }
+    let hash = Some(hash);
+    ask(Request::Img(img::Request::SetState { hash, confirm: false }));
+    ask(Request::Img(img::Request::State));
+}
+
+/// The micro:bit's replies to the stream and its flash behind the bootloader, from the same code without a chip; and
+/// how many images it found good.
+pub fn run(stream: &[u8]) -> (Vec<u8>, Vec<u8>, usize) {
+    let region = |first: u32, count: u32| Region {
+        offset: first * PAGE,
+        size: count * PAGE,
+        erase: PAGE,
+    };
+    let map = Map {
+        state: region(48, 2),
+        primary: region(50, 102),
+        secondary: region(152, 103),
+    };
+    let mut flash = NorFlash::new(0, map, 4, Timing { erase_4k: 0, word: 0 });
+    let keys = [PublicKey::from_pem(include_str!("../../../boards/keys/demo.pub.pem")).unwrap()];
+    let board = Board {
+        name: "BBC micro:bit",
+        // What QEMU's chip is called.
+        serial: SERIAL,
+        vendor: None,
+        class: None,
+        keys: &keys,
+        policy: Policy {
+            deadline: 30,
+            ..Policy::default()
+        },
+    };
+    let reset = Reset::Pin;
+    let entry = Entry {
+        reset,
+        requested: false,
+        gave_up: None,
+    };
+    let mut loader = Loader::new(&mut flash, &board, entry);
+    let Decision::Stay(condition) = boot::run(&mut flash, &board, &mut loader, || ()) else {
+        panic!("there is nothing to start");
+    };
+    let mut link = Link::new(vec![0; LINK.2], LINK.0, LINK.1).unwrap();
+    let role = Role::Bootloader {
+        log: loader.into_log(),
+        condition,
+    };
+    let mut server = Server::new(&board, role, reset);
+    let (mut replies, mut rest, mut good) = (Vec::new(), stream, 0);
+    loop {
+        let taken = link.feed(rest);
+        rest = &rest[taken..];
+        let mut piece = [0; 64];
+        let sent = link.transmit(&mut piece);
+        replies.extend_from_slice(&piece[..sent]);
+        match server.step(&mut link, &mut flash) {
+            Step::Idle if taken == 0 && sent == 0 => break,
+            Step::Idle | Step::Working => {}
+            Step::Verify(check) => {
+                let verdict = check.run(&mut flash, &board);
+                good += usize::from(verdict.is_ok());
+                server.verified(&mut link, &mut flash, verdict);
+            }
+            Step::Reset { .. } => panic!("nobody asked for a reset"),
+        }
+    }
+    assert!(rest.is_empty(), "{} bytes are left", rest.len());
+    (replies, flash.bytes()[FLASH_START..].to_vec(), good)
+}
+
+const SERIAL: &str = "1234567800000003";
+
+/// The digest of one of both.
+pub fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
