@@ -200,3 +200,48 @@ impl Drop for Awake {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::*;
+
+    fn key(name: &str, pem: &str) -> NamedKey {
+        NamedKey {
+            name: name.into(),
+            pem: pem.into(),
+        }
+    }
+
+    #[test]
+    fn keys_are_kept_under_their_last_name_until_they_are_dropped() {
+        let pem = "-----BEGIN PUBLIC KEY-----\nAAAA\nBBBB\n-----END PUBLIC KEY-----";
+        keep_key(&key("first", pem));
+        keep_key(&key("second\nline", pem));
+        keep_key(&key(
+            "other",
+            "-----BEGIN PUBLIC KEY-----\nCCCC\n-----END PUBLIC KEY-----",
+        ));
+        let names = || keys().into_iter().map(|key| key.name).collect::<Vec<_>>();
+        assert_eq!(names(), ["other", "second line"]);
+        assert_eq!(keys().last().map(|key| key.pem.clone()).as_deref(), Some(pem));
+        drop_key(pem);
+        assert_eq!(names(), ["other"]);
+    }
+
+    #[test]
+    fn a_pem_file_is_known_by_its_first_line() {
+        assert!(is_pem(b"\n-----BEGIN PUBLIC KEY-----\n"));
+        assert!(!is_pem(&[0x3d, 0xb8, 0xf3, 0x96]));
+    }
+
+    #[test]
+    async fn what_is_not_there_cannot_be_fetched() {
+        assert_eq!(
+            fetch("nothing/of/the/kind.json").await,
+            Err(PageError::Unreadable)
+        );
+        assert_eq!(demo().await, None);
+    }
+}
