@@ -4,10 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde_json::json;
 
 use crate::browser::{Browser, SOON, Scheme};
+use crate::tools::Folder;
 
 /// Widths in CSS pixels at which the page is looked at: a laptop, a telephone.
 pub const SIZES: [(u32, u32); 2] = [(1280, 900), (390, 844)];
@@ -304,33 +305,56 @@ pub fn pictures(page: &Browser, folder: &Path, name: &str) -> Result<Vec<PathBuf
     Ok(files)
 }
 
-/// The whole main job in the page at `url`, on the simulated board: an update that is confirmed, then one whose new
-/// firmware crashes and is rolled back. Prints each step with its figure; pictures go to `folder`.
+/// The whole main job in the page at `url`, on the simulated board: an update that is confirmed, and in a second
+/// browser at the same time (they mostly wait for flash) one whose new firmware crashes and is rolled back. Prints each
+/// step with its figure; pictures go to `folder`.
 ///
 /// # Errors
 /// What went wrong in which step.
-pub fn check(page: &mut Browser, url: &str, folder: &Path) -> Result<()> {
-    check_one(page, url, folder, "Works", End::Confirmed).context("the update")?;
-    check_one(page, url, folder, "Crashes", End::RolledBack).context("the rollback")
+pub fn check(url: &str, folder: &Path) -> Result<()> {
+    let one = |behaviour: &str, end: End, say: &mut dyn FnMut(String)| -> Result<()> {
+        let profile = Folder::new(&format!("profile-{}", end.mark()))?;
+        let mut page = Browser::start(profile.path())?;
+        check_one(&mut page, url, folder, behaviour, end, say)
+    };
+    std::thread::scope(|scope| {
+        let rollback = scope.spawn(|| {
+            let mut lines = Vec::new();
+            let result = one("Crashes", End::RolledBack, &mut |line| lines.push(line));
+            (lines, result.context("the rollback"))
+        });
+        let update = one("Works", End::Confirmed, &mut |line| println!("{line}")).context("the update");
+        let (lines, rollback) = rollback
+            .join()
+            .map_err(|_| anyhow!("the rollback's check panicked"))?;
+        lines.iter().for_each(|line| println!("{line}"));
+        update.and(rollback)
+    })
 }
 
 /// One half of [`check`]: new firmware of this behaviour, and how that is to end.
 ///
 /// # Errors
 /// What went wrong in which step.
-pub fn check_one(page: &mut Browser, url: &str, folder: &Path, behaviour: &str, end: End) -> Result<()> {
+pub fn check_one(
+    page: &mut Browser,
+    url: &str,
+    folder: &Path,
+    behaviour: &str,
+    end: End,
+    say: &mut dyn FnMut(String),
+) -> Result<()> {
     let mut number = 0;
     let mut begun = Instant::now();
     let mut step = |page: &mut Browser, name: &str, figure: &str| -> Result<()> {
         number += 1;
-        let took = begun.elapsed();
+        let took = begun.elapsed().as_secs_f32();
         let figure: Vec<_> = figure.split_whitespace().collect();
-        println!(
-            "  {:>11}  {name:<14} {:>6.2} s  {}",
+        say(format!(
+            "  {:>11}  {name:<14} {took:>6.2} s  {}",
             end.mark(),
-            took.as_secs_f32(),
             figure.join(" ")
-        );
+        ));
         let file = format!("{}-{number}-{}", end.mark(), name.replace(' ', "-"));
         pictures(page, folder, &file)?;
         page.no_errors()?;

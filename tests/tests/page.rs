@@ -160,7 +160,14 @@ fn nothing(_: &mut Browser, _: &str, _: &str) -> Result<()> {
 fn main_job_simulated(stage: &mut Stage) -> Result<()> {
     let folder = std::env::var_os("BOOTLACE_SCREENSHOTS").map(PathBuf::from);
     let folder = folder.unwrap_or_else(|| stage.fixtures.folder().join("screenshots"));
-    main_job::check_one(&mut stage.browser, ORIGIN, &folder, "Works", End::Confirmed)
+    main_job::check_one(
+        &mut stage.browser,
+        ORIGIN,
+        &folder,
+        "Works",
+        End::Confirmed,
+        &mut |line| println!("{line}"),
+    )
 }
 
 fn up_and_down(stage: &mut Stage, board: &str, algorithm: Algorithm) -> Result<()> {
