@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::messages::{
     Behaviour, BoardCard, BoardId, Cable, ImageCard, KeyCard, NamedKey, Notice, Outcome, Phase, Plan,
-    Problem, Progress, Via,
+    Problem, Progress, Verdict, Via,
 };
 
 /// The log keeps this many lines: an update writes about fifteen.
@@ -209,6 +209,18 @@ impl State {
     pub fn known_image(&self) -> Option<&ImageCard> {
         match &self.image {
             Image::Known(card) => Some(card),
+            _ => None,
+        }
+    }
+
+    /// What is wrong with the image itself.
+    pub fn image_problem(&self) -> Option<&Problem> {
+        match &self.image {
+            Image::Refused { problem, .. } => Some(problem),
+            Image::Known(ImageCard {
+                verdict: Verdict::Refused(problem),
+                ..
+            }) => Some(problem),
             _ => None,
         }
     }

@@ -164,6 +164,16 @@ fn a_running_update_shows_its_step_and_what_the_board_acknowledged() {
 }
 
 #[test]
+fn a_problem_is_said_once() {
+    let reading = Action::Reading("new.bin".into());
+    let refused = notice(Notice::Image(Err(problem())));
+    let plan = notice(Notice::Plan(BOARD, Some(Plan::Refused(problem()))));
+    let html = render(board().into_iter().chain([reading, refused, plan]));
+    assert_eq!(html.matches("data-testid=\"error\"").count(), 1);
+    assert!(html.contains("The board is unharmed."));
+}
+
+#[test]
 fn each_end_has_its_mark_and_a_way_on() {
     let ends = [
         (

@@ -60,7 +60,12 @@ fn idle(props: &Props, board: Option<&Board>) -> Html {
     html! {
         <>
             if let Some(Plan::Refused(problem)) = plan {
-                <problem::Card problem={problem.clone()} />
+                // What is wrong with the image itself stands beside it.
+                if state.image_problem().is_some_and(|said| said.name == problem.name) {
+                    <p class="go__note">{ "Nothing was sent. The board is unharmed." }</p>
+                } else {
+                    <problem::Card problem={problem.clone()} />
+                }
             }
             <div class="go">
                 <button class="primary" type="button" data-testid="update" disabled={!ready} {onclick}>
