@@ -27,6 +27,12 @@ const BENCHES: &[Bench] = &[
         program: "bench-link",
     },
     Bench {
+        name: "delta",
+        about: "patches against those of other programs; --pairs DIR for other images (about a minute)",
+        package: "bootlace-tests",
+        program: "bench-delta",
+    },
+    Bench {
         name: "cuts",
         about: "power cuts at every flash operation, a million of them (about 5 minutes)",
         package: "bootlace-tests",
@@ -54,10 +60,17 @@ pub(crate) fn list() -> String {
 /// Runs a bench; says whether all is well.
 pub(crate) fn run(name: &str, flags: &[&str]) -> Result<bool> {
     let mut options = Options::default();
-    for flag in flags {
+    let mut pairs = None;
+    let mut flags = flags.iter();
+    while let Some(flag) = flags.next() {
         match *flag {
             "--json" => options.json = true,
             "--check" => options.check = true,
+            // Where the images to compare are; only `delta` looks at it.
+            "--pairs" if name == "delta" => match flags.next() {
+                Some(folder) => pairs = Some(std::path::absolute(folder)?),
+                None => bail!("--pairs needs a folder"),
+            },
             other => bail!("bench takes --json and --check, not {other}"),
         }
     }
@@ -80,6 +93,9 @@ pub(crate) fn run(name: &str, flags: &[&str]) -> Result<bool> {
         ])
         .current_dir(project::root())
         .envs(tools);
+    if let Some(pairs) = pairs {
+        command.env("BOOTLACE_PAIRS", pairs);
+    }
     let outcome = step.run(&mut command, &project::log(&format!("bench-{name}")), None)?;
     let outcome = outcome.require(&format!("bench {name}"))?;
     step.done("measured");
