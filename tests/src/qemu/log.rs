@@ -56,9 +56,9 @@ impl Recorder {
         let Some(stopped) = self.gdb.stopped_within(limit)? else {
             return Ok(None);
         };
-        let address = stopped.context("it stopped for another reason")?;
+        stopped.context("it stopped for another reason")?;
         let registers = self.gdb.registers()?;
-        let value = self.stored(&registers)?;
+        let (address, value) = self.store(&registers)?;
         Ok(Some(if address == ERASE_PAGE.0 {
             Operation::Erase(value)
         } else {
@@ -78,23 +78,27 @@ impl Recorder {
         self.gdb.watch(ERASE_PAGE)
     }
 
-    /// What the instruction that it stopped before will store: `str` in one of the three forms that a Cortex-M0 has.
-    fn stored(&mut self, registers: &[u32; 16]) -> Result<u32> {
+    /// What the instruction that it stopped before will store, and where: `str` in one of the two forms of a Cortex-M0
+    /// that are not for the stack. (The debugger only says which range was about to be written to.)
+    fn store(&mut self, registers: &[u32; 16]) -> Result<(u32, u32)> {
         let [.., counter] = registers;
         let code = self.gdb.read(*counter, 2)?;
         let [low, high] = code.as_slice() else {
             bail!("no instruction")
         };
         let code = u16::from_le_bytes([*low, *high]);
-        let register = match code >> 9 {
-            0b0110_000..=0b0110_011 | 0b0101_000 => code & 7,
-            0b1001_000..=0b1001_011 => code >> 8 & 7,
+        let register = |shift: u16| {
+            registers
+                .get(usize::from(code >> shift & 7))
+                .copied()
+                .unwrap_or_default()
+        };
+        let offset = match code >> 9 {
+            0b0110_000..=0b0110_011 => u32::from(code >> 6 & 31) * 4,
+            0b0101_000 => register(6),
             _ => bail!("{code:#06x} is no store of a word"),
         };
-        registers
-            .get(usize::from(register))
-            .copied()
-            .context("no such register")
+        Ok((register(3).wrapping_add(offset), register(0)))
     }
 
     /// The debugger.
