@@ -1,4 +1,5 @@
 //! The page in its states, rendered on the host: what drives it from outside finds what it looks for.
+#![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::rc::Rc;

@@ -283,7 +283,14 @@ pub fn rollback(reason: RollbackReason) -> &'static str {
         RollbackReason::TooOld => "it is older than the board allows",
         RollbackReason::WrongBoard => "it is for another board",
         RollbackReason::TooLarge => "it is larger than the board can swap in",
-        RollbackReason::Other(_) => "the board gave a reason that this version does not know",
+        RollbackReason::Other(_) => match reason.failed_self_test() {
+            Some(1) => "its self-test 1 failed",
+            Some(2) => "its self-test 2 failed",
+            Some(3) => "its self-test 3 failed",
+            Some(4) => "its self-test 4 failed",
+            Some(_) => "one of its self-tests failed",
+            None => "the board gave a reason that this version does not know",
+        },
     }
 }
 
