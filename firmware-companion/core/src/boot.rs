@@ -4,14 +4,14 @@
 //! power between any two. Signatures are checked by the caller ([`Progress::Verify`]), with nothing else on the stack.
 
 use bootlace_image::Version;
-use bootlace_image::trailer::SwapType;
+use bootlace_image::trailer::{Mark, SwapType, Trailer};
 use bootlace_smp::bootlace::{Reset, RollbackReason, State as Condition};
 
 use crate::board::Board;
 use crate::flash::{Area, Flash, FlashError, is_blank};
 use crate::slots::{Check, Found, Reject, find};
 use crate::state::{Log, Record, SwapKind, SwapPlan};
-use crate::swap::{Copy, copies, max_image_size, route, unit_size};
+use crate::swap::{Copy, copies, leftover, max_image_size, route, unit_size};
 use crate::trailer::{Fields, TrailerWrite, Trailers};
 
 /// What the chip knows when it starts.
@@ -56,6 +56,11 @@ enum Stage {
     /// Carry on with the swap that the log names.
     Swap,
     Copying(Copy, u16),
+    /// What the incoming image left behind in the secondary slot is erased, a part of a unit at a time.
+    Leftover {
+        at: u32,
+        end: u32,
+    },
     /// Both trailers after the last copy: primary first, then the request is taken back.
     PrimaryTrailer(TrailerWrite),
     SecondaryTrailer(TrailerWrite),
@@ -117,8 +122,9 @@ impl<'a> Loader<'a> {
 
     /// Does at most one flash operation.
     pub fn step<F: Flash>(&mut self, flash: &mut F) -> Progress {
-        let stepped = if self.log.busy() {
-            // Nothing may be done that relies on a record before the record is in flash.
+        // Nothing may be done that relies on a record before the record is in flash.
+        let recording = self.log.busy();
+        let stepped = if recording {
             self.log.step(flash).map(|()| Progress::Working)
         } else {
             self.advance(flash)
@@ -126,13 +132,14 @@ impl<'a> Loader<'a> {
         stepped.unwrap_or_else(|_| {
             self.failures += 1;
             if self.failures >= MAX_FAILURES {
-                Progress::Done(Decision::Stay(Condition::FlashFailed))
-            } else {
+                return Progress::Done(Decision::Stay(Condition::FlashFailed));
+            }
+            if !recording {
                 // Whatever was being written is suspect now, and every stage may be begun again.
                 self.suspect = true;
                 self.stage = Stage::Start;
-                Progress::Working
             }
+            Progress::Working
         })
     }
 
@@ -153,6 +160,16 @@ impl<'a> Loader<'a> {
                     let done = *number + 1;
                     self.log.push(Record::SwapMark(done));
                     self.stage = Stage::Swap;
+                }
+            }
+            Stage::Leftover { at, end } => {
+                let (at, end) = (*at, *end);
+                if at < end {
+                    flash.erase(Area::Secondary, at)?;
+                    let at = at + flash.geometry(Area::Secondary).erase;
+                    self.stage = Stage::Leftover { at, end };
+                } else {
+                    self.finish();
                 }
             }
             Stage::PrimaryTrailer(write) => {
@@ -188,7 +205,6 @@ impl<'a> Loader<'a> {
         Check {
             area,
             counter: state.counter,
-            shifted: state.shifted,
             signature: true,
         }
     }
@@ -207,7 +223,19 @@ impl<'a> Loader<'a> {
             }
             number += 1;
         }
-        let kind = swap.plan.kind;
+        self.stage = match leftover(&swap.plan, unit) {
+            Some(at) => Stage::Leftover { at, end: at + unit },
+            None => Stage::Leftover { at: 0, end: 0 },
+        };
+    }
+
+    /// All is copied: the trailers say so.
+    fn finish(&mut self) {
+        let kind = self
+            .log
+            .state()
+            .swap
+            .map_or(SwapKind::Test, |swap| swap.plan.kind);
         let fields = Fields {
             swap: kind.into(),
             copy_done: true,
@@ -222,34 +250,45 @@ impl<'a> Loader<'a> {
         let trailers = Trailers::read(flash);
         self.trial = false;
         match trailers.decision() {
-            SwapType::None => {
-                if self.log.state().trial.is_some() {
-                    self.log.push(Record::Confirmed);
-                }
-                self.stage = Stage::Primary;
-            }
             SwapType::Test => self.stage = Stage::Incoming(SwapKind::Test),
             SwapType::Permanent => self.stage = Stage::Incoming(SwapKind::Permanent),
-            SwapType::Revert => {
-                self.trial = true;
-                let used = match self.log.state().trial {
-                    Some(used) => used,
-                    // A torn confirmation that read as set once: what the records call confirmed stays.
-                    None if self.log.state().recorded => {
-                        self.trial = false;
-                        0
-                    }
-                    // A trial that no record knows was started by another bootloader.
-                    None => u8::MAX,
-                };
-                self.stage = if used < self.board.policy.attempts.max(1) {
-                    Stage::Primary
-                } else {
-                    Stage::Incoming(SwapKind::Revert)
-                };
-            }
+            decision => self.stage = self.decide_running(decision, &trailers.primary),
         }
         Progress::Working
+    }
+
+    /// Nothing new was asked for: run what is there, or go back.
+    fn decide_running(&mut self, decision: SwapType, primary: &Trailer) -> Stage {
+        let state = *self.log.state();
+        let used = match (decision, state.trial) {
+            (SwapType::Revert, Some(used)) => used,
+            // A torn confirmation that read as set once: what the records call confirmed stays.
+            (SwapType::Revert, None) if state.recorded => return Stage::Primary,
+            // A trial that no record knows was started by another bootloader.
+            (SwapType::Revert, None) => u8::MAX,
+            (_, None) => return Stage::Primary,
+            (_, Some(used)) => {
+                if primary.magic == Mark::Set
+                    && primary.copy_done == Mark::Set
+                    && primary.image_ok != Mark::Unset
+                {
+                    self.log.push(Record::Confirmed);
+                    return Stage::Primary;
+                }
+                // A trailer that tells nothing confirms nothing.
+                used
+            }
+        };
+        self.trial = true;
+        let spent = used >= self.board.policy.attempts.max(1) || self.entry.gave_up.is_some();
+        if !spent {
+            Stage::Primary
+        } else if state.saved || !state.recorded {
+            Stage::Incoming(SwapKind::Revert)
+        } else {
+            // What the secondary slot holds, if anything, never ran here.
+            Stage::Last(Decision::Stay(Condition::NothingToRevertTo))
+        }
     }
 
     /// Takes the verdict on the image that the last [`Progress::Verify`] asked about.
@@ -258,7 +297,7 @@ impl<'a> Loader<'a> {
         match (self.stage, verdict) {
             (Stage::Incoming(kind), verdict) => self.incoming(flash, kind, verdict),
             (Stage::Primary, Ok(found)) => self.stage = Stage::Running(found),
-            (Stage::Primary, Err(_)) if self.trial => {
+            (Stage::Primary, Err(_)) if self.trial && self.log.state().saved => {
                 // What the swap brought cannot run: go back at once.
                 self.stage = Stage::Incoming(SwapKind::Revert);
             }
@@ -271,15 +310,11 @@ impl<'a> Loader<'a> {
 
     #[inline(never)]
     fn incoming<F: Flash>(&mut self, flash: &mut F, kind: SwapKind, verdict: Result<Found, Reject>) {
-        let state = *self.log.state();
-        let primary = find(flash, Area::Primary, &state);
+        let primary = find(flash, Area::Primary);
         let outgoing = primary.map_or(0, |found| found.units(flash));
         let fits = primary.is_none_or(|found| found.image.total_len() <= max_image_size(flash));
         let verdict = if fits { verdict } else { Err(Reject::TooLarge) };
         match verdict {
-            Ok(found) if kind == SwapKind::Revert && self.is_same(flash, primary.as_ref(), &found) => {
-                self.stage = Stage::Last(Decision::Stay(Condition::NothingToRevertTo));
-            }
             Ok(found) => {
                 if kind == SwapKind::Revert {
                     self.log
@@ -297,16 +332,12 @@ impl<'a> Loader<'a> {
                 self.stage = Stage::Last(Decision::Stay(Condition::NothingToRevertTo));
             }
             Err(reject) => {
-                let refused = find(flash, Area::Secondary, &state);
+                let refused = find(flash, Area::Secondary);
                 self.log
                     .push(Record::Rollback(reject.into(), version(refused.as_ref())));
                 self.stage = Stage::Dismiss(TrailerWrite::clear(Area::Secondary));
             }
         }
-    }
-
-    fn is_same<F: Flash>(&self, flash: &mut F, primary: Option<&Found>, found: &Found) -> bool {
-        primary.is_some_and(|primary| primary.hash(flash) == found.hash(flash))
     }
 
     fn why_reverted(&self) -> RollbackReason {

@@ -5,7 +5,6 @@ use bootlace_smp::bootlace::{RollbackReason, State as Condition};
 
 use crate::board::Board;
 use crate::flash::{Area, Flash, FlashError};
-use crate::state::State;
 use crate::swap::{max_image_size, unit_size};
 
 /// An image's bytes in a slot, for [`bootlace_image`].
@@ -71,16 +70,11 @@ impl Found {
     }
 }
 
-/// The image in a slot, if there is one. The secondary slot is read where the last swap left its image first, then
-/// at the other place: an application may have uploaded without being able to say so.
-pub fn find<F: Flash>(flash: &mut F, area: Area, state: &State) -> Option<Found> {
-    let unit = unit_size(flash);
-    let places = match area {
-        Area::Primary => [0, 0],
-        _ if state.shifted => [unit, 0],
-        _ => [0, unit],
-    };
-    places.into_iter().find_map(|base| find_at(flash, area, base))
+/// The image in a slot, if there is one. In the secondary slot an upload starts at the slot's first byte, and the image
+/// that a swap saved at the same place or one unit above; a swap leaves no header where no image is.
+pub fn find<F: Flash>(flash: &mut F, area: Area) -> Option<Found> {
+    let above = (area == Area::Secondary).then(|| unit_size(flash));
+    find_at(flash, area, 0).or_else(|| find_at(flash, area, above?))
 }
 
 fn find_at<F: Flash>(flash: &mut F, area: Area, base: u32) -> Option<Found> {
@@ -135,8 +129,6 @@ pub struct Check {
     pub area: Area,
     /// The security counter to reach.
     pub counter: u32,
-    /// Which place of the secondary slot to try first.
-    pub shifted: bool,
     /// Whether the signature is checked. False only in an application that holds no keys: its bootloader checks
     /// again before the image ever runs.
     pub signature: bool,
@@ -149,27 +141,8 @@ impl Check {
     /// The first reason that keeps it from running here.
     #[inline(never)]
     pub fn run<F: Flash>(&self, flash: &mut F, board: &Board) -> Result<Found, Reject> {
-        let state = State {
-            shifted: self.shifted,
-            ..State::default()
-        };
-        let mut reject = Reject::Empty;
-        let first = find(flash, self.area, &state);
-        // A stale header may stand at one place while the image lies at the other.
-        let other = first.and_then(|found| {
-            let base = if found.base == 0 { unit_size(flash) } else { 0 };
-            (self.area == Area::Secondary)
-                .then(|| find_at(flash, self.area, base))
-                .flatten()
-        });
-        for found in [first, other].into_iter().flatten() {
-            match self.verify(flash, board, &found) {
-                Ok(()) => return Ok(found),
-                Err(error) if reject == Reject::Empty => reject = error,
-                Err(_) => {}
-            }
-        }
-        Err(reject)
+        let found = find(flash, self.area).ok_or(Reject::Empty)?;
+        self.verify(flash, board, &found).map(|()| found)
     }
 
     fn verify<F: Flash>(&self, flash: &mut F, board: &Board, found: &Found) -> Result<(), Reject> {

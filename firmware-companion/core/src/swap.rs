@@ -36,6 +36,16 @@ pub fn copies(plan: &SwapPlan) -> u16 {
     plan.incoming.max(plan.outgoing).saturating_mul(2)
 }
 
+/// Offset of the secondary slot's unit that still begins with the incoming image's header after a swap, if the saved image
+/// does not cover it: the unit is to be erased, so that there is one image to be found.
+pub(crate) fn leftover(plan: &SwapPlan, unit: u32) -> Option<u32> {
+    match (plan.shifted, plan.outgoing) {
+        (false, _) => Some(0),
+        (true, 0 | 1) => Some(unit),
+        (true, _) => None,
+    }
+}
+
 /// One unit's way from one slot to the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Route {
@@ -133,13 +143,7 @@ impl Copy {
                     let Some(part) = chunk.get_mut(..len as usize) else {
                         return Err(FlashError::OutOfRange);
                     };
-                    if flash
-                        .read(self.route.from.0, self.route.from.1 + at, part)
-                        .is_err()
-                    {
-                        // A torn word beyond the image's end must not stop the swap; within it, the boot check tells.
-                        part.fill(0xFF);
-                    }
+                    self.read_source(flash, at, part);
                     at += len;
                     if part.iter().any(|&byte| byte != 0xFF) {
                         flash.program(to, base + at - len, part)?;
@@ -147,8 +151,26 @@ impl Copy {
                     }
                 }
                 self.stage = Stage::Program(at);
-                Ok(at >= self.unit)
+                if at < self.unit {
+                    return Ok(false);
+                }
+                // Flash that ignores commands, or whose words were weaker than they looked, must not cost the source.
+                if self.is_equal(flash)? {
+                    Ok(true)
+                } else {
+                    Err(FlashError::Hardware)
+                }
             }
+        }
+    }
+
+    /// A torn word beyond the image's end must not stop the swap: it counts as erased. Within it, the boot check tells.
+    fn read_source<F: Flash>(&self, flash: &mut F, at: u32, part: &mut [u8]) {
+        if flash
+            .read(self.route.from.0, self.route.from.1 + at, part)
+            .is_err()
+        {
+            part.fill(0xFF);
         }
     }
 
@@ -160,12 +182,9 @@ impl Copy {
             let (Some(source), Some(target)) = (source.get_mut(..len), target.get_mut(..len)) else {
                 return Err(FlashError::OutOfRange);
             };
+            self.read_source(flash, at, source);
             // What cannot be read is not equal.
-            let readable = flash
-                .read(self.route.from.0, self.route.from.1 + at, source)
-                .is_ok()
-                && flash.read(self.route.to.0, self.route.to.1 + at, target).is_ok();
-            if !readable || source != target {
+            if flash.read(self.route.to.0, self.route.to.1 + at, target).is_err() || source != target {
                 return Ok(false);
             }
             at += len as u32;

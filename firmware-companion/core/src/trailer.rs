@@ -3,7 +3,7 @@
 use bootlace_image::Source;
 use bootlace_image::trailer::{Flag, Layout, SwapType, Trailer, Write, decide};
 
-use crate::flash::{Area, Flash, FlashError};
+use crate::flash::{Area, Flash, FlashError, is_blank};
 use crate::state::{State, SwapKind};
 use crate::swap::unit_size;
 
@@ -145,6 +145,10 @@ impl TrailerWrite {
             let at = flash.geometry(self.area).size.saturating_sub(unit) + done;
             let erase = flash.geometry(self.area).erase;
             flash.erase(self.area, at)?;
+            // Flash that is write-protected may ignore the command without a word.
+            if !is_blank(flash, self.area, at, erase) {
+                return Err(FlashError::Hardware);
+            }
             let done = done + erase;
             self.stage = if done < unit {
                 Stage::Erase(done)

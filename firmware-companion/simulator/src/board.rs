@@ -10,7 +10,6 @@ use bootlace_core::flash::Area;
 use bootlace_core::link::Link;
 use bootlace_core::server::{Role, Server, Step};
 use bootlace_core::slots::find;
-use bootlace_core::state::{Log, State};
 use bootlace_smp::bootlace::Reset;
 
 use crate::config::{Behaviour, Config};
@@ -140,8 +139,7 @@ impl Board {
         }));
         let memory = vec![0; (config.frame + 4) * config.window + 1024];
         let link = Link::new(memory, config.frame, config.window)?;
-        let factory =
-            find(&mut flash, Area::Primary, &State::default()).and_then(|found| found.hash(&mut flash));
+        let factory = find(&mut flash, Area::Primary).and_then(|found| found.hash(&mut flash));
         let entry = Entry {
             reset: Reset::PowerOn,
             requested: false,
@@ -415,8 +413,7 @@ impl Board {
             };
         }
         let application = Application::new(&mut self.flash, self.identity, entry.reset);
-        let state = *Log::mount(&mut self.flash).state();
-        let hash = find(&mut self.flash, Area::Primary, &state).and_then(|found| found.hash(&mut self.flash));
+        let hash = find(&mut self.flash, Area::Primary).and_then(|found| found.hash(&mut self.flash));
         let (_, product) = self.config.usb;
         let tested = self.now + u64::from(self.config.self_test) * 1000;
         let mut plan = Plan {

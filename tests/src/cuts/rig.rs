@@ -122,9 +122,7 @@ impl Rig {
         match decision {
             Decision::Stay(condition) => Started::Bootloader(condition),
             Decision::Boot { trial, .. } => {
-                let state = *loader.log().state();
-                let hash = find(&mut self.flash, Area::Primary, &state)
-                    .and_then(|found| found.hash(&mut self.flash));
+                let hash = find(&mut self.flash, Area::Primary).and_then(|found| found.hash(&mut self.flash));
                 Started::Image(hash.unwrap_or([0; 32]), trial)
             }
         }

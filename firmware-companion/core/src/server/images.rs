@@ -54,6 +54,7 @@ impl From<Request<'_>> for Owned {
 /// What is to be written about the secondary slot's image once it is verified.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mark {
+    hash: [u8; 32],
     permanent: bool,
 }
 
@@ -88,8 +89,7 @@ impl Server<'_> {
     /// The image of this digest in a slot.
     fn holds<F: Flash>(&self, flash: &mut F, area: Area, hash: Hash) -> bool {
         let Hash::Sha256(wanted) = hash else { return false };
-        let state = *self.state();
-        find(flash, area, &state).is_some_and(|found| found.hash(flash) == Some(wanted))
+        find(flash, area).is_some_and(|found| found.hash(flash) == Some(wanted))
     }
 
     #[inline(never)]
@@ -117,15 +117,13 @@ impl Server<'_> {
         if !self.board.policy.permanent {
             return Err(ImageError::ConfirmationDenied.into());
         }
-        self.may_mark(flash)?;
-        Ok(Job::Verifying(asker, Mark { permanent: true }))
+        self.begin_verify(flash, asker, hash, true)
     }
 
     #[inline(never)]
     fn set_test<F: Flash>(&mut self, flash: &mut F, asker: Asker, hash: Hash) -> Result<Job, Refused> {
         if self.holds(flash, Area::Secondary, hash) {
-            self.may_mark(flash)?;
-            return Ok(Job::Verifying(asker, Mark { permanent: false }));
+            return self.begin_verify(flash, asker, hash, false);
         }
         if self.holds(flash, Area::Primary, hash) {
             return Err(ImageError::SettingTestToActiveDenied.into());
@@ -133,13 +131,18 @@ impl Server<'_> {
         Err(ImageError::InvalidHash.into())
     }
 
-    /// While an image is on trial, the other slot's image is what the board goes back to.
-    fn may_mark<F: Flash>(&self, flash: &mut F) -> Result<(), Refused> {
-        if self.is_on_trial(flash) {
-            Err(ErrorCode::BadState.into())
-        } else {
-            Ok(())
-        }
+    fn begin_verify<F: Flash>(
+        &mut self,
+        flash: &mut F,
+        asker: Asker,
+        hash: Hash,
+        permanent: bool,
+    ) -> Result<Job, Refused> {
+        let Hash::Sha256(hash) = hash else {
+            return Err(ImageError::InvalidHash.into());
+        };
+        self.may_change(flash)?;
+        Ok(Job::Verifying(asker, Mark { hash, permanent }))
     }
 
     pub(super) fn begin_mark<F: Flash, M: Memory>(
@@ -151,7 +154,8 @@ impl Server<'_> {
         verdict: Result<Found, Reject>,
     ) {
         match verdict {
-            Ok(_) => {
+            // What was verified must be what was asked for.
+            Ok(found) if found.hash(flash) == Some(mark.hash) => {
                 let swap = if mark.permanent {
                     SwapType::Permanent
                 } else {
@@ -164,6 +168,7 @@ impl Server<'_> {
                 };
                 self.job = Job::Marking(asker, TrailerWrite::mark(flash, fields));
             }
+            Ok(_) => self.answer(link, asker, Err(ImageError::InvalidHash.into())),
             Err(reject) => self.answer(link, asker, Err(fault(reject))),
         }
     }
@@ -185,13 +190,12 @@ impl Server<'_> {
     }
 
     fn list<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F, asker: Asker) {
-        let state = *self.state();
         let trailers = Trailers::read(flash);
         let on_trial = self.is_on_trial(flash);
         let pending = trailers.secondary.magic == Flag::Set;
         let permanent = pending && trailers.secondary.image_ok == Flag::Set;
-        let primary = find(flash, Area::Primary, &state).map(|found| (found, found.hash(flash)));
-        let secondary = find(flash, Area::Secondary, &state).map(|found| (found, found.hash(flash)));
+        let primary = find(flash, Area::Primary).map(|found| (found, found.hash(flash)));
+        let secondary = find(flash, Area::Secondary).map(|found| (found, found.hash(flash)));
         let mut texts = [[0; Version::MAX_LEN]; 2];
         let [first, second] = &mut texts;
         let running = primary.as_ref().map(|(found, hash)| StateEntry {
@@ -255,9 +259,8 @@ impl Server<'_> {
         if slot != 1 {
             return Err(ImageError::InvalidSlot.into());
         }
-        if self.is_on_trial(flash) {
-            return Err(ErrorCode::BadState.into());
-        }
+        self.may_change(flash)?;
+        self.note_change();
         self.upload = None;
         Ok(Job::Erasing(asker, 0))
     }

@@ -17,7 +17,7 @@ use crate::board::Board;
 use crate::flash::{Area, Flash};
 use crate::link::{Link, Memory};
 use crate::slots::{Check, Found, Reject};
-use crate::state::{Log, State};
+use crate::state::{Log, Record, State};
 use crate::trailer::{TrailerWrite, is_on_trial};
 use images::Mark;
 use upload::{Receiving, Upload};
@@ -89,7 +89,12 @@ pub struct Server<'a> {
     reset: Reset,
     upload: Option<Upload>,
     job: Job,
+    /// Records that could not be written. When there are too many, the board only answers questions.
+    failures: u8,
 }
+
+/// So many failures are taken for a state area that is worn out or write-protected.
+const MAX_FAILURES: u8 = 3;
 
 /// Why a request is refused: what to answer.
 type Refused = Fault;
@@ -156,6 +161,7 @@ impl<'a> Server<'a> {
             reset,
             upload: None,
             job: Job::None,
+            failures: 0,
         }
     }
 
@@ -186,11 +192,13 @@ impl<'a> Server<'a> {
     /// Answers packets and does at most one flash operation.
     #[inline(never)]
     pub fn step<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F) -> Step {
+        let failures = self.failures;
         if let Some(log) = self.log()
             && log.busy()
+            && failures < MAX_FAILURES
         {
-            // A record that cannot be written costs the resuming of an upload after a power cut, no more.
-            let _ = log.step(flash);
+            let failed = log.step(flash).is_err();
+            self.failures += u8::from(failed);
             return Step::Working;
         }
         match core::mem::replace(&mut self.job, Job::None) {
@@ -292,21 +300,35 @@ impl<'a> Server<'a> {
         Check {
             area,
             counter: state.counter,
-            shifted: state.shifted,
             signature,
         }
     }
 
-    /// The primary slot's image has not confirmed itself, so the secondary slot holds what it would go back to.
+    /// The primary slot's image has not confirmed itself.
     fn is_on_trial<F: Flash>(&self, flash: &mut F) -> bool {
         is_on_trial(flash, self.state())
-            && !matches!(
-                self.role,
-                Role::Bootloader {
-                    condition: Condition::NothingToRevertTo,
-                    ..
-                }
-            )
+    }
+
+    /// Whether the secondary slot may be written, erased or marked; a record says so before anything is done, so that what
+    /// an earlier start left half-written can't come back later and speak of what is no longer there.
+    fn may_change<F: Flash>(&mut self, flash: &mut F) -> Result<(), Refused> {
+        let state = *self.state();
+        let needed = self.is_on_trial(flash) && (state.saved || !state.recorded);
+        if needed || state.swap.is_some() {
+            // It holds what the board goes back to, or a swap is to be finished first.
+            return Err(ErrorCode::BadState.into());
+        }
+        if self.failures >= MAX_FAILURES {
+            return Err(img::ErrorCode::FlashWriteFailed.into());
+        }
+        Ok(())
+    }
+
+    /// The secondary slot no longer holds what a swap saved.
+    fn note_change(&mut self) {
+        if let Some(log) = self.log() {
+            log.push(Record::Saved(false));
+        }
     }
 
     fn answer<M: Memory>(&mut self, link: &mut Link<M>, asker: Asker, response: Result<Response, Refused>) {

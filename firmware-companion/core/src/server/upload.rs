@@ -4,16 +4,15 @@
 //! and an end that does not fill a write unit is left to be sent again.
 
 use bootlace_image::{Header as ImageHeader, Version};
+use bootlace_smp::Response;
 use bootlace_smp::img::{ErrorCode as ImageError, Response as Answer, Upload as Message};
-use bootlace_smp::{ErrorCode, Response};
 use sha2::{Digest as _, Sha256};
 
-use super::{Asker, Job, Refused, Role, Server, Step, ledger};
+use super::{Asker, Job, Refused, Server, Step, ledger};
 use crate::flash::{Area, CHUNK, Flash, is_blank};
 use crate::link::{Link, Memory};
 use crate::slots::find;
-use crate::state::Record;
-use crate::swap::{max_image_size, unit_size};
+use crate::swap::max_image_size;
 use crate::trailer::TrailerWrite;
 
 /// An upload that has begun.
@@ -71,8 +70,6 @@ pub(super) struct Receiving {
 enum Stage {
     /// The slot's old trailer goes first: no request may outlive the image that it was made for.
     Unmark(TrailerWrite),
-    /// An image that a swap left one unit higher is made unrecognisable, where no record can say that it is gone.
-    Unshift,
     /// The ledger of the upload begins.
     Note,
     /// `done` bytes of the piece are in flash; the unit that comes next was erased just now where `ready`.
@@ -81,6 +78,8 @@ enum Stage {
     Mark { done: usize },
     /// What was uploaded is not what was announced: its ledger is erased.
     Forget(TrailerWrite),
+    /// To be refused.
+    Refuse(Refused),
     /// To be answered with this offset, and whether the file's digest is right.
     Answer(u32, Option<bool>),
 }
@@ -148,10 +147,7 @@ impl Server<'_> {
     #[inline(never)]
     fn begin<F: Flash>(&mut self, flash: &mut F, piece: Piece) -> Result<Stage, Refused> {
         let len = piece.len.ok_or(ImageError::InvalidLength)?;
-        if self.is_on_trial(flash) {
-            // The secondary slot holds what the board goes back to.
-            return Err(ErrorCode::BadState.into());
-        }
+        self.may_change(flash)?;
         if len > max_image_size(flash) {
             return Err(ImageError::ImageTooLarge.into());
         }
@@ -184,11 +180,7 @@ impl Server<'_> {
             suspect: 0,
             failures: 0,
         });
-        if self.state().shifted
-            && let Some(log) = self.log()
-        {
-            log.push(Record::Shift(false));
-        }
+        self.note_change();
         // Always erased: what a torn trailer reads as proves nothing.
         Ok(Stage::Unmark(TrailerWrite::clear(Area::Secondary)))
     }
@@ -196,8 +188,7 @@ impl Server<'_> {
     /// An upload that was complete is gone once a swap moved the slot's image.
     fn recall<F: Flash>(&mut self, flash: &mut F) {
         if self.upload.is_some_and(|upload| upload.at == upload.len) {
-            let state = *self.state();
-            let whole = find(flash, Area::Secondary, &state).is_some_and(|found| found.base == 0);
+            let whole = find(flash, Area::Secondary).is_some_and(|found| found.base == 0);
             if !whole {
                 self.upload = None;
             }
@@ -205,8 +196,7 @@ impl Server<'_> {
     }
 
     fn is_newer<F: Flash>(&self, flash: &mut F, version: Version) -> bool {
-        let state = *self.state();
-        find(flash, Area::Primary, &state).is_none_or(|found| version > found.image.header().version)
+        find(flash, Area::Primary).is_none_or(|found| version > found.image.header().version)
     }
 
     #[inline(never)]
@@ -219,20 +209,10 @@ impl Server<'_> {
     ) -> Step {
         let next = match receiving.stage {
             Stage::Unmark(mut write) => match write.step(flash) {
-                Ok(true) if self.is_application() && self.state().shifted => Ok(Stage::Unshift),
                 Ok(true) => Ok(Stage::Note),
                 Ok(false) => Ok(Stage::Unmark(write)),
                 Err(_) => Err(ImageError::FlashEraseFailed.into()),
             },
-            Stage::Unshift => {
-                if let Role::Application { state } = &mut self.role {
-                    state.shifted = false;
-                }
-                let erased = flash.erase(Area::Secondary, unit_size(flash));
-                erased
-                    .map(|()| Stage::Note)
-                    .map_err(|_| ImageError::FlashEraseFailed.into())
-            }
             Stage::Note => {
                 if let Some(Upload {
                     len, sha: Some(sha), ..
@@ -264,9 +244,14 @@ impl Server<'_> {
                 }
                 Ok(Stage::Write { done, ready: false })
             }
-            Stage::Answer(..) if link.is_sending() => {
+            Stage::Answer(..) | Stage::Refuse(_) if link.is_sending() => {
                 self.job = Job::Receiving(asker, receiving);
                 return Step::Idle;
+            }
+            Stage::Refuse(fault) => {
+                link.release();
+                self.answer(link, asker, Err(fault));
+                return Step::Working;
             }
             Stage::Answer(off, matched) => {
                 link.release();
@@ -289,12 +274,9 @@ impl Server<'_> {
             }
             Err(fault) => {
                 self.upload = None;
-                if link.is_sending() {
-                    // Begin again from the packet, which will be answered with offset 0.
-                    return Step::Idle;
-                }
-                link.release();
-                self.answer(link, asker, Err(fault));
+                // It waits for the line, if need be: an error that is swallowed makes clients loop.
+                receiving.stage = Stage::Refuse(fault);
+                self.job = Job::Receiving(asker, receiving);
             }
         }
         Step::Working

@@ -1,10 +1,12 @@
 //! The records in flash: a log that fills one erase unit, then moves to the other.
 //!
 //! A unit counts once its header record is complete, and the header is written last, so a cut while moving
-//! leaves the old unit in force. Three rules make it safe on flash whose torn words read differently twice:
-//! - the last record found at start-up is written once more before anybody relies on it;
-//! - after a torn record the log moves to the other unit before anything else;
-//! - each start skips one place, so that a word which only looks blank is never written twice.
+//! leaves the old unit in force. Two rules make it safe on flash whose weak words read one way now and another way later:
+//! - nothing is appended behind what an earlier start wrote: the first record of each start moves the log to a freshly
+//!   erased unit, so a record that seemed absent can't come back among later ones;
+//! - a last record that was not followed by another, and a unit that was being written without a header, are doubtful:
+//!   the log moves before anybody relies on it. A lone header is written once more in its place instead, because it
+//!   is all that the unit counts by.
 
 use super::State;
 use super::record::{LEN, Record};
@@ -20,6 +22,8 @@ enum Job {
     Erase,
     /// Write the snapshot's record of this index to the other unit; after the last, its header.
     Copy(usize),
+    /// Write the header of the unit in force once more.
+    Seal,
 }
 
 /// The state area, opened.
@@ -30,6 +34,8 @@ pub struct Log {
     next: u32,
     state: State,
     job: Job,
+    /// The unit in force was written by an earlier start.
+    inherited: bool,
 }
 
 /// What one unit holds.
@@ -103,6 +109,7 @@ impl Log {
                     next: u32::MAX,
                     state: State::default(),
                     job: Job::Idle,
+                    inherited: true,
                 };
             }
             (Some(_), None) => 0,
@@ -110,10 +117,17 @@ impl Log {
             // Wrapping: generations are neighbours.
             (Some(a), Some(b)) => u32::from((b.wrapping_sub(a) as i32) > 0),
         };
-        let unit = if newer == 0 { first } else { second };
+        let (unit, other) = if newer == 0 {
+            (first, second)
+        } else {
+            (second, first)
+        };
         let job = match unit.last {
+            // Half-written: its header may read as valid later.
+            _ if other.generation.is_none() && other.end > 0 => Job::Erase,
             _ if unit.torn => Job::Erase,
-            [Some(last), before] if before != Some(last) => Job::Append(last, None),
+            [Some(header @ Record::Header { .. }), before] if before != Some(header) => Job::Seal,
+            [Some(last), before] if before != Some(last) => Job::Erase,
             _ => Job::Idle,
         };
         Log {
@@ -125,6 +139,7 @@ impl Log {
                 ..unit.state
             },
             job,
+            inherited: true,
         }
     }
 
@@ -142,6 +157,7 @@ impl Log {
     pub fn push(&mut self, record: Record) {
         self.state.apply(record);
         self.job = match self.job {
+            Job::Idle if self.inherited => Job::Erase,
             Job::Idle => Job::Append(record, None),
             Job::Append(first, None) => Job::Append(first, Some(record)),
             // More than two at once go into a snapshot together.
@@ -170,6 +186,19 @@ impl Log {
                 };
                 Ok(())
             }
+            Job::Seal => {
+                let header = Record::Header {
+                    generation: self.generation,
+                };
+                let written = self.write(flash, self.unit, self.next, header);
+                self.next += 1;
+                self.job = Job::Idle;
+                // A place that can't be written is left behind, unless there is none left.
+                if written.is_err() && self.next < places(flash) {
+                    self.job = Job::Seal
+                }
+                written.or(if self.busy() { Ok(()) } else { written })
+            }
             Job::Erase => {
                 flash.erase(Area::State, offset(flash, 1 - self.unit, 0))?;
                 self.job = Job::Copy(0);
@@ -186,7 +215,8 @@ impl Log {
                 if record.is_none() {
                     (self.unit, self.generation, self.next) = (other, generation, index as u32 + 1);
                     self.state.recorded = true;
-                    self.job = Job::Idle;
+                    self.inherited = false;
+                    self.job = Job::Seal;
                 }
                 Ok(())
             }

@@ -23,8 +23,8 @@ pub struct Swap {
 pub struct State {
     /// The security counter that images must reach.
     pub counter: u32,
-    /// The secondary slot's image starts one unit above the slot's first byte.
-    pub shifted: bool,
+    /// The secondary slot holds the image that the last swap saved: what the board can go back to.
+    pub saved: bool,
     /// A swap to be continued.
     pub swap: Option<Swap>,
     /// How often the image on trial was started.
@@ -41,7 +41,7 @@ impl State {
             Record::Header { .. } => {}
             // A counter never goes back, whatever a record says.
             Record::Counter(value) => self.counter = self.counter.max(value),
-            Record::Shift(on) => self.shifted = on,
+            Record::Saved(on) => self.saved = on,
             Record::SwapStart(plan) => {
                 self.swap = Some(Swap { plan, done: 0 });
             }
@@ -52,7 +52,7 @@ impl State {
             }
             Record::SwapEnd => {
                 if let Some(Swap { plan, .. }) = self.swap.take() {
-                    self.shifted = !plan.shifted;
+                    self.saved = plan.outgoing > 0;
                     self.trial = (plan.kind == SwapKind::Test).then_some(0);
                     if plan.kind != SwapKind::Revert {
                         self.rollback = None;
@@ -76,7 +76,7 @@ impl State {
             self.trial.map(Record::Trial),
             self.swap.map(|swap| Record::SwapStart(swap.plan)),
             self.swap.map(|swap| Record::SwapMark(swap.done)),
-            Some(Record::Shift(self.shifted)),
+            Some(Record::Saved(self.saved)),
         ]
         .into_iter()
         .flatten()

@@ -40,8 +40,8 @@ pub enum Record {
     },
     /// The security counter that images must reach.
     Counter(u32),
-    /// Whether the secondary slot's image starts one unit above the slot's first byte.
-    Shift(bool),
+    /// Whether the secondary slot still holds the image that the last swap saved there.
+    Saved(bool),
     /// A swap was planned; from here on it is carried out, whatever happens.
     SwapStart(SwapPlan),
     /// So many of the swap's page copies are complete.
@@ -97,7 +97,7 @@ impl Record {
                 put(0, &value.to_le_bytes());
                 (1, 0)
             }
-            Record::Shift(on) => (2, u8::from(on)),
+            Record::Saved(on) => (2, u8::from(on)),
             Record::SwapStart(plan) => {
                 put(0, &plan.incoming.to_le_bytes());
                 put(2, &plan.outgoing.to_le_bytes());
@@ -148,7 +148,7 @@ impl Record {
         Some(match kind {
             0xB0 if *argument == 1 => Record::Header { generation: low },
             1 => Record::Counter(low),
-            2 => Record::Shift(*argument != 0),
+            2 => Record::Saved(*argument != 0),
             3 => Record::SwapStart(SwapPlan {
                 kind: match argument {
                     0 => SwapKind::Test,
@@ -199,7 +199,7 @@ pub(super) fn every() -> [Record; 11] {
     [
         Record::Header { generation: 9 },
         Record::Counter(0x0102_0304),
-        Record::Shift(true),
+        Record::Saved(true),
         Record::SwapStart(plan),
         Record::SwapStart(SwapPlan {
             kind: SwapKind::Test,
