@@ -57,7 +57,10 @@ fn number(value: &[u8], out: &mut [u8]) -> Option<()> {
     };
     let start = out.len().checked_sub(digits.len())?;
     // Of equal length, which the compiler can't know: this way it has no panic to link.
-    out.get_mut(start..)?.iter_mut().zip(digits).for_each(|(place, digit)| *place = *digit);
+    out.get_mut(start..)?
+        .iter_mut()
+        .zip(digits)
+        .for_each(|(place, digit)| *place = *digit);
     Some(())
 }
 

@@ -221,7 +221,11 @@ fn pure_and_hashed_signatures_are_not_mixed() {
 #[test]
 fn development_keys() {
     let cases: [(&[u8], &str, &str); 2] = [
-        (include_bytes!("data/published-p256.bin"), include_str!("data/published-p256.pub.pem"), "root-ec-p256.pem"),
+        (
+            include_bytes!("data/published-p256.bin"),
+            include_str!("data/published-p256.pub.pem"),
+            "root-ec-p256.pem",
+        ),
         (
             include_bytes!("data/published-ed25519.bin"),
             include_str!("data/published-ed25519.pub.pem"),
@@ -237,8 +241,13 @@ fn development_keys() {
         // Asked for, it is a key like any other.
         let mut source = bytes;
         let image = Image::read(&mut source).unwrap();
-        let desk = Policy { allow_development_keys: true };
-        assert_eq!(image.verify(&mut source, &[key], &desk).unwrap().key_hash, key_hash);
+        let desk = Policy {
+            allow_development_keys: true,
+        };
+        assert_eq!(
+            image.verify(&mut source, &[key], &desk).unwrap().key_hash,
+            key_hash
+        );
         assert!(image.verify(&mut source, &[p256()], &desk).is_err());
     }
     // Of algorithms that are not verified: root-rsa-2048.pem.
