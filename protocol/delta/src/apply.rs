@@ -35,10 +35,7 @@ pub enum Error {
     /// The patch is for another base than the one the board has.
     WrongBase,
     /// The target does not fit where it should go.
-    TooLarge {
-        /// Bytes of the target.
-        target: u32,
-    },
+    TooLarge,
     /// The map has too many runs, runs out of order, or shifts out of range.
     Map,
     /// A copy from before the base or from nowhere.
@@ -135,7 +132,7 @@ impl Applier {
             header: Header::EMPTY,
             decoder: Decoder::EMPTY,
             fed: 0,
-            model: Model::EMPTY,
+            model: Model::NEW,
             map: [Run::ZERO; MAX_RUNS],
             runs: 0,
             missing: 0,
@@ -156,17 +153,18 @@ impl Applier {
     /// Begins a patch. `base_len` and `base_digest` (SHA-256) are those of the base that the board has, proved by
     /// reading all of it; `room` is the most bytes that the target may have.
     pub fn start(&mut self, base_len: u32, base_digest: &[u8; 32], room: u32) {
+        // Not by assigning a new one: that would stand on the stack first.
         self.stage = Stage::Header;
+        self.decoder.clear();
+        self.output.clear();
+        self.fed = 0;
+        self.runs = 0;
+        self.length = 0;
+        self.page_out = false;
         let [a, b, c, d, e, f, g, h, ..] = *base_digest;
         self.base_digest = [a, b, c, d, e, f, g, h];
         self.base_len = base_len;
         self.room = room;
-        self.decoder.clear();
-        self.fed = 0;
-        self.runs = 0;
-        self.length = 0;
-        self.output.clear();
-        self.page_out = false;
     }
 
     /// Takes bytes of the patch; returns how many. Fewer than given means that [`step`](Self::step) has to make room
@@ -239,13 +237,11 @@ impl Applier {
             return Err(Error::WrongBase);
         }
         if header.target_len > self.room {
-            return Err(Error::TooLarge {
-                target: header.target_len,
-            });
+            return Err(Error::TooLarge);
         }
         self.output.thumb = header.method.is_thumb();
         self.history = History::new(header.base_len);
-        self.model.reset();
+        self.model = Model::NEW;
         self.decoder.clear();
         self.stage = Stage::Start;
         Ok(())
@@ -312,7 +308,7 @@ impl Applier {
                     self.stage = Stage::Map;
                 }
                 Stage::Map if self.missing == 0 => {
-                    self.model.reset();
+                    self.model = Model::NEW;
                     self.stage = Stage::Body;
                 }
                 Stage::Map => self.run()?,

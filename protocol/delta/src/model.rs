@@ -2,10 +2,20 @@
 //! of how each symbol is coded, so the sides cannot differ.
 
 /// The probability of a zero in 1/4096 (upper 12 bits), and how often it was adapted, up to 15 (lower 4 bits): the
-/// first bits seen teach more than the later ones, which is what short patches need.
-pub(crate) type Prob = u16;
+/// first bits seen teach more than the later ones, which is what short patches need. The highest bit is kept inverted:
+/// then zeros are where a model begins, which costs a board neither a copy in flash nor code.
+#[derive(Clone, Copy)]
+pub(crate) struct Prob(u16);
 
-const EVEN: Prob = 2048 << 4;
+impl Prob {
+    const EVEN: Self = Self(0);
+
+    /// The probability of a zero in 1/65536, roughly: the upper 12 bits count.
+    #[inline]
+    pub(crate) fn zero(self) -> u16 {
+        self.0 ^ 0x8000
+    }
+}
 
 /// Bits of a probability's precision.
 pub(crate) const PRECISION: u32 = 12;
@@ -16,7 +26,7 @@ const RATE: [u8; 16] = [2, 2, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 5];
 /// Moves a probability towards the bit that came.
 #[inline]
 pub(crate) fn adapt(prob: &mut Prob, bit: u32) {
-    let (count, value) = (*prob & 15, *prob >> 4);
+    let (count, value) = (prob.zero() & 15, prob.zero() >> 4);
     let [rate, ..] = RATE[usize::from(count)..] else {
         return;
     };
@@ -25,7 +35,7 @@ pub(crate) fn adapt(prob: &mut Prob, bit: u32) {
     } else {
         value - (value >> rate)
     };
-    *prob = value << 4 | if count < 15 { count + 1 } else { count };
+    *prob = Prob((value << 4 | if count < 15 { count + 1 } else { count }) ^ 0x8000);
 }
 
 /// One side of the coder: an encoder takes the bits it is given, a decoder ignores them and returns what it read.
@@ -78,19 +88,13 @@ struct Rest {
 }
 
 impl<const CONTEXTS: usize> Number<CONTEXTS> {
-    const EMPTY: Self = Self {
-        slots: [[0; 64]; CONTEXTS],
+    const NEW: Self = Self {
+        slots: [[Prob::EVEN; 64]; CONTEXTS],
         rest: Rest {
-            few: [[0; 8]; 6],
-            low: [0; 16],
+            few: [[Prob::EVEN; 8]; 6],
+            low: [Prob::EVEN; 16],
         },
     };
-
-    fn reset(&mut self) {
-        fill(self.slots.as_flattened_mut());
-        fill(self.rest.few.as_flattened_mut());
-        fill(&mut self.rest.low);
-    }
 
     fn code<C: Coder>(&mut self, coder: &mut C, context: usize, value: u32) -> u32 {
         let Some(slots) = self.slots.get_mut(context) else {
@@ -98,11 +102,6 @@ impl<const CONTEXTS: usize> Number<CONTEXTS> {
         };
         number(coder, slots, &mut self.rest, value)
     }
-}
-
-#[inline(never)]
-fn fill(probs: &mut [Prob]) {
-    probs.iter_mut().for_each(|prob| *prob = EVEN);
 }
 
 fn number<C: Coder>(coder: &mut C, slots: &mut [Prob; 64], rest: &mut Rest, value: u32) -> u32 {
@@ -165,44 +164,21 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// All zeros, so that a `static` needs no copy of it in flash; [`reset`](Self::reset) makes it usable.
-    pub(crate) const EMPTY: Self = Self {
-        is_copy: [[0; 4]; STATES],
-        is_repeat: [[0; 2]; STATES],
-        not_first: [0; STATES],
-        not_second: [0; STATES],
-        not_third: [0; STATES],
-        not_mapped: [0; STATES],
-        is_written: [0; 2],
-        length: Number::EMPTY,
-        distance: Number::EMPTY,
-        difference: Number::EMPTY,
-        sign: 0,
-        literal: [[[0; 256]; 3]; 2],
+    /// Knows nothing yet. All zeros.
+    pub(crate) const NEW: Self = Self {
+        is_copy: [[Prob::EVEN; 4]; STATES],
+        is_repeat: [[Prob::EVEN; 2]; STATES],
+        not_first: [Prob::EVEN; STATES],
+        not_second: [Prob::EVEN; STATES],
+        not_third: [Prob::EVEN; STATES],
+        not_mapped: [Prob::EVEN; STATES],
+        is_written: [Prob::EVEN; 2],
+        length: Number::NEW,
+        distance: Number::NEW,
+        difference: Number::NEW,
+        sign: Prob::EVEN,
+        literal: [[[Prob::EVEN; 256]; 3]; 2],
     };
-
-    /// Forgets everything.
-    pub(crate) fn reset(&mut self) {
-        fill(self.is_copy.as_flattened_mut());
-        fill(self.is_repeat.as_flattened_mut());
-        fill(&mut self.not_first);
-        fill(&mut self.not_second);
-        fill(&mut self.not_third);
-        fill(&mut self.not_mapped);
-        fill(&mut self.is_written);
-        self.length.reset();
-        self.distance.reset();
-        self.difference.reset();
-        self.sign = EVEN;
-        fill(self.literal.as_flattened_mut().as_flattened_mut());
-    }
-
-    #[cfg(feature = "make")]
-    pub(crate) fn new() -> Self {
-        let mut model = Self::EMPTY;
-        model.reset();
-        model
-    }
 
     /// `at` is the position in the target; `mapped` says whether the map has a
     /// proposal that is none of the repeats.
@@ -321,34 +297,18 @@ pub(crate) fn length_context(op: Op) -> usize {
     }
 }
 
+/// The state after a literal, by the state before.
+const AFTER_LITERAL: [u8; STATES] = [0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 4, 5];
+
 /// The history after an operation.
-pub(crate) fn next_state(state: usize, op: Op, length: u32) -> usize {
-    match op {
-        Op::Literal if state < 4 => 0,
-        Op::Literal if state < 10 => state - 3,
-        Op::Literal => state - 6,
-        Op::Repeat(_) if length == 1 => {
-            if state < 7 {
-                9
-            } else {
-                11
-            }
-        }
-        Op::Repeat(_) => {
-            if state < 7 {
-                8
-            } else {
-                11
-            }
-        }
-        _ => {
-            if state < 7 {
-                7
-            } else {
-                10
-            }
-        }
-    }
+fn next_state(state: usize, op: Op, length: u32) -> usize {
+    let kind = match op {
+        Op::Literal => return AFTER_LITERAL.get(state).copied().unwrap_or(0).into(),
+        Op::Repeat(_) if length == 1 => 2,
+        Op::Repeat(_) => 1,
+        _ => 0,
+    };
+    if state < 7 { 7 + kind } else { 10 + kind.min(1) }
 }
 
 /// What the coding of an operation depends on besides the model.

@@ -42,6 +42,7 @@ impl Run {
 }
 
 /// The shift that holds at a key.
+#[cfg_attr(not(feature = "make"), inline(never))]
 pub(crate) fn shift(map: &[Run], key: u32) -> i32 {
     let after = map.partition_point(|run| run.key() <= key);
     let run = after.checked_sub(1).and_then(|index| map.get(index));
@@ -127,16 +128,17 @@ pub(crate) fn word(around: [u16; 4], at: u32, base: Option<(&Header, &[Run])>) -
     let word = u32::from_le_bytes(bytes(out));
     let offset = word.wrapping_sub(header.base_address);
     let ram = word.wrapping_sub(RAM);
-    let word = if offset < header.base_len {
-        header
-            .target_address
-            .wrapping_add(moved(offset & !1))
-            .wrapping_add(offset & 1)
+    let (key, relinked) = if offset < header.base_len {
+        (
+            offset & !1,
+            header.target_address.wrapping_sub(header.base_address),
+        )
     } else if ram < header.ram {
-        word.wrapping_add_signed(shift(map, RAM_KEY | ram))
+        (RAM_KEY | ram, 0)
     } else {
-        word
+        return bytes(out);
     };
+    let word = word.wrapping_add(relinked).wrapping_add_signed(shift(map, key));
     word.to_le_bytes()
 }
 

@@ -1,5 +1,7 @@
 //! Whatever a patch says: no panic, no access out of range, no work without bound, no wrong base.
 
+#![allow(clippy::unwrap_used)]
+
 use bootlace_delta::make::{Options, make};
 use bootlace_delta::{
     Applier, Error, Header, HeaderError, MAX_LEN, Memory, Method, PAGE, Step, Unreadable, WholeError,
@@ -52,7 +54,7 @@ fn program(seed: u64, functions: usize, edits: usize) -> Vec<u8> {
     let mut at = 64;
     for body in &bodies {
         starts.push(at);
-        at += (2 + body.len() * 2 + 16 + 2 + 3) / 4 * 4 + 8;
+        at += (2 + body.len() * 2 + 16 + 2usize).next_multiple_of(4) + 8;
     }
     let mut image = Vec::new();
     image.extend_from_slice(&0x2000_8000u32.to_le_bytes());
@@ -263,10 +265,7 @@ fn a_target_that_does_not_fit_is_refused_at_once() {
     let (old, new) = (program(1, 120, 0), program(1, 120, 9));
     let patch = make(&old, &new, &Options::default()).bytes;
     let target = new.len() as u32;
-    assert_eq!(
-        apply(&old, &patch, target - 1, || 64),
-        Err(Error::TooLarge { target })
-    );
+    assert_eq!(apply(&old, &patch, target - 1, || 64), Err(Error::TooLarge));
 }
 
 #[test]
@@ -317,10 +316,7 @@ fn headers_that_lie() {
     );
     let _ = apply(&old, &tiny, 1 << 20, || 64);
     let huge = with(&|header| header.target_len = 1 << 29, &stream);
-    assert_eq!(
-        apply(&old, &huge, 1 << 20, || 64),
-        Err(Error::TooLarge { target: 1 << 29 })
-    );
+    assert_eq!(apply(&old, &huge, 1 << 20, || 64), Err(Error::TooLarge));
     // Sizes whose sum overflows.
     for (base, target) in [
         (u32::MAX, 1),

@@ -91,7 +91,7 @@ impl Coder for Decoder {
     #[inline(never)]
     fn bit(&mut self, prob: &mut Prob, _: u32) -> u32 {
         self.normalise();
-        let bound = (self.range >> PRECISION) * u32::from(*prob >> 4);
+        let bound = (self.range >> PRECISION) * u32::from(prob.zero() >> 4);
         let bit = if self.code < bound {
             self.range = bound;
             0

@@ -9,8 +9,8 @@ use crate::model::{History, Model, Op, least, length_context};
 use crate::view::Run;
 
 /// Copies of at least this length are taken without looking further.
-const NICE: usize = 160;
-const DEPTH: usize = 48;
+const NICE: usize = 48;
+const DEPTH: usize = 24;
 /// Bytes that are planned together.
 const PLAN: usize = 2048;
 /// Ways to arrive at a byte that are kept, each with another distance at hand: what is dearest now may go on cheaper.
@@ -73,7 +73,7 @@ struct Plan<'a> {
 
 pub(crate) fn encode(input: &Input) -> Vec<u8> {
     let mut coder = Encoder::new();
-    let mut model = Model::new();
+    let mut model = Model::NEW;
     if input.proposals.is_some() {
         write_map(&mut coder, &mut model, input.map);
     }
@@ -83,7 +83,7 @@ pub(crate) fn encode(input: &Input) -> Vec<u8> {
     };
     let mut plan = Plan {
         input,
-        model: Model::new(),
+        model: Model::NEW,
         table: table(),
         lengths: vec![[0; NICE + 1]; 6],
         nodes: vec![node; PLAN + NICE + 2],

@@ -67,7 +67,7 @@ impl Encoder {
 
 impl Coder for Encoder {
     fn bit(&mut self, prob: &mut Prob, bit: u32) -> u32 {
-        let bound = (self.range >> PRECISION) * u32::from(*prob >> 4);
+        let bound = (self.range >> PRECISION) * u32::from(prob.zero() >> 4);
         if bit == 0 {
             self.range = bound;
         } else {
@@ -112,7 +112,7 @@ pub(crate) fn table() -> [u32; 256] {
         let mut mantissa = odd << (31 - whole);
         let mut log = u64::from(whole);
         for _ in 0..6 {
-            mantissa = mantissa * mantissa >> 31;
+            mantissa = (mantissa * mantissa) >> 31;
             log <<= 1;
             if mantissa >> 32 != 0 {
                 mantissa >>= 1;
@@ -126,7 +126,7 @@ pub(crate) fn table() -> [u32; 256] {
 impl Coder for Price<'_> {
     #[inline]
     fn bit(&mut self, prob: &mut Prob, bit: u32) -> u32 {
-        let chance = if bit == 0 { *prob } else { !*prob };
+        let chance = if bit == 0 { prob.zero() } else { !prob.zero() };
         self.total += self.table[usize::from(chance >> 8)];
         bit
     }
