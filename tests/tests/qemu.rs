@@ -1,6 +1,7 @@
 //! The board's own binary on an emulated micro:bit: entry, updates, rollbacks, refusals.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -353,4 +354,25 @@ fn smpclient_sees_what_the_applications_confirmed() {
         (&true.into(), &true.into())
     );
     std::fs::remove_dir_all(&folder).ok();
+}
+
+#[test]
+fn half_a_packet_is_forgotten_after_a_while() {
+    let (_board, mut client, ..) = board(APPLICATION);
+    client.describe(|_| ()).unwrap();
+    for bootloader in [false, true] {
+        client.reset(bootloader).unwrap();
+        client.describe(|_| ()).unwrap();
+        // The head of a raw packet of which 900 more bytes were announced.
+        client.speak(Framing::Raw);
+        client
+            .stream()
+            .write_all(&[0x02, 0, 0x03, 0x84, 0, 1, 0, 1, 0xA1])
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(1500));
+        client.speak(Framing::Cobs);
+        let request = Request::Os(os::Request::Params);
+        let answered = client.try_ask(&request, Duration::from_secs(5), |_| ()).unwrap();
+        assert_eq!(answered, Some(()), "bootloader: {bootloader}");
+    }
 }

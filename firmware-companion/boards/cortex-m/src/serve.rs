@@ -17,8 +17,9 @@ pub trait Port {
     /// Everything has left.
     fn is_drained(&self) -> bool;
 
-    /// Called when there is nothing to do until a byte arrives or leaves: may sleep.
-    fn wait(&mut self) {}
+    /// Called when there is nothing to do until a byte arrives or leaves: may sleep. Says whether nothing has arrived for
+    /// so long (about a second) that the rest of a half packet never will.
+    fn wait(&mut self) -> bool;
 }
 
 /// How the bootloader's work ends.
@@ -58,7 +59,11 @@ pub fn companion<F: Flash, P: Port>(
     loop {
         let moved = pump(&mut link, port);
         match server.step(&mut link, flash) {
-            Step::Idle if !moved => port.wait(),
+            Step::Idle if !moved => {
+                if port.wait() && link.is_receiving() {
+                    link.idle();
+                }
+            }
             Step::Idle | Step::Working => {}
             Step::Verify(check) => {
                 let verdict = check.run(flash, board);

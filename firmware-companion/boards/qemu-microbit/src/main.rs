@@ -5,7 +5,7 @@
 use bootlace_core::boot::Entry;
 use bootlace_cortex_m::{Exit, companion, jump, reset, retained};
 use bootlace_qemu_microbit::{
-    FRAME, LINK, Uart, WINDOW, flash, identity, is_button_held, reset_reason, serial,
+    FRAME, LINK, Timer, Uart, WINDOW, flash, identity, is_button_held, reset_reason, serial,
 };
 
 bootlace_cortex_m::forward_exceptions!();
@@ -23,7 +23,17 @@ fn main() -> ! {
     };
     retained::tell_start(entry.reset);
     let board = identity(serial(SERIAL));
-    match companion(&board, entry, &mut flash(), Uart::open, MEMORY, (FRAME, WINDOW)) {
+    match companion(
+        &board,
+        entry,
+        &mut flash(),
+        || {
+            Timer::run();
+            Uart::open()
+        },
+        MEMORY,
+        (FRAME, WINDOW),
+    ) {
         Exit::Boot(vectors) => jump(vectors),
         Exit::Reset { bootloader } => reset(retained::Left {
             requested: bootloader,

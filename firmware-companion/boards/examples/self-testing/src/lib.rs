@@ -48,6 +48,9 @@ const PATIENCE: u32 = 5;
 /// The same for the chip's watchdog, which is there for when even the timer is dead.
 const LAST_PATIENCE: u32 = 10;
 
+/// Milliseconds without a byte in the middle of a packet: its rest was lost.
+const SILENCE: u32 = 1000;
+
 /// Every interrupt of the chip; which ones are enabled is decided in [`run`].
 #[allow(
     unsafe_code,
@@ -86,7 +89,7 @@ pub fn run(behaviour: Behaviour) -> ! {
     let mut uart = Uart::open();
     let mut watchdog = Watchdog::start(LAST_PATIENCE);
     uart.interrupt_on_arrival();
-    Timer::start();
+    Timer::interrupt();
     listen(Interrupt::Uart);
     listen(Interrupt::Timer);
     match behaviour {
@@ -121,24 +124,30 @@ pub fn run(behaviour: Behaviour) -> ! {
             gave_up: None,
         })
     };
+    // When the last byte arrived, in ticks.
+    let mut last = 0;
     loop {
         ALIVE.store(true, Ordering::Relaxed);
         watchdog.feed();
         let mut moved = false;
+        let ticks = TICKS.load(Ordering::Relaxed);
         while !link.is_full()
             && let Some(byte) = ARRIVED.pop()
         {
             link.feed(&[byte]);
-            moved = true;
+            (moved, last) = (true, ticks);
         }
         listen(Interrupt::Uart);
+        if link.is_receiving() && ticks.wrapping_sub(last) * Timer::PERIOD > SILENCE {
+            link.idle();
+        }
         let mut piece = [0; 16];
         let len = link.transmit(&mut piece);
         for &byte in piece.iter().take(len) {
             while !uart.write(byte) {}
             moved = true;
         }
-        let now = u64::from(TICKS.load(Ordering::Relaxed) * Timer::PERIOD);
+        let now = u64::from(ticks) * u64::from(Timer::PERIOD);
         match application.step(&mut link, &mut flash, now) {
             // The next interrupt wakes it: a byte, or the timer.
             Action::Idle if !moved => cortex_m::asm::wfi(),
