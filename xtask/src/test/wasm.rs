@@ -50,7 +50,7 @@ fn browser_tests(member: &Path) -> Result<Vec<String>> {
 }
 
 fn is_for_browser(file: &PathBuf) -> bool {
-    fs::read_to_string(file).is_ok_and(|text| text.contains("use wasm_bindgen_test::"))
+    fs::read_to_string(file).is_ok_and(|text| text.contains("\nuse wasm_bindgen_test::"))
 }
 
 fn surroundings(command: &mut Command) -> Result<()> {
