@@ -2,6 +2,7 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
+use core::ops::RangeInclusive;
 
 use super::finder::{Finder, Match};
 use super::range::{Encoder, Price, table};
@@ -24,6 +25,19 @@ struct Way {
     op: Op,
     distance: u32,
     history: History,
+}
+
+/// An operation on from a node, without its length.
+#[derive(Clone, Copy)]
+struct Edge {
+    node: usize,
+    way: usize,
+    /// Where in the target.
+    at: u32,
+    op: Op,
+    distance: u32,
+    /// Up to here, and of the operation but for its length.
+    price: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -252,34 +266,35 @@ impl Plan<'_> {
                 model.op(price, history.state, at32, || mapped, op);
             })
         };
+        let edge = |op, distance, price| Edge {
+            node,
+            way,
+            at: at32,
+            op,
+            distance,
+            price: arrival.price + price,
+        };
         // A literal.
         let byte = all[here];
         let beside = self.beside(at, &history);
-        let price = arrival.price
-            + op_price(self, Op::Literal)
+        let price = op_price(self, Op::Literal)
             + self.price(|model, price| {
                 model.literal(price, at32, beside, byte);
             });
-        self.arrive(node, way, 1, price, Op::Literal, 0, at32);
+        self.arrive(&edge(Op::Literal, 0, price), 1, arrival.price + price);
         // Repeats and the map.
         let most = end.min(NICE);
-        for which in 0..4 {
-            let distance = history.repeat(which);
-            if distance as usize > here || history.repeats[..usize::from(which)].contains(&distance) {
+        let repeats = (0..4).map(|which| (Op::Repeat(which), history.repeat(which)));
+        for (op, distance) in repeats.chain(proposed.map(|distance| (Op::Mapped, distance))) {
+            let again =
+                matches!(op, Op::Repeat(which) if history.repeats[..usize::from(which)].contains(&distance));
+            if distance as usize > here || again {
                 continue;
             }
             let length = equal(all, here - distance as usize, here, most);
             if length > 0 {
-                let op = Op::Repeat(which);
-                let price = arrival.price + op_price(self, op);
-                self.copies(node, way, 1, length, price, op, distance, at32);
-            }
-        }
-        if let Some(distance) = proposed {
-            let length = equal(all, here - distance as usize, here, most);
-            if length > 0 {
-                let price = arrival.price + op_price(self, Op::Mapped);
-                self.copies(node, way, 1, length, price, Op::Mapped, distance, at32);
+                let price = op_price(self, op);
+                self.copies(&edge(op, distance, price), 1..=length);
             }
         }
         // Matches: each for the lengths that no nearer one reaches.
@@ -292,30 +307,21 @@ impl Plan<'_> {
             let distance = found.distance;
             if distance as usize > at {
                 let difference = distance.wrapping_sub(history.anchor) as i32;
-                let price = arrival.price
-                    + op_price(self, Op::Base)
+                let price = op_price(self, Op::Base)
                     + self.price(|model, price| {
                         model.difference(price, difference);
                     });
-                self.copies(node, way, first, length, price, Op::Base, distance, at32);
+                self.copies(&edge(Op::Base, distance, price), first..=length);
             } else {
-                let price = arrival.price + op_price(self, Op::Written);
+                let op_price = op_price(self, Op::Written);
                 let mut from = first;
                 while from <= length {
+                    // A distance's price depends on the length, up to 5.
                     let to = if from < 5 { from } else { length };
-                    let distance_price = self.price(|model, price| {
+                    let price = self.price(|model, price| {
                         model.distance(price, from as u32, distance);
                     });
-                    self.copies(
-                        node,
-                        way,
-                        from,
-                        to,
-                        price + distance_price,
-                        Op::Written,
-                        distance,
-                        at32,
-                    );
+                    self.copies(&edge(Op::Written, distance, op_price + price), from..=to);
                     from = to + 1;
                 }
             }
@@ -323,36 +329,17 @@ impl Plan<'_> {
         }
     }
 
-    fn copies(
-        &mut self,
-        node: usize,
-        way: usize,
-        first: usize,
-        last: usize,
-        price: u32,
-        op: Op,
-        distance: u32,
-        at: u32,
-    ) {
-        let context = length_context(op) * 2 + (at as usize & 1);
-        for length in first..=last {
-            let price = price + self.lengths[context][length];
-            self.arrive(node, way, length, price, op, distance, at);
+    fn copies(&mut self, edge: &Edge, lengths: RangeInclusive<usize>) {
+        let context = length_context(edge.op) * 2 + (edge.at as usize & 1);
+        for length in lengths {
+            let price = edge.price + self.lengths[context][length];
+            self.arrive(edge, length, price);
         }
     }
 
     #[inline]
-    fn arrive(
-        &mut self,
-        from: usize,
-        from_way: usize,
-        length: usize,
-        price: u32,
-        op: Op,
-        distance: u32,
-        at: u32,
-    ) {
-        let to = from + length;
+    fn arrive(&mut self, edge: &Edge, length: usize, price: u32) {
+        let to = edge.node + length;
         while self.reach < to {
             self.reach += 1;
             self.nodes[self.reach].count = 0;
@@ -361,8 +348,8 @@ impl Plan<'_> {
         if *count == WAYS && price >= ways[WAYS - 1].price {
             return;
         }
-        let mut history = self.nodes[from].ways[from_way].history;
-        history.note(op, at, length as u32, distance);
+        let mut history = self.nodes[edge.node].ways[edge.way].history;
+        history.note(edge.op, edge.at, length as u32, edge.distance);
         let first = history.repeats[0];
         let Node { ways, count } = &mut self.nodes[to];
         let mut place = 0;
@@ -387,10 +374,10 @@ impl Plan<'_> {
         ways.copy_within(place..last, place + 1);
         ways[place] = Way {
             price,
-            from: from as u32,
-            from_way: from_way as u8,
-            op,
-            distance,
+            from: edge.node as u32,
+            from_way: edge.way as u8,
+            op: edge.op,
+            distance: edge.distance,
             history,
         };
     }
