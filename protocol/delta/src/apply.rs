@@ -88,30 +88,32 @@ enum Stage {
 ///
 /// Call [`start`](Self::start), then [`feed`](Self::feed) and [`step`](Self::step) in turn. After a [`Step::Page`] the
 /// page has to be in flash before the next step: the patch may copy from it.
+// In this order: the code of a Cortex-M0 reaches 124 bytes of a struct at once, and all beyond takes more code.
+#[repr(C)]
 pub struct Applier {
     stage: Stage,
-    /// The base that the board has, and the room for the target.
-    base_digest: [u8; DIGEST],
-    base_len: u32,
-    room: u32,
-    header: Header,
-    decoder: Decoder,
+    /// A page has been handed out and may go at the next step.
+    page_out: bool,
     /// Bytes of the stream that have been fed.
     fed: u32,
-    model: Model,
-    map: [Run; MAX_RUNS],
+    /// What is left of a copy, and its distance.
+    length: u32,
+    distance: u32,
+    history: History,
     runs: usize,
     /// While the map is read: how many runs are missing, and the last one.
     missing: u32,
     key: u32,
     shift: i32,
-    history: History,
-    /// What is left of a copy, and its distance.
-    length: u32,
-    distance: u32,
+    header: Header,
+    /// The base that the board has, and the room for the target.
+    base_len: u32,
+    room: u32,
+    base_digest: [u8; DIGEST],
+    decoder: Decoder,
     output: Output,
-    /// A page has been handed out and may go at the next step.
-    page_out: bool,
+    map: [Run; MAX_RUNS],
+    model: Model,
 }
 
 impl Default for Applier {

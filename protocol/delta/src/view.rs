@@ -145,15 +145,23 @@ pub(crate) fn word(around: [u16; 4], at: u32, base: Option<(&Header, &[Run])>) -
 /// Where the base has what the target has at `at`, by the map: the shift of the first run that leads there.
 pub(crate) fn proposal(map: &[Run], at: u32, base_len: u32) -> Option<i32> {
     let (mut start, mut shift) = (0, 0);
-    let mut runs = map.iter().take_while(|run| run.key() < RAM_KEY);
-    loop {
-        let next = runs.next();
-        let end = next.map_or(base_len, |run| run.key());
-        let source = at.wrapping_add_signed(0i32.wrapping_sub(shift));
-        if source >= start && source < end {
+    let leads = |start: u32, end: u32, shift: i32| {
+        let source = at.wrapping_sub(shift as u32);
+        source >= start && source < end
+    };
+    for run in map {
+        let flash = run.key() < RAM_KEY;
+        if leads(
+            start,
+            if flash { run.key().min(base_len) } else { base_len },
+            shift,
+        ) {
             return Some(shift);
         }
-        let run = next?;
+        if !flash {
+            return None;
+        }
         (start, shift) = (run.key(), run.shift());
     }
+    leads(start, base_len, shift).then_some(shift)
 }

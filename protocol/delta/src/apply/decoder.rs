@@ -10,13 +10,15 @@ const SYMBOL: usize = 40;
 const HELD: usize = MAX_LEN;
 
 /// Decodes bits from input that comes in pieces.
+// The large part last: see `Applier`.
+#[repr(C)]
 pub(super) struct Decoder {
     range: u32,
     code: u32,
-    input: [u8; HELD],
     /// Where the input begins, and how many bytes there are; it goes on at the start of the buffer.
     first: usize,
     held: usize,
+    input: [u8; HELD],
 }
 
 impl Decoder {

@@ -10,18 +10,20 @@ const OVER: usize = 4;
 const RECENT: usize = 16;
 
 /// The end of the target that is not in flash yet.
+// The large part last: see `Applier`.
+#[repr(C)]
 pub(super) struct Output {
-    /// Whether branches are absolute in the stream.
-    pub(super) thumb: bool,
     /// Bytes of the target's view that are known.
     pub(super) at: u32,
-    recent: [u8; RECENT],
-    page: [u8; PAGE + OVER],
     /// Where the page belongs.
     pub(super) start: u32,
     len: usize,
     /// The last word of the base's view, and its offset plus 1.
     word: (u32, [u8; 4]),
+    /// Whether branches are absolute in the stream.
+    pub(super) thumb: bool,
+    recent: [u8; RECENT],
+    page: [u8; PAGE + OVER],
 }
 
 impl Output {
