@@ -375,9 +375,7 @@ impl Applier {
                     .wrapping_add_signed(self.model.difference(&mut self.decoder, 0)),
                 _ => self.model.distance(&mut self.decoder, length, 0),
             };
-            if distance == 0 || distance > base_len.saturating_add(at) {
-                return Err(Error::Distance);
-            }
+            // Whether there is anything at this distance shows at the first byte.
             if length > self.header.target_len.saturating_sub(at) {
                 return Err(Error::Length);
             }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use bootlace_delta::make::{Options, make};
+use bootlace_delta::make::{Options, make, make_with_progress};
 use bootlace_delta::{
     Applier, Error, Header, HeaderError, MAX_LEN, Memory, Method, PAGE, Step, Unreadable, WholeError,
     apply_to_vec,
@@ -209,6 +209,45 @@ fn every_method_brings_the_target_back_in_pieces_of_any_size() {
             }
             assert_eq!(apply_to_vec(&base, &patch.bytes).unwrap(), target);
         }
+    }
+}
+
+#[test]
+fn images_of_any_kind_and_size_come_back() {
+    let mut noise = Noise(11);
+    for round in 0..300 {
+        let len = noise.below(600);
+        let kinds = 1 + noise.below(255);
+        // Halfwords of branches are frequent, whole and torn.
+        let mut base: Vec<u8> = (0..len).map(|_| noise.below(kinds) as u8).collect();
+        for _ in 0..noise.below(40) {
+            let place = noise.below(len);
+            let half = [0xf000u16, 0xf7ff, 0xf800, 0xbfff, 0x2000, 0x0800][noise.below(6)].to_le_bytes();
+            base.splice(place..place, half);
+        }
+        let mut target = base.clone();
+        for _ in 0..noise.below(12) {
+            let from = noise.below(target.len());
+            let to = (from + noise.below(9)).min(target.len());
+            let more: Vec<u8> = (0..noise.below(9)).map(|_| noise.next() as u8).collect();
+            target.splice(from..to, more);
+        }
+        let method = [Method::Full, Method::Plain, Method::FullThumb, Method::Relocated][round % 4];
+        let word = noise.next();
+        let options = Options {
+            method: (round % 5 > 0).then_some(method),
+            base_address: Some(word),
+            target_address: Some(word ^ noise.next() >> noise.below(32)),
+            runs: noise.below(400),
+        };
+        let mut told = Vec::new();
+        let patch = make_with_progress(&base, &target, &options, &mut |done| told.push(done));
+        assert!(told.is_sorted() && told.last() == Some(&1000), "{told:?}");
+        assert_eq!(
+            apply_to_vec(&base, &patch.bytes).unwrap(),
+            target,
+            "round {round}"
+        );
     }
 }
 

@@ -18,6 +18,8 @@ use crate::view::{self, RAM, RAM_KEY, Run};
 
 /// How often the map is learnt, each time from what the last one aligned.
 const ROUNDS: usize = 2;
+/// What learning the map is of the whole, in thousandths.
+const ALIGNING: u32 = 150;
 /// A target that came out smaller than this by one method, in hundredths, is not tried without the base.
 const GOOD: usize = 60;
 /// Patches below this many bytes are also tried without the map, which may have cost more than it won.
@@ -62,6 +64,23 @@ pub struct Patch {
 /// [`MAX_TOTAL`](crate::MAX_TOTAL) bytes.
 #[must_use]
 pub fn make(base: &[u8], target: &[u8], options: &Options) -> Patch {
+    make_with_progress(base, target, options, &mut |_| {})
+}
+
+/// As [`make`], telling how far it is, in thousandths; never less than before.
+#[must_use]
+pub fn make_with_progress(
+    base: &[u8],
+    target: &[u8],
+    options: &Options,
+    report: &mut dyn FnMut(u32),
+) -> Patch {
+    let mut report = Report {
+        report,
+        told: 0,
+        from: 0,
+        to: 0,
+    };
     let tried = |method: Method| options.method.is_none_or(|only| only == method);
     let mut best: Option<Patch> = None;
     let mut offer = |patch: Patch| {
@@ -73,40 +92,76 @@ pub fn make(base: &[u8], target: &[u8], options: &Options) -> Patch {
         }
         best.as_ref().map_or(0, |best| best.bytes.len())
     };
-    let mut size = usize::MAX;
-    let addresses = if base.len() <= MAX_RELOCATED as usize {
-        addresses(base, target, options)
-    } else {
-        None
-    };
-    if let Some((base_address, target_address)) = addresses
+    let (mut size, mut runs) = (usize::MAX, 0);
+    let fits = base.len() <= MAX_RELOCATED as usize;
+    let addresses = fits.then(|| addresses(base, target, options)).flatten();
+    if let Some(addresses) = addresses
         && tried(Method::Relocated)
     {
-        size = offer(relocated(
-            base,
-            target,
-            base_address,
-            target_address,
-            options.runs,
-        ));
+        report.part(0, 800);
+        let patch = relocated(base, target, addresses, options.runs, &mut report);
+        runs = patch.runs;
+        size = offer(patch);
     }
     let without_code = addresses.is_none() || options.method.is_some();
-    if tried(Method::Plain) && (without_code || size < SMALL) {
-        size = offer(encode(Method::Plain, base, target, Views::plain(base, target)));
+    if tried(Method::Plain) && (without_code || runs == 0 || size < SMALL) {
+        report.part(if without_code { 0 } else { 800 }, 900);
+        size = offer(encode(
+            Method::Plain,
+            base,
+            target,
+            Views::plain(base, target),
+            &mut report,
+        ));
     }
     if size.saturating_mul(100) > target.len().saturating_mul(GOOD) {
+        report.part(900, 1000);
         if tried(Method::Full) && without_code {
-            offer(encode(Method::Full, &[], target, Views::plain(&[], target)));
+            offer(encode(
+                Method::Full,
+                &[],
+                target,
+                Views::plain(&[], target),
+                &mut report,
+            ));
         }
         if tried(Method::FullThumb) && (addresses.is_some() || options.method.is_some()) {
             let views = Views {
                 target: Cow::Owned(view(target, |around, at| view::word(around, at, None))),
                 ..Views::plain(&[], target)
             };
-            offer(encode(Method::FullThumb, &[], target, views));
+            offer(encode(Method::FullThumb, &[], target, views, &mut report));
         }
     }
-    best.unwrap_or_else(|| encode(Method::Full, &[], target, Views::plain(&[], target)))
+    let patch =
+        best.unwrap_or_else(|| encode(Method::Full, &[], target, Views::plain(&[], target), &mut report));
+    report.part(1000, 1000);
+    report.done(0, 1);
+    patch
+}
+
+/// How far it is.
+struct Report<'a> {
+    report: &'a mut dyn FnMut(u32),
+    told: u32,
+    /// What the current part is of the whole, in thousandths.
+    from: u32,
+    to: u32,
+}
+
+impl Report<'_> {
+    fn part(&mut self, from: u32, to: u32) {
+        (self.from, self.to) = (from, to);
+    }
+
+    fn done(&mut self, done: usize, total: usize) {
+        let share = (done as u64 * u64::from(self.to - self.from) / (total as u64).max(1)) as u32;
+        let now = self.from + share;
+        if now > self.told {
+            self.told = now;
+            (self.report)(now);
+        }
+    }
 }
 
 fn addresses(base: &[u8], target: &[u8], options: &Options) -> Option<(u32, u32)> {
@@ -140,7 +195,13 @@ impl<'a> Views<'a> {
     }
 }
 
-fn relocated(base: &[u8], target: &[u8], base_address: u32, target_address: u32, runs: usize) -> Patch {
+fn relocated(
+    base: &[u8],
+    target: &[u8],
+    (base_address, target_address): (u32, u32),
+    runs: usize,
+    report: &mut Report,
+) -> Patch {
     let header = Header {
         base_len: base.len() as u32,
         base_address,
@@ -153,6 +214,7 @@ fn relocated(base: &[u8], target: &[u8], base_address: u32, target_address: u32,
     let mut moved = Vec::new();
     let mut map = Vec::new();
     for round in 0..ROUNDS {
+        report.done(ALIGNING as usize * (round + 1), report.to as usize * (ROUNDS + 1));
         if round > 0 {
             segments = align::align(&moved, &absolute);
         }
@@ -166,7 +228,8 @@ fn relocated(base: &[u8], target: &[u8], base_address: u32, target_address: u32,
         map,
         header,
     };
-    encode(Method::Relocated, base, target, views)
+    report.part(ALIGNING, report.to);
+    encode(Method::Relocated, base, target, views, report)
 }
 
 /// Bytes of RAM that an image's pointers may point into: up to its first stack pointer, where there is a vector table,
@@ -186,17 +249,18 @@ fn ram(image: &[u8]) -> u32 {
     }
 }
 
-fn encode(method: Method, base: &[u8], target: &[u8], views: Views) -> Patch {
+fn encode(method: Method, base: &[u8], target: &[u8], views: Views, report: &mut Report) -> Patch {
     let proposals = (method == Method::Relocated).then(|| proposals(&views.map, base.len(), target.len()));
     let runs = views.map.len();
     let mut all = views.base.into_owned();
     all.extend_from_slice(&views.target);
-    let stream = parse::encode(&parse::Input {
+    let input = parse::Input {
         all: &all,
         base_len: base.len(),
         proposals: proposals.as_deref(),
         map: &views.map,
-    });
+    };
+    let stream = parse::encode(&input, &mut |done| report.done(done, target.len()));
     let digest = |bytes: &[u8]| {
         let digest: [u8; 32] = Sha256::digest(bytes).into();
         core::array::from_fn(|index| digest[index])

@@ -85,7 +85,8 @@ struct Plan<'a> {
     reach: usize,
 }
 
-pub(crate) fn encode(input: &Input) -> Vec<u8> {
+/// The stream; `progress` is told how many bytes of the target are done.
+pub(crate) fn encode(input: &Input, progress: &mut dyn FnMut(usize)) -> Vec<u8> {
     let mut coder = Encoder::new();
     let mut model = Model::NEW;
     if input.proposals.is_some() {
@@ -112,6 +113,7 @@ pub(crate) fn encode(input: &Input) -> Vec<u8> {
             plan.write(&mut coder, at, &mut history, op, length, distance);
             at += length as usize;
         }
+        progress(at);
     }
     coder.finish()
 }
