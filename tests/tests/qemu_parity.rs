@@ -1,5 +1,5 @@
 //! The emulated chip answers as the same code does natively and as WASM: see the simulator's test of this name.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::time::{Duration, Instant};

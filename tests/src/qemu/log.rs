@@ -93,9 +93,9 @@ impl Recorder {
                 .copied()
                 .unwrap_or_default()
         };
-        let offset = match code >> 9 {
-            0b0110_000..=0b0110_011 => u32::from(code >> 6 & 31) * 4,
-            0b0101_000 => register(6),
+        let offset = match (code >> 11, code >> 9 & 3) {
+            (0b01100, _) => u32::from(code >> 6 & 31) * 4,
+            (0b01010, 0) => register(6),
             _ => bail!("{code:#06x} is no store of a word"),
         };
         Ok((register(3).wrapping_add(offset), register(0)))

@@ -5,6 +5,7 @@ pub(crate) mod size;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
@@ -83,6 +84,33 @@ fn compile(chips: &Chips) -> Result<PathBuf> {
     .require("building the firmware")?;
     step.done(&format!("{} programs", chips.programs.len()));
     Ok(folder.join(chips.target).join("release"))
+}
+
+/// Formatting and lints of what runs on chips: what to run, and what to call it.
+pub(crate) fn checks() -> Result<Vec<(String, Command)>> {
+    let cargo = || {
+        let mut command = process::cargo();
+        command
+            .current_dir(workspace())
+            .env("CARGO_TERM_COLOR", "never")
+            .env("CARGO_TARGET_DIR", project::target_dir().join("chips"));
+        command
+    };
+    let mut format = cargo();
+    format.args(["fmt", "--all", "--", "--check", "--color", "never", "-l"]);
+    let mut commands = vec![("formatting of programs for chips".to_owned(), format)];
+    for chips in &ALL {
+        // Debian's compiler comes without clippy.
+        if !targets::toolchain(chips.target)?.variables().is_empty() {
+            continue;
+        }
+        let mut lint = cargo();
+        lint.args(["clippy", "--locked", "--release", "--target", chips.target])
+            .args(chips.packages.iter().flat_map(|package| ["--package", package]))
+            .args(["--", "-D", "warnings"]);
+        commands.push((format!("lints for {}", chips.target), lint));
+    }
+    Ok(commands)
 }
 
 /// Writes the program as it is, as bytes and as Intel HEX.

@@ -35,6 +35,7 @@ pub(crate) fn all(extent: Extent) -> Result<bool> {
     };
     session.format();
     session.lint();
+    session.chips();
     session.dependencies();
     match extent {
         Extent::Quick => session.quick(),
@@ -78,6 +79,18 @@ impl Session {
             "warnings",
         ]);
         self.step("lints", command, Count::Whole);
+    }
+
+    /// The same for what runs on chips, which is a workspace of its own.
+    fn chips(&mut self) {
+        match crate::firmware::checks() {
+            Ok(commands) => {
+                for (title, command) in commands {
+                    self.step(&title, command, Count::Whole);
+                }
+            }
+            Err(error) => self.broken("programs for chips", &error),
+        }
     }
 
     /// Licences, sources and doubles. Building cargo-deny takes longer than all tests: it runs where it is installed.
