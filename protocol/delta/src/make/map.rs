@@ -103,7 +103,7 @@ pub(crate) fn runs(votes: &Votes, most: usize) -> Vec<Run> {
         if runs.len() <= most {
             return runs;
         }
-        penalty *= 1.25;
+        penalty *= 1.06;
     }
 }
 
