@@ -7,6 +7,8 @@
 mod forward;
 mod jump;
 pub mod retained;
+#[cfg(feature = "small")]
+mod small;
 mod serve;
 
 #[cfg(feature = "forward")]
