@@ -97,3 +97,23 @@ fn long_matches_cost_nothing() {
     let old = vec![0x5a; 1 << 20];
     assert!(make(&old, &old, &Options::default()).bytes.len() < 50);
 }
+
+const RELOCATED: &str = "b1de012003e40934a78a06629e8cb69cc4090e6bb719b2be535b8080824000201265c026764c9821bf14796ea6fddb21a0d6\
+    de308edd35ea09443d569cf26c25ba74e34991e2ef1fd05b955d333ce367aac4bed8";
+const PLAIN: &str = "b1de011b01e4098801a78a06629e8cb69cc4090e6bb719b2be535bc2d330212846f23e4c685e3ccd8c125f6a664f4416cfaf\
+    5777ffea5d415220bfa20834f2ddc1610e8da2ad3f5fe9419b629d6a0c4885401e19fc59769463a67ffab2d963fba583b738\
+    bd2ce21aee026999bf5f8bdcf809a0c975f72d7be2200daccfeb2b0b795aaccd3830c390435006381c24a628d7f1b5a674ff\
+    e1eb5b1173a4a5a0668756e54c";
+
+/// Patches that were made once: whoever changes the format sees it here, and gives it a new version.
+#[test]
+fn old_patches_stay_readable() {
+    let (base, target) = (program(6, 12, 0), program(6, 12, 3));
+    for (method, hex) in [(Method::Relocated, RELOCATED), (Method::Plain, PLAIN)] {
+        let bytes: Vec<u8> = (0..hex.len() / 2)
+            .map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap())
+            .collect();
+        assert_eq!(Header::parse(&bytes).unwrap().0.method, method);
+        assert_eq!(apply_to_vec(&base, &bytes).unwrap(), target);
+    }
+}
