@@ -7,9 +7,9 @@
 mod forward;
 mod jump;
 pub mod retained;
+mod serve;
 #[cfg(feature = "small")]
 mod small;
-mod serve;
 
 #[cfg(feature = "forward")]
 pub use forward::fault;
