@@ -46,6 +46,23 @@ impl Browser {
         Self::start_with(&Tools::find()?, profile, &[])
     }
 
+    /// Starts one and opens `url` in it. On a machine under load a Chromium now and then never shows its first page: another
+    /// one is started then, with an empty profile of its own.
+    ///
+    /// # Errors
+    /// When none of three shows the page.
+    pub fn start_at(profile: &Path, url: &str) -> Result<Self> {
+        let mut last = None;
+        for number in 0..3 {
+            let browser = Self::start(&profile.with_extension(number.to_string()))?;
+            match browser.open(url) {
+                Ok(()) => return Ok(browser),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| anyhow::anyhow!("no browser")))
+    }
+
     /// The same with given programs, and flags added to Chromium's.
     ///
     /// # Errors

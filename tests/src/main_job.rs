@@ -314,7 +314,7 @@ pub fn pictures(page: &Browser, folder: &Path, name: &str) -> Result<Vec<PathBuf
 pub fn check(url: &str, folder: &Path) -> Result<()> {
     let one = |behaviour: &str, end: End, say: &mut dyn FnMut(String)| -> Result<()> {
         let profile = Folder::new(&format!("profile-{}", end.mark()))?;
-        let mut page = Browser::start(profile.path())?;
+        let mut page = Browser::start_at(&profile.path().join("profile"), url)?;
         check_one(&mut page, url, folder, behaviour, end, say)
     };
     std::thread::scope(|scope| {

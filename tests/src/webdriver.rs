@@ -89,6 +89,8 @@ impl Session {
             "--headless".to_owned(),
             "--no-sandbox".into(),
             "--disable-gpu".into(),
+            // Not every build machine has room there.
+            "--disable-dev-shm-usage".into(),
             "--disable-quic".into(),
             "--no-first-run".into(),
             "--disable-background-networking".into(),

@@ -40,9 +40,8 @@ fn main() -> Result<()> {
     let namespace = namespace::enter(&[ORIGIN], Duration::from_secs(900))?;
     let site = Site::start(&page, 8080)?;
     let fixtures = Fixtures::new(&namespace.scratch().join("fixtures"))?;
-    let browser = Browser::start(&namespace.scratch().join("profile"))?;
+    let browser = Browser::start_at(&namespace.scratch().join("profile"), ORIGIN)?;
     // Chromium looks for ports when it is first asked, and hears of those that come from then on.
-    browser.open(ORIGIN)?;
     browser.run("return (await navigator.serial.getPorts()).length", &[])?;
     let mut stage = Stage {
         browser,

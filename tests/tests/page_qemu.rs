@@ -39,9 +39,8 @@ struct Bench {
 fn main() -> Result<()> {
     let namespace = namespace::enter(&[ORIGIN], Duration::from_secs(600))?;
     let site = Site::start(&tools::required("BOOTLACE_DIST")?, 8080)?;
-    let browser = Browser::start(&namespace.scratch().join("profile"))?;
+    let browser = Browser::start_at(&namespace.scratch().join("profile"), ORIGIN)?;
     // Chromium looks for ports when it is first asked, and hears of those that come from then on.
-    browser.open(ORIGIN)?;
     browser.run("return (await navigator.serial.getPorts()).length", &[])?;
     let mut stage = Stage {
         browser,
