@@ -134,6 +134,26 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
 }
 
+/// Nothing that somebody keeps is written over.
+fn spare(arguments: &Arguments, flash: &NorFlash) -> Result<()> {
+    let link = &arguments.link;
+    if std::fs::symlink_metadata(link).is_ok_and(|found| !found.is_symlink()) {
+        bail!("{} is no link: name one that does not exist yet", link.display());
+    }
+    let kept = arguments
+        .flash
+        .as_ref()
+        .and_then(|path| Some((path, std::fs::metadata(path).ok()?.len())));
+    let size = flash.bytes().len() as u64;
+    match kept {
+        Some((path, len)) if len != size => bail!(
+            "{} has {len} bytes, and this board's flash {size}: name a file that does not exist yet",
+            path.display()
+        ),
+        _ => Ok(()),
+    }
+}
+
 fn board(arguments: &Arguments) -> Result<Board> {
     if !(arguments.speed > 0.0 && arguments.speed <= 1e6) {
         bail!("--speed must be above 0");
@@ -163,6 +183,7 @@ fn board(arguments: &Arguments) -> Result<Board> {
         ..Config::default()
     };
     let mut flash = NorFlash::new(config.address, config.map, config.write, config.timing);
+    spare(arguments, &flash)?;
     let kept = arguments.flash.as_ref().and_then(|path| std::fs::read(path).ok());
     match (kept, &arguments.image) {
         (Some(kept), _) => flash.restore(&kept),

@@ -299,3 +299,51 @@ fn what_can_not_be_done_leaves_the_board_alone() {
     port.lock().unwrap();
     assert_eq!(refused(&bench.update("two", &[])), "PortBusy");
 }
+
+#[test]
+fn a_damaged_image_is_sent_again_and_a_waiting_one_is_started() {
+    // The board is given `one` with a byte altered: it stays in its bootloader.
+    let bench = Bench::new("damaged");
+    let whole = std::fs::read(bench.path("one")).unwrap();
+    let mut damaged = whole.clone();
+    damaged[9_000] ^= 1;
+    std::fs::write(bench.path("one"), &damaged).unwrap();
+    let bench = bench.board(&[]);
+    std::fs::write(bench.path("one"), &whole).unwrap();
+    let mended = bench.update("one", &[]);
+    assert_eq!(code(&mended), 0, "{}", text(&mended));
+    let end = lines(&mended).pop().unwrap();
+    assert_eq!(end["outcome"], "confirmed", "{end}");
+    drop(bench);
+
+    let bench = Bench::new("held").board(&["--bootloader"]);
+    let started = bench.update("one", &[]);
+    let seen = lines(&started);
+    assert_eq!(seen.last().unwrap()["outcome"], "confirmed", "{}", text(&started));
+    let answers = seen.iter().filter(|line| line["event"] == "board");
+    let roles: Vec<_> = answers
+        .map(|line| line["role"].as_str().unwrap_or_default())
+        .collect();
+    assert_eq!(
+        (roles.first(), roles.last()),
+        (Some(&"bootloader"), Some(&"application"))
+    );
+}
+
+#[test]
+fn simulate_writes_over_nothing_that_somebody_keeps() {
+    let bench = Bench::new("kept");
+    for option in ["--link", "--flash"] {
+        let kept = bench.path("notes.txt");
+        std::fs::write(&kept, "notes").unwrap();
+        let link = bench.path("port");
+        let mut arguments = vec!["simulate", option, &kept];
+        if option == "--flash" {
+            arguments.extend(["--link", &link]);
+        }
+        let refused = run(&arguments);
+        assert_ne!(code(&refused), 0);
+        assert!(text(&refused).contains("notes.txt"), "{}", text(&refused));
+        assert_eq!(std::fs::read_to_string(&kept).unwrap(), "notes", "{option}");
+    }
+}

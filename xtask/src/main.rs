@@ -17,6 +17,7 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   run                 build the page, serve it on http://localhost:8080 and say what to do next
+  run --port N        the same on another port
   run --check         drive that page through the whole main job in headless Chromium
   test                every test there is; ends in one line `N passed, N failed`
   test --quick        leave out what needs a browser, a peer or an emulator

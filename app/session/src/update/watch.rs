@@ -11,6 +11,7 @@ use bootlace_smp::{Header, Response, decode_response};
 
 use super::{Restarting, Update, confirm_request, search};
 use crate::line::{Call, Late};
+use crate::plan::starts_nothing;
 use crate::search::{Search, Sought};
 use crate::session::{Context, State};
 use crate::{
@@ -331,15 +332,4 @@ impl Facts {
             }),
         }
     }
-}
-
-fn starts_nothing(state: BoardState) -> bool {
-    matches!(
-        state,
-        BoardState::NoImage
-            | BoardState::BadImage
-            | BoardState::TooOld
-            | BoardState::FlashFailed
-            | BoardState::NothingToRevertTo
-    )
 }
