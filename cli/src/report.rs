@@ -155,14 +155,23 @@ impl Reporter {
                 self.line("The board is gone; looking for it");
             }
             Event::Attention(attention) => self.line(words::attention(*attention)),
-            Event::Outcome(outcome) => self.line(&words::outcome(outcome)),
+            Event::Outcome(outcome) => {
+                self.line(&words::outcome(outcome));
+                if let Outcome::RolledBack { failed, .. } = outcome {
+                    let version = words::version(*failed);
+                    self.line(&format!(
+                        "  The board works as before. Tell whoever built {version}."
+                    ));
+                }
+            }
             _ => {}
         }
     }
 
     fn line(&mut self, text: &str) {
         let end = if std::mem::take(&mut self.bar) { "\n" } else { "" };
-        println!("{end}{text}");
+        // Whoever reads it may have gone; the update goes on.
+        let _ = writeln!(std::io::stdout(), "{end}{text}");
     }
 
     fn progress(&mut self, progress: &Progress) {
@@ -179,8 +188,8 @@ impl Reporter {
         let full = (done * WIDTH / total) as usize;
         let bar = format!("{}{}", "#".repeat(full), "-".repeat(WIDTH as usize - full));
         // Clears what a longer line left behind.
-        print!("\r[{bar}] {}\x1b[K", figures(progress));
-        let _ = std::io::stdout().flush();
+        let mut out = std::io::stdout();
+        let _ = write!(out, "\r[{bar}] {}\x1b[K", figures(progress)).and_then(|()| out.flush());
         self.bar = true;
         if done == total {
             self.line("");
