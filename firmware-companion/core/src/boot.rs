@@ -8,7 +8,7 @@ use bootlace_image::trailer::{Mark, SwapType, Trailer};
 use bootlace_smp::bootlace::{Reset, RollbackReason, State as Condition};
 
 use crate::board::Board;
-use crate::flash::{Area, Flash, FlashError, is_blank};
+use crate::flash::{Area, Flash, FlashError};
 use crate::slots::{Check, Found, Reject, find};
 use crate::state::{Log, Record, SwapKind, SwapPlan};
 use crate::swap::{Copy, copies, leftover, max_image_size, route, unit_size};
@@ -401,9 +401,4 @@ pub fn run<F: Flash>(
         }
         between();
     }
-}
-
-/// Whether the primary slot was never written: a board fresh from the factory.
-pub fn is_virgin<F: Flash>(flash: &mut F) -> bool {
-    is_blank(flash, Area::Primary, 0, 32)
 }
