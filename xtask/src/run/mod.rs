@@ -2,7 +2,6 @@
 
 pub(crate) mod demo;
 pub(crate) mod page;
-mod serve;
 
 use std::process::Command;
 
@@ -20,7 +19,7 @@ pub(crate) fn build() -> Result<()> {
 /// Builds the page and serves it until interrupted.
 pub(crate) fn serve(port: u16) -> Result<()> {
     // Before the build: who can't have the port should know it at once.
-    let listener = serve::listen(port)?;
+    let listener = bootlace_serve::listen(port)?;
     build()?;
     println!(
         "\nThe page is at http://localhost:{port}\n\
@@ -33,7 +32,7 @@ pub(crate) fn serve(port: u16) -> Result<()> {
          \n\
          Ctrl-C ends it."
     );
-    serve::serve(&listener, &page::dist())
+    bootlace_serve::serve(&listener, &page::dist())
 }
 
 /// Where the pictures of a check go, below the checkout.
@@ -44,9 +43,9 @@ pub(crate) fn check() -> Result<bool> {
     let tools = setup::environment()?;
     build()?;
     let driver = build_driver()?;
-    let listener = serve::listen(0)?;
+    let listener = bootlace_serve::listen(0)?;
     let port = listener.local_addr()?.port();
-    std::thread::spawn(move || serve::serve(&listener, &page::dist()));
+    std::thread::spawn(move || bootlace_serve::serve(&listener, &page::dist()));
     let pictures = project::root().join(SCREENSHOTS);
     if pictures.exists() {
         std::fs::remove_dir_all(&pictures)?;

@@ -1,4 +1,7 @@
 //! A static server for this machine only: a browser treats localhost as secure, which Web Serial asks for.
+//!
+//! A thread a connection, and every connection ends with its answer: a browser opens more of them than it uses, and none
+//! of them may keep another one waiting.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -11,14 +14,20 @@ use anyhow::{Context as _, Result};
 /// The most bytes of a request that are read; a browser's are shorter.
 const LONGEST_REQUEST: u64 = 64 * 1024;
 
-/// Opens the port, on the loopback interface alone.
-pub(crate) fn listen(port: u16) -> Result<TcpListener> {
+/// Opens the port, on the loopback interface alone; 0 takes any free one.
+///
+/// # Errors
+/// When it is taken.
+pub fn listen(port: u16) -> Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .with_context(|| format!("port {port} can't be served (is it taken? `--port N` chooses another)"))
 }
 
 /// Serves a folder until the process ends.
-pub(crate) fn serve(listener: &TcpListener, folder: &Path) -> Result<()> {
+///
+/// # Errors
+/// When the port is lost.
+pub fn serve(listener: &TcpListener, folder: &Path) -> Result<()> {
     for stream in listener.incoming() {
         let stream = stream?;
         let folder = folder.to_path_buf();
@@ -152,6 +161,24 @@ mod tests {
             assert!(get(port, outside).starts_with("HTTP/1.1 404"), "{outside}");
         }
         assert!(get(port, "POST /").starts_with("HTTP/1.1 405"));
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn idle_connections_keep_nobody_waiting() {
+        let folder = std::env::temp_dir().join(format!("xtask-serve-idle-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("index.html"), "front").unwrap();
+        let listener = listen(0).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let dist = folder.clone();
+        std::thread::spawn(move || serve(&listener, &dist));
+
+        let idle: Vec<_> = (0..32)
+            .map(|_| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap())
+            .collect();
+        assert!(get(port, "GET /").ends_with("front"));
+        drop(idle);
         fs::remove_dir_all(folder).unwrap();
     }
 }
