@@ -1,42 +1,52 @@
-//! Group 64: what SMP lacks. One command so far: the board describes itself.
+//! Group 64: what SMP lacks. The board describes itself, and takes patches: images as their difference from the one
+//! that it runs.
 //!
 //! Everything but the role may be absent: a small application may not know it. Codes travel, sentences do not.
 
 use minicbor::decode::Decoder;
 
 use crate::cbor::{self, Encoder, Fields, Item, List};
+use crate::img::{self, Upload};
 use crate::{DecodeError, EncodeError, Header, Op};
 
 mod codes;
+mod error;
 pub use codes::{Algorithm, Features, Reset, Role, RollbackReason, State};
+pub use error::ErrorCode;
 
 /// Number of the group: the first of the per-user range.
 pub const GROUP: u16 = 64;
 
 const DESCRIBE: u8 = 0;
+const PATCH: u8 = 2;
 
 /// What can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Request {
+pub enum Request<'a> {
     /// Say what you are.
     Describe,
+    /// A piece of a patch, which makes an image in the secondary slot from the one in the primary: in form and rules like
+    /// a piece of an image. `len` and `sha` are the patch's; `image` and `upgrade` have no meaning here.
+    Patch(Upload<'a>),
 }
 
-impl Request {
+impl<'a> Request<'a> {
     /// Op, group and command of this request.
     pub const fn address(&self) -> (Op, u16, u8) {
         match self {
             Request::Describe => (Op::Read, GROUP, DESCRIBE),
+            Request::Patch(_) => (Op::Write, GROUP, PATCH),
         }
     }
 
     /// Decodes a request of this group.
     ///
     /// # Errors
-    /// [`DecodeError::Unsupported`] for any other command.
-    pub fn decode(header: &Header, _payload: &[u8]) -> Result<Self, DecodeError> {
+    /// [`DecodeError::Unsupported`] for any other command; otherwise what is wrong with the bytes.
+    pub fn decode(header: &Header, payload: &'a [u8]) -> Result<Self, DecodeError> {
         match (header.op, header.id) {
             (Op::Read, DESCRIBE) => Ok(Request::Describe),
+            (Op::Write, PATCH) => Upload::decode(payload).map(Request::Patch),
             _ => Err(DecodeError::Unsupported),
         }
     }
@@ -44,6 +54,7 @@ impl Request {
     pub(crate) fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         match self {
             Request::Describe => cbor::begin_map(enc, 0)?,
+            Request::Patch(piece) => piece.encode(enc)?,
         }
         Ok(())
     }
@@ -54,6 +65,13 @@ impl Request {
 pub enum Response<'a> {
     /// What the board is.
     Describe(Description<'a>),
+    /// How far the patch is.
+    Patch {
+        /// The offset in the patch that is wanted next: the board's word is the authority.
+        off: u32,
+        /// At the end: whether the image that it made has the digest that the patch names.
+        matched: Option<bool>,
+    },
 }
 
 impl<'a> Response<'a> {
@@ -64,6 +82,7 @@ impl<'a> Response<'a> {
     pub fn decode(header: &Header, payload: &'a [u8]) -> Result<Self, DecodeError> {
         match header.id {
             DESCRIBE => Description::decode(payload).map(Response::Describe),
+            PATCH => img::decode_progress(payload).map(|(off, matched)| Response::Patch { off, matched }),
             _ => Err(DecodeError::Unsupported),
         }
     }
@@ -71,6 +90,7 @@ impl<'a> Response<'a> {
     pub(crate) fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         match self {
             Response::Describe(description) => description.encode(enc),
+            Response::Patch { off, matched } => img::encode_progress(enc, *off, *matched),
         }
     }
 }

@@ -126,7 +126,7 @@ impl<'a> Request<'a> {
 }
 
 impl<'a> Upload<'a> {
-    fn decode(payload: &'a [u8]) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(payload: &'a [u8]) -> Result<Self, DecodeError> {
         let mut upload = Upload::default();
         let (mut off, mut data) = (None, None);
         cbor::payload(payload, &mut |key, dec| {
@@ -146,7 +146,7 @@ impl<'a> Upload<'a> {
         Ok(upload)
     }
 
-    fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+    pub(crate) fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         Fields::new()
             .count(self.image.is_some())
             .count(self.len.is_some())
@@ -199,21 +199,7 @@ impl<'a> Response<'a> {
     pub fn decode(header: &Header, payload: &'a [u8]) -> Result<Self, DecodeError> {
         match header.id {
             STATE => list_at(payload, "images").map(Response::State),
-            UPLOAD => {
-                let (mut off, mut matched) = (None, None);
-                cbor::payload(payload, &mut |key, dec| {
-                    match key {
-                        "off" => off = Some(dec.u32()?),
-                        "match" => matched = Some(dec.bool()?),
-                        _ => return Ok(false),
-                    }
-                    Ok(true)
-                })?;
-                Ok(Response::Upload {
-                    off: off.ok_or(DecodeError::Missing("off"))?,
-                    matched,
-                })
-            }
+            UPLOAD => decode_progress(payload).map(|(off, matched)| Response::Upload { off, matched }),
             ERASE => Ok(Response::Erase),
             SLOT_INFO => list_at(payload, "images").map(Response::SlotInfo),
             _ => Err(DecodeError::Unsupported),
@@ -227,13 +213,7 @@ impl<'a> Response<'a> {
                 cbor::key(enc, "images")?;
                 images.encode(enc)?;
             }
-            Response::Upload { off, matched } => {
-                Fields::new().count(true).count(matched.is_some()).begin(enc)?;
-                cbor::put_u32(enc, "off", *off)?;
-                if let Some(matched) = matched {
-                    cbor::put_bool(enc, "match", *matched)?;
-                }
-            }
+            Response::Upload { off, matched } => encode_progress(enc, *off, *matched)?,
             Response::Erase => cbor::begin_map(enc, 0)?,
             Response::SlotInfo(images) => {
                 cbor::begin_map(enc, 1)?;
@@ -243,6 +223,33 @@ impl<'a> Response<'a> {
         }
         Ok(())
     }
+}
+
+/// How far a transfer is: what is wanted next, and at the end whether what is stored is right.
+pub(crate) fn decode_progress(payload: &[u8]) -> Result<(u32, Option<bool>), DecodeError> {
+    let (mut off, mut matched) = (None, None);
+    cbor::payload(payload, &mut |key, dec| {
+        match key {
+            "off" => off = Some(dec.u32()?),
+            "match" => matched = Some(dec.bool()?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    })?;
+    Ok((off.ok_or(DecodeError::Missing("off"))?, matched))
+}
+
+pub(crate) fn encode_progress(
+    enc: &mut Encoder<'_>,
+    off: u32,
+    matched: Option<bool>,
+) -> Result<(), EncodeError> {
+    Fields::new().count(true).count(matched.is_some()).begin(enc)?;
+    cbor::put_u32(enc, "off", off)?;
+    if let Some(matched) = matched {
+        cbor::put_bool(enc, "match", matched)?;
+    }
+    Ok(())
 }
 
 /// An image in a slot.

@@ -188,7 +188,7 @@ pub enum Request<'a> {
     /// Group 1: images and slots.
     Img(img::Request<'a>),
     /// Group 64: what SMP lacks.
-    Bootlace(bootlace::Request),
+    Bootlace(bootlace::Request<'a>),
 }
 
 impl Request<'_> {

@@ -362,6 +362,67 @@ fn descriptions() {
         (Op::Read, 64, 0)
     );
 }
+
+/// A patch goes like an image: the same entries, another group and command.
+#[test]
+fn patches() {
+    use bootlace::{Request as Ours, Response as Answer};
+    let first = img::Upload {
+        off: 0,
+        len: Some(300),
+        sha: Some(&HASH),
+        data: &[0xB1, 0xDE, 1],
+        ..Default::default()
+    };
+    check(
+        "0a00003c00400802a4636c656e19012c636f6666006373686158200001020304050607 \
+         08090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f646461746143b1de01"
+            .replace(' ', "")
+            .as_str(),
+        Request::Bootlace(Ours::Patch(first)),
+        true,
+    );
+    let next = img::Upload {
+        off: 3,
+        data: &[7],
+        ..Default::default()
+    };
+    check(
+        "0a00000d00400802a2636f66660364646174614107"
+            .replace(' ', "")
+            .as_str(),
+        Request::Bootlace(Ours::Patch(next)),
+        true,
+    );
+    let answer = |off, matched| Response::Bootlace(Answer::Patch { off, matched });
+    check_response(
+        "0a00000100400802a0",
+        answer(4, None),
+        Some("0b00000600400802a1636f666604"),
+    );
+    check_response(
+        "0a00000100400802a0",
+        answer(300, Some(true)),
+        Some("0b00000f00400802a2636f666619012c656d61746368f5"),
+    );
+    for rc in 0..=40 {
+        assert_eq!(
+            bootlace::ErrorCode::from_rc(rc).map_or(rc, bootlace::ErrorCode::rc),
+            rc
+        );
+    }
+    let mut buf = [0; 64];
+    for (request, expected) in [
+        ("0a00000100400802a0", "a163657272a26567726f7570184062726303"),
+        ("0200000100400802a0", "a162726306"),
+    ] {
+        let request = hex(request);
+        let (request, _) = Header::parse(&request).unwrap();
+        let n = encode_error(&mut buf, &request, bootlace::ErrorCode::WrongBase, None).unwrap();
+        assert_eq!(buf[Header::LEN..n], hex(expected));
+    }
+}
+
 #[test]
 fn refusals_in_both_versions() {
     let mut buf = [0; 64];

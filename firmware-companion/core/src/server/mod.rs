@@ -136,6 +136,7 @@ impl Action {
             Request::Img(img::Request::Upload(piece)) => Action::Piece(upload::Piece::new(&piece, packet)),
             Request::Img(request) => Action::Image(images::Owned::from(request)),
             Request::Bootlace(bootlace::Request::Describe) => Action::Describe,
+            Request::Bootlace(bootlace::Request::Patch(_)) => Action::Refuse(ErrorCode::NotSupported),
         }
     }
 }

@@ -158,6 +158,8 @@ impl Features {
     pub const BOOT_MODE: Features = Features(1 << 2);
     /// It lets a pending image be confirmed before it ran: a swap for good.
     pub const PERMANENT: Features = Features(1 << 3);
+    /// It takes patches.
+    pub const DELTA: Features = Features(1 << 4);
 
     /// Whether all of `other` are there.
     pub const fn has(self, other: Features) -> bool {

@@ -1,0 +1,65 @@
+//! The group's own error codes.
+
+use super::GROUP;
+use crate::{ErrorCode as Generic, Fault};
+
+/// Why a patch is refused. What flash or the slots have against it comes with the codes of the image group, as it does
+/// for an upload. Whatever the reason: the image that runs is as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorCode {
+    /// 2: there is nothing to start from: the primary slot holds no image, or one that its own digest does not prove.
+    NoBase = 2,
+    /// 3: the patch is for another image than the one in the primary slot.
+    WrongBase = 3,
+    /// 4: not a patch, or a header that makes no sense.
+    PatchFormat = 4,
+    /// 5: a version or a method of the format that the board does not know.
+    PatchVersion = 5,
+    /// 6: the image would be larger than the board can hold.
+    PatchTooLarge = 6,
+    /// 7: the patch was damaged: it copies from nowhere, or ends too early or too late.
+    PatchDamaged = 7,
+}
+
+impl ErrorCode {
+    const ALL: [ErrorCode; 6] = [
+        ErrorCode::NoBase,
+        ErrorCode::WrongBase,
+        ErrorCode::PatchFormat,
+        ErrorCode::PatchVersion,
+        ErrorCode::PatchTooLarge,
+        ErrorCode::PatchDamaged,
+    ];
+
+    /// The number on the wire.
+    pub const fn rc(self) -> u16 {
+        self as u16
+    }
+
+    /// The code of a number on the wire.
+    pub fn from_rc(rc: u16) -> Option<ErrorCode> {
+        ErrorCode::ALL.into_iter().find(|code| code.rc() == rc)
+    }
+
+    /// The nearest generic code, for v1 clients.
+    pub const fn generic(self) -> Generic {
+        match self {
+            ErrorCode::NoBase => Generic::NoEntry,
+            ErrorCode::WrongBase => Generic::BadState,
+            ErrorCode::PatchFormat => Generic::Invalid,
+            ErrorCode::PatchVersion => Generic::NotSupported,
+            ErrorCode::PatchTooLarge => Generic::TooLarge,
+            ErrorCode::PatchDamaged => Generic::Corrupt,
+        }
+    }
+}
+
+impl From<ErrorCode> for Fault {
+    fn from(code: ErrorCode) -> Self {
+        Fault::Group {
+            group: GROUP,
+            rc: code.rc(),
+            v1: code.generic(),
+        }
+    }
+}
