@@ -94,6 +94,7 @@ pub(crate) fn run(arguments: &Arguments) -> crate::Result {
     let mut driver = Driver::connect(arguments)?;
     let job = Job::Update {
         image: bytes,
+        patch: None,
         options,
     };
     let now = driver.now();

@@ -181,6 +181,7 @@ impl Pair {
                     self.started = true;
                     let job = Job::Update {
                         image: firmware.new.clone(),
+                        patch: None,
                         options: Options::default(),
                     };
                     if let Err(error) = self.session.start(Instant(self.now), job) {

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use bootlace_image::{FormatError, Refusal};
 use bootlace_smp::bootlace::State as BoardState;
-use bootlace_smp::{ErrorCode, img};
+use bootlace_smp::{ErrorCode, bootlace, img};
 
 use crate::Phase;
 
@@ -151,6 +151,8 @@ pub enum Asked {
     SlotInfo,
     /// To take a piece of an image.
     Upload,
+    /// To take a piece of a patch.
+    Patch,
     /// To mark an image for test.
     Test,
     /// To confirm the running image.
@@ -168,6 +170,8 @@ pub enum Code {
     Generic(ErrorCode),
     /// A code of the image group.
     Image(img::ErrorCode),
+    /// A code of Bootlace's group.
+    Bootlace(bootlace::ErrorCode),
     /// Any other.
     Other {
         /// The group whose code it is; `None` for a generic one.
@@ -186,6 +190,7 @@ impl Code {
         match failure.group {
             None => failure.code().map_or(other, Code::Generic),
             Some(img::GROUP) => img::ErrorCode::from_rc(failure.rc).map_or(other, Code::Image),
+            Some(bootlace::GROUP) => bootlace::ErrorCode::from_rc(failure.rc).map_or(other, Code::Bootlace),
             Some(_) => other,
         }
     }

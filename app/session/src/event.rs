@@ -7,7 +7,7 @@ use core::time::Duration;
 use bootlace_image::Version;
 use bootlace_smp::bootlace::RollbackReason;
 
-use crate::{BoardInfo, Failure};
+use crate::{BoardInfo, Content, Failure, NoPatch};
 
 /// Something happened to the port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub enum Event {
         /// Bytes that the board holds already.
         offset: u32,
     },
+    /// The patch is of no use: the whole image is sent instead.
+    WholeInstead(NoPatch),
     /// Find the board's port, open it, and say [`PortEvent::Opened`]. Candidates are all ports, the one before first:
     /// an application may have another port or product id.
     FindBoard {
@@ -133,6 +135,8 @@ impl Phase {
 pub struct Progress {
     /// Always [`Phase::Uploading`] so far.
     pub phase: Phase,
+    /// What goes over the line.
+    pub content: Content,
     /// Bytes that the board acknowledged.
     pub done: u32,
     /// Bytes in all.

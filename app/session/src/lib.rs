@@ -26,6 +26,7 @@ extern crate std;
 
 mod board;
 mod command;
+mod delta;
 mod error;
 mod event;
 mod identify;
@@ -42,6 +43,7 @@ pub mod words;
 pub use board::{BoardInfo, Rollback, SlotImage, SlotInfo};
 pub use bootlace_smp::bootlace::{Reset as ResetCause, Role, RollbackReason, State as BoardState, Trial};
 pub use bootlace_smp::frame::Framing;
+pub use delta::{Content, NoPatch, Saving};
 pub use error::{Asked, Code, Error, Failure};
 pub use event::{
     Attention, Command, Event, FindReason, Outcome, Phase, PortEvent, PortInfo, Progress, Unchanged,

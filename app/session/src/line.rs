@@ -19,6 +19,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(1500);
 /// A flash page of 4 KB takes 85 ms to erase, and a few frames may wait for that.
 const SHORTEST_WAIT: Duration = Duration::from_millis(400);
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
+/// Bytes of question and answer from which on they tell how fast the line is: a description has some hundreds.
+const SAYS_SOMETHING: usize = 200;
 
 #[derive(Debug)]
 pub(crate) struct Line {
@@ -35,6 +37,8 @@ pub(crate) struct Line {
     pub(crate) heard_in: Framing,
     /// Damaged frames before the port was opened.
     damaged: u32,
+    /// Bytes a second, as the fastest answer showed.
+    pace: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,6 +60,7 @@ impl Line {
             heard: Heard::default(),
             heard_in: Framing::Console,
             damaged: 0,
+            pace: None,
         }
     }
 
@@ -64,6 +69,7 @@ impl Line {
         self.decoder.reset();
         self.out.clear();
         self.times = None;
+        self.pace = None;
         self.heard = Heard::default();
         self.damaged = self.damage();
     }
@@ -155,6 +161,21 @@ impl Line {
         });
     }
 
+    /// So many bytes went to and fro in this time.
+    fn paced(&mut self, bytes: usize, time: Duration) {
+        let rate = bytes as u128 * 1_000_000 / time.as_micros().max(1);
+        let rate = u32::try_from(rate).unwrap_or(u32::MAX);
+        // A short answer says more about the board than about the line.
+        if bytes >= SAYS_SOMETHING {
+            self.pace = Some(self.pace.map_or(rate, |pace| pace.max(rate)));
+        }
+    }
+
+    /// Bytes a second that the line carries at least.
+    pub(crate) fn pace(&self) -> Option<u32> {
+        self.pace
+    }
+
     /// How long to wait for an answer.
     pub(crate) fn wait(&self) -> Duration {
         match self.times {
@@ -219,10 +240,12 @@ impl Call {
         header.seq == self.seq && (header.group, header.id) == self.address
     }
 
-    /// To be called when the answer is there.
-    pub(crate) fn answered(&self, line: &mut Line, now: Instant) {
+    /// To be called when the answer of `len` bytes is there.
+    pub(crate) fn answered(&self, line: &mut Line, now: Instant, len: usize) {
         if self.sendings == 1 {
-            line.measured(now.since(self.sent));
+            let time = now.since(self.sent);
+            line.measured(time);
+            line.paced(self.packet.len() + len, time);
         }
     }
 

@@ -17,6 +17,9 @@ pub enum Job {
     Update {
         /// The whole file, as imgtool signed it. What follows the image in it (imgtool's `--pad`) is left out.
         image: Vec<u8>,
+        /// A patch that makes this very file from the image that the board runs, to be sent in its place. Where the
+        /// board does not take it the image is sent, and [`Event::WholeInstead`](crate::Event::WholeInstead) says why.
+        patch: Option<Vec<u8>>,
         /// How.
         options: Options,
     },

@@ -145,6 +145,11 @@ impl Session {
         self.board.as_deref()
     }
 
+    /// Bytes a second that the line carries at least, by how fast the board's description came; `None` before that.
+    pub fn pace(&self) -> Option<u32> {
+        self.line.pace()
+    }
+
     /// Whether a job can be started.
     pub fn is_ready(&self) -> bool {
         matches!(self.state, State::Ready)
@@ -170,10 +175,14 @@ impl Session {
     pub fn start(&mut self, now: Instant, job: Job) -> Result<(), Error> {
         match job {
             Job::Command(command) => self.command(now, command),
-            Job::Update { image, options } => {
+            Job::Update {
+                image,
+                patch,
+                options,
+            } => {
                 self.check_ready()?;
                 let board = self.board.as_deref().ok_or(Error::NoBoard)?;
-                let update = Update::new(now, image, options, board)?;
+                let update = Update::new(now, image, patch, options, board)?;
                 self.step(now, |_, ctx| update.begin(ctx));
                 Ok(())
             }

@@ -8,14 +8,15 @@ use core::time::Duration;
 use bootlace_smp::bootlace::Features;
 use bootlace_smp::frame::Framing;
 use bootlace_smp::{Header, Request, Response, decode_response, img, os};
+use sha2::{Digest as _, Sha256};
 
 use crate::line::{Call, Late, Line};
 use crate::search::{Search, Sought, Wanted};
 use crate::session::{Context, State};
 use crate::upload::{Headway, Upload};
 use crate::{
-    Asked, Attention, BoardInfo, Code, Error, Event, FindReason, Instant, Options, Outcome, Phase, Plan,
-    PortEvent, Route, SlotImage, Unchanged,
+    Asked, Attention, BoardInfo, Code, Content, Error, Event, FindReason, Instant, NoPatch, Options, Outcome,
+    Phase, Plan, PortEvent, Route, SlotImage, Unchanged,
 };
 
 mod watch;
@@ -29,6 +30,8 @@ const RESET_WAIT: Duration = Duration::from_millis(1500);
 #[derive(Debug)]
 pub(crate) struct Update {
     image: Vec<u8>,
+    /// What is sent in place of the image, as long as nothing speaks against it.
+    patch: Option<Patch>,
     options: Options,
     plan: Plan,
     started: Instant,
@@ -38,18 +41,30 @@ pub(crate) struct Update {
     mismatches: u32,
 }
 
+#[derive(Debug)]
+struct Patch {
+    bytes: Vec<u8>,
+    sha: [u8; 32],
+}
+
 impl Update {
     pub(crate) fn new(
         now: Instant,
         image: Vec<u8>,
+        patch: Option<Vec<u8>>,
         options: Options,
         board: &BoardInfo,
     ) -> Result<Box<Self>, Error> {
         let plan = Plan::new(&image, &options, board)?;
         let mut wanted = Wanted::of(board);
         wanted.hashes.push(plan.hash.clone());
+        let patch = patch.filter(|bytes| !bytes.is_empty()).map(|bytes| Patch {
+            sha: Sha256::digest(&bytes).into(),
+            bytes,
+        });
         Ok(Box::new(Update {
             image,
+            patch,
             options,
             plan,
             started: now,
@@ -95,6 +110,21 @@ impl Update {
         }
     }
 
+    /// Bytes that go over the line.
+    fn content(&self, content: Content) -> &[u8] {
+        match (content, &self.patch) {
+            (Content::Patch, Some(patch)) => &patch.bytes,
+            _ => &self.image,
+        }
+    }
+
+    /// The patch is of no use: the whole image is sent.
+    fn whole_instead(mut self: Box<Self>, ctx: &mut Context<'_>, reason: NoPatch) -> State {
+        self.patch = None;
+        ctx.say(Event::WholeInstead(reason));
+        Uploading::begin(ctx, self)
+    }
+
     /// The new image. Boards that give no hashes are taken at their version.
     fn is_target(&self, image: &SlotImage) -> bool {
         if image.hash.is_empty() {
@@ -105,7 +135,7 @@ impl Update {
     }
 }
 
-/// The image goes over the line.
+/// The image, or the patch, goes over the line.
 #[derive(Debug)]
 pub(crate) struct Uploading {
     update: Box<Update>,
@@ -118,12 +148,23 @@ impl Uploading {
         let Some(board) = ctx.board.as_deref() else {
             return ctx.fail(Error::NoBoard);
         };
+        if update.patch.is_some() && !board.features.has(Features::DELTA) {
+            return update.whole_instead(ctx, NoPatch::NotSupported);
+        }
         match update.options.framing {
             Some(Framing::Cobs) if !board.features.has(Features::COBS) => {}
             Some(framing) => ctx.line.framing = framing,
             None => {}
         }
-        let upload = Upload::new(ctx.now, update.plan.sha, update.plan.size, board, ctx.port);
+        let size = update.plan.size;
+        let (content, sha, len) = match &update.patch {
+            Some(patch) => {
+                let len = u32::try_from(patch.bytes.len()).unwrap_or(u32::MAX);
+                (Content::Patch, patch.sha, len)
+            }
+            None => (Content::Image, update.plan.sha, size),
+        };
+        let upload = Upload::new(ctx.now, content, sha, (len, size), board, ctx.port);
         Box::new(Uploading { update, upload }).go_on(ctx)
     }
 
@@ -131,9 +172,17 @@ impl Uploading {
         if let Some(progress) = self.upload.report(ctx.now) {
             ctx.say(Event::Progress(progress));
         }
-        match self.upload.fill(ctx.line, ctx.now, &self.update.image) {
+        let bytes = self.update.content(self.upload.content());
+        match self.upload.fill(ctx.line, ctx.now, bytes) {
             Ok(()) => State::Uploading(self),
-            Err(error) => ctx.fail(error),
+            Err(error) => self.failed(ctx, error),
+        }
+    }
+
+    fn failed(self: Box<Self>, ctx: &mut Context<'_>, error: Error) -> State {
+        match (self.upload.content(), NoPatch::of(&error)) {
+            (Content::Patch, Some(reason)) => self.update.whole_instead(ctx, reason),
+            _ => ctx.fail(error),
         }
     }
 
@@ -143,31 +192,22 @@ impl Uploading {
         header: &Header,
         payload: &[u8],
     ) -> State {
-        let (line, now) = (&mut *ctx.line, ctx.now);
-        let headway = match decode_response(header, payload) {
-            Ok(Response::Img(img::Response::Upload { off, matched })) => {
-                self.upload.handle_answer(line, now, header.seq, off, matched)
-            }
-            Ok(Response::Failure(failure)) if header.group == img::GROUP => self
-                .upload
-                .handle_failure(line, now, header.seq, &failure)
-                .map(|()| Headway::More),
-            // A late answer to something else, or nonsense: the piece runs out of time.
-            _ => return State::Uploading(self),
-        };
-        match headway {
-            Err(Error::Mismatch) if self.update.mismatches == 0 => {
+        let headway = self.upload.handle_packet(ctx.line, ctx.now, header, payload);
+        match headway.unwrap_or(Ok(Headway::More)) {
+            Err(Error::Mismatch)
+                if self.upload.content() == Content::Image && self.update.mismatches == 0 =>
+            {
                 self.update.mismatches = 1;
                 Uploading::begin(ctx, self.update)
             }
-            Err(error) => ctx.fail(error),
+            Err(error) => self.failed(ctx, error),
             Ok(Headway::More) => self.go_on(ctx),
             Ok(Headway::Resumed(offset)) => {
                 ctx.say(Event::Resumed { offset });
                 self.go_on(ctx)
             }
             Ok(Headway::Complete) => {
-                if let Some(progress) = self.upload.report(now) {
+                if let Some(progress) = self.upload.report(ctx.now) {
                     ctx.say(Event::Progress(progress));
                 }
                 Marking::begin(ctx, self.update)
@@ -178,7 +218,7 @@ impl Uploading {
     pub(crate) fn handle_timeout(mut self: Box<Self>, ctx: &mut Context<'_>) -> State {
         match self.upload.handle_timeout(ctx.line, ctx.now) {
             Ok(()) => self.go_on(ctx),
-            Err(error) => ctx.fail(error),
+            Err(error) => self.failed(ctx, error),
         }
     }
 
@@ -320,6 +360,8 @@ impl Marking {
                     self.update.plan.route = Route::Upload;
                     Uploading::begin(ctx, self.update)
                 }
+                // What the board made of the patch is not what it was to be.
+                _ if self.update.patch.is_some() => self.update.whole_instead(ctx, NoPatch::WrongImage),
                 code => {
                     let reason = failure.reason.map(ToString::to_string);
                     ctx.fail(Error::BoardRefused {

@@ -1,4 +1,4 @@
-//! Bytes of an image on their way to the board: several pieces at once, and the board's offset rules.
+//! Bytes of an image or a patch on their way to the board: several pieces at once, and the board's offset rules.
 //!
 //! The board answers every piece with the offset that it wants next. Answers come in the order of the pieces, so an
 //! answer settles all pieces sent before its own. A piece that was not taken (one before it was lost) rewinds to the
@@ -10,10 +10,10 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use bootlace_smp::{self as smp, ErrorCode, Failure, Request, Version, img};
+use bootlace_smp::{self as smp, ErrorCode, Failure, Header, Request, Response, Version, bootlace, img};
 
 use crate::line::{LARGEST_REQUEST, Line};
-use crate::{Asked, BoardInfo, Code, Error, Instant, Phase, PortInfo, Progress};
+use crate::{Asked, BoardInfo, Code, Content, Error, Instant, Phase, PortInfo, Progress};
 
 /// A first piece may make a board erase its slot: Zephyr's 1 MB takes about 20 s.
 const ERASE_WAIT: Duration = Duration::from_secs(10);
@@ -35,11 +35,17 @@ const SMALLEST_FRAME: usize = 256;
 /// Pieces without trouble before they grow again.
 const MEND_AFTER: u32 = 64;
 const REPORT_EVERY: Duration = Duration::from_millis(100);
+/// A patch goes in so many pieces or more: each one may make the board write a good part of the image.
+const PATCH_PIECES: u32 = 16;
+/// Microseconds that a board may take for a byte that it makes from a patch: erase, program, decode. Twice what a slow
+/// flash needs, as not all pieces make as much.
+const MAKING: u64 = 120;
 
 #[derive(Debug)]
 pub(crate) struct Upload {
+    content: Content,
     sha: [u8; 32],
-    /// Bytes of the image.
+    /// Bytes of what is sent.
     len: u32,
     frame: usize,
     window: usize,
@@ -65,6 +71,8 @@ pub(crate) struct Upload {
     /// Pieces taken since then.
     taken: u32,
     first_wait: Duration,
+    /// What the board makes of a piece of a patch before it answers.
+    making: Duration,
     meter: Meter,
     reported: Option<(Instant, u32)>,
     resumed: bool,
@@ -100,8 +108,19 @@ pub(crate) enum Headway {
 }
 
 impl Upload {
-    pub(crate) fn new(now: Instant, sha: [u8; 32], len: u32, board: &BoardInfo, port: PortInfo) -> Self {
-        let frame = board.frame.min(LARGEST_REQUEST) as usize;
+    /// `len` bytes go over the line, and an image of `makes` bytes comes of them.
+    pub(crate) fn new(
+        now: Instant,
+        content: Content,
+        sha: [u8; 32],
+        (len, makes): (u32, u32),
+        board: &BoardInfo,
+        port: PortInfo,
+    ) -> Self {
+        let mut frame = board.frame.min(LARGEST_REQUEST) as usize;
+        if content == Content::Patch {
+            frame = frame.min(((len / PATCH_PIECES) as usize).max(SMALLEST_FRAME));
+        }
         let write = board
             .slots
             .iter()
@@ -120,12 +139,18 @@ impl Upload {
         } else {
             ERASE_WAIT
         };
+        let share = u64::from(makes) * (frame as u64).min(len.into()) / u64::from(len.max(1));
+        let (align, making) = match content {
+            Content::Image => (write.clamp(4, 64), Duration::ZERO),
+            Content::Patch => (1, Duration::from_micros(share * MAKING)),
+        };
         Upload {
+            content,
             sha,
             len,
             frame,
             window,
-            align: write.clamp(4, 64),
+            align,
             done: 0,
             high: 0,
             next: 0,
@@ -140,6 +165,7 @@ impl Upload {
             halved: 0,
             taken: 0,
             first_wait: first_wait + Duration::from_millis(line_time),
+            making,
             meter: Meter::new(now),
             // Nothing to say before the board has answered: after an interruption it is not back at the start.
             reported: Some((now, 0)),
@@ -148,7 +174,7 @@ impl Upload {
     }
 
     /// Sends as many pieces as the board has room for.
-    pub(crate) fn fill(&mut self, line: &mut Line, now: Instant, image: &[u8]) -> Result<(), Error> {
+    pub(crate) fn fill(&mut self, line: &mut Line, now: Instant, bytes: &[u8]) -> Result<(), Error> {
         if self.paused.is_some_and(|until| now < until) {
             return Ok(());
         }
@@ -165,7 +191,7 @@ impl Upload {
             }
             let seq = line.next_seq();
             let (packet, end) = self
-                .piece(seq, image)
+                .piece(seq, bytes)
                 .ok_or(Error::BadAnswer { asked: Asked::Params })?;
             line.send(&packet);
             self.pieces.push_back(Piece {
@@ -185,7 +211,7 @@ impl Upload {
     }
 
     /// The packet with the piece at `next`, and where it ends. `None`: the board's frame holds no piece.
-    fn piece(&self, seq: u8, image: &[u8]) -> Option<(Vec<u8>, u32)> {
+    fn piece(&self, seq: u8, bytes: &[u8]) -> Option<(Vec<u8>, u32)> {
         let first = self.next == 0;
         let mut message = img::Upload {
             off: self.next,
@@ -196,13 +222,11 @@ impl Upload {
         let frame = (self.frame >> self.halved).max(SMALLEST_FRAME.min(self.frame));
         let mut packet = vec![0; frame];
         let encode = |packet: &mut [u8], message| {
-            smp::encode_request(
-                packet,
-                Version::V2,
-                seq,
-                &Request::Img(img::Request::Upload(message)),
-            )
-            .ok()
+            let request = match self.content {
+                Content::Image => Request::Img(img::Request::Upload(message)),
+                Content::Patch => Request::Bootlace(bootlace::Request::Patch(message)),
+            };
+            smp::encode_request(packet, Version::V2, seq, &request).ok()
         };
         let empty = encode(&mut packet, message)?;
         // The length of the data takes two bytes more than the length of nothing.
@@ -217,10 +241,14 @@ impl Upload {
             return None;
         }
         let end = self.next + size;
-        message.data = image.get(self.next as usize..end as usize)?;
+        message.data = bytes.get(self.next as usize..end as usize)?;
         let len = encode(&mut packet, message)?;
         packet.truncate(len);
         Some((packet, end))
+    }
+
+    pub(crate) fn content(&self) -> Content {
+        self.content
     }
 
     pub(crate) fn deadline(&self, line: &Line) -> Option<Instant> {
@@ -237,11 +265,46 @@ impl Upload {
         } else {
             line.wait()
         };
+        let wait = wait + self.making;
         (wait * (1 << self.timeouts.min(5))).min(LONGEST_WAIT.max(wait * 2))
     }
 
+    /// Takes what the board says, if it is about the pieces.
+    pub(crate) fn handle_packet(
+        &mut self,
+        line: &mut Line,
+        now: Instant,
+        header: &Header,
+        payload: &[u8],
+    ) -> Option<Result<Headway, Error>> {
+        let seq = header.seq;
+        let ours = match self.content {
+            Content::Image => img::GROUP,
+            Content::Patch => bootlace::GROUP,
+        };
+        match (smp::decode_response(header, payload).ok()?, self.content) {
+            (Response::Img(img::Response::Upload { off, matched }), Content::Image)
+            | (Response::Bootlace(bootlace::Response::Patch { off, matched }), Content::Patch) => {
+                Some(self.handle_answer(line, now, seq, off, matched))
+            }
+            (Response::Failure(failure), _) if header.group == ours => {
+                let taken = self.handle_failure(line, now, seq, &failure);
+                Some(taken.map(|()| Headway::More))
+            }
+            // A late answer to something else, or nonsense: the piece runs out of time.
+            _ => None,
+        }
+    }
+
+    fn asked(&self) -> Asked {
+        match self.content {
+            Content::Image => Asked::Upload,
+            Content::Patch => Asked::Patch,
+        }
+    }
+
     /// Takes an answer to a piece; one that is to none of ours is nothing.
-    pub(crate) fn handle_answer(
+    fn handle_answer(
         &mut self,
         line: &mut Line,
         now: Instant,
@@ -253,7 +316,7 @@ impl Upload {
             return Ok(Headway::More);
         };
         if off > self.len {
-            return Err(Error::BadAnswer { asked: Asked::Upload });
+            return Err(Error::BadAnswer { asked: self.asked() });
         }
         self.busy = 0;
         let lost = off < self.done;
@@ -302,7 +365,7 @@ impl Upload {
     }
 
     /// Takes a refusal of a piece.
-    pub(crate) fn handle_failure(
+    fn handle_failure(
         &mut self,
         line: &mut Line,
         now: Instant,
@@ -320,7 +383,7 @@ impl Upload {
         if !transient || self.busy > MOST_BUSY {
             let reason = failure.reason.map(Into::into);
             return Err(Error::BoardRefused {
-                asked: Asked::Upload,
+                asked: self.asked(),
                 code: Code::of(failure),
                 reason,
             });
@@ -356,7 +419,7 @@ impl Upload {
             self.taken = 0;
         }
         if self.timeouts >= MOST_TIMEOUTS && now.since(self.answered) >= SILENCE {
-            return Err(Error::WentSilent { asked: Asked::Upload });
+            return Err(Error::WentSilent { asked: self.asked() });
         }
         for piece in &mut self.pieces {
             piece.fate = Fate::Late;
@@ -381,6 +444,7 @@ impl Upload {
         let remaining = self.meter.rate.filter(|rate| *rate > 0);
         Some(Progress {
             phase: Phase::Uploading,
+            content: self.content,
             done: self.done,
             total: self.len,
             rate: self

@@ -13,6 +13,9 @@ use bootlace_image::{FormatError, KeyError, Refusal, TlvKind, Version};
 use crate::{Attention, BoardState, Error, Failure, Outcome, Phase, RollbackReason, Unchanged};
 
 mod board;
+mod delta;
+
+pub use delta::{no_patch, saving};
 
 /// A thing that went wrong, ready to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -283,6 +286,7 @@ pub fn rollback(reason: RollbackReason) -> &'static str {
         RollbackReason::TooOld => "it is older than the board allows",
         RollbackReason::WrongBoard => "it is for another board",
         RollbackReason::TooLarge => "it is larger than the board can swap in",
+        RollbackReason::NoImage => "there was no image to be found",
         RollbackReason::Other(_) => match reason.failed_self_test() {
             Some(1) => "its self-test 1 failed",
             Some(2) => "its self-test 2 failed",
@@ -310,6 +314,10 @@ pub fn state(state: BoardState) -> &'static str {
         BoardState::NothingToRevertTo => {
             "It is in its bootloader: the image on trial was not confirmed, and there is none to go back to."
         }
+        BoardState::GoldenTooOld => {
+            "It is in its bootloader: nothing else can run, and its golden image is older than its security counter allows."
+        }
+        BoardState::GoldenBad => "It is in its bootloader: nothing else can run, and its golden image does not verify.",
         BoardState::Other(_) => "It is in a state that this version does not know.",
     }
 }

@@ -274,6 +274,7 @@ impl Station {
         let start = now();
         let job = Job::Update {
             image: file.bytes.clone(),
+            patch: None,
             options,
         };
         let progress = Progress {

@@ -210,6 +210,7 @@ fn a_bad_line_ends_in_done_or_in_a_named_error() {
         };
         let job = Job::Update {
             image: new.clone(),
+            patch: None,
             options,
         };
         // What the board said of itself may be damaged, and its CRC right by chance: one in 65,536.

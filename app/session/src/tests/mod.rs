@@ -57,6 +57,7 @@ fn with(board: Board) -> Pair {
 fn update(image: Vec<u8>) -> Job {
     Job::Update {
         image,
+        patch: None,
         options: Options::default(),
     }
 }
@@ -165,6 +166,7 @@ fn the_line_is_full() {
                 start,
                 Job::Update {
                     image: new.clone(),
+                    patch: None,
                     options,
                 },
             )
@@ -222,6 +224,7 @@ fn a_zephyr_application_is_confirmed_by_the_updater() {
             pair.now,
             Job::Update {
                 image: new.clone(),
+                patch: None,
                 options,
             },
         )
@@ -246,6 +249,7 @@ fn mcuboots_recovery() {
             pair.now,
             Job::Update {
                 image: image(2, 9_000),
+                patch: None,
                 options,
             },
         )
@@ -289,6 +293,7 @@ fn a_board_that_keeps_no_records_is_taken_at_its_slots() {
             pair.now,
             Job::Update {
                 image: image(2, 9_000),
+                patch: None,
                 options,
             },
         )
@@ -326,6 +331,7 @@ fn an_image_that_nobody_confirms() {
             pair.now,
             Job::Update {
                 image: image(2, 9_000),
+                patch: None,
                 options,
             },
         )

@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 
-use bootlace_smp::{ErrorCode, img};
+use bootlace_smp::{ErrorCode, bootlace, img};
 
 use super::{Sentence, short, state, time, uuid};
 use crate::{Asked, BoardState, Code, Error};
@@ -165,6 +165,7 @@ fn asked(asked: Asked) -> &'static str {
         Asked::Params => "how much it takes at once",
         Asked::SlotInfo => "how large its slots are",
         Asked::Upload => "to take a piece of the image",
+        Asked::Patch => "to take a piece of a patch",
         Asked::Test => "to try the image",
         Asked::Confirm => "to confirm what it runs",
         Asked::Erase => "to erase its second slot",
@@ -172,7 +173,7 @@ fn asked(asked: Asked) -> &'static str {
     }
 }
 
-fn code(code: Code) -> String {
+pub(super) fn code(code: Code) -> String {
     let text = match code {
         Code::Generic(ErrorCode::NoMemory) => "it has no memory left",
         Code::Generic(ErrorCode::Invalid) => "it does not accept the request",
@@ -195,6 +196,9 @@ fn code(code: Code) -> String {
             "the image is for another board"
         }
         Code::Image(img::ErrorCode::ConfirmationDenied) => "this image may not be confirmed",
+        Code::Bootlace(bootlace::ErrorCode::NoBase) => "it has no image to start from",
+        Code::Bootlace(bootlace::ErrorCode::WrongBase) => "it runs another image",
+        Code::Bootlace(other) => return format!("{other:?}"),
         Code::Generic(other) => return format!("{other:?}"),
         Code::Image(other) => return format!("{other:?}"),
         Code::Other {
