@@ -317,7 +317,9 @@ pub fn state(state: BoardState) -> &'static str {
         BoardState::GoldenTooOld => {
             "It is in its bootloader: nothing else can run, and its golden image is older than its security counter allows."
         }
-        BoardState::GoldenBad => "It is in its bootloader: nothing else can run, and its golden image does not verify.",
+        BoardState::GoldenBad => {
+            "It is in its bootloader: nothing else can run, and its golden image does not verify."
+        }
         BoardState::Other(_) => "It is in a state that this version does not know.",
     }
 }

@@ -16,7 +16,7 @@ use bootlace_core::server::{Role, Server, Step};
 use bootlace_core::slots::{Check, Found, Reject};
 use bootlace_core::state::Log;
 use bootlace_core::trailer::{self, is_on_trial};
-use bootlace_smp::bootlace::{Reset, RollbackReason};
+use bootlace_smp::bootlace::{Reset, RollbackReason, Supply};
 
 /// What a step came to.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +59,11 @@ impl<'a> Application<'a> {
             deadline,
             failed: None,
         }
+    }
+
+    /// What the board's supply is now: below its limit no update begins.
+    pub fn measured(&mut self, supply: Supply) {
+        self.server.measured(supply);
     }
 
     /// Whether the running image has yet to confirm itself.

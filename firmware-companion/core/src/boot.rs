@@ -5,13 +5,13 @@
 
 use bootlace_image::Version;
 use bootlace_image::trailer::{Mark, SwapType, Trailer};
-use bootlace_smp::bootlace::{Reset, RollbackReason, State as Condition};
+use bootlace_smp::bootlace::{Outcome, Reset, RollbackReason, State as Condition, Update};
 
 use crate::board::Board;
 use crate::flash::{Area, Flash, FlashError};
 use crate::slots::{Check, Found, Reject, find};
-use crate::state::{Log, Record, SwapKind, SwapPlan};
-use crate::swap::{Copy, copies, leftover, max_image_size, route, unit_size};
+use crate::state::{Log, Record, SwapKind, SwapPlan, release};
+use crate::swap::{Copy, Route, copies, leftover, max_image_size, route, unit_size};
 use crate::trailer::{Fields, TrailerWrite, Trailers};
 
 /// What the chip knows when it starts.
@@ -70,6 +70,13 @@ enum Stage {
     /// The request is refused: take it back.
     Dismiss(TrailerWrite),
     Primary,
+    /// A check of the golden image is under way, because this one could not run, for this reason.
+    Golden(Condition, RollbackReason),
+    /// The primary slot's old trailer goes first: it speaks of an image that is about to go.
+    Unmark(TrailerWrite),
+    /// Units of the golden image that are in the primary slot.
+    Restore(u32),
+    Restoring(Copy, u32),
     Running(Found),
     Last(Decision),
 }
@@ -84,6 +91,8 @@ pub struct Loader<'a> {
     /// No copy of this run is complete yet, so the next one's target may be half-written.
     suspect: bool,
     trial: bool,
+    /// The golden image was put in the primary slot in this start: once is enough.
+    restored: bool,
     failures: u8,
 }
 
@@ -101,6 +110,7 @@ impl<'a> Loader<'a> {
             stage: Stage::Start,
             suspect: true,
             trial: false,
+            restored: false,
             failures: 0,
         }
     }
@@ -191,6 +201,21 @@ impl<'a> Loader<'a> {
                 }
             }
             Stage::Primary => return Ok(Progress::Verify(self.check(Area::Primary))),
+            Stage::Golden(..) => return Ok(Progress::Verify(self.check(Area::Golden))),
+            Stage::Unmark(write) => {
+                if write.step(flash)? {
+                    self.stage = Stage::Restore(0);
+                }
+            }
+            Stage::Restore(done) => {
+                let done = *done;
+                self.next_unit(flash, done);
+            }
+            Stage::Restoring(copy, done) => {
+                if copy.step(flash)? {
+                    self.stage = Stage::Restore(*done + 1);
+                }
+            }
             Stage::Running(found) => {
                 let found = *found;
                 self.settle(flash, &found);
@@ -287,7 +312,16 @@ impl<'a> Loader<'a> {
             Stage::Incoming(SwapKind::Revert)
         } else {
             // What the secondary slot holds, if anything, never ran here.
-            Stage::Last(Decision::Stay(Condition::NothingToRevertTo))
+            self.last_resort(Condition::NothingToRevertTo, self.why_reverted())
+        }
+    }
+
+    /// No image can run: the golden one, if there is one.
+    fn last_resort(&self, condition: Condition, reason: RollbackReason) -> Stage {
+        if cfg!(feature = "golden") && !self.restored {
+            Stage::Golden(condition, reason)
+        } else {
+            Stage::Last(Decision::Stay(condition))
         }
     }
 
@@ -302,7 +336,15 @@ impl<'a> Loader<'a> {
                 self.stage = Stage::Incoming(SwapKind::Revert);
             }
             (Stage::Primary, Err(reject)) => {
-                self.stage = Stage::Last(Decision::Stay(reject.into()));
+                self.stage = self.last_resort(reject.into(), reject.into());
+            }
+            (Stage::Golden(condition, reason), verdict) if cfg!(feature = "golden") => {
+                self.stage = match verdict {
+                    Ok(golden) => self.begin_restore(flash, &golden, reason),
+                    Err(Reject::Empty) => Stage::Last(Decision::Stay(condition)),
+                    Err(Reject::TooOld) => Stage::Last(Decision::Stay(Condition::GoldenTooOld)),
+                    Err(_) => Stage::Last(Decision::Stay(Condition::GoldenBad)),
+                };
             }
             _ => {}
         }
@@ -319,6 +361,10 @@ impl<'a> Loader<'a> {
                 if kind == SwapKind::Revert {
                     self.log
                         .push(Record::Rollback(self.why_reverted(), version(primary.as_ref())));
+                } else {
+                    let (to, reason) = (Some(&found), RollbackReason::NotConfirmed);
+                    let update = self.update(primary.as_ref(), to, Outcome::Trial, reason);
+                    self.log.push(update);
                 }
                 self.log.push(Record::SwapStart(SwapPlan {
                     kind,
@@ -329,15 +375,67 @@ impl<'a> Loader<'a> {
                 self.stage = Stage::Start;
             }
             Err(_) if kind == SwapKind::Revert => {
-                self.stage = Stage::Last(Decision::Stay(Condition::NothingToRevertTo));
+                self.stage = self.last_resort(Condition::NothingToRevertTo, self.why_reverted());
             }
             Err(reject) => {
                 let refused = find(flash, Area::Secondary);
+                self.log.push(self.update(
+                    primary.as_ref(),
+                    refused.as_ref(),
+                    Outcome::Refused,
+                    reject.into(),
+                ));
                 self.log
                     .push(Record::Rollback(reject.into(), version(refused.as_ref())));
                 self.stage = Stage::Dismiss(TrailerWrite::clear(Area::Secondary));
             }
         }
+    }
+
+    /// An entry of the journal.
+    #[inline(never)]
+    fn update(
+        &self,
+        from: Option<&Found>,
+        to: Option<&Found>,
+        outcome: Outcome,
+        reason: RollbackReason,
+    ) -> Record {
+        Record::Update(Update {
+            from: release(version(from)),
+            to: release(version(to)),
+            start: self.log.start(),
+            outcome,
+            reason,
+        })
+    }
+
+    /// The golden image goes into the primary slot as one that needs no trial. A power cut in the middle leaves an image
+    /// there that does not verify, and so begins this again; nothing that an earlier start wrote is relied on.
+    fn begin_restore<F: Flash>(&mut self, flash: &mut F, golden: &Found, reason: RollbackReason) -> Stage {
+        let lost = find(flash, Area::Primary);
+        self.log
+            .push(self.update(lost.as_ref(), Some(golden), Outcome::Golden, reason));
+        self.log.push(Record::Confirmed);
+        self.log.push(Record::Rollback(reason, version(lost.as_ref())));
+        self.trial = false;
+        Stage::Unmark(TrailerWrite::clear(Area::Primary))
+    }
+
+    fn next_unit<F: Flash>(&mut self, flash: &mut F, done: u32) {
+        let unit = unit_size(flash);
+        let units = find(flash, Area::Golden).map_or(0, |golden| golden.units(flash));
+        self.stage = if done < u32::from(units) {
+            let at = done * unit;
+            let route = Route {
+                from: (Area::Golden, at),
+                to: (Area::Primary, at),
+            };
+            Stage::Restoring(Copy::new(route, unit, true), done)
+        } else {
+            self.restored = true;
+            Stage::Primary
+        };
     }
 
     fn why_reverted(&self) -> RollbackReason {

@@ -14,8 +14,10 @@ pub enum Area {
     Primary,
     /// The slot that uploads go to, and that keeps the previous image.
     Secondary,
-    /// Two erase units for the companion's own records (swap progress, counter, attempts).
+    /// Two erase units for the companion's own records (swap progress, counter, attempts, journal).
     State,
+    /// An image from the factory for when nothing else can run; its size is 0 where the board has none. It is only read.
+    Golden,
 }
 
 /// Shape of one area, all in bytes.
@@ -94,6 +96,8 @@ pub struct Map {
     pub secondary: Region,
     /// The two erase units of state.
     pub state: Region,
+    /// The golden image, where the board has one.
+    pub golden: Option<Region>,
 }
 
 /// A run of whole erase units on a chip.
@@ -107,7 +111,13 @@ pub struct Region {
     pub erase: u32,
 }
 
-/// All three areas on one `embedded-storage` chip, as most boards have it.
+const NOWHERE: Region = Region {
+    offset: 0,
+    size: 0,
+    erase: 1,
+};
+
+/// All areas on one `embedded-storage` chip, as most boards have it.
 pub struct OneChip<C> {
     chip: C,
     base: u32,
@@ -130,6 +140,7 @@ impl<C> OneChip<C> {
             Area::Primary => self.map.primary,
             Area::Secondary => self.map.secondary,
             Area::State => self.map.state,
+            Area::Golden => self.map.golden.unwrap_or(NOWHERE),
         }
     }
 
@@ -142,6 +153,14 @@ impl<C> OneChip<C> {
         } else {
             Ok(region.offset + offset)
         }
+    }
+}
+
+/// The golden image is never written: it is what is left when everything else is lost.
+fn writable(area: Area) -> Result<Area, FlashError> {
+    match area {
+        Area::Golden => Err(FlashError::OutOfRange),
+        _ => Ok(area),
     }
 }
 
@@ -162,12 +181,12 @@ impl<C: embedded_storage::nor_flash::NorFlash> Flash for OneChip<C> {
     }
 
     fn program(&mut self, area: Area, offset: u32, data: &[u8]) -> Result<(), FlashError> {
-        let at = self.locate(area, offset, data.len())?;
+        let at = self.locate(writable(area)?, offset, data.len())?;
         self.chip.write(at, data).map_err(|_| FlashError::Hardware)
     }
 
     fn erase(&mut self, area: Area, offset: u32) -> Result<(), FlashError> {
-        let unit = self.region(area).erase;
+        let unit = self.region(writable(area)?).erase;
         let at = self.locate(area, offset, unit as usize)?;
         self.chip.erase(at, at + unit).map_err(|_| FlashError::Hardware)
     }

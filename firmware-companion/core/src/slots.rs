@@ -18,7 +18,8 @@ pub struct SlotSource<'f, F> {
 impl<'f, F: Flash> SlotSource<'f, F> {
     /// The slot from `base` on, without the unit that holds its trailer.
     pub fn new(flash: &'f mut F, area: Area, base: u32) -> Self {
-        let end = flash.geometry(area).size.saturating_sub(unit_size(flash));
+        let trailer = if area == Area::Golden { 0 } else { unit_size(flash) };
+        let end = flash.geometry(area).size.saturating_sub(trailer);
         SlotSource {
             len: end.saturating_sub(base),
             flash,
@@ -105,7 +106,8 @@ impl From<Reject> for RollbackReason {
             Reject::TooOld => RollbackReason::TooOld,
             Reject::WrongBoard => RollbackReason::WrongBoard,
             Reject::TooLarge => RollbackReason::TooLarge,
-            Reject::Empty | Reject::Refused | Reject::Unreadable => RollbackReason::BadImage,
+            Reject::Empty => RollbackReason::NoImage,
+            Reject::Refused | Reject::Unreadable => RollbackReason::BadImage,
         }
     }
 }
@@ -147,10 +149,14 @@ impl Check {
 
     fn verify<F: Flash>(&self, flash: &mut F, board: &Board, found: &Found) -> Result<(), Reject> {
         let image = &found.image;
-        if self.area == Area::Secondary && image.total_len() > max_image_size(flash) {
+        let primary = flash.geometry(Area::Primary);
+        let room = match self.area {
+            Area::Secondary => max_image_size(flash),
+            _ => primary.size.saturating_sub(unit_size(flash)),
+        };
+        if image.total_len() > room {
             return Err(Reject::TooLarge);
         }
-        let primary = flash.geometry(Area::Primary);
         let mut source = SlotSource::new(flash, self.area, found.base);
         let trusted = if self.signature {
             let policy = Policy {

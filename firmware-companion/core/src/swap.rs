@@ -49,8 +49,8 @@ pub(crate) fn leftover(plan: &SwapPlan, unit: u32) -> Option<u32> {
 /// One unit's way from one slot to the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Route {
-    from: (Area, u32),
-    to: (Area, u32),
+    pub(crate) from: (Area, u32),
+    pub(crate) to: (Area, u32),
 }
 
 /// The copy of number `number`; `None` where neither image reaches that far, so nothing needs to move.

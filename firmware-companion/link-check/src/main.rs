@@ -28,6 +28,7 @@ impl Flash for Chip {
             Area::Primary => (0x2_6000, SLOT),
             Area::Secondary => (0x5_8000, SLOT),
             Area::State => (0x8_A000, 0x2000),
+            Area::Golden => (0x8_C000, SLOT),
         };
         Geometry {
             address,

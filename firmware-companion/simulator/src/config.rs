@@ -3,6 +3,7 @@
 use bootlace_core::board::Policy;
 use bootlace_core::flash::{Map, Region};
 use bootlace_image::PublicKey;
+use bootlace_smp::bootlace::Supply;
 
 use crate::flash::Timing;
 
@@ -78,6 +79,8 @@ pub struct Config {
     pub frame: usize,
     /// Packets held at once.
     pub window: usize,
+    /// What the board measures of its supply, if it does.
+    pub supply: Option<Supply>,
     /// How updated applications behave.
     pub behaviour: Behaviour,
     /// Milliseconds from an application's start until its self-test has passed.
@@ -120,6 +123,7 @@ impl Default for Config {
                 state: region(BOOTLOADER, 2),
                 primary: region(primary, SLOT_PAGES),
                 secondary: region(primary + SLOT_PAGES * PAGE, SLOT_PAGES),
+                golden: None,
             },
             write: 4,
             timing: Timing::default(),
@@ -127,6 +131,7 @@ impl Default for Config {
             baud: None,
             frame: 2048,
             window: 4,
+            supply: None,
             behaviour: Behaviour::Normal,
             self_test: 300,
             watchdog: 8000,

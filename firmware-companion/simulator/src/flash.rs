@@ -76,7 +76,8 @@ impl NorFlash {
     /// Erased flash that the processor sees from `address` on, programmed in units of `write` bytes.
     pub fn new(address: u32, map: Map, write: u32, timing: Timing) -> Self {
         let end = [map.primary, map.secondary, map.state]
-            .iter()
+            .into_iter()
+            .chain(map.golden)
             .map(|r| r.offset + r.size)
             .max()
             .unwrap_or(0);
@@ -127,7 +128,12 @@ impl NorFlash {
 
     /// Writes an image into the primary slot without the companion, as a probe in the factory does.
     pub fn flash_primary(&mut self, image: &[u8]) {
-        let start = self.map.primary.offset as usize;
+        self.flash_area(Area::Primary, image);
+    }
+
+    /// Writes bytes to the start of an area without the companion.
+    pub fn flash_area(&mut self, area: Area, image: &[u8]) {
+        let start = self.region(area).offset as usize;
         for (to, from) in self.bytes.iter_mut().skip(start).zip(image) {
             *to = *from;
         }
@@ -186,6 +192,11 @@ impl NorFlash {
             Area::Primary => self.map.primary,
             Area::Secondary => self.map.secondary,
             Area::State => self.map.state,
+            Area::Golden => self.map.golden.unwrap_or(Region {
+                offset: 0,
+                size: 0,
+                erase: 1,
+            }),
         }
     }
 
@@ -363,6 +374,9 @@ impl Flash for NorFlash {
     }
 
     fn program(&mut self, area: Area, offset: u32, data: &[u8]) -> Result<(), FlashError> {
+        if area == Area::Golden {
+            return Err(FlashError::OutOfRange);
+        }
         let at = self.place(area, offset, data.len())?;
         let unit = self.write as usize;
         if !at.is_multiple_of(unit)
@@ -397,6 +411,9 @@ impl Flash for NorFlash {
 
     fn erase(&mut self, area: Area, offset: u32) -> Result<(), FlashError> {
         let len = self.region(area).erase;
+        if area == Area::Golden {
+            return Err(FlashError::OutOfRange);
+        }
         if !offset.is_multiple_of(len) {
             return Err(FlashError::Misaligned);
         }
@@ -435,6 +452,7 @@ mod tests {
             state: region(0, 512),
             primary: region(512, 1024),
             secondary: region(1536, 1024),
+            golden: None,
         };
         NorFlash::new(0, map, 4, Timing::default())
     }

@@ -1,5 +1,5 @@
-//! Group 64: what SMP lacks. The board describes itself, and takes patches: images as their difference from the one
-//! that it runs.
+//! Group 64: what SMP lacks. The board describes itself, tells of its last updates, and takes patches: images as their
+//! difference from the one that it runs.
 //!
 //! Everything but the role may be absent: a small application may not know it. Codes travel, sentences do not.
 
@@ -11,13 +11,16 @@ use crate::{DecodeError, EncodeError, Header, Op};
 
 mod codes;
 mod error;
+mod journal;
 pub use codes::{Algorithm, Features, Reset, Role, RollbackReason, State};
 pub use error::ErrorCode;
+pub use journal::{Outcome, Release, Update};
 
 /// Number of the group: the first of the per-user range.
 pub const GROUP: u16 = 64;
 
 const DESCRIBE: u8 = 0;
+const JOURNAL: u8 = 1;
 const PATCH: u8 = 2;
 
 /// What can be asked.
@@ -25,6 +28,8 @@ const PATCH: u8 = 2;
 pub enum Request<'a> {
     /// Say what you are.
     Describe,
+    /// Tell of your last updates.
+    Journal,
     /// A piece of a patch, which makes an image in the secondary slot from the one in the primary: in form and rules like
     /// a piece of an image. `len` and `sha` are the patch's; `image` and `upgrade` have no meaning here.
     Patch(Upload<'a>),
@@ -35,6 +40,7 @@ impl<'a> Request<'a> {
     pub const fn address(&self) -> (Op, u16, u8) {
         match self {
             Request::Describe => (Op::Read, GROUP, DESCRIBE),
+            Request::Journal => (Op::Read, GROUP, JOURNAL),
             Request::Patch(_) => (Op::Write, GROUP, PATCH),
         }
     }
@@ -46,6 +52,7 @@ impl<'a> Request<'a> {
     pub fn decode(header: &Header, payload: &'a [u8]) -> Result<Self, DecodeError> {
         match (header.op, header.id) {
             (Op::Read, DESCRIBE) => Ok(Request::Describe),
+            (Op::Read, JOURNAL) => Ok(Request::Journal),
             (Op::Write, PATCH) => Upload::decode(payload).map(Request::Patch),
             _ => Err(DecodeError::Unsupported),
         }
@@ -53,7 +60,7 @@ impl<'a> Request<'a> {
 
     pub(crate) fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         match self {
-            Request::Describe => cbor::begin_map(enc, 0)?,
+            Request::Describe | Request::Journal => cbor::begin_map(enc, 0)?,
             Request::Patch(piece) => piece.encode(enc)?,
         }
         Ok(())
@@ -65,6 +72,8 @@ impl<'a> Request<'a> {
 pub enum Response<'a> {
     /// What the board is.
     Describe(Description<'a>),
+    /// Its last updates, newest first.
+    Journal(List<'a, Update>),
     /// How far the patch is.
     Patch {
         /// The offset in the patch that is wanted next: the board's word is the authority.
@@ -82,6 +91,16 @@ impl<'a> Response<'a> {
     pub fn decode(header: &Header, payload: &'a [u8]) -> Result<Self, DecodeError> {
         match header.id {
             DESCRIBE => Description::decode(payload).map(Response::Describe),
+            JOURNAL => {
+                let mut updates = List::default();
+                cbor::payload(payload, &mut |key, dec| {
+                    if key == "updates" {
+                        updates = List::decode(dec)?;
+                    }
+                    Ok(key == "updates")
+                })?;
+                Ok(Response::Journal(updates))
+            }
             PATCH => img::decode_progress(payload).map(|(off, matched)| Response::Patch { off, matched }),
             _ => Err(DecodeError::Unsupported),
         }
@@ -90,6 +109,11 @@ impl<'a> Response<'a> {
     pub(crate) fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
         match self {
             Response::Describe(description) => description.encode(enc),
+            Response::Journal(updates) => {
+                cbor::begin_map(enc, 1)?;
+                cbor::key(enc, "updates")?;
+                updates.encode(enc)
+            }
             Response::Patch { off, matched } => img::encode_progress(enc, *off, *matched),
         }
     }
@@ -130,6 +154,28 @@ pub struct Description<'a> {
     pub rollback: Option<Rollback<'a>>,
     /// The running image is on trial.
     pub trial: Option<Trial>,
+    /// What its supply was when last measured.
+    pub supply: Option<Supply>,
+    /// Version of the image that it falls back to when nothing else can run.
+    pub golden: Option<Release>,
+}
+
+/// A board's supply, and from where on it takes updates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Supply {
+    /// What was measured: millivolts, or percent of a full battery.
+    pub level: u32,
+    /// Below this no update begins; in the same unit.
+    pub limit: u32,
+    /// The unit is percent of a full battery; otherwise millivolts.
+    pub percent: bool,
+}
+
+impl Supply {
+    /// Too little to begin an update.
+    pub const fn is_low(&self) -> bool {
+        self.level < self.limit
+    }
 }
 
 /// A public key that the board trusts.
@@ -198,6 +244,8 @@ impl<'a> Description<'a> {
                 "state" => it.state = Some(State::from_code(dec.u8()?)),
                 "rollback" => it.rollback = Some(Rollback::decode(dec)?),
                 "trial" => it.trial = Some(Trial::decode(dec)?),
+                "supply" => it.supply = Some(Supply::decode(dec)?),
+                "golden" => it.golden = Some(journal::release(dec)?),
                 _ => return Ok(false),
             }
             Ok(true)
@@ -207,7 +255,7 @@ impl<'a> Description<'a> {
     }
 
     fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        // An indefinite map: 16 optional entries would be named twice otherwise. Only our own updater reads it.
+        // An indefinite map: 18 optional entries would be named twice otherwise. Only our own updater reads it.
         enc.begin_map()?;
         cbor::put_u32(enc, "role", u32::from(self.role.code()))?;
         let texts = [
@@ -264,6 +312,16 @@ impl<'a> Description<'a> {
                 cbor::put_u32(enc, "deadline", deadline)?;
             }
         }
+        if let Some(supply) = self.supply {
+            cbor::key(enc, "supply")?;
+            cbor::begin_map(enc, 3)?;
+            cbor::put_u32(enc, "level", supply.level)?;
+            cbor::put_u32(enc, "limit", supply.limit)?;
+            cbor::put_bool(enc, "percent", supply.percent)?;
+        }
+        if let Some(golden) = self.golden {
+            cbor::put_bytes(enc, "golden", &golden.to_bytes())?;
+        }
         enc.end()?;
         Ok(())
     }
@@ -284,6 +342,22 @@ impl<'a> Rollback<'a> {
             reason: reason.ok_or(DecodeError::Missing("reason"))?,
             from,
         })
+    }
+}
+
+impl Supply {
+    fn decode(dec: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        let mut supply = Supply::default();
+        cbor::map(dec, &mut |key, dec| {
+            match key {
+                "level" => supply.level = dec.u32()?,
+                "limit" => supply.limit = dec.u32()?,
+                "percent" => supply.percent = dec.bool()?,
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        Ok(supply)
     }
 }
 

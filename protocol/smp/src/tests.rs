@@ -307,7 +307,8 @@ fn state_of_another_server() {
 #[test]
 fn descriptions() {
     use bootlace::{
-        Algorithm, Description, Features, Key, Reset, Role, Rollback, RollbackReason, Slot, State, Trial,
+        Algorithm, Description, Features, Key, Release, Reset, Role, Rollback, RollbackReason, Slot, State,
+        Supply, Trial,
     };
     let response = |description| Response::Bootlace(bootlace::Response::Describe(description));
     let describe = "0800000100400000a0";
@@ -354,6 +355,16 @@ fn descriptions() {
             left: 1,
             deadline: Some(30),
         }),
+        supply: Some(Supply {
+            level: 2900,
+            limit: 3300,
+            percent: false,
+        }),
+        golden: Some(Release {
+            major: 1,
+            minor: 2,
+            revision: 3,
+        }),
     };
     check_response(describe, response(full), None);
     assert!(full.features.has(Features::COBS) && !full.features.has(Features::PERMANENT));
@@ -361,6 +372,39 @@ fn descriptions() {
         Request::Bootlace(bootlace::Request::Describe).address(),
         (Op::Read, 64, 0)
     );
+}
+
+#[test]
+fn journals() {
+    use bootlace::{Outcome, Release, Request as Ours, Response as Answer, RollbackReason, Update};
+    check("0800000100400001a0", Request::Bootlace(Ours::Journal), true);
+    let update = Update {
+        from: Release {
+            major: 7,
+            minor: 27,
+            revision: 0x0102,
+        },
+        to: Release {
+            major: 7,
+            minor: 28,
+            revision: 0,
+        },
+        start: 12,
+        outcome: Outcome::RolledBack,
+        reason: RollbackReason::self_test(2),
+    };
+    let updates = [update; 8];
+    let journal = |count: usize| Response::Bootlace(Answer::Journal((&updates[..count]).into()));
+    check_response(
+        "0800000100400001a0",
+        journal(1),
+        Some(
+            "090000360040 0001a1677570646174657381a56466726f6d44071b020162746f44071c0000657374617274             0c676f7574636f6d650266726561736f6e1882"
+                .replace(' ', "")
+                .as_str(),
+        ),
+    );
+    check_response("0800000100400001a0", journal(8), None);
 }
 
 /// A patch goes like an image: the same entries, another group and command.

@@ -42,6 +42,7 @@ impl Geometry {
             state: region(0, self.state * 2, self.state),
             primary: region(primary, self.slots.0 * self.page, self.page),
             secondary: region(secondary, self.slots.1 * self.page, self.page),
+            golden: None,
         }
     }
 }

@@ -118,6 +118,7 @@ pub(super) fn map() -> Map {
         state: region(0x8000, 0x2000),
         primary: region(0xA000, 0x8000),
         secondary: region(0x12000, 0x8000),
+        golden: None,
     }
 }
 

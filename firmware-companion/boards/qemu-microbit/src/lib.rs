@@ -59,6 +59,7 @@ pub const MAP: Map = Map {
     state: pages(BOOTLOADER, 2),
     primary: pages(BOOTLOADER + 2, PRIMARY),
     secondary: pages(BOOTLOADER + 2 + PRIMARY, SECONDARY),
+    golden: None,
 };
 
 /// The areas that the core knows, on the chip's flash, which the processor sees at 0.

@@ -3,13 +3,15 @@
 use bootlace_image::{Algorithm as KeyKind, PublicKey, Version};
 use bootlace_smp::Response;
 use bootlace_smp::bootlace::{
-    Algorithm, Description, Features, Key, Response as Described, Role as Answerer, Rollback, Slot,
-    State as Condition, Trial,
+    Algorithm, Description, Features, Key, Outcome, Release, Response as Described, Role as Answerer,
+    Rollback, RollbackReason, Slot, State as Condition, Trial,
 };
 
 use super::{Asker, Role, Server};
 use crate::flash::{Area, Flash};
 use crate::link::{Link, Memory};
+use crate::slots::find;
+use crate::state::release;
 use crate::swap::max_image_size;
 
 /// The most keys that fit into an answer.
@@ -70,6 +72,7 @@ impl Server<'_> {
             features: Features::COBS
                 .and(Features::RESUME)
                 .and(Features::BOOT_MODE)
+                .and(Features::JOURNAL)
                 .and(permanent),
             reset: Some(self.reset),
             state: Some(condition),
@@ -83,6 +86,8 @@ impl Server<'_> {
                     .is_application()
                     .then_some(u32::from(self.board.policy.deadline)),
             }),
+            supply: self.supply,
+            golden: golden(flash),
         };
         self.answer(
             link,
@@ -93,10 +98,32 @@ impl Server<'_> {
 }
 
 impl Server<'_> {
+    /// The last updates.
+    #[inline(never)]
+    pub(super) fn journal<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F, asker: Asker) {
+        let on_trial = self.is_on_trial(flash);
+        let mut journal = self.state().journal;
+        if self.is_application() && !on_trial {
+            // The records hear of a confirmation at the next start.
+            journal.settle(Outcome::Confirmed, RollbackReason::NotConfirmed);
+        }
+        let updates = journal.updates().into();
+        self.answer(link, asker, Ok(Response::Bootlace(Described::Journal(updates))));
+    }
+
     /// How often an image on trial may still be started before it is given up.
     pub fn attempts_left(&self) -> u8 {
         let attempts = self.board.policy.attempts.max(1);
         attempts.saturating_sub(self.state().trial.unwrap_or(attempts))
+    }
+}
+
+/// Version of the golden image, if there is one.
+fn golden<F: Flash>(flash: &mut F) -> Option<Release> {
+    if cfg!(feature = "golden") && flash.geometry(Area::Golden).size > 0 {
+        find(flash, Area::Golden).map(|found| release(found.image.header().version))
+    } else {
+        None
     }
 }
 

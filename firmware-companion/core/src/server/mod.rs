@@ -9,7 +9,7 @@ mod images;
 mod ledger;
 mod upload;
 
-use bootlace_smp::bootlace::{Reset, State as Condition};
+use bootlace_smp::bootlace::{Reset, State as Condition, Supply};
 use bootlace_smp::frame::Framing;
 use bootlace_smp::{self as smp, ErrorCode, Fault, Header, Request, Response, bootlace, img, os};
 
@@ -89,6 +89,8 @@ pub struct Server<'a> {
     reset: Reset,
     upload: Option<Upload>,
     job: Job,
+    /// The supply when it was last measured.
+    supply: Option<Supply>,
     /// Records that could not be written. When there are too many, the board only answers questions.
     failures: u8,
 }
@@ -110,6 +112,7 @@ enum Action {
     Piece(upload::Piece),
     Image(images::Owned),
     Describe,
+    Journal,
     Refuse(ErrorCode),
 }
 
@@ -136,6 +139,7 @@ impl Action {
             Request::Img(img::Request::Upload(piece)) => Action::Piece(upload::Piece::new(&piece, packet)),
             Request::Img(request) => Action::Image(images::Owned::from(request)),
             Request::Bootlace(bootlace::Request::Describe) => Action::Describe,
+            Request::Bootlace(bootlace::Request::Journal) => Action::Journal,
             Request::Bootlace(bootlace::Request::Patch(_)) => Action::Refuse(ErrorCode::NotSupported),
         }
     }
@@ -162,8 +166,15 @@ impl<'a> Server<'a> {
             reset,
             upload: None,
             job: Job::None,
+            supply: None,
             failures: 0,
         }
+    }
+
+    /// What the board's supply is now. Below its limit no update begins, and nothing is marked or erased; one that has
+    /// begun goes on, because a power cut costs it only time. A board that never says is never refused.
+    pub fn measured(&mut self, supply: Supply) {
+        self.supply = Some(supply);
     }
 
     /// What the records say.
@@ -259,6 +270,7 @@ impl<'a> Server<'a> {
         match action {
             Action::Image(request) => self.image_request(link, flash, asker, request),
             Action::Describe => self.describe(link, flash, asker),
+            Action::Journal => self.journal(link, flash, asker),
             Action::Refuse(code) => self.answer(link, asker, Err(code.into())),
             Action::System(response) => self.answer(link, asker, Ok(Response::Os(response))),
             Action::Params => {
@@ -313,11 +325,14 @@ impl<'a> Server<'a> {
     /// Whether the secondary slot may be written, erased or marked; a record says so before anything is done, so that what
     /// an earlier start left half-written can't come back later and speak of what is no longer there.
     fn may_change<F: Flash>(&mut self, flash: &mut F) -> Result<(), Refused> {
-        let state = *self.state();
-        let needed = self.is_on_trial(flash) && (state.saved || !state.recorded);
-        if needed || state.swap.is_some() {
+        let state = self.state();
+        let (known, swaps) = (state.saved || !state.recorded, state.swap.is_some());
+        if swaps || (known && self.is_on_trial(flash)) {
             // It holds what the board goes back to, or a swap is to be finished first.
             return Err(ErrorCode::BadState.into());
+        }
+        if self.supply.is_some_and(|supply| supply.is_low()) {
+            return Err(bootlace::ErrorCode::SupplyLow.into());
         }
         if self.failures >= MAX_FAILURES {
             return Err(img::ErrorCode::FlashWriteFailed.into());

@@ -1,4 +1,4 @@
-//! Pieces of an image on their way into the secondary slot.
+//! Pieces of an image on their way into the secondary slot, as they are or as a patch.
 //!
 //! The board's offset is the authority: a piece that does not start there is answered with the offset that is due,
 //! and an end that does not fill a write unit is left to be sent again.
@@ -8,21 +8,32 @@ use bootlace_smp::Response;
 use bootlace_smp::img::{ErrorCode as ImageError, Response as Answer, Upload as Message};
 use sha2::{Digest as _, Sha256};
 
-use super::{Asker, Job, Refused, Server, Step, ledger};
+use super::{Asker, Job, Patches, Refused, Server, Step, ledger};
 use crate::flash::{Area, CHUNK, Flash, is_blank};
 use crate::link::{Link, Memory};
 use crate::slots::find;
 use crate::swap::max_image_size;
 use crate::trailer::TrailerWrite;
 
-/// An upload that has begun.
+/// The first bytes of a file's SHA-256: they tell files apart and show what was damaged on its way. What is trusted is the
+/// image's signature.
+pub(super) type Sha = [u8; 8];
+
+/// A file that comes in pieces.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Upload {
+pub(super) struct Transfer {
     /// Bytes of the whole file.
     pub(super) len: u32,
-    /// Bytes that are in flash.
+    /// Bytes that are dealt with.
     pub(super) at: u32,
-    sha: Option<[u8; 32]>,
+    pub(super) sha: Option<Sha>,
+}
+
+/// An image that is being written into the secondary slot.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Upload {
+    /// The image's file; what is dealt with is in flash.
+    pub(super) file: Transfer,
     /// Below this offset, units may have been cut in mid-write by a power failure: blank proves nothing.
     suspect: u32,
     /// Programs that failed: each costs the unit that it was in.
@@ -32,10 +43,13 @@ pub(super) struct Upload {
 /// What a packet says about a piece; the data stays in the packet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Piece {
+    /// It is a piece of a patch.
+    #[cfg(feature = "delta")]
+    pub(super) patch: bool,
     image: u32,
-    off: u32,
-    len: Option<u32>,
-    sha: Option<[u8; 32]>,
+    pub(super) off: u32,
+    pub(super) len: Option<u32>,
+    pub(super) sha: Option<Sha>,
     upgrade: bool,
     /// Where the data lies in its packet.
     data: (usize, usize),
@@ -48,48 +62,99 @@ impl Piece {
         // The data is a part of the packet: its place survives where a borrow would not.
         let start = (message.data.as_ptr() as usize).wrapping_sub(packet.as_ptr() as usize);
         Piece {
+            #[cfg(feature = "delta")]
+            patch: false,
             image: message.image.unwrap_or(0),
             off: message.off,
             len: message.len,
-            sha: message.sha.and_then(|sha| sha.try_into().ok()),
+            sha: message
+                .sha
+                .filter(|sha| sha.len() == 32)
+                .and_then(|sha| sha.first_chunk().copied()),
             upgrade: message.upgrade,
             data: (start, message.data.len()),
             header: message.data.first_chunk().copied(),
         }
+    }
+
+    /// The piece's data from an offset in the file on.
+    pub(super) fn rest<'l, M: Memory>(&self, link: &'l Link<M>, at: u32) -> &'l [u8] {
+        let done = at.saturating_sub(self.off) as usize;
+        link.packet()
+            .and_then(|(packet, _)| packet.get(self.data.0..)?.get(..self.data.1)?.get(done..))
+            .unwrap_or_default()
+    }
+
+    fn answer(&self, off: u32, matched: Option<bool>) -> Response<'static> {
+        #[cfg(feature = "delta")]
+        if self.patch {
+            return Response::Bootlace(bootlace_smp::bootlace::Response::Patch { off, matched });
+        }
+        Response::Img(Answer::Upload { off, matched })
     }
 }
 
 /// A piece that is being written.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Receiving {
-    piece: Piece,
-    stage: Stage,
+    pub(super) piece: Piece,
+    pub(super) stage: Stage,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Stage {
+pub(super) enum Stage {
+    /// The base of a patch is to be proved.
+    #[cfg(feature = "delta")]
+    Prove,
     /// The slot's old trailer goes first: no request may outlive the image that it was made for.
     Unmark(TrailerWrite),
     /// The ledger of the upload begins.
     Note,
-    /// `done` bytes of the piece are in flash; the unit that comes next was erased just now where `ready`.
-    Write { done: usize, ready: bool },
-    /// `done` bytes of the piece are in flash, and so is the unit that they end: the ledger may be due a mark.
-    Mark { done: usize },
-    /// What was uploaded is not what was announced: its ledger is erased.
-    Forget(TrailerWrite),
+    /// What is left of the piece is to be written; the unit that comes next was erased just now where `ready`.
+    Write { ready: bool },
+    /// What is in flash may be worth a mark in the ledger.
+    Mark,
+    /// What is in the slot is not what was announced: its ledger is erased. Refused for a reason, or told so.
+    Forget(TrailerWrite, Option<Refused>),
     /// To be refused.
     Refuse(Refused),
     /// To be answered with this offset, and whether the file's digest is right.
     Answer(u32, Option<bool>),
 }
 
-/// The uploaded file is being read back.
+/// What came of a try to write bytes.
+pub(super) enum Put {
+    /// There is not enough to write.
+    Nothing,
+    /// The unit is erased.
+    Erased,
+    /// Bytes are in flash.
+    Written,
+    /// The unit has to be written again.
+    Undone,
+}
+
+/// A file is being read back.
 #[derive(Clone, Debug)]
 pub(super) struct Matching {
     piece: Piece,
     hash: Sha256,
     at: u32,
+    /// The base of a patch; otherwise what is in the secondary slot.
+    #[cfg(feature = "delta")]
+    base: bool,
+}
+
+impl Matching {
+    fn new(piece: Piece) -> Self {
+        Matching {
+            piece,
+            hash: Sha256::new(),
+            at: 0,
+            #[cfg(feature = "delta")]
+            base: false,
+        }
+    }
 }
 
 /// Bytes read back in one step.
@@ -106,8 +171,9 @@ impl Server<'_> {
         flash: &mut F,
         asker: Asker,
         piece: Piece,
+        patches: Patches,
     ) -> Step {
-        match self.accept(flash, piece) {
+        match self.accept(link, flash, piece, patches) {
             Ok(stage) => self.job = Job::Receiving(asker, Receiving { piece, stage }),
             // The answer needs the reply's buffer: try again when the last one has left.
             Err(_) if link.is_sending() => return Step::Idle,
@@ -119,84 +185,123 @@ impl Server<'_> {
         Step::Working
     }
 
+    /// The file that this is a piece of, if it has begun.
+    fn transfer(&self, piece: &Piece) -> Option<Transfer> {
+        let upload = self.upload.as_ref()?;
+        #[cfg(feature = "delta")]
+        if piece.patch {
+            return self.patch;
+        }
+        let _ = piece;
+        Some(upload.file)
+    }
+
     /// Whether the piece is welcome, and what to do with it.
     #[inline(never)]
-    fn accept<F: Flash>(&mut self, flash: &mut F, piece: Piece) -> Result<Stage, Refused> {
+    fn accept<F: Flash, M: Memory>(
+        &mut self,
+        link: &Link<M>,
+        flash: &mut F,
+        piece: Piece,
+        patches: Patches,
+    ) -> Result<Stage, Refused> {
         // Some clients count images from 1.
         if piece.image > 1 {
             return Err(ImageError::InvalidSlot.into());
         }
+        let end = u64::from(piece.off) + piece.data.1 as u64;
         if piece.off == 0 {
-            return self.begin(flash, piece);
+            let len = piece.len.ok_or(ImageError::InvalidLength)?;
+            self.may_change(flash)?;
+            if end > u64::from(len) {
+                return Err(ImageError::ImageDataOverrun.into());
+            }
+            #[cfg(feature = "delta")]
+            if piece.patch {
+                return self.begin_patch(link, flash, piece, len, patches);
+            }
+            let _ = (link, patches);
+            return self.begin(flash, piece, len);
         }
-        let Some(upload) = &self.upload else {
+        let Some(file) = self.transfer(&piece) else {
             return Ok(Stage::Answer(0, None));
         };
-        if piece.off != upload.at {
-            return Ok(Stage::Answer(upload.at, None));
+        if piece.off != file.at {
+            return Ok(Stage::Answer(file.at, None));
         }
-        if piece.data.1 as u64 + u64::from(piece.off) > u64::from(upload.len) {
+        if end > u64::from(file.len) {
             return Err(ImageError::ImageDataOverrun.into());
         }
-        Ok(Stage::Write {
-            done: 0,
-            ready: false,
-        })
+        #[cfg(feature = "delta")]
+        if !piece.patch {
+            self.patch = None;
+        }
+        Ok(Stage::Write { ready: false })
     }
 
     #[inline(never)]
-    fn begin<F: Flash>(&mut self, flash: &mut F, piece: Piece) -> Result<Stage, Refused> {
-        let len = piece.len.ok_or(ImageError::InvalidLength)?;
-        self.may_change(flash)?;
+    fn begin<F: Flash>(&mut self, flash: &mut F, piece: Piece, len: u32) -> Result<Stage, Refused> {
         if len > max_image_size(flash) {
             return Err(ImageError::ImageTooLarge.into());
         }
         let header = piece.header.ok_or(ImageError::InvalidImageHeader)?;
         let header = ImageHeader::parse(&header).map_err(|_| ImageError::InvalidImageHeaderMagic)?;
-        if piece.data.1 as u64 > u64::from(len) {
-            return Err(ImageError::ImageDataOverrun.into());
-        }
         if piece.upgrade && !self.is_newer(flash, header.version) {
             return Err(ImageError::CurrentVersionIsNewer.into());
         }
-        self.recall(flash);
-        if let Some(upload) = &self.upload
-            && upload.len == len
-            && piece.sha.is_some()
-            && upload.sha == piece.sha
-            && upload.at > 0
+        if let Some(answer) = self.resume(flash, &piece, len) {
+            return Ok(answer);
+        }
+        #[cfg(feature = "delta")]
         {
-            let complete = (upload.at == len).then_some(true);
-            return Ok(Stage::Answer(upload.at, complete));
+            self.patch = None;
         }
-        if let Some(upload) = recorded(flash, len, piece.sha) {
-            self.upload = Some(upload);
-            return Ok(Stage::Answer(upload.at, None));
-        }
-        self.upload = Some(Upload {
-            len,
-            at: 0,
-            sha: piece.sha,
-            suspect: 0,
-            failures: 0,
-        });
-        self.note_change();
-        // Always erased: what a torn trailer reads as proves nothing.
-        Ok(Stage::Unmark(TrailerWrite::clear(Area::Secondary)))
+        Ok(self
+            .open(flash, len, piece.sha)
+            .unwrap_or_else(|at| Stage::Answer(at, None)))
     }
 
-    /// An upload that was complete is gone once a swap moved the slot's image.
-    fn recall<F: Flash>(&mut self, flash: &mut F) {
-        if self.upload.is_some_and(|upload| upload.at == upload.len) {
+    /// Where a file goes on that the server remembers.
+    pub(super) fn resume<F: Flash>(&mut self, flash: &mut F, piece: &Piece, len: u32) -> Option<Stage> {
+        // An upload that was complete is gone once a swap moved the slot's image.
+        if self
+            .upload
+            .is_some_and(|upload| upload.file.at == upload.file.len)
+        {
             let whole = find(flash, Area::Secondary).is_some_and(|found| found.base == 0);
             if !whole {
                 self.upload = None;
             }
         }
+        let file = self.transfer(piece)?;
+        let same = file.len == len && piece.sha.is_some() && file.sha == piece.sha && file.at > 0;
+        same.then(|| Stage::Answer(file.at, (file.at == len).then_some(true)))
     }
 
     fn is_newer<F: Flash>(&self, flash: &mut F, version: Version) -> bool {
         find(flash, Area::Primary).is_none_or(|found| version > found.image.header().version)
+    }
+
+    /// Begins to write an image, or goes on with it: then with the bytes of it that are in flash.
+    #[inline(never)]
+    pub(super) fn open<F: Flash>(&mut self, flash: &mut F, len: u32, sha: Option<Sha>) -> Result<Stage, u32> {
+        let same = |file: &Transfer| file.len == len && sha.is_some() && file.sha == sha && file.at > 0;
+        if let Some(upload) = self.upload.filter(|upload| same(&upload.file)) {
+            return Err(upload.file.at);
+        }
+        let recorded = recorded(flash, len, sha);
+        let at = recorded.map_or(0, |upload| upload.file.at);
+        self.upload = recorded.or(Some(Upload {
+            file: Transfer { len, at, sha },
+            suspect: 0,
+            failures: 0,
+        }));
+        if at > 0 {
+            return Err(at);
+        }
+        self.note_change();
+        // Always erased: what a torn trailer reads as proves nothing.
+        Ok(Stage::Unmark(TrailerWrite::clear(Area::Secondary)))
     }
 
     #[inline(never)]
@@ -206,43 +311,63 @@ impl Server<'_> {
         flash: &mut F,
         asker: Asker,
         mut receiving: Receiving,
+        patches: Patches,
     ) -> Step {
+        let piece = receiving.piece;
         let next = match receiving.stage {
+            #[cfg(feature = "delta")]
+            Stage::Prove => {
+                let base = true;
+                self.job = Job::Matching(
+                    asker,
+                    Matching {
+                        base,
+                        ..Matching::new(piece)
+                    },
+                );
+                return Step::Working;
+            }
             Stage::Unmark(mut write) => match write.step(flash) {
                 Ok(true) => Ok(Stage::Note),
                 Ok(false) => Ok(Stage::Unmark(write)),
                 Err(_) => Err(ImageError::FlashEraseFailed.into()),
             },
             Stage::Note => {
-                if let Some(Upload {
-                    len, sha: Some(sha), ..
-                }) = self.upload
+                if let Some(Upload { file, .. }) = self.upload
+                    && let Some(sha) = file.sha
                 {
                     // Without it, an interrupted upload begins anew: no reason to refuse this one.
-                    let _ = ledger::begin(flash, len, sha.first_chunk().copied().unwrap_or_default());
+                    let _ = ledger::begin(flash, file.len, sha.first_chunk().copied().unwrap_or_default());
                 }
-                Ok(Stage::Write {
-                    done: 0,
-                    ready: false,
-                })
+                Ok(Stage::Write { ready: false })
             }
-            Stage::Forget(mut write) => {
-                let off = self.upload.map_or(0, |upload| upload.len);
+            Stage::Forget(mut write, fault) => {
                 // Flash that cannot be erased is told about at the next upload.
                 if write.step(flash).unwrap_or(true) {
+                    let off = self.transfer(&piece).map_or(0, |file| file.at);
                     self.upload = None;
-                    Ok(Stage::Answer(off, Some(false)))
+                    fault.map_or(Ok(Stage::Answer(off, Some(false))), Err)
                 } else {
-                    Ok(Stage::Forget(write))
+                    Ok(Stage::Forget(write, fault))
                 }
             }
-            Stage::Write { done, ready } => self.write(link, flash, receiving.piece, done, ready),
-            Stage::Mark { done } => {
-                if let Some(upload) = self.upload {
+            #[cfg(feature = "delta")]
+            Stage::Write { ready } if piece.patch => self.apply(link, flash, piece, ready, patches),
+            Stage::Write { ready } => {
+                let _ = patches;
+                let rest = piece.rest(link, self.at());
+                self.put(flash, rest, ready).map(|put| match put {
+                    Put::Nothing | Put::Undone => Stage::Answer(self.at(), None),
+                    Put::Erased => Stage::Write { ready: true },
+                    Put::Written => Stage::Mark,
+                })
+            }
+            Stage::Mark => {
+                if self.upload.is_some_and(|upload| upload.file.sha.is_some()) {
                     // A missing mark costs sending some data again, no more.
-                    let _ = ledger::mark(flash, upload.at);
+                    let _ = ledger::mark(flash, self.at());
                 }
-                Ok(Stage::Write { done, ready: false })
+                Ok(Stage::Write { ready: false })
             }
             Stage::Answer(..) | Stage::Refuse(_) if link.is_sending() => {
                 self.job = Job::Receiving(asker, receiving);
@@ -255,18 +380,13 @@ impl Server<'_> {
             }
             Stage::Answer(off, matched) => {
                 link.release();
-                self.answer(link, asker, Ok(Response::Img(Answer::Upload { off, matched })));
+                self.answer(link, asker, Ok(piece.answer(off, matched)));
                 return Step::Working;
             }
         };
         match next {
-            Ok(Stage::Answer(off, None)) if self.is_to_be_matched(off) => {
-                let matching = Matching {
-                    piece: receiving.piece,
-                    hash: Sha256::new(),
-                    at: 0,
-                };
-                self.job = Job::Matching(asker, matching);
+            Ok(Stage::Answer(off, None)) if self.is_to_be_matched(&piece, off) => {
+                self.job = Job::Matching(asker, Matching::new(piece));
             }
             Ok(stage) => {
                 receiving.stage = stage;
@@ -282,48 +402,43 @@ impl Server<'_> {
         Step::Working
     }
 
-    fn is_to_be_matched(&self, off: u32) -> bool {
-        self.upload
-            .is_some_and(|upload| upload.sha.is_some() && off == upload.len)
+    /// Bytes of the image that are in flash.
+    pub(super) fn at(&self) -> u32 {
+        self.upload.map_or(0, |upload| upload.file.at)
     }
 
-    /// One erase or one program of the piece.
+    fn is_to_be_matched(&self, piece: &Piece, off: u32) -> bool {
+        let ended = self.transfer(piece).is_some_and(|file| off == file.len);
+        ended && self.upload.is_some_and(|upload| upload.file.sha.is_some())
+    }
+
+    /// One erase, or one program of the first of these bytes, which are the image's next.
     #[inline(never)]
-    fn write<F: Flash, M: Memory>(
-        &mut self,
-        link: &Link<M>,
-        flash: &mut F,
-        piece: Piece,
-        done: usize,
-        ready: bool,
-    ) -> Result<Stage, Refused> {
+    pub(super) fn put<F: Flash>(&mut self, flash: &mut F, data: &[u8], ready: bool) -> Result<Put, Refused> {
         let shape = flash.geometry(Area::Secondary);
         let Some(upload) = &mut self.upload else {
-            return Ok(Stage::Answer(0, None));
+            return Ok(Put::Nothing);
         };
-        let rest = link
-            .packet()
-            .and_then(|(packet, _)| packet.get(piece.data.0..)?.get(..piece.data.1)?.get(done..))
-            .unwrap_or_default();
-        let room = (shape.erase - upload.at % shape.erase) as usize;
-        let len = rest.len().min(CHUNK).min(room);
+        let file = &mut upload.file;
+        let room = (shape.erase - file.at % shape.erase) as usize;
+        let len = data.len().min(CHUNK).min(room);
         // Only the file's end may leave a write unit unfilled.
-        let is_end = u64::from(upload.at) + len as u64 == u64::from(upload.len);
+        let is_end = u64::from(file.at) + len as u64 == u64::from(file.len);
         let len = if is_end {
             len
         } else {
             len - len % shape.write as usize
         };
-        let Some(data) = rest.get(..len).filter(|data| !data.is_empty()) else {
-            return Ok(Stage::Answer(upload.at, None));
+        let Some(data) = data.get(..len).filter(|data| !data.is_empty()) else {
+            return Ok(Put::Nothing);
         };
-        if !ready && upload.at.is_multiple_of(shape.erase) {
-            let suspect = upload.at < upload.suspect;
-            if suspect || !is_blank(flash, Area::Secondary, upload.at, shape.erase) {
+        if !ready && file.at.is_multiple_of(shape.erase) {
+            let suspect = file.at < upload.suspect;
+            if suspect || !is_blank(flash, Area::Secondary, file.at, shape.erase) {
                 flash
-                    .erase(Area::Secondary, upload.at)
+                    .erase(Area::Secondary, file.at)
                     .map_err(|_| ImageError::FlashEraseFailed)?;
-                return Ok(Stage::Write { done, ready: true });
+                return Ok(Put::Erased);
             }
         }
         let mut padded = [0xFF; CHUNK];
@@ -335,79 +450,84 @@ impl Server<'_> {
                 .zip(data)
                 .for_each(|(place, byte)| *place = *byte);
             let whole = padded.get(..end).unwrap_or_default();
-            if flash.program(Area::Secondary, upload.at, whole).is_err() {
+            if flash.program(Area::Secondary, file.at, whole).is_err() {
                 // A word that a power cut left half erased: the unit is erased and sent again.
-                upload.at -= upload.at % shape.erase;
-                upload.suspect = upload.suspect.max(upload.at + 1);
+                file.at -= file.at % shape.erase;
+                upload.suspect = upload.suspect.max(file.at + 1);
                 upload.failures += 1;
                 return if upload.failures < MAX_FAILURES {
-                    Ok(Stage::Answer(upload.at, None))
+                    Ok(Put::Undone)
                 } else {
                     Err(ImageError::FlashWriteFailed.into())
                 };
             }
         }
-        upload.at += len as u32;
-        if upload.sha.is_some() && upload.at.is_multiple_of(shape.erase) {
-            return Ok(Stage::Mark { done: done + len });
-        }
-        Ok(Stage::Write {
-            done: done + len,
-            ready: false,
-        })
+        file.at += len as u32;
+        Ok(Put::Written)
     }
 
-    /// Compares the next bytes of the uploaded file with the digest that was announced.
+    /// Compares the next bytes of a file in flash with the digest that was announced.
     #[inline(never)]
-    pub(super) fn match_upload<F: Flash>(
+    pub(super) fn match_file<F: Flash>(
         &mut self,
         flash: &mut F,
         asker: Asker,
         mut matching: Matching,
+        patches: Patches,
     ) -> Step {
-        let Some(upload) = self.upload else {
+        let (mut area, mut file) = (Area::Secondary, self.upload.map(|upload| upload.file));
+        #[cfg(feature = "delta")]
+        if matching.base {
+            (area, file) = (Area::Primary, super::patch::base(patches.as_deref()));
+        }
+        // Nothing takes it away meanwhile.
+        let Some(file) = file else {
             return Step::Working;
         };
         let mut chunk = [0; CHUNK];
-        let stop = upload.len.min(matching.at.saturating_add(MATCH_STEP));
+        let stop = file.len.min(matching.at.saturating_add(MATCH_STEP));
         while matching.at < stop {
             let len = (stop - matching.at).min(CHUNK as u32);
             let part = chunk.get_mut(..len as usize).unwrap_or_default();
             // What cannot be read is not what was sent.
-            let _ = flash.read(Area::Secondary, matching.at, part);
+            let _ = flash.read(area, matching.at, part);
             matching.hash.update(part);
             matching.at += len;
         }
-        if matching.at < upload.len {
+        if matching.at < file.len {
             self.job = Job::Matching(asker, matching);
             return Step::Working;
         }
+        let piece = matching.piece;
         let digest: [u8; 32] = matching.hash.finalize().into();
-        let stage = if upload.sha == Some(digest) {
-            Stage::Answer(upload.len, Some(true))
-        } else {
-            Stage::Forget(TrailerWrite::clear(Area::Secondary))
+        let right = digest.first_chunk() == file.sha.as_ref();
+        #[cfg(feature = "delta")]
+        let base = matching.base;
+        #[cfg(not(feature = "delta"))]
+        let base = false;
+        let stage = match (base, right) {
+            #[cfg(feature = "delta")]
+            (true, _) => self.proved(flash, right, patches),
+            (_, true) => Stage::Answer(self.transfer(&piece).map_or(0, |file| file.at), Some(true)),
+            _ => Stage::Forget(TrailerWrite::clear(Area::Secondary), None),
         };
-        self.job = Job::Receiving(
-            asker,
-            Receiving {
-                piece: matching.piece,
-                stage,
-            },
-        );
+        let _ = patches;
+        self.job = Job::Receiving(asker, Receiving { piece, stage });
         Step::Working
     }
 }
 
 /// An upload of the same file that was interrupted.
-fn recorded<F: Flash>(flash: &mut F, len: u32, sha: Option<[u8; 32]>) -> Option<Upload> {
+fn recorded<F: Flash>(flash: &mut F, len: u32, sha: Option<Sha>) -> Option<Upload> {
     let entry = ledger::read(flash)?;
     let same = entry.len == len && sha?.first_chunk() == Some(&entry.sha);
     let suspect = entry.at.saturating_add(ledger::distance(flash));
     (same && entry.at > 0).then_some(Upload {
-        len,
-        at: entry.at,
-        sha,
+        file: Transfer {
+            len,
+            at: entry.at,
+            sha,
+        },
         suspect,
         failures: 0,
     })

@@ -9,6 +9,7 @@
 //!   is all that the unit counts by.
 
 use super::State;
+use super::journal;
 use super::record::{LEN, Record};
 use crate::flash::{Area, Flash, FlashError};
 
@@ -36,6 +37,8 @@ pub struct Log {
     job: Job,
     /// The unit in force was written by an earlier start.
     inherited: bool,
+    /// This start is among those that the records count.
+    counted: bool,
 }
 
 /// What one unit holds.
@@ -60,6 +63,11 @@ fn places<F: Flash>(flash: &F) -> u32 {
 
 fn offset<F: Flash>(flash: &F, unit: u32, place: u32) -> u32 {
     unit * flash.geometry(Area::State).erase + place * place_size(flash)
+}
+
+/// How many updates a unit has room for beside everything else.
+fn depth<F: Flash>(flash: &F) -> usize {
+    (places(flash) / 4).min(journal::DEPTH as u32) as usize
 }
 
 impl Unit {
@@ -110,6 +118,7 @@ impl Log {
                     state: State::default(),
                     job: Job::Idle,
                     inherited: true,
+                    counted: false,
                 };
             }
             (Some(_), None) => 0,
@@ -140,6 +149,7 @@ impl Log {
             },
             job,
             inherited: true,
+            counted: false,
         }
     }
 
@@ -155,6 +165,8 @@ impl Log {
 
     /// Takes a record into the state; [`Log::step`] makes it last.
     pub fn push(&mut self, record: Record) {
+        self.state.starts = self.start();
+        self.counted = true;
         self.state.apply(record);
         self.job = match self.job {
             Job::Idle if self.inherited => Job::Erase,
@@ -163,6 +175,11 @@ impl Log {
             // More than two at once go into a snapshot together.
             _ => Job::Erase,
         };
+    }
+
+    /// Number of this start among those that change the records.
+    pub fn start(&self) -> u16 {
+        self.state.starts.saturating_add(u16::from(!self.counted))
     }
 
     /// Does at most one flash operation.
@@ -207,7 +224,7 @@ impl Log {
             Job::Copy(index) => {
                 let other = 1 - self.unit;
                 let generation = self.generation.wrapping_add(1);
-                let record = self.state.snapshot(index);
+                let record = self.state.snapshot(index, depth(flash));
                 let written = record.unwrap_or(Record::Header { generation });
                 self.write(flash, other, index as u32, written)
                     .inspect_err(|_| self.job = Job::Erase)?;

@@ -1,13 +1,16 @@
 //! What the board must remember across a power cut, kept as appended records in two erase units.
 
+mod journal;
 mod log;
 pub(crate) mod record;
 
+pub use journal::Journal;
+pub(crate) use journal::release;
 pub use log::Log;
 pub use record::{Record, SwapKind, SwapPlan};
 
 use bootlace_image::Version;
-use bootlace_smp::bootlace::RollbackReason;
+use bootlace_smp::bootlace::{Outcome, RollbackReason};
 
 /// A swap under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +36,10 @@ pub struct State {
     pub recorded: bool,
     /// The last image that was given up, and why.
     pub rollback: Option<(RollbackReason, Version)>,
+    /// Starts of the board that changed its records: no other start writes to flash.
+    pub starts: u16,
+    /// The last updates.
+    pub journal: Journal,
 }
 
 impl State {
@@ -57,30 +64,50 @@ impl State {
                     if plan.kind != SwapKind::Revert {
                         self.rollback = None;
                     }
+                    if plan.kind == SwapKind::Permanent {
+                        self.journal
+                            .settle(Outcome::Confirmed, RollbackReason::NotConfirmed);
+                    }
                 }
             }
             Record::Trial(used) => self.trial = Some(used),
-            Record::Confirmed => self.trial = None,
-            Record::Rollback(reason, version) => self.rollback = Some((reason, version)),
+            Record::Confirmed => {
+                self.trial = None;
+                self.journal
+                    .settle(Outcome::Confirmed, RollbackReason::NotConfirmed);
+            }
+            Record::Rollback(reason, version) => {
+                self.rollback = Some((reason, version));
+                self.journal.settle(Outcome::RolledBack, reason);
+            }
+            Record::Starts(starts) => self.starts = starts,
+            Record::Update(update) => self.journal.push(update),
             // Kept with the upload, not here.
             Record::Upload { .. } => {}
         }
     }
 
-    /// The `index`th of the records that rebuild this state from nothing.
-    fn snapshot(&self, index: usize) -> Option<Record> {
-        [
+    /// The `index`th of the records that rebuild this state from nothing, with `depth` updates of the journal.
+    fn snapshot(&self, index: usize, depth: usize) -> Option<Record> {
+        let fixed = [
             (self.counter > 0).then_some(Record::Counter(self.counter)),
+            // Before the journal: it settles none of its updates again.
             self.rollback
                 .map(|(reason, version)| Record::Rollback(reason, version)),
             self.trial.map(Record::Trial),
             self.swap.map(|swap| Record::SwapStart(swap.plan)),
             self.swap.map(|swap| Record::SwapMark(swap.done)),
+            Some(Record::Starts(self.starts)),
             Some(Record::Saved(self.saved)),
-        ]
-        .into_iter()
-        .flatten()
-        .nth(index)
+        ];
+        let mut left = index;
+        for record in fixed.into_iter().flatten() {
+            if left == 0 {
+                return Some(record);
+            }
+            left -= 1;
+        }
+        self.journal.oldest(left, depth).map(Record::Update)
     }
 }
 
@@ -94,7 +121,7 @@ mod tests {
         for record in record::every() {
             state.apply(record);
             let mut again = State::default();
-            for record in (0..).map_while(|index| state.snapshot(index)) {
+            for record in (0..).map_while(|index| state.snapshot(index, 8)) {
                 again.apply(record);
             }
             assert_eq!(again, state, "after {record:?}");

@@ -1,7 +1,7 @@
 //! One record of the state area: what happened, in 16 bytes with a checksum.
 
 use bootlace_image::Version;
-use bootlace_smp::bootlace::RollbackReason;
+use bootlace_smp::bootlace::{Outcome, Release, RollbackReason, Update};
 
 /// Bytes of a record before it is padded to the chip's write size: kind, argument, 10 of body, CRC-32.
 pub(crate) const LEN: usize = 16;
@@ -54,6 +54,10 @@ pub enum Record {
     Confirmed,
     /// The image of this version was given up.
     Rollback(RollbackReason, Version),
+    /// So many starts of the board changed its records.
+    Starts(u16),
+    /// An update was begun, refused, or replaced by the golden image.
+    Update(Update),
     /// An upload of `len` bytes began; `sha` is the start of the file's digest. Kept in the slot that it goes to.
     Upload {
         /// Length of the file in bytes.
@@ -122,6 +126,17 @@ impl Record {
                 put(4, &sha);
                 (9, 0)
             }
+            Record::Starts(starts) => {
+                put(0, &starts.to_le_bytes());
+                (10, 0)
+            }
+            Record::Update(update) => {
+                put(0, &update.from.to_bytes());
+                put(4, &update.to.to_bytes());
+                put(8, &update.start.to_le_bytes());
+                // The outcome is part of the kind: the argument is the reason's.
+                (UPDATE | update.outcome.code() & 0xF, update.reason.code())
+            }
         };
         let mut out = [0; LEN];
         let [a, b, rest @ ..] = &mut out;
@@ -177,13 +192,40 @@ impl Record {
                 len: low,
                 sha: *rest.get(4..)?.first_chunk()?,
             },
+            10 => Record::Starts(low as u16),
+            kind if kind & 0xF0 == UPDATE => Record::Update(Update {
+                from: Release::from_bytes(low.to_le_bytes()),
+                to: Release::from_bytes(word(body, 4).to_le_bytes()),
+                start: word(body, 8) as u16,
+                outcome: Outcome::from_code(kind & 0xF),
+                reason: RollbackReason::from_code(*argument),
+            }),
             _ => return None,
         })
     }
 }
 
+/// Kinds of records from here on are updates.
+const UPDATE: u8 = 0x20;
+
 #[cfg(test)]
-pub(super) fn every() -> [Record; 11] {
+fn update(major: u8, outcome: Outcome) -> Update {
+    let release = Release {
+        major,
+        minor: 3,
+        revision: 0x1234,
+    };
+    Update {
+        from: Release { minor: 2, ..release },
+        to: release,
+        start: 0xBEEF,
+        outcome,
+        reason: RollbackReason::self_test(5),
+    }
+}
+
+#[cfg(test)]
+pub(super) fn every() -> [Record; 15] {
     let version = Version {
         major: 7,
         minor: 27,
@@ -215,6 +257,10 @@ pub(super) fn every() -> [Record; 11] {
             len: 262_144,
             sha: [1, 2, 3, 4, 5, 6],
         },
+        Record::Starts(0xABCD),
+        Record::Update(update(1, Outcome::Trial)),
+        Record::Update(update(2, Outcome::Refused)),
+        Record::Rollback(RollbackReason::Deadline, version),
     ]
 }
 

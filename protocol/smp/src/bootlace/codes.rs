@@ -97,6 +97,11 @@ codes! {
         Waiting = 7,
         /// In the bootloader because the image on trial was not confirmed and there is none to go back to.
         NothingToRevertTo = 8,
+        /// In the bootloader because no image can run, and the golden one is older than the security counter allows.
+        GoldenTooOld = 9,
+        /// In the bootloader because no image can run, and the golden one is not signed by a key it trusts, was altered,
+        /// or is for another board.
+        GoldenBad = 10,
     }
 }
 
@@ -121,6 +126,24 @@ codes! {
         WrongBoard = 7,
         /// It never ran: it is larger than a swap can move.
         TooLarge = 8,
+        /// There was none, or none that could be found.
+        NoImage = 9,
+    }
+}
+
+codes! {
+    /// What came of an update.
+    Outcome {
+        /// The new image has yet to confirm itself.
+        Trial = 0,
+        /// It was confirmed.
+        Confirmed = 1,
+        /// It was taken back.
+        RolledBack = 2,
+        /// It was asked for, and never ran.
+        Refused = 3,
+        /// Nothing could run: the golden image was put in the primary slot.
+        Golden = 4,
     }
 }
 
@@ -160,6 +183,8 @@ impl Features {
     pub const PERMANENT: Features = Features(1 << 3);
     /// It takes patches.
     pub const DELTA: Features = Features(1 << 4);
+    /// It keeps a journal of its updates.
+    pub const JOURNAL: Features = Features(1 << 5);
 
     /// Whether all of `other` are there.
     pub const fn has(self, other: Features) -> bool {

@@ -3,8 +3,8 @@
 use super::GROUP;
 use crate::{ErrorCode as Generic, Fault};
 
-/// Why a patch is refused. What flash or the slots have against it comes with the codes of the image group, as it does
-/// for an upload. Whatever the reason: the image that runs is as it was.
+/// Why an update is refused. What flash or the slots have against it comes with the codes of the image group. Whatever
+/// the reason: the image that runs is as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorCode {
     /// 2: there is nothing to start from: the primary slot holds no image, or one that its own digest does not prove.
@@ -19,16 +19,19 @@ pub enum ErrorCode {
     PatchTooLarge = 6,
     /// 7: the patch was damaged: it copies from nowhere, or ends too early or too late.
     PatchDamaged = 7,
+    /// 8: the supply is below the board's limit; its description has the figures.
+    SupplyLow = 8,
 }
 
 impl ErrorCode {
-    const ALL: [ErrorCode; 6] = [
+    const ALL: [ErrorCode; 7] = [
         ErrorCode::NoBase,
         ErrorCode::WrongBase,
         ErrorCode::PatchFormat,
         ErrorCode::PatchVersion,
         ErrorCode::PatchTooLarge,
         ErrorCode::PatchDamaged,
+        ErrorCode::SupplyLow,
     ];
 
     /// The number on the wire.
@@ -50,6 +53,7 @@ impl ErrorCode {
             ErrorCode::PatchVersion => Generic::NotSupported,
             ErrorCode::PatchTooLarge => Generic::TooLarge,
             ErrorCode::PatchDamaged => Generic::Corrupt,
+            ErrorCode::SupplyLow => Generic::AccessDenied,
         }
     }
 }
