@@ -46,6 +46,22 @@ pub enum App {
     Refused,
 }
 
+/// What the board does with patches.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Patches {
+    /// It knows nothing of them.
+    #[default]
+    Unknown,
+    /// It makes this of any.
+    Makes(Vec<u8>),
+    /// It refuses from this offset on.
+    Refuses(usize, bootlace::ErrorCode),
+    /// It asks for the same piece for ever.
+    Sticks,
+    /// It says at the end that what it made is wrong.
+    Differs,
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct Held {
     pub bytes: Vec<u8>,
@@ -99,6 +115,9 @@ pub struct Board {
     pub resets: u32,
     /// How many uploads are stored with a wrong byte.
     pub spoil: u32,
+    pub patches: Patches,
+    /// Bytes of patches that it took.
+    pub patched: usize,
     upload: Vec<u8>,
     upload_len: usize,
     upload_sha: Vec<u8>,
@@ -141,6 +160,8 @@ impl Board {
             most_waiting: 0,
             resets: 0,
             spoil: 0,
+            patches: Patches::Unknown,
+            patched: 0,
             upload: vec![],
             upload_len: 0,
             upload_sha: vec![],
@@ -293,7 +314,14 @@ impl Board {
         }
         let mut took = 200;
         let len = match request {
-            Ok(Request::Bootlace(_)) if self.kind == Kind::Companion => self.describe(&header, &mut buffer),
+            Ok(Request::Bootlace(bootlace::Request::Describe)) if self.kind == Kind::Companion => {
+                self.describe(&header, &mut buffer)
+            }
+            Ok(Request::Bootlace(bootlace::Request::Patch(piece))) if self.patches != Patches::Unknown => {
+                // A piece makes more than it is.
+                took += piece.data.len() as u64 * self.micros_per_byte * 20;
+                self.take_patch(&header, &mut buffer, &piece)
+            }
             Ok(Request::Img(img::Request::State)) => self.list(&header, &mut buffer),
             Ok(Request::Img(img::Request::SetState { hash, confirm })) => {
                 self.mark(&header, &mut buffer, hash, confirm)
@@ -389,7 +417,10 @@ impl Board {
             frame: Some(self.frame as u32),
             window: Some(self.window as u32),
             counter: Some(self.counter),
-            features: Features::COBS.and(Features::RESUME),
+            features: match self.patches {
+                Patches::Unknown => Features::COBS.and(Features::RESUME),
+                _ => Features::COBS.and(Features::RESUME).and(Features::DELTA),
+            },
             state: Some(match self.role {
                 Role::Application if on_trial => State::OnTrial,
                 Role::Application => State::Running,
@@ -495,6 +526,42 @@ impl Board {
             header,
             &Response::Img(img::Response::Upload { off, matched }),
         )
+    }
+
+    fn take_patch(
+        &mut self,
+        header: &Header,
+        buffer: &mut [u8],
+        piece: &Upload<'_>,
+    ) -> Result<usize, smp::EncodeError> {
+        if piece.off == 0 && self.upload_sha != piece.sha.unwrap_or_default() {
+            self.forget_upload();
+            self.secondary = None;
+            self.upload_len = piece.len.unwrap_or_default() as usize;
+            self.upload_sha = piece.sha.unwrap_or_default().to_vec();
+        }
+        match &self.patches {
+            Patches::Refuses(at, code) if self.upload.len() >= *at => {
+                return smp::encode_error(buffer, header, *code, None);
+            }
+            Patches::Sticks if self.upload.len() > 100 => {}
+            _ if piece.off as usize == self.upload.len() => {
+                self.patched += piece.data.len();
+                self.upload.extend_from_slice(piece.data);
+            }
+            _ => {}
+        }
+        let off = self.upload.len() as u32;
+        let all = off as usize == self.upload_len;
+        if all {
+            assert_eq!(sha2::Sha256::digest(&self.upload)[..], self.upload_sha[..]);
+            if let Patches::Makes(image) = &self.patches {
+                self.secondary = Held::new(image, false);
+            }
+        }
+        let matched = all.then_some(self.patches != Patches::Differs);
+        let answer = bootlace::Response::Patch { off, matched };
+        smp::encode_response(buffer, header, &Response::Bootlace(answer))
     }
 
     /// As after a cut of the power that came before the first record.

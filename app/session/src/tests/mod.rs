@@ -20,6 +20,7 @@ mod board;
 mod bumpy;
 mod inputs;
 mod pair;
+mod patches;
 
 const MINUTE: Duration = Duration::from_secs(60);
 

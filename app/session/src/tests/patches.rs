@@ -1,0 +1,155 @@
+//! Patches: sent in place of the image, and given up where they do not work out.
+
+use super::board::Patches;
+use super::*;
+use bootlace_smp::bootlace::ErrorCode;
+
+/// A patch to this image; what is in it only the board could say.
+fn patched(new: &[u8], patch: usize) -> Job {
+    Job::Update {
+        image: new.to_vec(),
+        patch: Some((0..patch).map(|at| at as u8).collect()),
+        options: Options::default(),
+    }
+}
+
+fn why(pair: &Pair) -> Vec<NoPatch> {
+    let reasons = pair.events.iter().filter_map(|event| match event {
+        Event::WholeInstead(reason) => Some(*reason),
+        _ => None,
+    });
+    reasons.collect()
+}
+
+fn with_patches(patches: Patches) -> Pair {
+    let mut board = Board::new(&image(1, 3000), vec![key().public()]);
+    board.patches = patches;
+    with(board)
+}
+
+#[test]
+fn a_patch_goes_in_place_of_the_image() {
+    let new = image(2, 40_000);
+    let mut pair = with_patches(Patches::Makes(new.clone()));
+    pair.session.start(pair.now, patched(&new, 3000)).unwrap();
+    assert!(matches!(outcome(&mut pair, MINUTE), Outcome::Confirmed { .. }));
+    assert_eq!((pair.board.patched, why(&pair)), (3000, vec![]));
+    assert!(pair.sent < 3000 + 3500, "{} bytes were sent", pair.sent);
+    assert_eq!(pair.board.primary.as_ref().unwrap().bytes, new);
+    let steps = progress(&pair);
+    assert!(
+        steps
+            .iter()
+            .all(|step| step.content == Content::Patch && step.total == 3000)
+    );
+    assert_eq!(steps.last().unwrap().done, 3000);
+    // It went in pieces, with more than one on the way.
+    assert!(pair.board.most_waiting >= 3, "{}", pair.board.most_waiting);
+}
+
+/// Whatever is wrong with the patch: the image arrives, and the reason is said once.
+#[test]
+fn the_image_is_sent_where_the_patch_does_not_work_out() {
+    let new = image(2, 9_000);
+    let refuses = |at, code| Patches::Refuses(at, code);
+    for (patches, reason) in [
+        (Patches::Unknown, NoPatch::NotSupported),
+        (refuses(0, ErrorCode::NoBase), NoPatch::NoBase),
+        (refuses(0, ErrorCode::WrongBase), NoPatch::WrongBase),
+        (refuses(0, ErrorCode::PatchVersion), NoPatch::UnknownFormat),
+        (refuses(0, ErrorCode::PatchTooLarge), NoPatch::TooLarge),
+        (refuses(1000, ErrorCode::PatchDamaged), NoPatch::Damaged),
+        (Patches::Differs, NoPatch::WrongImage),
+        // It makes another image, and says that all is well: marking shows it.
+        (Patches::Makes(image(3, 9_000)), NoPatch::WrongImage),
+    ] {
+        let mut pair = with_patches(patches.clone());
+        pair.session.start(pair.now, patched(&new, 3000)).unwrap();
+        let outcome = outcome(&mut pair, MINUTE);
+        assert!(
+            matches!(outcome, Outcome::Confirmed { .. }),
+            "{patches:?}: {outcome:?}"
+        );
+        assert_eq!(why(&pair), [reason], "{patches:?}");
+        assert_eq!(pair.board.primary.as_ref().unwrap().bytes, new, "{patches:?}");
+        let last = *progress(&pair).last().unwrap();
+        assert_eq!((last.content, last.done as usize), (Content::Image, new.len()));
+    }
+}
+
+#[test]
+fn a_patch_that_makes_no_headway_is_given_up() {
+    let new = image(2, 9_000);
+    let mut pair = with_patches(Patches::Sticks);
+    pair.session.start(pair.now, patched(&new, 3000)).unwrap();
+    assert!(matches!(
+        outcome(&mut pair, 5 * MINUTE),
+        Outcome::Confirmed { .. }
+    ));
+    assert!(
+        matches!(why(&pair)[..], [NoPatch::Stuck { .. }]),
+        "{:?}",
+        why(&pair)
+    );
+}
+
+/// It goes on where the board has it, as an image does.
+#[test]
+fn a_pulled_cable_costs_a_piece_of_the_patch() {
+    let new = image(2, 40_000);
+    let mut pair = with_patches(Patches::Makes(new.clone()));
+    pair.session.start(pair.now, patched(&new, 6000)).unwrap();
+    pair.until(
+        MINUTE,
+        |event| matches!(event, Event::Progress(it) if it.done > 2000),
+    )
+    .unwrap();
+    pair.unplug();
+    pair.until(Duration::from_secs(5), |_| false);
+    pair.plugged = true;
+    assert!(matches!(outcome(&mut pair, MINUTE), Outcome::Confirmed { .. }));
+    assert_eq!(pair.board.patched, 6000);
+    assert!(
+        pair.events
+            .iter()
+            .any(|event| matches!(event, Event::Resumed { offset } if *offset > 2000))
+    );
+    assert_eq!(why(&pair), []);
+}
+
+/// Loss and damage cost time, never the patch.
+#[test]
+fn a_bad_line() {
+    let new = image(2, 20_000);
+    for seed in 1..20 {
+        let mut pair = with_patches(Patches::Makes(new.clone()));
+        pair.random = pair::Random(seed);
+        pair.faults = Faults {
+            lost: 12,
+            doubled: 20,
+            flipped: 12,
+            ..Faults::default()
+        };
+        pair.session.start(pair.now, patched(&new, 5000)).unwrap();
+        let outcome = outcome(&mut pair, 10 * MINUTE);
+        assert!(
+            matches!(outcome, Outcome::Confirmed { .. }),
+            "seed {seed}: {outcome:?}"
+        );
+        assert_eq!((pair.board.patched, why(&pair)), (5000, vec![]), "seed {seed}");
+    }
+}
+
+/// How fast the line is shows in how long the board's description takes.
+#[test]
+fn the_pace_of_the_line() {
+    let mut slow = Pair::new(Board::new(&image(1, 3000), vec![key().public()]));
+    // A description of 300 bytes takes so long at 115,200 baud.
+    slow.latency = Duration::from_millis(15);
+    slow.until(MINUTE, |event| *event == Event::Phase(Phase::Ready))
+        .unwrap();
+    let fast = pair();
+    let (slow, fast) = (slow.session.pace().unwrap(), fast.session.pace().unwrap());
+    assert!((5_000..20_000).contains(&slow), "{slow}");
+    assert!(fast > 100_000, "{fast}");
+}
