@@ -1,7 +1,9 @@
 //! `bootlace`: the update engine on the command line.
 #![forbid(unsafe_code)]
 
+mod board;
 mod delta;
+mod driver;
 mod file;
 mod image;
 mod port;
@@ -33,6 +35,8 @@ enum Command {
     Delta(delta::Command),
     /// Bring a board to an image: send it, have it tried, see it confirmed or taken back.
     Update(update::Arguments),
+    /// Ask a board what it is, what it runs, and what became of its last updates.
+    Board(board::Arguments),
     /// A board without hardware: the companion's own code on simulated flash, behind a pseudo-terminal.
     #[cfg(unix)]
     Simulate(simulate::Arguments),
@@ -79,6 +83,7 @@ fn main() -> ExitCode {
     let (result, json) = match Arguments::parse().command {
         Command::Image(command) => (image::run(&command), command.json()),
         Command::Delta(command) => (delta::run(&command), command.json()),
+        Command::Board(arguments) => (board::run(&arguments), arguments.json),
         Command::Update(arguments) => (update::run(&arguments), arguments.json),
         #[cfg(unix)]
         Command::Simulate(arguments) => {

@@ -15,6 +15,11 @@ pub(crate) fn json(value: &Value) {
     let _ = writeln!(out, "{value}").and_then(|()| out.flush());
 }
 
+/// A table on the standard output; whoever reads it may have gone.
+pub(crate) fn text(table: &Table) {
+    let _ = write!(std::io::stdout(), "{table}");
+}
+
 /// Says why a command gives up.
 pub(crate) fn problem(problem: &Problem, as_json: bool) {
     let sentence = &problem.sentence;
@@ -95,6 +100,7 @@ enum Style {
     Json,
     Terminal,
     Plain,
+    Silent,
 }
 
 impl Reporter {
@@ -113,8 +119,19 @@ impl Reporter {
         }
     }
 
+    /// One that tells nothing.
+    pub(crate) fn silent() -> Self {
+        Reporter {
+            style: Style::Silent,
+            ..Reporter::new(false)
+        }
+    }
+
     /// A line about ports, which the session knows nothing of.
     pub(crate) fn port(&mut self, path: &str) {
+        if self.style == Style::Silent {
+            return;
+        }
         if self.style == Style::Json {
             json(&json!({ "event": "port", "port": path }));
         } else {
@@ -123,6 +140,9 @@ impl Reporter {
     }
 
     pub(crate) fn event(&mut self, event: &Event) {
+        if self.style == Style::Silent {
+            return;
+        }
         if self.style == Style::Json {
             if let Some(value) = event_json(event) {
                 json(&value);
@@ -241,27 +261,32 @@ fn board_line(board: &BoardInfo) -> String {
     text
 }
 
+/// What a board says of itself.
+pub(crate) fn board_json(board: &BoardInfo) -> Value {
+    json!({
+    "event": "board",
+        "name": board.name,
+        "serial": board.serial,
+        "role": match board.role {
+            Some(Role::Bootloader) => Some("bootloader"),
+            Some(Role::Application) => Some("application"),
+            _ => None,
+        },
+        "companion": board.companion,
+        "running": board.running().map(|image| json!({
+            "version": image.version,
+            "hash": words::hex(&image.hash),
+            "confirmed": image.confirmed,
+        })),
+        "counter": board.counter,
+        "frame": board.frame,
+        "window": board.window,
+    })
+}
+
 fn event_json(event: &Event) -> Option<Value> {
     Some(match event {
-        Event::Board(board) => json!({
-            "event": "board",
-            "name": board.name,
-            "serial": board.serial,
-            "role": match board.role {
-                Some(Role::Bootloader) => Some("bootloader"),
-                Some(Role::Application) => Some("application"),
-                _ => None,
-            },
-            "companion": board.companion,
-            "running": board.running().map(|image| json!({
-                "version": image.version,
-                "hash": words::hex(&image.hash),
-                "confirmed": image.confirmed,
-            })),
-            "counter": board.counter,
-            "frame": board.frame,
-            "window": board.window,
-        }),
+        Event::Board(board) => board_json(board),
         Event::Phase(phase) => json!({ "event": "phase", "phase": phase.name() }),
         Event::Progress(progress) => json!({
             "event": "progress",

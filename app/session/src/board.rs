@@ -5,7 +5,9 @@ use alloc::vec::Vec;
 
 use bootlace_image::{Algorithm, PublicKey};
 use bootlace_smp::List;
-use bootlace_smp::bootlace::{self, Description, Features, Reset, Role, RollbackReason, State, Trial};
+use bootlace_smp::bootlace::{
+    self, Description, Features, Release, Reset, Role, RollbackReason, State, Supply, Trial, Update,
+};
 use bootlace_smp::frame::Framing;
 use bootlace_smp::img::{ImageSlots, StateEntry};
 
@@ -50,6 +52,12 @@ pub struct BoardInfo {
     pub rollback: Option<Rollback>,
     /// The running image is on trial.
     pub trial: Option<Trial>,
+    /// Its supply when it was last asked.
+    pub supply: Option<Supply>,
+    /// Version of its golden image.
+    pub golden: Option<Release>,
+    /// Its last updates, newest first. `None`: it was not asked ([`Command::Journal`](crate::Command)).
+    pub journal: Option<Vec<Update>>,
 }
 
 /// A slot.
@@ -112,6 +120,11 @@ impl BoardInfo {
         self.image_at(1)
     }
 
+    /// It keeps a journal of its updates.
+    pub fn keeps_journal(&self) -> bool {
+        self.features.has(Features::JOURNAL)
+    }
+
     /// It speaks Bootlace's group.
     pub fn is_bootlace(&self) -> bool {
         self.role.is_some()
@@ -157,6 +170,9 @@ impl BoardInfo {
                 from: text(back.from),
             }),
             trial: it.trial,
+            supply: it.supply,
+            golden: it.golden,
+            journal: self.journal.take(),
             images: core::mem::take(&mut self.images),
             has_image_group: self.has_image_group,
             framing: self.framing,

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use bootlace_smp::{Header, Request, Response, decode_response, img, os};
+use bootlace_smp::{Header, Request, Response, bootlace, decode_response, img, os};
 
 use crate::line::{Call, Late};
 use crate::search::{Search, Sought, Wanted};
@@ -43,6 +43,7 @@ impl Commanding {
                     WAIT,
                 )
             }
+            Command::Journal => (Request::Bootlace(bootlace::Request::Journal), WAIT),
             Command::Refresh => return ctx.connect(Some(command), Quiet::No),
         };
         let call = Call::new(ctx.line, ctx.now, &request, wait, 4);
@@ -54,6 +55,7 @@ impl Commanding {
             Command::Confirm => Asked::Confirm,
             Command::Erase => Asked::Erase,
             Command::Reset { .. } => Asked::Reset,
+            Command::Journal => Asked::Journal,
             Command::Refresh => Asked::Describe,
         }
     }
@@ -70,6 +72,14 @@ impl Commanding {
                     code: Code::of(&failure),
                     reason,
                 })
+            }
+            Ok(Response::Bootlace(bootlace::Response::Journal(updates))) => {
+                if let Some(mut board) = ctx.board.clone() {
+                    board.journal = Some(updates.iter().collect());
+                    ctx.meet(board);
+                }
+                ctx.say(Event::Done(self.command));
+                ctx.rest()
             }
             Ok(_) => match self.command {
                 Command::Reset { .. } => Returning::begin(ctx, self.command),

@@ -155,6 +155,8 @@ pub enum Asked {
     Patch,
     /// To mark an image for test.
     Test,
+    /// Its last updates.
+    Journal,
     /// To confirm the running image.
     Confirm,
     /// To erase a slot.

@@ -191,6 +191,8 @@ pub enum Unchanged {
 pub enum Command {
     /// Ask again who it is. Ends in [`Event::Board`].
     Refresh,
+    /// Ask for its last updates, if it keeps a journal. Ends in [`Event::Board`].
+    Journal,
     /// Confirm the image that runs.
     Confirm,
     /// Restart it.

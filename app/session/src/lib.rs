@@ -41,9 +41,12 @@ mod upload;
 pub mod words;
 
 pub use board::{BoardInfo, Rollback, SlotImage, SlotInfo};
-pub use bootlace_smp::bootlace::{Reset as ResetCause, Role, RollbackReason, State as BoardState, Trial};
+pub use bootlace_smp::bootlace::{
+    Outcome as UpdateOutcome, Release, Reset as ResetCause, Role, RollbackReason, State as BoardState,
+    Supply, Trial, Update,
+};
 pub use bootlace_smp::frame::Framing;
-pub use delta::{Content, NoPatch, Saving};
+pub use delta::{Base, Content, NoPatch, Saving};
 pub use error::{Asked, Code, Error, Failure};
 pub use event::{
     Attention, Command, Event, FindReason, Outcome, Phase, PortEvent, PortInfo, Progress, Unchanged,

@@ -79,7 +79,13 @@ impl Context<'_> {
         }
     }
 
-    pub(crate) fn meet(&mut self, board: Box<BoardInfo>) {
+    pub(crate) fn meet(&mut self, mut board: Box<BoardInfo>) {
+        // Its journal is asked for by itself: until then what it last said stands.
+        if let Some(old) = self.board.as_ref().filter(|old| old.serial == board.serial)
+            && board.journal.is_none()
+        {
+            board.journal = old.journal.clone();
+        }
         if self.board.as_ref() != Some(&board) {
             self.say(Event::Board(board.clone()));
         }
@@ -204,6 +210,17 @@ impl Session {
             _ => Commanding::begin(ctx, command),
         });
         Ok(())
+    }
+
+    /// [`Command::Journal`]. Nothing is asked of a board that keeps none: `false`.
+    ///
+    /// # Errors
+    /// As [`Session::command`].
+    pub fn journal(&mut self, now: Instant) -> Result<bool, Error> {
+        if !self.board.as_deref().is_some_and(BoardInfo::keeps_journal) {
+            return Ok(false);
+        }
+        self.command(now, Command::Journal).map(|()| true)
     }
 
     /// [`Command::Confirm`].

@@ -14,8 +14,10 @@ use crate::{Attention, BoardState, Error, Failure, Outcome, Phase, RollbackReaso
 
 mod board;
 mod delta;
+mod journal;
 
 pub use delta::{no_patch, saving};
+pub use journal::{came_of, from_to, release, supply};
 
 /// A thing that went wrong, ready to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -142,6 +142,53 @@ impl NorFlash {
         self.restore(&bytes);
     }
 
+    /// A fingerprint of all that an area says and allows, or of the whole chip; `None` where a word reads one way now and
+    /// another way later. Equal ones mean equal flash: who has judged one need not judge the other.
+    pub fn fingerprint(&self, area: Option<Area>) -> Option<u128> {
+        let (start, end) = area.map_or((0, self.bytes.len()), |area| {
+            let region = self.region(area);
+            (region.offset as usize, (region.offset + region.size) as usize)
+        });
+        let doubtful = self.unstable.iter().map(|&(byte, _)| byte);
+        let mut doubtful = doubtful.chain(self.weak.iter().map(|(start, _)| *start));
+        if doubtful.any(|byte| (start..end).contains(&byte)) {
+            return None;
+        }
+        let unit = self.write as usize;
+        let bytes = self.bytes.get(start..end).unwrap_or_default();
+        let flags = self.programmed.get(start / unit..end / unit).unwrap_or_default();
+        let mut lanes = [
+            0x9E37_79B9_7F4A_7C15_u64,
+            0xBF58_476D_1CE4_E5B9,
+            0x94D0_49BB_1331_11EB,
+            1,
+        ];
+        let mix = |lane: &mut u64, word: u64| {
+            *lane = (*lane ^ word).wrapping_mul(0xD134_2543_DE82_EF95).rotate_left(29);
+        };
+        let mut blocks = bytes.chunks_exact(32);
+        for block in &mut blocks {
+            for (lane, word) in lanes.iter_mut().zip(block.as_chunks::<8>().0) {
+                mix(lane, u64::from_le_bytes(*word));
+            }
+        }
+        for &byte in blocks.remainder() {
+            mix(&mut lanes[3], byte.into());
+        }
+        for (index, flags) in flags.chunks(64).enumerate() {
+            let word = flags.iter().fold(0, |word, &flag| word << 1 | u64::from(flag));
+            if let Some(lane) = lanes.get_mut(index % 4) {
+                mix(lane, word);
+            }
+        }
+        let [a, b, c, d] = lanes;
+        mix(&mut lanes[0], c);
+        mix(&mut lanes[1], d);
+        mix(&mut lanes[0], b);
+        mix(&mut lanes[1], a);
+        Some(u128::from(lanes[0]) << 64 | u128::from(lanes[1]))
+    }
+
     /// Erases and programs so far.
     pub fn operations(&self) -> u64 {
         self.operations
@@ -480,6 +527,40 @@ mod tests {
             }
             assert_eq!(copy, flash.bytes(), "round {round}");
         }
+    }
+
+    #[test]
+    fn fingerprints_tell_all_that_differs() {
+        let mut flash = chip();
+        let blank = flash.fingerprint(None);
+        assert!(blank.is_some());
+        // Programmed as erased: it reads the same, but may not be programmed again.
+        flash.program(Area::Primary, 0, &[0xFF; 4]).unwrap();
+        assert_ne!(flash.fingerprint(None), blank);
+        assert_eq!(
+            flash.fingerprint(Some(Area::State)),
+            chip().fingerprint(Some(Area::State))
+        );
+        flash.erase(Area::Primary, 0).unwrap();
+        assert_eq!(flash.fingerprint(None), blank);
+        for byte in 0..1024 {
+            let mut other = chip();
+            let mut bytes = flash.bytes().to_vec();
+            bytes[512 + byte] = 0xFE;
+            other.restore(&bytes);
+            assert_ne!(
+                other.fingerprint(Some(Area::Primary)),
+                flash.fingerprint(Some(Area::Primary))
+            );
+        }
+        flash.cut(Some(Cut {
+            at: flash.operations(),
+            moment: Moment::Torn,
+            seed: 1,
+        }));
+        let _ = flash.program(Area::Primary, 0, &[0; 4]);
+        assert_eq!(flash.fingerprint(None), None);
+        assert!(flash.fingerprint(Some(Area::State)).is_some());
     }
 
     #[test]

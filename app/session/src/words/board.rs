@@ -167,6 +167,7 @@ fn asked(asked: Asked) -> &'static str {
         Asked::Upload => "to take a piece of the image",
         Asked::Patch => "to take a piece of a patch",
         Asked::Test => "to try the image",
+        Asked::Journal => "what its last updates were",
         Asked::Confirm => "to confirm what it runs",
         Asked::Erase => "to erase its second slot",
         Asked::Reset => "to restart",
@@ -198,6 +199,7 @@ pub(super) fn code(code: Code) -> String {
         Code::Image(img::ErrorCode::ConfirmationDenied) => "this image may not be confirmed",
         Code::Bootlace(bootlace::ErrorCode::NoBase) => "it has no image to start from",
         Code::Bootlace(bootlace::ErrorCode::WrongBase) => "it runs another image",
+        Code::Bootlace(bootlace::ErrorCode::SupplyLow) => "its supply is too low to begin an update",
         Code::Bootlace(other) => return format!("{other:?}"),
         Code::Generic(other) => return format!("{other:?}"),
         Code::Image(other) => return format!("{other:?}"),
@@ -212,6 +214,9 @@ pub(super) fn code(code: Code) -> String {
 
 fn refused(code: Code) -> &'static str {
     match code {
+        Code::Bootlace(bootlace::ErrorCode::SupplyLow) => {
+            "Charge or replace its battery, or give it a better supply, then start the update again."
+        }
         Code::Generic(ErrorCode::Busy) => "Wait a moment and start the update again.",
         Code::Image(
             img::ErrorCode::FlashReadFailed

@@ -1,0 +1,93 @@
+//! What is said about a board's last updates, its golden image and its supply.
+
+use alloc::format;
+use alloc::string::String;
+
+use bootlace_smp::bootlace::{Outcome, Release, Supply, Update};
+
+use super::rollback;
+
+/// A version as the board's records keep it: without its build number.
+pub fn release(it: Release) -> String {
+    format!("{}.{}.{}", it.major, it.minor, it.revision)
+}
+
+/// What came of an update, as a sentence that follows "1.0.0 to 1.1.0:".
+pub fn came_of(update: &Update) -> String {
+    let why = rollback(update.reason);
+    match update.outcome {
+        Outcome::Trial => "on trial, not confirmed yet.".into(),
+        Outcome::Confirmed => "confirmed.".into(),
+        Outcome::RolledBack => format!("taken back: {why}."),
+        Outcome::Refused => format!("never started: {why}."),
+        Outcome::Golden => format!(
+            "{} could not run ({why}): the golden image took its place.",
+            release(update.from)
+        ),
+        Outcome::Other(_) => "an outcome that this version does not know.".into(),
+    }
+}
+
+/// From what to what an update went.
+pub fn from_to(update: &Update) -> String {
+    if update.from == Release::default() {
+        return format!("to {}", release(update.to));
+    }
+    format!("{} to {}", release(update.from), release(update.to))
+}
+
+/// A supply and its limit.
+pub fn supply(it: &Supply) -> String {
+    let amount = |level: u32| match it.percent {
+        true => format!("{level} %"),
+        false => format!("{}.{:02} V", level / 1000, level % 1000 / 10),
+    };
+    let (level, limit) = (amount(it.level), amount(it.limit));
+    if it.is_low() {
+        format!("{level}: too low, updates need {limit}")
+    } else {
+        format!("{level} (updates need {limit})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bootlace_smp::bootlace::RollbackReason;
+
+    use super::*;
+
+    #[test]
+    fn an_update_in_words() {
+        let update = Update {
+            from: Release {
+                major: 1,
+                minor: 2,
+                revision: 3,
+            },
+            to: Release {
+                major: 2,
+                ..Release::default()
+            },
+            start: 4,
+            outcome: Outcome::RolledBack,
+            reason: RollbackReason::Fault,
+        };
+        assert_eq!(from_to(&update), "1.2.3 to 2.0.0");
+        assert_eq!(came_of(&update), "taken back: it crashed.");
+        let golden = Update {
+            outcome: Outcome::Golden,
+            reason: RollbackReason::BadImage,
+            ..update
+        };
+        assert_eq!(
+            came_of(&golden),
+            "1.2.3 could not run (it no longer verified): the golden image took its place."
+        );
+        let low = Supply {
+            level: 2905,
+            limit: 3300,
+            percent: false,
+        };
+        assert_eq!(supply(&low), "2.90 V: too low, updates need 3.30 V");
+    }
+}
