@@ -7,7 +7,7 @@ use bootlace_smp::bootlace::{
     Rollback, RollbackReason, Slot, State as Condition, Trial,
 };
 
-use super::{Asker, Role, Server};
+use super::{Asker, Patches, Role, Server};
 use crate::flash::{Area, Flash};
 use crate::link::{Link, Memory};
 use crate::slots::find;
@@ -19,7 +19,13 @@ const MAX_KEYS: usize = 4;
 
 impl Server<'_> {
     #[inline(never)]
-    pub(super) fn describe<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F, asker: Asker) {
+    pub(super) fn describe<F: Flash, M: Memory>(
+        &mut self,
+        link: &mut Link<M>,
+        flash: &mut F,
+        asker: Asker,
+        patches: Patches,
+    ) {
         let state = *self.state();
         let on_trial = self.is_on_trial(flash);
         let max = max_image_size(flash);
@@ -73,7 +79,8 @@ impl Server<'_> {
                 .and(Features::RESUME)
                 .and(Features::BOOT_MODE)
                 .and(Features::JOURNAL)
-                .and(permanent),
+                .and(permanent)
+                .and(delta(patches)),
             reset: Some(self.reset),
             state: Some(condition),
             rollback: state.rollback.map(|(reason, version)| Rollback {
@@ -125,6 +132,20 @@ fn golden<F: Flash>(flash: &mut F) -> Option<Release> {
     } else {
         None
     }
+}
+
+#[cfg(feature = "delta")]
+fn delta(patches: Patches) -> Features {
+    if patches.is_some() {
+        Features::DELTA
+    } else {
+        Features(0)
+    }
+}
+
+#[cfg(not(feature = "delta"))]
+fn delta(_: Patches) -> Features {
+    Features(0)
 }
 
 fn algorithm(key: &PublicKey) -> Algorithm {

@@ -7,6 +7,9 @@
 mod describe;
 mod images;
 mod ledger;
+#[cfg(feature = "delta")]
+mod patch;
+mod store;
 mod upload;
 
 use bootlace_smp::bootlace::{Reset, State as Condition, Supply};
@@ -20,7 +23,14 @@ use crate::slots::{Check, Found, Reject};
 use crate::state::{Log, Record, State};
 use crate::trailer::{TrailerWrite, is_on_trial};
 use images::Mark;
-use upload::{Receiving, Upload};
+#[cfg(feature = "delta")]
+use patch::Patches;
+use store::Upload;
+use upload::Receiving;
+
+/// Patches are not taken.
+#[cfg(not(feature = "delta"))]
+type Patches<'p> = core::marker::PhantomData<&'p ()>;
 
 /// Who runs the server.
 #[derive(Debug)]
@@ -69,7 +79,7 @@ enum Job {
     /// A piece of an image is being written.
     Receiving(Asker, Receiving),
     /// The whole upload is compared with the digest that was announced.
-    Matching(Asker, upload::Matching),
+    Matching(Asker, store::Matching),
     /// Units from here on are being erased.
     Erasing(Asker, u32),
     /// The image in the secondary slot is being verified before it is marked.
@@ -88,6 +98,9 @@ pub struct Server<'a> {
     role: Role,
     reset: Reset,
     upload: Option<Upload>,
+    /// The patch that the upload comes from.
+    #[cfg(feature = "delta")]
+    patch: Option<store::Transfer>,
     job: Job,
     /// The supply when it was last measured.
     supply: Option<Supply>,
@@ -140,6 +153,11 @@ impl Action {
             Request::Img(request) => Action::Image(images::Owned::from(request)),
             Request::Bootlace(bootlace::Request::Describe) => Action::Describe,
             Request::Bootlace(bootlace::Request::Journal) => Action::Journal,
+            #[cfg(feature = "delta")]
+            Request::Bootlace(bootlace::Request::Patch(piece)) => {
+                Action::Piece(upload::Piece::of_patch(&piece, packet))
+            }
+            #[cfg(not(feature = "delta"))]
             Request::Bootlace(bootlace::Request::Patch(_)) => Action::Refuse(ErrorCode::NotSupported),
         }
     }
@@ -165,6 +183,8 @@ impl<'a> Server<'a> {
             role,
             reset,
             upload: None,
+            #[cfg(feature = "delta")]
+            patch: None,
             job: Job::None,
             supply: None,
             failures: 0,
@@ -187,7 +207,9 @@ impl<'a> Server<'a> {
 
     /// Bytes of the current upload that are in flash, and in all.
     pub fn upload_progress(&self) -> Option<(u32, u32)> {
-        self.upload.as_ref().map(|upload| (upload.at, upload.len))
+        self.upload
+            .as_ref()
+            .map(|upload| (upload.file.at, upload.file.len))
     }
 
     fn is_application(&self) -> bool {
@@ -202,8 +224,25 @@ impl<'a> Server<'a> {
     }
 
     /// Answers packets and does at most one flash operation.
-    #[inline(never)]
     pub fn step<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F) -> Step {
+        self.advance(link, flash, Patches::default())
+    }
+
+    /// The same, and takes patches. The applier's memory may be used for something else whenever nothing is being
+    /// received, a check for instance: a patch is then sent again from its start, and what was written is not written again.
+    /// What it holds afterwards must be [`Applier::new`](bootlace_delta::Applier::new).
+    #[cfg(feature = "delta")]
+    pub fn step_with<F: Flash, M: Memory>(
+        &mut self,
+        link: &mut Link<M>,
+        flash: &mut F,
+        applier: &mut bootlace_delta::Applier,
+    ) -> Step {
+        self.advance(link, flash, Some(applier))
+    }
+
+    #[inline(never)]
+    fn advance<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F, patches: Patches) -> Step {
         let failures = self.failures;
         if let Some(log) = self.log()
             && log.busy()
@@ -214,14 +253,14 @@ impl<'a> Server<'a> {
             return Step::Working;
         }
         match core::mem::replace(&mut self.job, Job::None) {
-            Job::None => self.next_packet(link, flash),
-            Job::Receiving(asker, piece) => self.receive(link, flash, asker, piece),
+            Job::None => self.next_packet(link, flash, patches),
+            Job::Receiving(asker, piece) => self.receive(link, flash, asker, piece, patches),
             job if link.is_sending() => {
                 // Everything else ends in an answer, and the last one is still on its way.
                 self.job = job;
                 Step::Idle
             }
-            Job::Matching(asker, matching) => self.match_upload(flash, asker, matching),
+            Job::Matching(asker, matching) => self.match_file(flash, asker, matching, patches),
             Job::Erasing(asker, at) => self.erase(link, flash, asker, at),
             Job::Verifying(asker, mark) => {
                 self.job = Job::Verifying(asker, mark);
@@ -236,7 +275,12 @@ impl<'a> Server<'a> {
     }
 
     #[inline(never)]
-    fn next_packet<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F) -> Step {
+    fn next_packet<F: Flash, M: Memory>(
+        &mut self,
+        link: &mut Link<M>,
+        flash: &mut F,
+        patches: Patches,
+    ) -> Step {
         let Some((packet, framing)) = link.packet() else {
             return Step::Idle;
         };
@@ -256,7 +300,7 @@ impl<'a> Server<'a> {
             Err(error) => Action::Refuse(error.code()),
         };
         if let Action::Piece(piece) = action {
-            return self.begin_piece(link, flash, asker, piece);
+            return self.begin_piece(link, flash, asker, piece, patches);
         }
         if link.is_sending() {
             return Step::Idle;
@@ -269,7 +313,7 @@ impl<'a> Server<'a> {
         link.release();
         match action {
             Action::Image(request) => self.image_request(link, flash, asker, request),
-            Action::Describe => self.describe(link, flash, asker),
+            Action::Describe => self.describe(link, flash, asker, patches),
             Action::Journal => self.journal(link, flash, asker),
             Action::Refuse(code) => self.answer(link, asker, Err(code.into())),
             Action::System(response) => self.answer(link, asker, Ok(Response::Os(response))),

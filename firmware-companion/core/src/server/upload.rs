@@ -6,39 +6,14 @@
 use bootlace_image::{Header as ImageHeader, Version};
 use bootlace_smp::Response;
 use bootlace_smp::img::{ErrorCode as ImageError, Response as Answer, Upload as Message};
-use sha2::{Digest as _, Sha256};
 
+use super::store::{Matching, Put, Sha, Transfer, Upload};
 use super::{Asker, Job, Patches, Refused, Server, Step, ledger};
-use crate::flash::{Area, CHUNK, Flash, is_blank};
+use crate::flash::{Area, Flash};
 use crate::link::{Link, Memory};
 use crate::slots::find;
 use crate::swap::max_image_size;
 use crate::trailer::TrailerWrite;
-
-/// The first bytes of a file's SHA-256: they tell files apart and show what was damaged on its way. What is trusted is the
-/// image's signature.
-pub(super) type Sha = [u8; 8];
-
-/// A file that comes in pieces.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Transfer {
-    /// Bytes of the whole file.
-    pub(super) len: u32,
-    /// Bytes that are dealt with.
-    pub(super) at: u32,
-    pub(super) sha: Option<Sha>,
-}
-
-/// An image that is being written into the secondary slot.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Upload {
-    /// The image's file; what is dealt with is in flash.
-    pub(super) file: Transfer,
-    /// Below this offset, units may have been cut in mid-write by a power failure: blank proves nothing.
-    suspect: u32,
-    /// Programs that failed: each costs the unit that it was in.
-    failures: u8,
-}
 
 /// What a packet says about a piece; the data stays in the packet.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +50,13 @@ impl Piece {
             data: (start, message.data.len()),
             header: message.data.first_chunk().copied(),
         }
+    }
+
+    #[cfg(feature = "delta")]
+    pub(super) fn of_patch(message: &Message, packet: &[u8]) -> Self {
+        let mut piece = Piece::new(message, packet);
+        piece.patch = true;
+        piece
     }
 
     /// The piece's data from an offset in the file on.
@@ -122,46 +104,16 @@ pub(super) enum Stage {
     Answer(u32, Option<bool>),
 }
 
-/// What came of a try to write bytes.
-pub(super) enum Put {
-    /// There is not enough to write.
-    Nothing,
-    /// The unit is erased.
-    Erased,
-    /// Bytes are in flash.
-    Written,
-    /// The unit has to be written again.
-    Undone,
-}
-
-/// A file is being read back.
-#[derive(Clone, Debug)]
-pub(super) struct Matching {
-    piece: Piece,
-    hash: Sha256,
-    at: u32,
-    /// The base of a patch; otherwise what is in the secondary slot.
-    #[cfg(feature = "delta")]
-    base: bool,
-}
-
-impl Matching {
-    fn new(piece: Piece) -> Self {
-        Matching {
-            piece,
-            hash: Sha256::new(),
-            at: 0,
-            #[cfg(feature = "delta")]
-            base: false,
+impl Stage {
+    /// What comes after a first piece of a file of which so much is there already. At its end it is to be matched.
+    fn go_on(at: u32, len: u32) -> Self {
+        if at == len {
+            Stage::Write { ready: false }
+        } else {
+            Stage::Answer(at, None)
         }
     }
 }
-
-/// Bytes read back in one step.
-const MATCH_STEP: u32 = 4096;
-
-/// So many failed programs are taken for flash that is worn out.
-const MAX_FAILURES: u8 = 4;
 
 impl Server<'_> {
     #[inline(never)]
@@ -186,7 +138,7 @@ impl Server<'_> {
     }
 
     /// The file that this is a piece of, if it has begun.
-    fn transfer(&self, piece: &Piece) -> Option<Transfer> {
+    pub(super) fn transfer(&self, piece: &Piece) -> Option<Transfer> {
         let upload = self.upload.as_ref()?;
         #[cfg(feature = "delta")]
         if piece.patch {
@@ -256,9 +208,8 @@ impl Server<'_> {
         {
             self.patch = None;
         }
-        Ok(self
-            .open(flash, len, piece.sha)
-            .unwrap_or_else(|at| Stage::Answer(at, None)))
+        let opened = self.open(flash, len, piece.sha);
+        Ok(opened.unwrap_or_else(|at| Stage::go_on(at, len)))
     }
 
     /// Where a file goes on that the server remembers.
@@ -275,33 +226,11 @@ impl Server<'_> {
         }
         let file = self.transfer(piece)?;
         let same = file.len == len && piece.sha.is_some() && file.sha == piece.sha && file.at > 0;
-        same.then(|| Stage::Answer(file.at, (file.at == len).then_some(true)))
+        same.then(|| Stage::go_on(file.at, len))
     }
 
     fn is_newer<F: Flash>(&self, flash: &mut F, version: Version) -> bool {
         find(flash, Area::Primary).is_none_or(|found| version > found.image.header().version)
-    }
-
-    /// Begins to write an image, or goes on with it: then with the bytes of it that are in flash.
-    #[inline(never)]
-    pub(super) fn open<F: Flash>(&mut self, flash: &mut F, len: u32, sha: Option<Sha>) -> Result<Stage, u32> {
-        let same = |file: &Transfer| file.len == len && sha.is_some() && file.sha == sha && file.at > 0;
-        if let Some(upload) = self.upload.filter(|upload| same(&upload.file)) {
-            return Err(upload.file.at);
-        }
-        let recorded = recorded(flash, len, sha);
-        let at = recorded.map_or(0, |upload| upload.file.at);
-        self.upload = recorded.or(Some(Upload {
-            file: Transfer { len, at, sha },
-            suspect: 0,
-            failures: 0,
-        }));
-        if at > 0 {
-            return Err(at);
-        }
-        self.note_change();
-        // Always erased: what a torn trailer reads as proves nothing.
-        Ok(Stage::Unmark(TrailerWrite::clear(Area::Secondary)))
     }
 
     #[inline(never)]
@@ -317,14 +246,7 @@ impl Server<'_> {
         let next = match receiving.stage {
             #[cfg(feature = "delta")]
             Stage::Prove => {
-                let base = true;
-                self.job = Job::Matching(
-                    asker,
-                    Matching {
-                        base,
-                        ..Matching::new(piece)
-                    },
-                );
+                self.job = Job::Matching(asker, Matching::of_base(piece));
                 return Step::Working;
             }
             Stage::Unmark(mut write) => match write.step(flash) {
@@ -402,133 +324,8 @@ impl Server<'_> {
         Step::Working
     }
 
-    /// Bytes of the image that are in flash.
-    pub(super) fn at(&self) -> u32 {
-        self.upload.map_or(0, |upload| upload.file.at)
-    }
-
     fn is_to_be_matched(&self, piece: &Piece, off: u32) -> bool {
         let ended = self.transfer(piece).is_some_and(|file| off == file.len);
         ended && self.upload.is_some_and(|upload| upload.file.sha.is_some())
     }
-
-    /// One erase, or one program of the first of these bytes, which are the image's next.
-    #[inline(never)]
-    pub(super) fn put<F: Flash>(&mut self, flash: &mut F, data: &[u8], ready: bool) -> Result<Put, Refused> {
-        let shape = flash.geometry(Area::Secondary);
-        let Some(upload) = &mut self.upload else {
-            return Ok(Put::Nothing);
-        };
-        let file = &mut upload.file;
-        let room = (shape.erase - file.at % shape.erase) as usize;
-        let len = data.len().min(CHUNK).min(room);
-        // Only the file's end may leave a write unit unfilled.
-        let is_end = u64::from(file.at) + len as u64 == u64::from(file.len);
-        let len = if is_end {
-            len
-        } else {
-            len - len % shape.write as usize
-        };
-        let Some(data) = data.get(..len).filter(|data| !data.is_empty()) else {
-            return Ok(Put::Nothing);
-        };
-        if !ready && file.at.is_multiple_of(shape.erase) {
-            let suspect = file.at < upload.suspect;
-            if suspect || !is_blank(flash, Area::Secondary, file.at, shape.erase) {
-                flash
-                    .erase(Area::Secondary, file.at)
-                    .map_err(|_| ImageError::FlashEraseFailed)?;
-                return Ok(Put::Erased);
-            }
-        }
-        let mut padded = [0xFF; CHUNK];
-        let end = len.next_multiple_of(shape.write as usize);
-        if let (Some(start), false) = (padded.get_mut(..len), data.iter().all(|&byte| byte == 0xFF)) {
-            // Of equal length, which the compiler can't know: this way it has no panic to link.
-            start
-                .iter_mut()
-                .zip(data)
-                .for_each(|(place, byte)| *place = *byte);
-            let whole = padded.get(..end).unwrap_or_default();
-            if flash.program(Area::Secondary, file.at, whole).is_err() {
-                // A word that a power cut left half erased: the unit is erased and sent again.
-                file.at -= file.at % shape.erase;
-                upload.suspect = upload.suspect.max(file.at + 1);
-                upload.failures += 1;
-                return if upload.failures < MAX_FAILURES {
-                    Ok(Put::Undone)
-                } else {
-                    Err(ImageError::FlashWriteFailed.into())
-                };
-            }
-        }
-        file.at += len as u32;
-        Ok(Put::Written)
-    }
-
-    /// Compares the next bytes of a file in flash with the digest that was announced.
-    #[inline(never)]
-    pub(super) fn match_file<F: Flash>(
-        &mut self,
-        flash: &mut F,
-        asker: Asker,
-        mut matching: Matching,
-        patches: Patches,
-    ) -> Step {
-        let (mut area, mut file) = (Area::Secondary, self.upload.map(|upload| upload.file));
-        #[cfg(feature = "delta")]
-        if matching.base {
-            (area, file) = (Area::Primary, super::patch::base(patches.as_deref()));
-        }
-        // Nothing takes it away meanwhile.
-        let Some(file) = file else {
-            return Step::Working;
-        };
-        let mut chunk = [0; CHUNK];
-        let stop = file.len.min(matching.at.saturating_add(MATCH_STEP));
-        while matching.at < stop {
-            let len = (stop - matching.at).min(CHUNK as u32);
-            let part = chunk.get_mut(..len as usize).unwrap_or_default();
-            // What cannot be read is not what was sent.
-            let _ = flash.read(area, matching.at, part);
-            matching.hash.update(part);
-            matching.at += len;
-        }
-        if matching.at < file.len {
-            self.job = Job::Matching(asker, matching);
-            return Step::Working;
-        }
-        let piece = matching.piece;
-        let digest: [u8; 32] = matching.hash.finalize().into();
-        let right = digest.first_chunk() == file.sha.as_ref();
-        #[cfg(feature = "delta")]
-        let base = matching.base;
-        #[cfg(not(feature = "delta"))]
-        let base = false;
-        let stage = match (base, right) {
-            #[cfg(feature = "delta")]
-            (true, _) => self.proved(flash, right, patches),
-            (_, true) => Stage::Answer(self.transfer(&piece).map_or(0, |file| file.at), Some(true)),
-            _ => Stage::Forget(TrailerWrite::clear(Area::Secondary), None),
-        };
-        let _ = patches;
-        self.job = Job::Receiving(asker, Receiving { piece, stage });
-        Step::Working
-    }
-}
-
-/// An upload of the same file that was interrupted.
-fn recorded<F: Flash>(flash: &mut F, len: u32, sha: Option<Sha>) -> Option<Upload> {
-    let entry = ledger::read(flash)?;
-    let same = entry.len == len && sha?.first_chunk() == Some(&entry.sha);
-    let suspect = entry.at.saturating_add(ledger::distance(flash));
-    (same && entry.at > 0).then_some(Upload {
-        file: Transfer {
-            len,
-            at: entry.at,
-            sha,
-        },
-        suspect,
-        failures: 0,
-    })
 }
