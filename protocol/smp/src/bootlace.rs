@@ -5,9 +5,9 @@
 
 use minicbor::decode::Decoder;
 
-use crate::cbor::{self, Encoder, Fields, Item, List};
+use crate::cbor::{Encoder, Item, Key as Name, Kind, List, Value, entries, fields};
 use crate::img::{self, Upload};
-use crate::{DecodeError, EncodeError, Header, Op};
+use crate::{DecodeError, Header, Op};
 
 mod codes;
 mod error;
@@ -58,12 +58,11 @@ impl<'a> Request<'a> {
         }
     }
 
-    pub(crate) fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+    pub(crate) fn encode(&self, enc: &mut Encoder<'_>) {
         match self {
-            Request::Describe | Request::Journal => cbor::begin_map(enc, 0)?,
-            Request::Patch(piece) => piece.encode(enc)?,
+            Request::Describe | Request::Journal => enc.map(0),
+            Request::Patch(piece) => piece.encode(enc),
         }
-        Ok(())
     }
 }
 
@@ -92,27 +91,20 @@ impl<'a> Response<'a> {
         match header.id {
             DESCRIBE => Description::decode(payload).map(Response::Describe),
             JOURNAL => {
-                let mut updates = List::default();
-                cbor::payload(payload, &mut |key, dec| {
-                    if key == "updates" {
-                        updates = List::decode(dec)?;
-                    }
-                    Ok(key == "updates")
-                })?;
-                Ok(Response::Journal(updates))
+                let [updates] = fields(payload, &[(Name::UPDATES, Kind::Raw)])?;
+                Ok(Response::Journal(List::decode(updates)?.unwrap_or_default()))
             }
             PATCH => img::decode_progress(payload).map(|(off, matched)| Response::Patch { off, matched }),
             _ => Err(DecodeError::Unsupported),
         }
     }
 
-    pub(crate) fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+    pub(crate) fn encode(&self, enc: &mut Encoder<'_>) {
         match self {
             Response::Describe(description) => description.encode(enc),
             Response::Journal(updates) => {
-                cbor::begin_map(enc, 1)?;
-                cbor::key(enc, "updates")?;
-                updates.encode(enc)
+                enc.map(1);
+                updates.encode(enc, Name::UPDATES);
             }
             Response::Patch { off, matched } => img::encode_progress(enc, *off, *matched),
         }
@@ -224,222 +216,202 @@ pub struct Trial {
 
 impl<'a> Description<'a> {
     fn decode(payload: &'a [u8]) -> Result<Self, DecodeError> {
-        let mut it = Description::default();
-        let mut role = None;
-        cbor::payload(payload, &mut |key, dec| {
-            match key {
-                "role" => role = Some(Role::from_code(dec.u8()?)),
-                "board" => it.board = Some(cbor::text(dec)?),
-                "serial" => it.serial = Some(cbor::text(dec)?),
-                "bl" => it.bootloader = Some(cbor::text(dec)?),
-                "vid" => it.vid = Some(uuid(dec)?),
-                "cid" => it.cid = Some(uuid(dec)?),
-                "keys" => it.keys = List::decode(dec)?,
-                "slots" => it.slots = List::decode(dec)?,
-                "frame" => it.frame = Some(dec.u32()?),
-                "window" => it.window = Some(dec.u32()?),
-                "counter" => it.counter = Some(dec.u32()?),
-                "features" => it.features = Features(dec.u32()?),
-                "reset" => it.reset = Some(Reset::from_code(dec.u8()?)),
-                "state" => it.state = Some(State::from_code(dec.u8()?)),
-                "rollback" => it.rollback = Some(Rollback::decode(dec)?),
-                "trial" => it.trial = Some(Trial::decode(dec)?),
-                "supply" => it.supply = Some(Supply::decode(dec)?),
-                "golden" => it.golden = Some(journal::release(dec)?),
-                _ => return Ok(false),
-            }
-            Ok(true)
-        })?;
-        it.role = role.ok_or(DecodeError::Missing("role"))?;
-        Ok(it)
+        let identity = [
+            (Name::ROLE, Kind::Byte),
+            (Name::BOARD, Kind::Text),
+            (Name::SERIAL, Kind::Text),
+            (Name::BL, Kind::Text),
+            (Name::VID, Kind::Bytes),
+            (Name::CID, Kind::Bytes),
+            (Name::KEYS, Kind::Raw),
+            (Name::SLOTS, Kind::Raw),
+            (Name::FRAME, Kind::Number),
+            (Name::WINDOW, Kind::Number),
+        ];
+        let condition = [
+            (Name::COUNTER, Kind::Number),
+            (Name::FEATURES, Kind::Number),
+            (Name::RESET, Kind::Byte),
+            (Name::STATE, Kind::Byte),
+            (Name::ROLLBACK, Kind::Raw),
+            (Name::TRIAL, Kind::Raw),
+            (Name::SUPPLY, Kind::Raw),
+            (Name::GOLDEN, Kind::Bytes),
+        ];
+        let [
+            role,
+            board,
+            serial,
+            bootloader,
+            vid,
+            cid,
+            keys,
+            slots,
+            frame,
+            window,
+        ] = fields(payload, &identity)?;
+        let [counter, features, reset, state, rollback, trial, supply, golden] = fields(payload, &condition)?;
+        Ok(Description {
+            role: role
+                .byte()
+                .map(Role::from_code)
+                .ok_or(DecodeError::Missing(Name::ROLE))?,
+            board: board.text(),
+            serial: serial.text(),
+            bootloader: bootloader.text(),
+            vid: uuid(vid)?,
+            cid: uuid(cid)?,
+            keys: List::decode(keys)?.unwrap_or_default(),
+            slots: List::decode(slots)?.unwrap_or_default(),
+            frame: frame.number(),
+            window: window.number(),
+            counter: counter.number(),
+            features: Features(features.number().unwrap_or(0)),
+            reset: reset.byte().map(Reset::from_code),
+            state: state.byte().map(State::from_code),
+            rollback: rollback.bytes().map(Rollback::decode).transpose()?,
+            trial: trial.bytes().map(Trial::decode).transpose()?,
+            supply: supply.bytes().map(Supply::decode).transpose()?,
+            golden: journal::release(golden)?,
+        })
     }
 
-    fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+    fn encode(&self, enc: &mut Encoder<'_>) {
         // An indefinite map: 18 optional entries would be named twice otherwise. Only our own updater reads it.
-        enc.begin_map()?;
-        cbor::put_u32(enc, "role", u32::from(self.role.code()))?;
-        let texts = [
-            ("board", self.board),
-            ("serial", self.serial),
-            ("bl", self.bootloader),
-        ];
-        for (key, value) in texts {
-            if let Some(value) = value {
-                cbor::put_str(enc, key, value)?;
-            }
-        }
-        for (key, value) in [("vid", self.vid), ("cid", self.cid)] {
-            if let Some(value) = value {
-                cbor::put_bytes(enc, key, value)?;
-            }
-        }
-        cbor::key(enc, "keys")?;
-        self.keys.encode(enc)?;
-        cbor::key(enc, "slots")?;
-        self.slots.encode(enc)?;
-        let numbers = [
-            ("frame", self.frame),
-            ("window", self.window),
-            ("counter", self.counter),
-            ("features", Some(self.features.0)),
-            ("reset", self.reset.map(|reset| u32::from(reset.code()))),
-            ("state", self.state.map(|state| u32::from(state.code()))),
-        ];
-        for (key, value) in numbers {
-            if let Some(value) = value {
-                cbor::put_u32(enc, key, value)?;
-            }
-        }
+        enc.open_map();
+        enc.number(Name::ROLE, u32::from(self.role.code()));
+        enc.some_text(Name::BOARD, self.board);
+        enc.some_text(Name::SERIAL, self.serial);
+        enc.some_text(Name::BL, self.bootloader);
+        enc.some_bytes(Name::VID, self.vid.map(<[u8; 16]>::as_slice));
+        enc.some_bytes(Name::CID, self.cid.map(<[u8; 16]>::as_slice));
+        self.keys.encode(enc, Name::KEYS);
+        self.slots.encode(enc, Name::SLOTS);
+        enc.some_number(Name::FRAME, self.frame);
+        enc.some_number(Name::WINDOW, self.window);
+        enc.some_number(Name::COUNTER, self.counter);
+        enc.number(Name::FEATURES, self.features.0);
+        enc.some_number(Name::RESET, self.reset.map(|reset| u32::from(reset.code())));
+        enc.some_number(Name::STATE, self.state.map(|state| u32::from(state.code())));
         if let Some(rollback) = self.rollback {
-            cbor::key(enc, "rollback")?;
-            Fields::new()
-                .count(true)
-                .count(rollback.from.is_some())
-                .begin(enc)?;
-            cbor::put_u32(enc, "reason", u32::from(rollback.reason.code()))?;
-            if let Some(from) = rollback.from {
-                cbor::put_str(enc, "from", from)?;
-            }
+            enc.key(Name::ROLLBACK);
+            enc.map(1 + u8::from(rollback.from.is_some()));
+            enc.number(Name::REASON, u32::from(rollback.reason.code()));
+            enc.some_text(Name::FROM, rollback.from);
         }
         if let Some(trial) = self.trial {
-            cbor::key(enc, "trial")?;
-            Fields::new()
-                .count(true)
-                .count(trial.deadline.is_some())
-                .begin(enc)?;
-            cbor::put_u32(enc, "left", trial.left)?;
-            if let Some(deadline) = trial.deadline {
-                cbor::put_u32(enc, "deadline", deadline)?;
-            }
+            enc.key(Name::TRIAL);
+            enc.map(1 + u8::from(trial.deadline.is_some()));
+            enc.number(Name::LEFT, trial.left);
+            enc.some_number(Name::DEADLINE, trial.deadline);
         }
         if let Some(supply) = self.supply {
-            cbor::key(enc, "supply")?;
-            cbor::begin_map(enc, 3)?;
-            cbor::put_u32(enc, "level", supply.level)?;
-            cbor::put_u32(enc, "limit", supply.limit)?;
-            cbor::put_bool(enc, "percent", supply.percent)?;
+            enc.key(Name::SUPPLY);
+            enc.map(3);
+            enc.number(Name::LEVEL, supply.level);
+            enc.number(Name::LIMIT, supply.limit);
+            enc.flag(Name::PERCENT, supply.percent);
         }
         if let Some(golden) = self.golden {
-            cbor::put_bytes(enc, "golden", &golden.to_bytes())?;
+            enc.bytes(Name::GOLDEN, &golden.to_bytes());
         }
-        enc.end()?;
-        Ok(())
+        enc.end();
     }
 }
 
 impl<'a> Rollback<'a> {
-    fn decode(dec: &mut Decoder<'a>) -> Result<Self, DecodeError> {
-        let (mut reason, mut from) = (None, None);
-        cbor::map(dec, &mut |key, dec| {
-            match key {
-                "reason" => reason = Some(RollbackReason::from_code(dec.u8()?)),
-                "from" => from = Some(cbor::text(dec)?),
-                _ => return Ok(false),
-            }
-            Ok(true)
-        })?;
+    fn decode(map: &'a [u8]) -> Result<Self, DecodeError> {
+        let wanted = [(Name::REASON, Kind::Byte), (Name::FROM, Kind::Text)];
+        let [reason, from] = entries(&mut Decoder::new(map), &wanted)?;
         Ok(Rollback {
-            reason: reason.ok_or(DecodeError::Missing("reason"))?,
-            from,
+            reason: reason
+                .byte()
+                .map(RollbackReason::from_code)
+                .ok_or(DecodeError::Missing(Name::REASON))?,
+            from: from.text(),
         })
     }
 }
 
 impl Supply {
-    fn decode(dec: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        let mut supply = Supply::default();
-        cbor::map(dec, &mut |key, dec| {
-            match key {
-                "level" => supply.level = dec.u32()?,
-                "limit" => supply.limit = dec.u32()?,
-                "percent" => supply.percent = dec.bool()?,
-                _ => return Ok(false),
-            }
-            Ok(true)
-        })?;
-        Ok(supply)
+    fn decode(map: &[u8]) -> Result<Self, DecodeError> {
+        let wanted = [
+            (Name::LEVEL, Kind::Number),
+            (Name::LIMIT, Kind::Number),
+            (Name::PERCENT, Kind::Flag),
+        ];
+        let [level, limit, percent] = entries(&mut Decoder::new(map), &wanted)?;
+        Ok(Supply {
+            level: level.number().unwrap_or(0),
+            limit: limit.number().unwrap_or(0),
+            percent: percent.is_set(),
+        })
     }
 }
 
 impl Trial {
-    fn decode(dec: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        let mut trial = Trial {
-            left: 0,
-            deadline: None,
-        };
-        cbor::map(dec, &mut |key, dec| {
-            match key {
-                "left" => trial.left = dec.u32()?,
-                "deadline" => trial.deadline = Some(dec.u32()?),
-                _ => return Ok(false),
-            }
-            Ok(true)
-        })?;
-        Ok(trial)
+    fn decode(map: &[u8]) -> Result<Self, DecodeError> {
+        let wanted = [(Name::LEFT, Kind::Number), (Name::DEADLINE, Kind::Number)];
+        let [left, deadline] = entries(&mut Decoder::new(map), &wanted)?;
+        Ok(Trial {
+            left: left.number().unwrap_or(0),
+            deadline: deadline.number(),
+        })
     }
 }
 
 impl<'a> Item<'a> for Key<'a> {
     fn decode(dec: &mut Decoder<'a>) -> Result<Self, DecodeError> {
-        let (mut alg, mut bytes) = (None, None);
-        cbor::map(dec, &mut |key, dec| {
-            match key {
-                "alg" => alg = Some(Algorithm::from_code(dec.u8()?)),
-                "key" => bytes = Some(cbor::bytes(dec)?),
-                _ => return Ok(false),
-            }
-            Ok(true)
-        })?;
-        let alg = alg.ok_or(DecodeError::Missing("alg"))?;
+        let [alg, key] = entries(dec, &[(Name::ALG, Kind::Byte), (Name::KEY, Kind::Bytes)])?;
+        let alg = alg.byte().ok_or(DecodeError::Missing(Name::ALG))?;
         Ok(Key {
-            alg,
-            key: bytes.ok_or(DecodeError::Missing("key"))?,
+            alg: Algorithm::from_code(alg),
+            key: key.bytes().ok_or(DecodeError::Missing(Name::KEY))?,
         })
     }
 
-    fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        cbor::begin_map(enc, 2)?;
-        cbor::put_u32(enc, "alg", u32::from(self.alg.code()))?;
-        cbor::put_bytes(enc, "key", self.key)
+    fn encode(&self, enc: &mut Encoder<'_>) {
+        enc.map(2);
+        enc.number(Name::ALG, u32::from(self.alg.code()));
+        enc.bytes(Name::KEY, self.key);
     }
 }
 
 impl<'a> Item<'a> for Slot {
     fn decode(dec: &mut Decoder<'a>) -> Result<Self, DecodeError> {
-        let mut it = Slot::default();
-        cbor::map(dec, &mut |key, dec| {
-            let place = match key {
-                "slot" => &mut it.slot,
-                "addr" => &mut it.addr,
-                "size" => &mut it.size,
-                "max" => &mut it.max,
-                "erase" => &mut it.erase,
-                "write" => &mut it.write,
-                _ => return Ok(false),
-            };
-            *place = dec.u32()?;
-            Ok(true)
-        })?;
-        Ok(it)
+        let values = entries(dec, &Slot::NAMES.map(|name| (name, Kind::Number)))?;
+        let [slot, addr, size, max, erase, write] = values.map(|value| value.number().unwrap_or(0));
+        Ok(Slot {
+            slot,
+            addr,
+            size,
+            max,
+            erase,
+            write,
+        })
     }
 
-    fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        cbor::begin_map(enc, 6)?;
-        let numbers = [
-            ("slot", self.slot),
-            ("addr", self.addr),
-            ("size", self.size),
-            ("max", self.max),
-            ("erase", self.erase),
-            ("write", self.write),
-        ];
-        for (key, value) in numbers {
-            cbor::put_u32(enc, key, value)?;
+    fn encode(&self, enc: &mut Encoder<'_>) {
+        enc.map(6);
+        let values = [self.slot, self.addr, self.size, self.max, self.erase, self.write];
+        for (name, value) in Slot::NAMES.into_iter().zip(values) {
+            enc.number(name, value);
         }
-        Ok(())
     }
 }
 
-fn uuid<'a>(dec: &mut Decoder<'a>) -> Result<&'a [u8; 16], DecodeError> {
-    cbor::bytes(dec)?.try_into().map_err(|_| DecodeError::Cbor)
+impl Slot {
+    const NAMES: [Name; 6] = [
+        Name::SLOT,
+        Name::ADDR,
+        Name::SIZE,
+        Name::MAX,
+        Name::ERASE,
+        Name::WRITE,
+    ];
+}
+
+fn uuid(value: Value<'_>) -> Result<Option<&[u8; 16]>, DecodeError> {
+    let bytes = value.bytes().map(<&[u8; 16]>::try_from).transpose();
+    bytes.map_err(|_| DecodeError::Cbor)
 }

@@ -1,6 +1,8 @@
 //! What can be wrong with bytes, and how a device says no.
 
-use crate::cbor::{self, Encoder, Fields};
+use minicbor::decode::Decoder;
+
+use crate::cbor::{Encoder, Key, Kind, entries, fields};
 
 /// Why bytes are not a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +22,7 @@ pub enum DecodeError {
     /// Nested deeper than any message is.
     Depth,
     /// The named key is required.
-    Missing(&'static str),
+    Missing(Key),
 }
 
 impl DecodeError {
@@ -34,23 +36,11 @@ impl DecodeError {
     }
 }
 
-impl From<minicbor::decode::Error> for DecodeError {
-    fn from(_: minicbor::decode::Error) -> Self {
-        DecodeError::Cbor
-    }
-}
-
 /// Why a message could not be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EncodeError {
     /// It is longer than the buffer.
     Full,
-}
-
-impl<E> From<minicbor::encode::Error<E>> for EncodeError {
-    fn from(_: minicbor::encode::Error<E>) -> Self {
-        EncodeError::Full
-    }
 }
 
 /// The generic return codes (Zephyr's `mcumgr_err_t`).
@@ -155,48 +145,41 @@ impl<'a> Failure<'a> {
 
     /// Finds `rc` or `err` in a response; `None` where it is a success (an `rc` of 0 is).
     pub(crate) fn decode(payload: &'a [u8]) -> Result<Option<Self>, DecodeError> {
-        let (mut rc, mut group, mut reason) = (0, None, None);
-        cbor::payload(payload, &mut |key, dec| {
-            match key {
-                "rc" => {
-                    // Old servers answer with negative numbers of their own: nothing to tell apart in there.
-                    let code = dec.i64()?;
-                    rc = u16::try_from(code).unwrap_or(ErrorCode::Unknown.rc());
-                }
-                "rsn" => reason = Some(cbor::text(dec)?),
-                "err" => cbor::map(dec, &mut |key, dec| {
-                    match key {
-                        "group" => group = Some(dec.u16()?),
-                        "rc" => rc = dec.u16()?,
-                        _ => return Ok(false),
-                    }
-                    Ok(true)
-                })?,
-                _ => return Ok(false),
-            }
-            Ok(true)
-        })?;
+        let [rc, err, reason] = fields(
+            payload,
+            &[
+                (Key::RC, Kind::Raw),
+                (Key::ERR, Kind::Raw),
+                (Key::RSN, Kind::Text),
+            ],
+        )?;
+        let reason = reason.text();
+        if let Some(err) = err.bytes() {
+            let wanted = [(Key::GROUP, Kind::Half), (Key::RC, Kind::Half)];
+            let [group, rc] = entries(&mut Decoder::new(err), &wanted)?;
+            let (group, rc) = (group.half(), rc.half().unwrap_or(0));
+            return Ok((rc != 0).then_some(Failure { group, rc, reason }));
+        }
+        let Some(rc) = rc.bytes() else { return Ok(None) };
+        // Old servers answer with negative numbers of their own: nothing to tell apart in there.
+        let code = Decoder::new(rc).i64()?;
+        let rc = u16::try_from(code).unwrap_or(ErrorCode::Unknown.rc());
+        let group = None;
         Ok((rc != 0).then_some(Failure { group, rc, reason }))
     }
 
-    pub(crate) fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        match self.group {
-            Some(group) => {
-                cbor::begin_map(enc, 1)?;
-                cbor::key(enc, "err")?;
-                cbor::begin_map(enc, 2)?;
-                cbor::put_u32(enc, "group", u32::from(group))?;
-                cbor::put_u32(enc, "rc", u32::from(self.rc))?;
-            }
-            None => {
-                let mut fields = Fields::new();
-                fields.count(true).count(self.reason.is_some()).begin(enc)?;
-                cbor::put_u32(enc, "rc", u32::from(self.rc))?;
-                if let Some(reason) = self.reason {
-                    cbor::put_str(enc, "rsn", reason)?;
-                }
-            }
+    pub(crate) fn encode(&self, enc: &mut Encoder<'_>) {
+        let rc = u32::from(self.rc);
+        if let Some(group) = self.group {
+            enc.map(1);
+            enc.key(Key::ERR);
+            enc.map(2);
+            enc.number(Key::GROUP, u32::from(group));
+            enc.number(Key::RC, rc);
+        } else {
+            enc.map(1 + u8::from(self.reason.is_some()));
+            enc.number(Key::RC, rc);
+            enc.some_text(Key::RSN, self.reason);
         }
-        Ok(())
     }
 }

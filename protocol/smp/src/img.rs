@@ -2,8 +2,8 @@
 
 use minicbor::decode::Decoder;
 
-use crate::cbor::{self, Encoder, Fields, Item, List};
-use crate::{DecodeError, EncodeError, Header, Op};
+use crate::cbor::{Encoder, Item, Key, Kind, List, entries, fields};
+use crate::{DecodeError, Header, Op};
 
 mod error;
 pub use error::ErrorCode;
@@ -76,100 +76,77 @@ impl<'a> Request<'a> {
         match (header.op, header.id) {
             (Op::Read, STATE) => Ok(Request::State),
             (Op::Write, STATE) => {
-                let (mut hash, mut confirm) = (None, false);
-                cbor::payload(payload, &mut |key, dec| {
-                    match key {
-                        "hash" => hash = optional_bytes(dec)?,
-                        "confirm" => confirm = dec.bool()?,
-                        _ => return Ok(false),
-                    }
-                    Ok(true)
-                })?;
-                Ok(Request::SetState { hash, confirm })
+                let wanted = [(Key::HASH, Kind::BytesOrNull), (Key::CONFIRM, Kind::Flag)];
+                let [hash, confirm] = fields(payload, &wanted)?;
+                Ok(Request::SetState {
+                    hash: hash.bytes(),
+                    confirm: confirm.is_set(),
+                })
             }
             (Op::Write, UPLOAD) => Upload::decode(payload).map(Request::Upload),
             (Op::Write, ERASE) => {
-                let mut slot = None;
-                cbor::payload(payload, &mut |key, dec| {
-                    if key == "slot" {
-                        slot = Some(dec.u32()?);
-                    }
-                    Ok(key == "slot")
-                })?;
-                Ok(Request::Erase { slot })
+                let [slot] = fields(payload, &[(Key::SLOT, Kind::Number)])?;
+                Ok(Request::Erase { slot: slot.number() })
             }
             (Op::Read, SLOT_INFO) => Ok(Request::SlotInfo),
             _ => Err(DecodeError::Unsupported),
         }
     }
 
-    pub(crate) fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+    pub(crate) fn encode(&self, enc: &mut Encoder<'_>) {
         match *self {
-            Request::State | Request::SlotInfo => cbor::begin_map(enc, 0)?,
+            Request::State | Request::SlotInfo => enc.map(0),
             Request::SetState { hash, confirm } => {
-                Fields::new().count(hash.is_some()).count(true).begin(enc)?;
-                if let Some(hash) = hash {
-                    cbor::put_bytes(enc, "hash", hash)?;
-                }
-                cbor::put_bool(enc, "confirm", confirm)?;
+                enc.map(1 + u8::from(hash.is_some()));
+                enc.some_bytes(Key::HASH, hash);
+                enc.flag(Key::CONFIRM, confirm);
             }
-            Request::Upload(upload) => upload.encode(enc)?,
+            Request::Upload(upload) => upload.encode(enc),
             Request::Erase { slot } => {
-                Fields::new().count(slot.is_some()).begin(enc)?;
-                if let Some(slot) = slot {
-                    cbor::put_u32(enc, "slot", slot)?;
-                }
+                enc.map(u8::from(slot.is_some()));
+                enc.some_number(Key::SLOT, slot);
             }
         }
-        Ok(())
     }
 }
 
 impl<'a> Upload<'a> {
     pub(crate) fn decode(payload: &'a [u8]) -> Result<Self, DecodeError> {
-        let mut upload = Upload::default();
-        let (mut off, mut data) = (None, None);
-        cbor::payload(payload, &mut |key, dec| {
-            match key {
-                "off" => off = Some(dec.u32()?),
-                "data" => data = Some(cbor::bytes(dec)?),
-                "image" => upload.image = Some(dec.u32()?),
-                "len" => upload.len = Some(dec.u32()?),
-                "sha" => upload.sha = optional_bytes(dec)?,
-                "upgrade" => upload.upgrade = dec.bool()?,
-                _ => return Ok(false),
-            }
-            Ok(true)
-        })?;
-        upload.off = off.ok_or(DecodeError::Missing("off"))?;
-        upload.data = data.ok_or(DecodeError::Missing("data"))?;
-        Ok(upload)
+        let wanted = [
+            (Key::OFF, Kind::Number),
+            (Key::DATA, Kind::Bytes),
+            (Key::IMAGE, Kind::Number),
+            (Key::LEN, Kind::Number),
+            (Key::SHA, Kind::BytesOrNull),
+            (Key::UPGRADE, Kind::Flag),
+        ];
+        let [off, data, image, len, sha, upgrade] = fields(payload, &wanted)?;
+        Ok(Upload {
+            image: image.number(),
+            off: off.number().ok_or(DecodeError::Missing(Key::OFF))?,
+            len: len.number(),
+            sha: sha.bytes(),
+            data: data.bytes().ok_or(DecodeError::Missing(Key::DATA))?,
+            upgrade: upgrade.is_set(),
+        })
     }
 
-    pub(crate) fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        Fields::new()
-            .count(self.image.is_some())
-            .count(self.len.is_some())
-            .count(true)
-            .count(self.sha.is_some())
-            .count(true)
-            .count(self.upgrade)
-            .begin(enc)?;
-        if let Some(image) = self.image {
-            cbor::put_u32(enc, "image", image)?;
-        }
-        if let Some(len) = self.len {
-            cbor::put_u32(enc, "len", len)?;
-        }
-        cbor::put_u32(enc, "off", self.off)?;
-        if let Some(sha) = self.sha {
-            cbor::put_bytes(enc, "sha", sha)?;
-        }
+    pub(crate) fn encode(&self, enc: &mut Encoder<'_>) {
+        let present = [
+            self.image.is_some(),
+            self.len.is_some(),
+            self.sha.is_some(),
+            self.upgrade,
+        ];
+        enc.map(present.into_iter().fold(2, |entries, it| entries + u8::from(it)));
+        enc.some_number(Key::IMAGE, self.image);
+        enc.some_number(Key::LEN, self.len);
+        enc.number(Key::OFF, self.off);
+        enc.some_bytes(Key::SHA, self.sha);
         if self.upgrade {
-            cbor::put_bool(enc, "upgrade", true)?;
+            enc.flag(Key::UPGRADE, true);
         }
-        cbor::put_bytes(enc, "data", self.data)?;
-        Ok(())
+        enc.bytes(Key::DATA, self.data);
     }
 }
 
@@ -198,58 +175,43 @@ impl<'a> Response<'a> {
     /// What is wrong with the bytes.
     pub fn decode(header: &Header, payload: &'a [u8]) -> Result<Self, DecodeError> {
         match header.id {
-            STATE => list_at(payload, "images").map(Response::State),
+            STATE => list_at(payload).map(Response::State),
             UPLOAD => decode_progress(payload).map(|(off, matched)| Response::Upload { off, matched }),
             ERASE => Ok(Response::Erase),
-            SLOT_INFO => list_at(payload, "images").map(Response::SlotInfo),
+            SLOT_INFO => list_at(payload).map(Response::SlotInfo),
             _ => Err(DecodeError::Unsupported),
         }
     }
 
-    pub(crate) fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+    pub(crate) fn encode(&self, enc: &mut Encoder<'_>) {
         match self {
             Response::State(images) => {
-                cbor::begin_map(enc, 1)?;
-                cbor::key(enc, "images")?;
-                images.encode(enc)?;
+                enc.map(1);
+                images.encode(enc, Key::IMAGES);
             }
-            Response::Upload { off, matched } => encode_progress(enc, *off, *matched)?,
-            Response::Erase => cbor::begin_map(enc, 0)?,
+            Response::Upload { off, matched } => encode_progress(enc, *off, *matched),
+            Response::Erase => enc.map(0),
             Response::SlotInfo(images) => {
-                cbor::begin_map(enc, 1)?;
-                cbor::key(enc, "images")?;
-                images.encode(enc)?;
+                enc.map(1);
+                images.encode(enc, Key::IMAGES);
             }
         }
-        Ok(())
     }
 }
 
 /// How far a transfer is: what is wanted next, and at the end whether what is stored is right.
 pub(crate) fn decode_progress(payload: &[u8]) -> Result<(u32, Option<bool>), DecodeError> {
-    let (mut off, mut matched) = (None, None);
-    cbor::payload(payload, &mut |key, dec| {
-        match key {
-            "off" => off = Some(dec.u32()?),
-            "match" => matched = Some(dec.bool()?),
-            _ => return Ok(false),
-        }
-        Ok(true)
-    })?;
-    Ok((off.ok_or(DecodeError::Missing("off"))?, matched))
+    let [off, matched] = fields(payload, &[(Key::OFF, Kind::Number), (Key::MATCH, Kind::Flag)])?;
+    let off = off.number().ok_or(DecodeError::Missing(Key::OFF))?;
+    Ok((off, matched.flag()))
 }
 
-pub(crate) fn encode_progress(
-    enc: &mut Encoder<'_>,
-    off: u32,
-    matched: Option<bool>,
-) -> Result<(), EncodeError> {
-    Fields::new().count(true).count(matched.is_some()).begin(enc)?;
-    cbor::put_u32(enc, "off", off)?;
+pub(crate) fn encode_progress(enc: &mut Encoder<'_>, off: u32, matched: Option<bool>) {
+    enc.map(1 + u8::from(matched.is_some()));
+    enc.number(Key::OFF, off);
     if let Some(matched) = matched {
-        cbor::put_bool(enc, "match", matched)?;
+        enc.flag(Key::MATCH, matched);
     }
-    Ok(())
 }
 
 /// An image in a slot.
@@ -277,52 +239,53 @@ pub struct StateEntry<'a> {
 
 impl<'a> Item<'a> for StateEntry<'a> {
     fn decode(dec: &mut Decoder<'a>) -> Result<Self, DecodeError> {
-        let mut entry = StateEntry::default();
-        let (mut slot, mut version) = (None, None);
-        cbor::map(dec, &mut |key, dec| {
-            match key {
-                "image" => entry.image = Some(dec.u32()?),
-                "slot" => slot = Some(dec.u32()?),
-                "version" => version = Some(cbor::text(dec)?),
-                "hash" => entry.hash = optional_bytes(dec)?,
-                "bootable" => entry.bootable = dec.bool()?,
-                "pending" => entry.pending = dec.bool()?,
-                "confirmed" => entry.confirmed = dec.bool()?,
-                "active" => entry.active = dec.bool()?,
-                "permanent" => entry.permanent = dec.bool()?,
-                _ => return Ok(false),
-            }
-            Ok(true)
-        })?;
-        entry.slot = slot.ok_or(DecodeError::Missing("slot"))?;
-        entry.version = version.ok_or(DecodeError::Missing("version"))?;
-        Ok(entry)
+        let wanted = [
+            (Key::IMAGE, Kind::Number),
+            (Key::SLOT, Kind::Number),
+            (Key::VERSION, Kind::Text),
+            (Key::HASH, Kind::BytesOrNull),
+            (Key::BOOTABLE, Kind::Flag),
+            (Key::PENDING, Kind::Flag),
+            (Key::CONFIRMED, Kind::Flag),
+            (Key::ACTIVE, Kind::Flag),
+            (Key::PERMANENT, Kind::Flag),
+        ];
+        let [
+            image,
+            slot,
+            version,
+            hash,
+            bootable,
+            pending,
+            confirmed,
+            active,
+            permanent,
+        ] = entries(dec, &wanted)?;
+        Ok(StateEntry {
+            image: image.number(),
+            slot: slot.number().ok_or(DecodeError::Missing(Key::SLOT))?,
+            version: version.text().ok_or(DecodeError::Missing(Key::VERSION))?,
+            hash: hash.bytes(),
+            bootable: bootable.is_set(),
+            pending: pending.is_set(),
+            confirmed: confirmed.is_set(),
+            active: active.is_set(),
+            permanent: permanent.is_set(),
+        })
     }
 
-    fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        Fields(7)
-            .count(self.image.is_some())
-            .count(self.hash.is_some())
-            .begin(enc)?;
-        if let Some(image) = self.image {
-            cbor::put_u32(enc, "image", image)?;
-        }
-        cbor::put_u32(enc, "slot", self.slot)?;
-        cbor::put_str(enc, "version", self.version)?;
-        if let Some(hash) = self.hash {
-            cbor::put_bytes(enc, "hash", hash)?;
-        }
+    fn encode(&self, enc: &mut Encoder<'_>) {
+        enc.map(7 + u8::from(self.image.is_some()) + u8::from(self.hash.is_some()));
+        enc.some_number(Key::IMAGE, self.image);
+        enc.number(Key::SLOT, self.slot);
+        enc.text(Key::VERSION, self.version);
+        enc.some_bytes(Key::HASH, self.hash);
         // All five, true or not, as Zephyr does unless told otherwise.
-        let flags = [
-            ("bootable", self.bootable),
-            ("pending", self.pending),
-            ("confirmed", self.confirmed),
-            ("active", self.active),
-            ("permanent", self.permanent),
-        ];
-        flags
-            .into_iter()
-            .try_for_each(|(key, value)| cbor::put_bool(enc, key, value))
+        enc.flag(Key::BOOTABLE, self.bootable);
+        enc.flag(Key::PENDING, self.pending);
+        enc.flag(Key::CONFIRMED, self.confirmed);
+        enc.flag(Key::ACTIVE, self.active);
+        enc.flag(Key::PERMANENT, self.permanent);
     }
 }
 
@@ -339,32 +302,24 @@ pub struct ImageSlots<'a> {
 
 impl<'a> Item<'a> for ImageSlots<'a> {
     fn decode(dec: &mut Decoder<'a>) -> Result<Self, DecodeError> {
-        let (mut image, mut slots, mut max_image_size) = (0, List::default(), None);
-        cbor::map(dec, &mut |key, dec| {
-            match key {
-                "image" => image = dec.u32()?,
-                "slots" => slots = List::decode(dec)?,
-                "max_image_size" => max_image_size = Some(dec.u32()?),
-                _ => return Ok(false),
-            }
-            Ok(true)
-        })?;
+        let wanted = [
+            (Key::IMAGE, Kind::Number),
+            (Key::SLOTS, Kind::Raw),
+            (Key::MAX_IMAGE_SIZE, Kind::Number),
+        ];
+        let [image, slots, max_image_size] = entries(dec, &wanted)?;
         Ok(ImageSlots {
-            image,
-            slots,
-            max_image_size,
+            image: image.number().unwrap_or(0),
+            slots: List::decode(slots)?.unwrap_or_default(),
+            max_image_size: max_image_size.number(),
         })
     }
 
-    fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        Fields(2).count(self.max_image_size.is_some()).begin(enc)?;
-        cbor::put_u32(enc, "image", self.image)?;
-        cbor::key(enc, "slots")?;
-        self.slots.encode(enc)?;
-        if let Some(size) = self.max_image_size {
-            cbor::put_u32(enc, "max_image_size", size)?;
-        }
-        Ok(())
+    fn encode(&self, enc: &mut Encoder<'_>) {
+        enc.map(2 + u8::from(self.max_image_size.is_some()));
+        enc.number(Key::IMAGE, self.image);
+        self.slots.encode(enc, Key::SLOTS);
+        enc.some_number(Key::MAX_IMAGE_SIZE, self.max_image_size);
     }
 }
 
@@ -381,49 +336,29 @@ pub struct SlotSize {
 
 impl<'a> Item<'a> for SlotSize {
     fn decode(dec: &mut Decoder<'a>) -> Result<Self, DecodeError> {
-        let mut entry = SlotSize::default();
-        cbor::map(dec, &mut |key, dec| {
-            match key {
-                "slot" => entry.slot = dec.u32()?,
-                "size" => entry.size = dec.u32()?,
-                "upload_image_id" => entry.upload_image_id = Some(dec.u32()?),
-                _ => return Ok(false),
-            }
-            Ok(true)
-        })?;
-        Ok(entry)
+        let wanted = [
+            (Key::SLOT, Kind::Number),
+            (Key::SIZE, Kind::Number),
+            (Key::UPLOAD_IMAGE_ID, Kind::Number),
+        ];
+        let [slot, size, upload_image_id] = entries(dec, &wanted)?;
+        Ok(SlotSize {
+            slot: slot.number().unwrap_or(0),
+            size: size.number().unwrap_or(0),
+            upload_image_id: upload_image_id.number(),
+        })
     }
 
-    fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        Fields(2).count(self.upload_image_id.is_some()).begin(enc)?;
-        cbor::put_u32(enc, "slot", self.slot)?;
-        cbor::put_u32(enc, "size", self.size)?;
-        if let Some(id) = self.upload_image_id {
-            cbor::put_u32(enc, "upload_image_id", id)?;
-        }
-        Ok(())
+    fn encode(&self, enc: &mut Encoder<'_>) {
+        enc.map(2 + u8::from(self.upload_image_id.is_some()));
+        enc.number(Key::SLOT, self.slot);
+        enc.number(Key::SIZE, self.size);
+        enc.some_number(Key::UPLOAD_IMAGE_ID, self.upload_image_id);
     }
 }
 
-/// A byte string, or the `null` that some clients send for one they lack.
-fn optional_bytes<'a>(dec: &mut Decoder<'a>) -> Result<Option<&'a [u8]>, DecodeError> {
-    if dec.datatype()? == minicbor::data::Type::Null {
-        dec.null()?;
-        return Ok(None);
-    }
-    cbor::bytes(dec).map(Some)
-}
-
-fn list_at<'a, T: Item<'a> + 'a>(
-    payload: &'a [u8],
-    wanted: &'static str,
-) -> Result<List<'a, T>, DecodeError> {
-    let mut found = None;
-    cbor::payload(payload, &mut |key, dec| {
-        if key == wanted {
-            found = Some(List::decode(dec)?);
-        }
-        Ok(key == wanted)
-    })?;
-    found.ok_or(DecodeError::Missing(wanted))
+/// The list that both lists of images come as.
+fn list_at<'a, T: Item<'a> + 'a>(payload: &'a [u8]) -> Result<List<'a, T>, DecodeError> {
+    let [images] = fields(payload, &[(Key::IMAGES, Kind::Raw)])?;
+    List::decode(images)?.ok_or(DecodeError::Missing(Key::IMAGES))
 }

@@ -34,7 +34,7 @@ pub mod frame;
 pub mod img;
 pub mod os;
 
-pub use cbor::{Item, Iter, List};
+pub use cbor::{Item, Iter, Key, List};
 pub use error::{DecodeError, EncodeError, ErrorCode, Failure, Fault};
 
 use cbor::Encoder;
@@ -328,12 +328,12 @@ pub fn encode_error(
 fn packet(
     buf: &mut [u8],
     header: Header,
-    body: &mut dyn FnMut(&mut Encoder<'_>) -> Result<(), EncodeError>,
+    body: &mut dyn FnMut(&mut Encoder<'_>),
 ) -> Result<usize, EncodeError> {
     let (head, payload) = buf.split_at_mut_checked(Header::LEN).ok_or(EncodeError::Full)?;
     let mut enc = cbor::encoder(payload);
-    body(&mut enc)?;
-    let written = enc.writer().written().ok_or(EncodeError::Full)?;
+    body(&mut enc);
+    let written = enc.written().ok_or(EncodeError::Full)?;
     let len = u16::try_from(written).map_err(|_| EncodeError::Full)?;
     Header { len, ..header }.write(head)?;
     Ok(Header::LEN + written)

@@ -1,9 +1,9 @@
 //! Group 0: the system.
 
-use minicbor::data::Type;
+use minicbor::decode::Decoder;
 
-use crate::cbor::{self, Encoder, Fields};
-use crate::{DecodeError, EncodeError, Header, Op};
+use crate::cbor::{Encoder, Key, Kind, fields};
+use crate::{DecodeError, Header, Op};
 
 /// Number of the group.
 pub const GROUP: u16 = 0;
@@ -67,58 +67,41 @@ impl<'a> Request<'a> {
     pub fn decode(header: &Header, payload: &'a [u8]) -> Result<Self, DecodeError> {
         match (header.op, header.id) {
             // mcumgr-web and Zephyr's own client read and write it alike.
-            (Op::Read | Op::Write, ECHO) => {
-                let mut d = None;
-                cbor::payload(payload, &mut |key, dec| {
-                    if key == "d" {
-                        d = Some(cbor::text(dec)?);
-                    }
-                    Ok(key == "d")
-                })?;
-                d.map(Request::Echo).ok_or(DecodeError::Missing("d"))
-            }
+            (Op::Read | Op::Write, ECHO) => text_at(payload, Key::D)?
+                .map(Request::Echo)
+                .ok_or(DecodeError::Missing(Key::D)),
             (Op::Write, RESET) => {
-                let (mut force, mut boot_mode) = (false, None);
-                cbor::payload(payload, &mut |key, dec| {
-                    match key {
-                        // A number in Zephyr's documentation, a bool in some clients.
-                        "force" if dec.datatype()? == Type::Bool => force = dec.bool()?,
-                        "force" => force = dec.u8()? != 0,
-                        "boot_mode" => boot_mode = Some(dec.u8()?),
-                        _ => return Ok(false),
-                    }
-                    Ok(true)
-                })?;
-                Ok(Request::Reset { force, boot_mode })
+                // `force` is a number in Zephyr's documentation, a bool in some clients.
+                let wanted = [(Key::FORCE, Kind::Switch), (Key::BOOT_MODE, Kind::Byte)];
+                let [force, boot_mode] = fields(payload, &wanted)?;
+                Ok(Request::Reset {
+                    force: force.is_set(),
+                    boot_mode: boot_mode.byte(),
+                })
             }
             (Op::Read, PARAMS) => Ok(Request::Params),
             (Op::Read, INFO) => Ok(Request::Info {
-                format: text_at(payload, "format")?,
+                format: text_at(payload, Key::FORMAT)?,
             }),
             (Op::Read, BOOTLOADER) => Ok(Request::Bootloader {
-                query: text_at(payload, "query")?,
+                query: text_at(payload, Key::QUERY)?,
             }),
             _ => Err(DecodeError::Unsupported),
         }
     }
 
-    pub(crate) fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+    pub(crate) fn encode(&self, enc: &mut Encoder<'_>) {
         match *self {
-            Request::Echo(d) => enc.map(1)?.str("d")?.str(d)?.ok()?,
+            Request::Echo(d) => optional(enc, Key::D, Some(d)),
             Request::Reset { force, boot_mode } => {
-                Fields::new().count(force).count(boot_mode.is_some()).begin(enc)?;
-                if force {
-                    cbor::put_u32(enc, "force", 1)?;
-                }
-                if let Some(mode) = boot_mode {
-                    cbor::put_u32(enc, "boot_mode", u32::from(mode))?;
-                }
+                enc.map(u8::from(force) + u8::from(boot_mode.is_some()));
+                enc.some_number(Key::FORCE, force.then_some(1));
+                enc.some_number(Key::BOOT_MODE, boot_mode.map(u32::from));
             }
-            Request::Params => cbor::begin_map(enc, 0)?,
-            Request::Info { format } => optional(enc, "format", format)?,
-            Request::Bootloader { query } => optional(enc, "query", query)?,
+            Request::Params => enc.map(0),
+            Request::Info { format } => optional(enc, Key::FORMAT, format),
+            Request::Bootloader { query } => optional(enc, Key::QUERY, query),
         }
-        Ok(())
     }
 }
 
@@ -156,87 +139,68 @@ impl<'a> Response<'a> {
     /// What is wrong with the bytes.
     pub fn decode(header: &Header, payload: &'a [u8]) -> Result<Self, DecodeError> {
         match header.id {
-            ECHO => text_at(payload, "r")?
+            ECHO => text_at(payload, Key::R)?
                 .map(Response::Echo)
-                .ok_or(DecodeError::Missing("r")),
+                .ok_or(DecodeError::Missing(Key::R)),
             RESET => Ok(Response::Reset),
             PARAMS => {
-                let (mut size, mut count) = (None, None);
-                cbor::payload(payload, &mut |key, dec| {
-                    match key {
-                        "buf_size" => size = Some(dec.u32()?),
-                        "buf_count" => count = Some(dec.u32()?),
-                        _ => return Ok(false),
-                    }
-                    Ok(true)
-                })?;
-                let buf_size = size.ok_or(DecodeError::Missing("buf_size"))?;
-                let buf_count = count.ok_or(DecodeError::Missing("buf_count"))?;
+                let wanted = [(Key::BUF_SIZE, Kind::Number), (Key::BUF_COUNT, Kind::Number)];
+                let [size, count] = fields(payload, &wanted)?;
+                let buf_size = size.number().ok_or(DecodeError::Missing(Key::BUF_SIZE))?;
+                let buf_count = count.number().ok_or(DecodeError::Missing(Key::BUF_COUNT))?;
                 Ok(Response::Params { buf_size, buf_count })
             }
-            INFO => text_at(payload, "output")?
+            INFO => text_at(payload, Key::OUTPUT)?
                 .map(Response::Info)
-                .ok_or(DecodeError::Missing("output")),
+                .ok_or(DecodeError::Missing(Key::OUTPUT)),
             BOOTLOADER => {
-                let (mut name, mut mode, mut no_downgrade) = (None, None, false);
-                cbor::payload(payload, &mut |key, dec| {
-                    match key {
-                        "bootloader" => name = Some(cbor::text(dec)?),
-                        "mode" => mode = Some(dec.i32()?),
-                        "no-downgrade" => no_downgrade = dec.bool()?,
-                        _ => return Ok(false),
-                    }
-                    Ok(true)
-                })?;
-                match (mode, name) {
-                    (Some(mode), _) => Ok(Response::Mode { mode, no_downgrade }),
+                let wanted = [
+                    (Key::BOOTLOADER, Kind::Text),
+                    (Key::MODE, Kind::Raw),
+                    (Key::NO_DOWNGRADE, Kind::Flag),
+                ];
+                let [name, mode, no_downgrade] = fields(payload, &wanted)?;
+                match (mode.bytes(), name.text()) {
+                    (Some(mode), _) => Ok(Response::Mode {
+                        mode: Decoder::new(mode).i32()?,
+                        no_downgrade: no_downgrade.is_set(),
+                    }),
                     (None, Some(name)) => Ok(Response::Bootloader(name)),
-                    (None, None) => Err(DecodeError::Missing("bootloader")),
+                    (None, None) => Err(DecodeError::Missing(Key::BOOTLOADER)),
                 }
             }
             _ => Err(DecodeError::Unsupported),
         }
     }
 
-    pub(crate) fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
+    pub(crate) fn encode(&self, enc: &mut Encoder<'_>) {
         match *self {
-            Response::Echo(r) => optional(enc, "r", Some(r))?,
-            Response::Reset => cbor::begin_map(enc, 0)?,
+            Response::Echo(r) => optional(enc, Key::R, Some(r)),
+            Response::Reset => enc.map(0),
             Response::Params { buf_size, buf_count } => {
-                cbor::begin_map(enc, 2)?;
-                cbor::put_u32(enc, "buf_size", buf_size)?;
-                cbor::put_u32(enc, "buf_count", buf_count)?;
+                enc.map(2);
+                enc.number(Key::BUF_SIZE, buf_size);
+                enc.number(Key::BUF_COUNT, buf_count);
             }
-            Response::Info(output) => optional(enc, "output", Some(output))?,
-            Response::Bootloader(name) => optional(enc, "bootloader", Some(name))?,
+            Response::Info(output) => optional(enc, Key::OUTPUT, Some(output)),
+            Response::Bootloader(name) => optional(enc, Key::BOOTLOADER, Some(name)),
             Response::Mode { mode, no_downgrade } => {
-                Fields::new().count(true).count(no_downgrade).begin(enc)?;
-                enc.str("mode")?.i32(mode)?;
+                enc.map(1 + u8::from(no_downgrade));
+                enc.integer(Key::MODE, mode);
                 // As MCUboot does: present only where it is true.
                 if no_downgrade {
-                    cbor::put_bool(enc, "no-downgrade", true)?;
+                    enc.flag(Key::NO_DOWNGRADE, true);
                 }
             }
         }
-        Ok(())
     }
 }
 
-fn text_at<'a>(payload: &'a [u8], wanted: &str) -> Result<Option<&'a str>, DecodeError> {
-    let mut found = None;
-    cbor::payload(payload, &mut |key, dec| {
-        if key == wanted {
-            found = Some(cbor::text(dec)?);
-        }
-        Ok(key == wanted)
-    })?;
-    Ok(found)
+fn text_at(payload: &[u8], key: Key) -> Result<Option<&str>, DecodeError> {
+    fields(payload, &[(key, Kind::Text)]).map(|[value]| value.text())
 }
 
-fn optional(enc: &mut Encoder<'_>, key: &str, value: Option<&str>) -> Result<(), EncodeError> {
-    Fields::new().count(value.is_some()).begin(enc)?;
-    if let Some(value) = value {
-        cbor::put_str(enc, key, value)?;
-    }
-    Ok(())
+fn optional(enc: &mut Encoder<'_>, key: Key, value: Option<&str>) {
+    enc.map(u8::from(value.is_some()));
+    enc.some_text(key, value);
 }

@@ -645,6 +645,6 @@ fn nesting_has_an_end() {
         let (header, payload) = Header::parse(&packet).unwrap();
         assert_eq!(decode_request(&header, payload), Err(expected));
     };
-    check(8, DecodeError::Missing("data"));
+    check(8, DecodeError::Missing(Key::DATA));
     check(9, DecodeError::Depth);
 }

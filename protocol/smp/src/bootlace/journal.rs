@@ -2,8 +2,8 @@
 
 use minicbor::decode::Decoder;
 
-use crate::cbor::{self, Encoder, Item};
-use crate::{DecodeError, EncodeError};
+use crate::DecodeError;
+use crate::cbor::{Encoder, Item, Key, Kind, Value, entries};
 
 use super::RollbackReason;
 pub use super::codes::Outcome;
@@ -54,38 +54,40 @@ pub struct Update {
 
 impl Item<'_> for Update {
     fn decode(dec: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        let mut update = Update {
-            from: Release::default(),
-            to: Release::default(),
-            start: 0,
-            outcome: Outcome::Trial,
-            reason: RollbackReason::NotConfirmed,
-        };
-        cbor::map(dec, &mut |key, dec| {
-            match key {
-                "from" => update.from = release(dec)?,
-                "to" => update.to = release(dec)?,
-                "start" => update.start = dec.u16()?,
-                "outcome" => update.outcome = Outcome::from_code(dec.u8()?),
-                "reason" => update.reason = RollbackReason::from_code(dec.u8()?),
-                _ => return Ok(false),
-            }
-            Ok(true)
-        })?;
-        Ok(update)
+        let wanted = [
+            (Key::FROM, Kind::Bytes),
+            (Key::TO, Kind::Bytes),
+            (Key::START, Kind::Half),
+            (Key::OUTCOME, Kind::Byte),
+            (Key::REASON, Kind::Byte),
+        ];
+        let [from, to, start, outcome, reason] = entries(dec, &wanted)?;
+        Ok(Update {
+            from: release(from)?.unwrap_or_default(),
+            to: release(to)?.unwrap_or_default(),
+            start: start.half().unwrap_or(0),
+            outcome: outcome.byte().map_or(Outcome::Trial, Outcome::from_code),
+            reason: reason
+                .byte()
+                .map_or(RollbackReason::NotConfirmed, RollbackReason::from_code),
+        })
     }
 
-    fn encode(&self, enc: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        cbor::begin_map(enc, 5)?;
-        cbor::put_bytes(enc, "from", &self.from.to_bytes())?;
-        cbor::put_bytes(enc, "to", &self.to.to_bytes())?;
-        cbor::put_u32(enc, "start", u32::from(self.start))?;
-        cbor::put_u32(enc, "outcome", u32::from(self.outcome.code()))?;
-        cbor::put_u32(enc, "reason", u32::from(self.reason.code()))
+    fn encode(&self, enc: &mut Encoder<'_>) {
+        enc.map(5);
+        enc.bytes(Key::FROM, &self.from.to_bytes());
+        enc.bytes(Key::TO, &self.to.to_bytes());
+        enc.number(Key::START, u32::from(self.start));
+        enc.number(Key::OUTCOME, u32::from(self.outcome.code()));
+        enc.number(Key::REASON, u32::from(self.reason.code()));
     }
 }
 
-pub(super) fn release(dec: &mut Decoder<'_>) -> Result<Release, DecodeError> {
-    let bytes = cbor::bytes(dec)?.try_into().map_err(|_| DecodeError::Cbor)?;
-    Ok(Release::from_bytes(bytes))
+/// The release that is the value of a key, if there is one.
+pub(super) fn release(value: Value<'_>) -> Result<Option<Release>, DecodeError> {
+    let Some(bytes) = value.bytes() else {
+        return Ok(None);
+    };
+    let bytes = bytes.try_into().map_err(|_| DecodeError::Cbor)?;
+    Ok(Some(Release::from_bytes(bytes)))
 }
