@@ -9,7 +9,7 @@ mod keys;
 mod list;
 
 pub(crate) use decode::{Kind, Value, entries, fields};
-pub use encode::Encoder;
+pub(crate) use encode::Encoder;
 pub(crate) use encode::encoder;
 pub use keys::Key;
 pub use list::{Item, Iter, List};
