@@ -4,6 +4,8 @@
 //! here, so no path of the core can ask for it. A board maps areas to chips; one area may lie in internal
 //! flash and another in external SPI flash, FRAM or a file.
 
+use core::marker::PhantomData;
+
 /// The largest number of bytes that one [`Flash::program`] is asked to write: one bounded operation.
 pub const CHUNK: usize = 256;
 
@@ -117,17 +119,28 @@ const NOWHERE: Region = Region {
     erase: 1,
 };
 
-/// All areas on one `embedded-storage` chip, as most boards have it.
-pub struct OneChip<C> {
-    chip: C,
-    base: u32,
-    map: Map,
+/// A board whose areas all lie on one chip. Constants, because a shape that the compiler knows costs a bootloader's flash
+/// nearly nothing: divisions become shifts, and rules for other shapes go away.
+pub trait Chip {
+    /// Where the processor sees the chip's first byte.
+    const BASE: u32;
+    /// Where each area lies.
+    const MAP: Map;
 }
 
-impl<C> OneChip<C> {
-    /// `base` is where the processor sees the chip's first byte.
-    pub fn new(chip: C, base: u32, map: Map) -> Self {
-        OneChip { chip, base, map }
+/// All areas on one `embedded-storage` chip `C`, as most boards have it, where `B` says.
+pub struct OneChip<C, B> {
+    chip: C,
+    board: PhantomData<B>,
+}
+
+impl<C, B: Chip> OneChip<C, B> {
+    /// The areas of `B` on `chip`.
+    pub fn new(chip: C) -> Self {
+        OneChip {
+            chip,
+            board: PhantomData,
+        }
     }
 
     /// The chip, for what the map does not cover.
@@ -135,17 +148,18 @@ impl<C> OneChip<C> {
         &mut self.chip
     }
 
-    fn region(&self, area: Area) -> Region {
+    #[inline]
+    fn region(area: Area) -> Region {
         match area {
-            Area::Primary => self.map.primary,
-            Area::Secondary => self.map.secondary,
-            Area::State => self.map.state,
-            Area::Golden => self.map.golden.unwrap_or(NOWHERE),
+            Area::Primary => B::MAP.primary,
+            Area::Secondary => B::MAP.secondary,
+            Area::State => B::MAP.state,
+            Area::Golden => B::MAP.golden.unwrap_or(NOWHERE),
         }
     }
 
-    fn locate(&self, area: Area, offset: u32, len: usize) -> Result<u32, FlashError> {
-        let region = self.region(area);
+    fn locate(area: Area, offset: u32, len: usize) -> Result<u32, FlashError> {
+        let region = Self::region(area);
         let len = u32::try_from(len).map_err(|_| FlashError::OutOfRange)?;
         let end = offset.checked_add(len).ok_or(FlashError::OutOfRange)?;
         if end > region.size {
@@ -164,11 +178,12 @@ fn writable(area: Area) -> Result<Area, FlashError> {
     }
 }
 
-impl<C: embedded_storage::nor_flash::NorFlash> Flash for OneChip<C> {
+impl<C: embedded_storage::nor_flash::NorFlash, B: Chip> Flash for OneChip<C, B> {
+    #[inline]
     fn geometry(&self, area: Area) -> Geometry {
-        let region = self.region(area);
+        let region = Self::region(area);
         Geometry {
-            address: self.base + region.offset,
+            address: B::BASE + region.offset,
             size: region.size,
             erase: region.erase,
             write: C::WRITE_SIZE as u32,
@@ -176,18 +191,18 @@ impl<C: embedded_storage::nor_flash::NorFlash> Flash for OneChip<C> {
     }
 
     fn read(&mut self, area: Area, offset: u32, out: &mut [u8]) -> Result<(), FlashError> {
-        let at = self.locate(area, offset, out.len())?;
+        let at = Self::locate(area, offset, out.len())?;
         self.chip.read(at, out).map_err(|_| FlashError::Hardware)
     }
 
     fn program(&mut self, area: Area, offset: u32, data: &[u8]) -> Result<(), FlashError> {
-        let at = self.locate(writable(area)?, offset, data.len())?;
+        let at = Self::locate(writable(area)?, offset, data.len())?;
         self.chip.write(at, data).map_err(|_| FlashError::Hardware)
     }
 
     fn erase(&mut self, area: Area, offset: u32) -> Result<(), FlashError> {
-        let unit = self.region(writable(area)?).erase;
-        let at = self.locate(area, offset, unit as usize)?;
+        let unit = Self::region(writable(area)?).erase;
+        let at = Self::locate(area, offset, unit as usize)?;
         self.chip.erase(at, at + unit).map_err(|_| FlashError::Hardware)
     }
 }

@@ -2,7 +2,7 @@
 #![no_std]
 
 use bootlace_core::board::{Board, Policy};
-use bootlace_core::flash::{Map, OneChip, Region};
+use bootlace_core::flash::{Chip, Map, OneChip, Region};
 use bootlace_image::PublicKey;
 use bootlace_smp::bootlace::Reset;
 
@@ -54,17 +54,24 @@ const fn pages(first: u32, count: u32) -> Region {
     }
 }
 
-/// Bootloader, state, primary slot, secondary slot; the last page is the application's own.
-pub const MAP: Map = Map {
-    state: pages(BOOTLOADER, 2),
-    primary: pages(BOOTLOADER + 2, PRIMARY),
-    secondary: pages(BOOTLOADER + 2 + PRIMARY, SECONDARY),
-    golden: None,
-};
+/// The chip, whose flash the processor sees at 0.
+#[derive(Clone, Copy, Debug)]
+pub struct Nrf51822;
 
-/// The areas that the core knows, on the chip's flash, which the processor sees at 0.
-pub fn flash() -> OneChip<Nvmc> {
-    OneChip::new(Nvmc, 0, MAP)
+impl Chip for Nrf51822 {
+    const BASE: u32 = 0;
+    /// Bootloader, state, primary slot, secondary slot; the last page is the application's own.
+    const MAP: Map = Map {
+        state: pages(BOOTLOADER, 2),
+        primary: pages(BOOTLOADER + 2, PRIMARY),
+        secondary: pages(BOOTLOADER + 2 + PRIMARY, SECONDARY),
+        golden: None,
+    };
+}
+
+/// The areas that the core knows.
+pub fn flash() -> OneChip<Nvmc, Nrf51822> {
+    OneChip::new(Nvmc)
 }
 
 /// Largest packet: a page of flash and the message around it.
