@@ -9,6 +9,8 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "delta")]
+pub use bootlace_core::Applier;
 use bootlace_core::board::Board;
 use bootlace_core::flash::{Flash, FlashError};
 use bootlace_core::link::{Link, Memory};
@@ -29,6 +31,20 @@ pub enum Action {
     Verify(Check),
     /// Restart the chip.
     Restart(Restart),
+}
+
+impl From<Step> for Action {
+    fn from(step: Step) -> Self {
+        match step {
+            Step::Idle => Action::Idle,
+            Step::Working => Action::Working,
+            Step::Verify(check) => Action::Verify(check),
+            Step::Reset { bootloader } => Action::Restart(Restart {
+                bootloader,
+                gave_up: None,
+            }),
+        }
+    }
 }
 
 /// How to restart.
@@ -112,6 +128,25 @@ impl<'a> Application<'a> {
     /// Answers packets, does at most one flash operation, and watches the deadline. `now` is in milliseconds after
     /// the start.
     pub fn step<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F, now: u64) -> Action {
+        self.give_up(flash, now)
+            .unwrap_or_else(|| self.server.step(link, flash).into())
+    }
+
+    /// The same, and takes patches: see [`Server::step_with`].
+    #[cfg(feature = "delta")]
+    pub fn step_with<F: Flash, M: Memory>(
+        &mut self,
+        link: &mut Link<M>,
+        flash: &mut F,
+        now: u64,
+        applier: &mut Applier,
+    ) -> Action {
+        self.give_up(flash, now)
+            .unwrap_or_else(|| self.server.step_with(link, flash, applier).into())
+    }
+
+    /// Whether the trial has failed.
+    fn give_up<F: Flash>(&mut self, flash: &mut F, now: u64) -> Option<Action> {
         if let Some(deadline) = self.deadline
             && (now >= deadline || self.failed.is_some())
         {
@@ -119,21 +154,13 @@ impl<'a> Application<'a> {
             self.deadline = is_on_trial(flash, self.server.state()).then_some(deadline);
             if self.deadline.is_some() {
                 let gave_up = self.failed.or(Some(RollbackReason::Deadline));
-                return Action::Restart(Restart {
+                return Some(Action::Restart(Restart {
                     bootloader: false,
                     gave_up,
-                });
+                }));
             }
         }
-        match self.server.step(link, flash) {
-            Step::Idle => Action::Idle,
-            Step::Working => Action::Working,
-            Step::Verify(check) => Action::Verify(check),
-            Step::Reset { bootloader } => Action::Restart(Restart {
-                bootloader,
-                gave_up: None,
-            }),
-        }
+        None
     }
 
     /// Takes the verdict on the image that the last [`Action::Verify`] asked about.

@@ -65,6 +65,8 @@ enum Stage {
     PrimaryTrailer(TrailerWrite),
     SecondaryTrailer(TrailerWrite),
     Decide,
+    /// A check of the outgoing image, confirmed just now, is under way.
+    Outgoing(SwapKind),
     /// A check of the incoming image is under way.
     Incoming(SwapKind),
     /// The request is refused: take it back.
@@ -200,7 +202,7 @@ impl<'a> Loader<'a> {
                     self.stage = Stage::Decide;
                 }
             }
-            Stage::Primary => return Ok(Progress::Verify(self.check(Area::Primary))),
+            Stage::Primary | Stage::Outgoing(_) => return Ok(Progress::Verify(self.check(Area::Primary))),
             Stage::Golden(..) => return Ok(Progress::Verify(self.check(Area::Golden))),
             Stage::Unmark(write) => {
                 if write.step(flash)? {
@@ -275,11 +277,23 @@ impl<'a> Loader<'a> {
         let trailers = Trailers::read(flash);
         self.trial = false;
         match trailers.decision() {
-            SwapType::Test => self.stage = Stage::Incoming(SwapKind::Test),
-            SwapType::Permanent => self.stage = Stage::Incoming(SwapKind::Permanent),
+            SwapType::Test => self.stage = self.decide_leaving(SwapKind::Test, &trailers.primary),
+            SwapType::Permanent => {
+                self.stage = self.decide_leaving(SwapKind::Permanent, &trailers.primary);
+            }
             decision => self.stage = self.decide_running(decision, &trailers.primary),
         }
         Progress::Working
+    }
+
+    /// A new image was asked for. What ran may have been confirmed since its last start: the records and the counter hear
+    /// of that first, because the new image is checked against them.
+    fn decide_leaving(&self, kind: SwapKind, primary: &Trailer) -> Stage {
+        if self.log.state().trial.is_some() && is_confirmed(primary) {
+            Stage::Outgoing(kind)
+        } else {
+            Stage::Incoming(kind)
+        }
     }
 
     /// Nothing new was asked for: run what is there, or go back.
@@ -293,10 +307,7 @@ impl<'a> Loader<'a> {
             (SwapType::Revert, None) => u8::MAX,
             (_, None) => return Stage::Primary,
             (_, Some(used)) => {
-                if primary.magic == Mark::Set
-                    && primary.copy_done == Mark::Set
-                    && primary.image_ok != Mark::Unset
-                {
+                if is_confirmed(primary) {
                     self.log.push(Record::Confirmed);
                     return Stage::Primary;
                 }
@@ -330,6 +341,13 @@ impl<'a> Loader<'a> {
     pub fn verified<F: Flash>(&mut self, flash: &mut F, verdict: Result<Found, Reject>) {
         match (self.stage, verdict) {
             (Stage::Incoming(kind), verdict) => self.incoming(flash, kind, verdict),
+            (Stage::Outgoing(kind), verdict) => {
+                if let Ok(found) = verdict {
+                    self.raise_counter(&found);
+                }
+                self.log.push(Record::Confirmed);
+                self.stage = Stage::Incoming(kind);
+            }
             (Stage::Primary, Ok(found)) => self.stage = Stage::Running(found),
             (Stage::Primary, Err(_)) if self.trial && self.log.state().saved => {
                 // What the swap brought cannot run: go back at once.
@@ -449,6 +467,14 @@ impl<'a> Loader<'a> {
         }
     }
 
+    /// Only a confirmed image raises the counter: before that, its predecessor must still be able to run.
+    fn raise_counter(&mut self, found: &Found) {
+        let counter = found.image.security_counter().unwrap_or(0);
+        if counter > self.log.state().counter {
+            self.log.push(Record::Counter(counter));
+        }
+    }
+
     /// The image in the primary slot may run: count its start, or let the counter follow it.
     #[inline(never)]
     fn settle<F: Flash>(&mut self, flash: &F, found: &Found) {
@@ -456,10 +482,8 @@ impl<'a> Loader<'a> {
         if self.trial {
             self.log
                 .push(Record::Trial(state.trial.unwrap_or(0).saturating_add(1)));
-        } else if found.image.security_counter().unwrap_or(0) > state.counter {
-            // Only a confirmed image raises the counter: before that, its predecessor must still be able to run.
-            self.log
-                .push(Record::Counter(found.image.security_counter().unwrap_or(0)));
+        } else {
+            self.raise_counter(found);
         }
         let vectors = flash.geometry(Area::Primary).address + u32::from(found.image.header().header_size);
         self.stage = Stage::Last(Decision::Boot {
@@ -467,6 +491,11 @@ impl<'a> Loader<'a> {
             trial: self.trial,
         });
     }
+}
+
+/// The trailer of an image that was swapped in, and that has confirmed itself; one torn while it did so counts.
+fn is_confirmed(primary: &Trailer) -> bool {
+    primary.magic == Mark::Set && primary.copy_done == Mark::Set && primary.image_ok != Mark::Unset
 }
 
 fn version(found: Option<&Found>) -> Version {

@@ -10,6 +10,9 @@
 #[cfg(test)]
 extern crate std;
 
+#[cfg(feature = "delta")]
+pub use bootlace_delta::Applier;
+
 pub mod board;
 pub mod boot;
 pub mod flash;

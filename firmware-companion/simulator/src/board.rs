@@ -3,14 +3,14 @@
 //! The code that runs is the companion's own core and the application's own app-kit; simulated are the flash, the
 //! line and the passing of time. Nothing here reads a clock: times are microseconds since an arbitrary start.
 
-use bootlace_app_kit::{Action, Application, Restart};
+use bootlace_app_kit::{Action, Application, Applier, Restart};
 use bootlace_core::board::Board as Identity;
 use bootlace_core::boot::{Decision, Entry, Loader, Progress};
 use bootlace_core::flash::Area;
 use bootlace_core::link::Link;
 use bootlace_core::server::{Role, Server, Step};
 use bootlace_core::slots::find;
-use bootlace_smp::bootlace::Reset;
+use bootlace_smp::bootlace::{Reset, Supply};
 
 use crate::config::{Behaviour, Config};
 use crate::flash::NorFlash;
@@ -83,6 +83,8 @@ pub struct Board {
     flash: NorFlash,
     phase: Phase,
     link: Link<Vec<u8>>,
+    /// Where patches are applied.
+    applier: Option<Box<Applier>>,
     incoming: Line,
     outgoing: Line,
     now: u64,
@@ -150,6 +152,7 @@ impl Board {
             flash,
             phase: Phase::Starting { at: START, entry },
             link,
+            applier: config.delta.then(Box::default),
             incoming: Line::new(config.baud, PORT_BUFFER),
             outgoing: Line::new(config.baud, PORT_BUFFER),
             now: 0,
@@ -193,6 +196,20 @@ impl Board {
     /// How updated applications behave from now on.
     pub fn behave(&mut self, behaviour: Behaviour) {
         self.config.behaviour = behaviour;
+    }
+
+    /// What the board measures of its supply from now on.
+    pub fn supply(&mut self, supply: Supply) {
+        self.config.supply = Some(supply);
+    }
+
+    /// Flips a bit in the middle of the image in the primary slot, as age may: the next start finds it.
+    pub fn damage(&mut self) {
+        let Some(found) = find(&mut self.flash, Area::Primary) else {
+            return;
+        };
+        let middle = found.image.total_len() / 2;
+        self.flash.flip(Area::Primary, middle);
     }
 
     /// Holds the button that keeps the board in its bootloader, or lets it go.
@@ -253,6 +270,7 @@ impl Board {
         self.busy = self.now;
         self.idle = false;
         self.resets += 1;
+        self.forget_patch();
         self.incoming.clear();
         self.outgoing.clear();
     }
@@ -438,10 +456,18 @@ impl Board {
     }
 
     fn serve(&mut self, mut server: Server<'static>) -> Phase {
-        match server.step(&mut self.link, &mut self.flash) {
+        if let Some(supply) = self.config.supply {
+            server.measured(supply);
+        }
+        let step = match &mut self.applier {
+            Some(applier) => server.step_with(&mut self.link, &mut self.flash, applier),
+            None => server.step(&mut self.link, &mut self.flash),
+        };
+        match step {
             Step::Idle => self.idle = true,
             Step::Working => {}
             Step::Verify(check) => {
+                self.forget_patch();
                 let verdict = check.run(&mut self.flash, self.identity);
                 server.verified(&mut self.link, &mut self.flash, verdict);
             }
@@ -478,11 +504,20 @@ impl Board {
             // Flash that fails leaves the image on trial, and the deadline ends that.
             let _ = application.confirm(&mut self.flash);
         }
+        if let Some(supply) = self.config.supply {
+            application.measured(supply);
+        }
         let age = (self.now - plan.started) / 1000;
-        match application.step(&mut self.link, &mut self.flash, age) {
+        let (link, flash) = (&mut self.link, &mut self.flash);
+        let action = match &mut self.applier {
+            Some(applier) => application.step_with(link, flash, age, applier),
+            None => application.step(link, flash, age),
+        };
+        match action {
             Action::Idle => self.idle = true,
             Action::Working => {}
             Action::Verify(check) => {
+                self.forget_patch();
                 let verdict = check.run(&mut self.flash, self.identity);
                 application.verified(&mut self.link, &mut self.flash, verdict);
             }
@@ -493,6 +528,13 @@ impl Board {
             }
         }
         Phase::Application { application, plan }
+    }
+
+    /// A small chip checks signatures in the memory that patches are applied in, and none keeps it over a reset.
+    fn forget_patch(&mut self) {
+        if let Some(applier) = &mut self.applier {
+            **applier = Applier::new();
+        }
     }
 
     /// The answer to the request must have left the chip before the chip resets.

@@ -79,6 +79,8 @@ pub struct Config {
     pub frame: usize,
     /// Packets held at once.
     pub window: usize,
+    /// Whether it takes patches.
+    pub delta: bool,
     /// What the board measures of its supply, if it does.
     pub supply: Option<Supply>,
     /// How updated applications behave.
@@ -99,6 +101,18 @@ const BOOTLOADER: u32 = 32 * 1024;
 const PAGE: u32 = 4096;
 /// Pages of each slot of the default board.
 const SLOT_PAGES: u32 = 123;
+
+impl Config {
+    /// The same board with room for a golden image, behind everything else.
+    pub fn with_golden(mut self) -> Self {
+        let last = self.map.secondary;
+        self.map.golden = Some(Region {
+            offset: last.offset + last.size,
+            ..self.map.primary
+        });
+        self
+    }
+}
 
 impl Default for Config {
     fn default() -> Self {
@@ -131,6 +145,7 @@ impl Default for Config {
             baud: None,
             frame: 2048,
             window: 4,
+            delta: true,
             supply: None,
             behaviour: Behaviour::Normal,
             self_test: 300,

@@ -142,6 +142,15 @@ impl NorFlash {
         self.restore(&bytes);
     }
 
+    /// Flips the lowest bit of a byte.
+    pub fn flip(&mut self, area: Area, offset: u32) {
+        let at = (self.region(area).offset + offset) as usize;
+        if let Some(byte) = self.bytes.get_mut(at) {
+            *byte ^= 1;
+        }
+        self.note_change(at, 1);
+    }
+
     /// A fingerprint of all that an area says and allows, or of the whole chip; `None` where a word reads one way now and
     /// another way later. Equal ones mean equal flash: who has judged one need not judge the other.
     pub fn fingerprint(&self, area: Option<Area>) -> Option<u128> {

@@ -122,6 +122,17 @@ impl Default for Applier {
     }
 }
 
+impl core::fmt::Debug for Applier {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // Not the 8 KB.
+        f.debug_struct("Applier")
+            .field("stage", &self.stage)
+            .field("header", &self.header)
+            .field("progress", &self.progress())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Applier {
     /// An applier that has nothing to do; all zeros, so that a `static` of it costs no flash.
     #[must_use]

@@ -230,13 +230,13 @@ impl<'a> Server<'a> {
 
     /// The same, and takes patches. The applier's memory may be used for something else whenever nothing is being
     /// received, a check for instance: a patch is then sent again from its start, and what was written is not written again.
-    /// What it holds afterwards must be [`Applier::new`](bootlace_delta::Applier::new).
+    /// What it holds afterwards must be [`Applier::new`](crate::Applier::new).
     #[cfg(feature = "delta")]
     pub fn step_with<F: Flash, M: Memory>(
         &mut self,
         link: &mut Link<M>,
         flash: &mut F,
-        applier: &mut bootlace_delta::Applier,
+        applier: &mut crate::Applier,
     ) -> Step {
         self.advance(link, flash, Some(applier))
     }
