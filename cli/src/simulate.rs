@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use bootlace_image::PublicKey;
-use bootlace_simulator::{Behaviour, Board, Config, NorFlash, Policy, PortIdentity};
+use bootlace_simulator::{Area, Behaviour, Board, Config, NorFlash, Policy, PortIdentity, Supply};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, inotify};
 use rustix::io::Errno;
@@ -31,6 +31,15 @@ pub(crate) struct Arguments {
     /// The image in the primary slot of a board whose flash file does not exist yet.
     #[arg(long)]
     image: Option<PathBuf>,
+    /// The golden image, which the board falls back to when nothing else can run.
+    #[arg(long, value_name = "FILE")]
+    golden: Option<PathBuf>,
+    /// Flip a bit of the image in the primary slot before the board starts, as age may.
+    #[arg(long)]
+    damaged: bool,
+    /// What the board measures of its supply, and below what it takes no updates, in millivolts.
+    #[arg(long, value_name = "LEVEL,LIMIT", value_parser = supply)]
+    supply: Option<Supply>,
     /// Public key in PEM whose images the board runs; may be given several times.
     #[arg(long)]
     key: Vec<PathBuf>,
@@ -83,6 +92,19 @@ fn behaviour(name: &str) -> Result<Behaviour, String> {
         let known: Vec<_> = Behaviour::ALL.iter().map(|(name, _)| *name).collect();
         format!("known are {}", known.join(", "))
     })
+}
+
+fn supply(text: &str) -> Result<Supply, String> {
+    let parse = |text: &str| text.trim().parse().ok();
+    text.split_once(',')
+        .and_then(|(level, limit)| {
+            Some(Supply {
+                level: parse(level)?,
+                limit: parse(limit)?,
+                percent: false,
+            })
+        })
+        .ok_or_else(|| "two numbers of millivolts are wanted, as in 2900,3300".into())
 }
 
 fn uuid(text: &str) -> Result<[u8; 16], String> {
@@ -180,7 +202,12 @@ fn board(arguments: &Arguments) -> Result<Board> {
         frame: arguments.frame.into(),
         window: arguments.window.into(),
         behaviour: arguments.app,
+        supply: arguments.supply,
         ..Config::default()
+    };
+    let config = match arguments.golden {
+        Some(_) => config.with_golden(),
+        None => config,
     };
     let mut flash = NorFlash::new(config.address, config.map, config.write, config.timing);
     spare(arguments, &flash)?;
@@ -192,8 +219,15 @@ fn board(arguments: &Arguments) -> Result<Board> {
         }
         (None, None) => {}
     }
+    if let Some(path) = &arguments.golden {
+        let image = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+        flash.flash_area(Area::Golden, &image);
+    }
     let mut board = Board::with_flash(config, flash)
         .map_err(|needed| anyhow::anyhow!("frame and window need {needed} bytes of memory"))?;
+    if arguments.damaged {
+        board.damage();
+    }
     if arguments.bootloader {
         board.hold_button(true);
         board.power_cycle(0);

@@ -1,6 +1,8 @@
 //! A host that talks to a simulated board, one request at a time.
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::panic, unreachable_pub)]
 
+use bootlace_delta::Method;
+use bootlace_delta::make::{Options, make};
 use bootlace_image::builder::{ImageBuilder, SigningKey};
 use bootlace_image::{Algorithm, Version};
 use bootlace_simulator::{Board, Config};
@@ -48,10 +50,26 @@ pub fn hash_of(image: &[u8]) -> [u8; 32] {
     parsed.hash(&mut source).unwrap().as_bytes().try_into().unwrap()
 }
 
+/// What a host can know of a refusal: group and code.
+pub type Refusal = (Option<u16>, u16);
+
+/// A patch between two files; the base is what the old one's digest covers.
+pub fn patch(old: &[u8], new: &[u8], method: Option<Method>) -> Vec<u8> {
+    let mut source = old;
+    let covered = bootlace_image::Image::read(&mut source).unwrap().covered_len();
+    let options = Options {
+        method,
+        ..Options::default()
+    };
+    make(&old[..covered as usize], new, &options).bytes
+}
+
 pub struct Host {
     pub board: Board,
     pub now: u64,
     pub framing: Framing,
+    /// Bytes of a patch in one packet.
+    pub piece: usize,
     seq: u8,
 }
 
@@ -61,6 +79,7 @@ impl Host {
             board,
             now: 0,
             framing: Framing::Cobs,
+            piece: 1024,
             seq: 0,
         }
     }
@@ -148,6 +167,71 @@ impl Host {
         }
     }
 
+    /// Sends the first 512 bytes of a file.
+    pub fn begin(&mut self, file: &[u8]) -> Result<usize, (Option<u16>, u16)> {
+        let sha: [u8; 32] = Sha256::digest(file).into();
+        self.send(img::Upload {
+            len: Some(file.len() as u32),
+            sha: Some(&sha),
+            data: &file[..512],
+            ..img::Upload::default()
+        })
+    }
+
+    /// Sends the bytes at an offset, and gives the offset that the board wants next.
+    pub fn piece(&mut self, off: usize, data: &[u8]) -> Result<usize, (Option<u16>, u16)> {
+        self.send(img::Upload {
+            off: off as u32,
+            data,
+            ..img::Upload::default()
+        })
+    }
+
+    fn send(&mut self, piece: img::Upload) -> Result<usize, (Option<u16>, u16)> {
+        self.ask(
+            &Request::Img(img::Request::Upload(piece)),
+            |response| match response {
+                Response::Img(img::Response::Upload { off, .. }) => Ok(off as usize),
+                Response::Failure(failure) => Err((failure.group, failure.rc)),
+                other => panic!("{other:?}"),
+            },
+        )
+    }
+
+    /// Sends the piece of a patch from an offset on; the answer.
+    pub fn patch_piece(&mut self, patch: &[u8], off: usize) -> Result<(usize, Option<bool>), Refusal> {
+        let sha: [u8; 32] = Sha256::digest(patch).into();
+        let first = off == 0;
+        let piece = img::Upload {
+            off: off as u32,
+            len: first.then_some(patch.len() as u32),
+            sha: first.then_some(sha.as_slice()),
+            data: &patch[off..patch.len().min(off + self.piece)],
+            ..img::Upload::default()
+        };
+        self.ask(
+            &Request::Bootlace(bootlace::Request::Patch(piece)),
+            |response| match response {
+                Response::Bootlace(bootlace::Response::Patch { off, matched }) => Ok((off as usize, matched)),
+                Response::Failure(failure) => Err((failure.group, failure.rc)),
+                other => panic!("{other:?}"),
+            },
+        )
+    }
+
+    /// Sends a patch from wherever the board says.
+    pub fn patch(&mut self, patch: &[u8]) -> Result<Option<bool>, Refusal> {
+        let mut off = 0;
+        for _ in 0..patch.len() + 10 {
+            let (next, matched) = self.patch_piece(patch, off)?;
+            if matched.is_some() || next == patch.len() {
+                return Ok(matched);
+            }
+            off = next;
+        }
+        panic!("the patch does not come to an end");
+    }
+
     pub fn set_state(&mut self, hash: Option<[u8; 32]>, confirm: bool) -> Result<(), (Option<u16>, u16)> {
         let hash = hash.as_ref().map(|hash| hash.as_slice());
         self.ask(
@@ -185,6 +269,17 @@ impl Host {
                 .collect(),
             other => panic!("{other:?}"),
         })
+    }
+
+    /// The board's last updates, newest first.
+    pub fn journal(&mut self) -> Vec<bootlace::Update> {
+        self.ask(
+            &Request::Bootlace(bootlace::Request::Journal),
+            |response| match response {
+                Response::Bootlace(bootlace::Response::Journal(updates)) => updates.iter().collect(),
+                other => panic!("{other:?}"),
+            },
+        )
     }
 
     pub fn describe<T>(&mut self, read: impl FnOnce(bootlace::Description) -> T) -> T {
