@@ -531,7 +531,7 @@ impl Board {
     }
 
     /// A small chip checks signatures in the memory that patches are applied in, and none keeps it over a reset.
-    fn forget_patch(&mut self) {
+    pub fn forget_patch(&mut self) {
         if let Some(applier) = &mut self.applier {
             **applier = Applier::new();
         }

@@ -140,6 +140,11 @@ impl Host {
 
     /// Uploads from wherever the board says; the whole file's digest names it.
     pub fn upload(&mut self, file: &[u8]) -> Option<bool> {
+        self.upload_part(file, file.len())
+    }
+
+    /// The same, up to an offset.
+    pub fn upload_part(&mut self, file: &[u8], end: usize) -> Option<bool> {
         let sha: [u8; 32] = Sha256::digest(file).into();
         let mut off = 0;
         loop {
@@ -161,7 +166,7 @@ impl Host {
                     },
                 );
             off = next;
-            if off == file.len() {
+            if off >= end {
                 return matched;
             }
         }
