@@ -82,8 +82,9 @@ impl<'a> Application<'a> {
         self.server.measured(supply);
     }
 
-    /// Whether the running image has yet to confirm itself.
-    pub fn is_on_trial(&self) -> bool {
+    /// Whether the running image has yet to confirm itself. It is read anew: somebody may have confirmed it over the wire.
+    pub fn is_on_trial<F: Flash>(&mut self, flash: &mut F) -> bool {
+        self.deadline = self.deadline.filter(|_| is_on_trial(flash, self.server.state()));
         self.deadline.is_some()
     }
 
@@ -147,18 +148,15 @@ impl<'a> Application<'a> {
 
     /// Whether the trial has failed.
     fn give_up<F: Flash>(&mut self, flash: &mut F, now: u64) -> Option<Action> {
-        if let Some(deadline) = self.deadline
-            && (now >= deadline || self.failed.is_some())
-        {
-            // Somebody may have confirmed it over the wire, or by writing the trailer.
-            self.deadline = is_on_trial(flash, self.server.state()).then_some(deadline);
-            if self.deadline.is_some() {
-                let gave_up = self.failed.or(Some(RollbackReason::Deadline));
-                return Some(Action::Restart(Restart {
-                    bootloader: false,
-                    gave_up,
-                }));
-            }
+        let due = self
+            .deadline
+            .is_some_and(|deadline| now >= deadline || self.failed.is_some());
+        if due && self.is_on_trial(flash) {
+            let gave_up = self.failed.or(Some(RollbackReason::Deadline));
+            return Some(Action::Restart(Restart {
+                bootloader: false,
+                gave_up,
+            }));
         }
         None
     }

@@ -7,7 +7,8 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use bootlace_app_kit::{Action, Application};
+use bootlace_app_kit::{Action, Application, Applier};
+use bootlace_core::flash::Flash;
 use bootlace_core::link::Link;
 use bootlace_cortex_m::retained::Left;
 use bootlace_cortex_m::{Port, reset, retained};
@@ -109,7 +110,7 @@ pub fn run(behaviour: Behaviour) -> ! {
     let board = identity(serial(&mut digits));
     let mut flash = flash();
     let mut application = Application::new(&mut flash, &board, retained::start());
-    if application.is_on_trial() {
+    if application.is_on_trial(&mut flash) {
         match tests::run(behaviour) {
             // Flash that fails leaves it on trial, and the deadline ends that.
             Ok(()) => drop(application.confirm(&mut flash)),
@@ -124,8 +125,37 @@ pub fn run(behaviour: Behaviour) -> ! {
             gave_up: None,
         })
     };
+    loop {
+        match serve(&mut application, &mut link, &mut flash, &mut uart, &mut watchdog) {
+            Action::Verify(check) => {
+                let verdict = check.run(&mut flash, &board);
+                application.verified(&mut link, &mut flash, verdict);
+            }
+            Action::Restart(restart) => {
+                while !uart.is_drained() {}
+                reset(Left {
+                    requested: restart.bootloader,
+                    gave_up: restart.gave_up,
+                })
+            }
+            Action::Idle | Action::Working => {}
+        }
+    }
+}
+
+/// Serves until there is something to do that is not the server's. The frame of this function is what patches need, 8 KB:
+/// it is left before a check of a signature, which needs a lot as well.
+#[inline(never)]
+fn serve<F: Flash>(
+    application: &mut Application,
+    link: &mut Link<&mut [u8]>,
+    flash: &mut F,
+    uart: &mut Uart,
+    watchdog: &mut Watchdog,
+) -> Action {
+    let mut applier = Applier::new();
     // When the last byte arrived, in ticks.
-    let mut last = 0;
+    let mut last = TICKS.load(Ordering::Relaxed);
     loop {
         ALIVE.store(true, Ordering::Relaxed);
         watchdog.feed();
@@ -148,21 +178,11 @@ pub fn run(behaviour: Behaviour) -> ! {
             moved = true;
         }
         let now = u64::from(ticks) * u64::from(Timer::PERIOD);
-        match application.step(&mut link, &mut flash, now) {
+        match application.step_with(link, flash, now, &mut applier) {
             // The next interrupt wakes it: a byte, or the timer.
             Action::Idle if !moved => cortex_m::asm::wfi(),
             Action::Idle | Action::Working => {}
-            Action::Verify(check) => {
-                let verdict = check.run(&mut flash, &board);
-                application.verified(&mut link, &mut flash, verdict);
-            }
-            Action::Restart(restart) => {
-                while !uart.is_drained() {}
-                reset(Left {
-                    requested: restart.bootloader,
-                    gave_up: restart.gave_up,
-                })
-            }
+            event => return event,
         }
     }
 }
