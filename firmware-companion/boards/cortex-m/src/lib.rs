@@ -14,4 +14,6 @@ mod small;
 #[cfg(feature = "forward")]
 pub use forward::fault;
 pub use jump::{jump, reset};
+#[cfg(feature = "delta")]
+pub use serve::companion_with_patches;
 pub use serve::{Exit, Port, companion};

@@ -42,7 +42,32 @@ pub fn companion<F: Flash, P: Port>(
     flash: &mut F,
     open: impl FnOnce() -> P,
     memory: &mut [u8],
+    sizes: (usize, usize),
+) -> Exit {
+    life(board, entry, flash, open, memory, sizes, plainly)
+}
+
+/// The same, and takes patches: that needs 8 KB of stack, in which a signature is checked as well, at another time.
+#[cfg(feature = "delta")]
+pub fn companion_with_patches<F: Flash, P: Port>(
+    board: &Board,
+    entry: Entry,
+    flash: &mut F,
+    open: impl FnOnce() -> P,
+    memory: &mut [u8],
+    sizes: (usize, usize),
+) -> Exit {
+    life(board, entry, flash, open, memory, sizes, with_patches)
+}
+
+fn life<F: Flash, P: Port>(
+    board: &Board,
+    entry: Entry,
+    flash: &mut F,
+    open: impl FnOnce() -> P,
+    memory: &mut [u8],
     (frame, window): (usize, usize),
+    serve: impl Fn(&mut Server, &mut Link<&mut [u8]>, &mut F, &mut P) -> Step,
 ) -> Exit {
     let mut loader = Loader::new(flash, board, entry);
     let condition = match boot::run(flash, board, &mut loader, || ()) {
@@ -57,14 +82,7 @@ pub fn companion<F: Flash, P: Port>(
     let log = loader.into_log();
     let mut server = Server::new(board, Role::Bootloader { log, condition }, entry.reset);
     loop {
-        let moved = pump(&mut link, port);
-        match server.step(&mut link, flash) {
-            Step::Idle if !moved => {
-                if port.wait() && link.is_receiving() {
-                    link.idle();
-                }
-            }
-            Step::Idle | Step::Working => {}
+        match serve(&mut server, &mut link, flash, port) {
             Step::Verify(check) => {
                 let verdict = check.run(flash, board);
                 server.verified(&mut link, flash, verdict);
@@ -73,6 +91,52 @@ pub fn companion<F: Flash, P: Port>(
                 while !port.is_drained() {}
                 return Exit::Reset { bootloader };
             }
+            Step::Idle | Step::Working => {}
+        }
+    }
+}
+
+fn plainly<F: Flash, P: Port>(
+    server: &mut Server,
+    link: &mut Link<&mut [u8]>,
+    flash: &mut F,
+    port: &mut P,
+) -> Step {
+    until_event(link, flash, port, |link, flash| server.step(link, flash))
+}
+
+/// The frame of this function is what patches need. It is left before a check, which needs a lot as well.
+#[cfg(feature = "delta")]
+#[inline(never)]
+fn with_patches<F: Flash, P: Port>(
+    server: &mut Server,
+    link: &mut Link<&mut [u8]>,
+    flash: &mut F,
+    port: &mut P,
+) -> Step {
+    let mut applier = bootlace_core::Applier::new();
+    until_event(link, flash, port, |link, flash| {
+        server.step_with(link, flash, &mut applier)
+    })
+}
+
+/// Serves until there is something to do that is not the server's.
+fn until_event<F: Flash, P: Port>(
+    link: &mut Link<&mut [u8]>,
+    flash: &mut F,
+    port: &mut P,
+    mut step: impl FnMut(&mut Link<&mut [u8]>, &mut F) -> Step,
+) -> Step {
+    loop {
+        let moved = pump(link, port);
+        match step(link, flash) {
+            Step::Idle if !moved => {
+                if port.wait() && link.is_receiving() {
+                    link.idle();
+                }
+            }
+            Step::Idle | Step::Working => {}
+            event => return event,
         }
     }
 }

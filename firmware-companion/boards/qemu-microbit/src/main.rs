@@ -3,7 +3,7 @@
 #![no_main]
 
 use bootlace_core::boot::Entry;
-use bootlace_cortex_m::{Exit, companion, jump, reset, retained};
+use bootlace_cortex_m::{Exit, companion_with_patches, jump, reset, retained};
 use bootlace_qemu_microbit::{
     FRAME, LINK, Timer, Uart, WINDOW, flash, identity, is_button_held, reset_reason, serial,
 };
@@ -23,7 +23,7 @@ fn main() -> ! {
     };
     retained::tell_start(entry.reset);
     let board = identity(serial(SERIAL));
-    match companion(
+    match companion_with_patches(
         &board,
         entry,
         &mut flash(),
