@@ -162,16 +162,14 @@ impl Check {
             let policy = Policy {
                 allow_development_keys: board.policy.development_keys,
             };
-            image.verify(&mut source, board.keys, &policy).map(|_| true)
+            image.is_trusted(&mut source, board.keys, &policy)
         } else {
-            image
-                .hash(&mut source)
-                .and_then(|hash| Ok(hash == image.digest(&mut source)?))
+            image.is_unaltered(&mut source)
         };
         match trusted {
             Ok(true) => {}
-            Ok(false) | Err(Error::Format(_) | Error::Refused(_)) => return Err(Reject::Refused),
-            Err(Error::Source(_)) => return Err(Reject::Unreadable),
+            Ok(false) => return Err(Reject::Refused),
+            Err(_) => return Err(Reject::Unreadable),
         }
         match_board(image, &mut source, board, primary.address, primary.size)?;
         if image.security_counter().unwrap_or(0) < self.counter {

@@ -34,16 +34,14 @@ pub(crate) fn take(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// An ECDSA signature in DER as the two 32-byte numbers side by side. Zeros may follow it: `imgtool --pad-sig`.
 #[cfg(any(feature = "p256", feature = "small-p256"))]
-pub(crate) fn ecdsa_signature(bytes: &[u8]) -> Option<[u8; 64]> {
+pub(crate) fn ecdsa_signature(bytes: &[u8], both: &mut [u8; 64]) -> Option<()> {
     let (body, padding) = take(SEQUENCE, bytes)?;
     let (r, rest) = take(INTEGER, body)?;
     let (s, rest) = take(INTEGER, rest)?;
     (rest.is_empty() && padding.iter().all(|&byte| byte == 0)).then_some(())?;
-    let mut both = [0; 64];
     let (left, right) = both.split_at_mut(32);
     number(r, left)?;
-    number(s, right)?;
-    Some(both)
+    number(s, right)
 }
 
 /// A positive INTEGER, right-aligned in `out`.
@@ -131,6 +129,10 @@ mod tests {
     #[cfg(feature = "p256")]
     #[test]
     fn signatures_have_one_spelling() {
+        let ecdsa_signature = |bytes: &[u8]| {
+            let mut both = [0; 64];
+            ecdsa_signature(bytes, &mut both).map(|()| both)
+        };
         let plain = ecdsa_signature(&[0x30, 6, 2, 1, 1, 2, 1, 2]).unwrap();
         assert_eq!((plain[31], plain[63]), (1, 2));
         assert_eq!(ecdsa_signature(&[0x30, 6, 2, 1, 1, 2, 1, 2, 0, 0]), Some(plain));

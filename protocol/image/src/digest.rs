@@ -4,6 +4,79 @@ use sha2::Digest as _;
 
 use crate::{CHUNK, Error, Refusal, Source, TlvKind};
 
+/// SHA-256. The crate's is generic, and each way of using it adds a copy to a bootloader's flash: this is one.
+#[derive(Debug, Clone, Default)]
+pub struct Sha256(sha2::Sha256);
+
+impl Sha256 {
+    /// Of nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in more.
+    #[inline(never)]
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all that was taken in.
+    #[inline(never)]
+    pub fn finish(self, out: &mut [u8; 32]) {
+        self.0.finalize_into(out.into());
+    }
+}
+
+/// Bytes of the largest digest that this build computes.
+const LARGEST: usize = if cfg!(feature = "sha512") { 64 } else { 32 };
+
+/// Room for a digest of an image or of a key. It is handed on by reference: copies of arrays cost a bootloader's flash.
+#[derive(Debug)]
+pub(crate) struct Hashed {
+    bytes: [u8; LARGEST],
+    len: usize,
+}
+
+impl Hashed {
+    pub(crate) const NONE: Self = Self {
+        bytes: [0; LARGEST],
+        len: 0,
+    };
+
+    /// Room for `len` bytes, if that is the length of a digest that this build knows.
+    pub(crate) fn room(&mut self, len: usize) -> Option<&mut [u8]> {
+        self.len = 0;
+        if len != 32 && len != LARGEST {
+            return None;
+        }
+        self.len = len;
+        self.bytes.get_mut(..len)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    pub(crate) fn sha256(&mut self) -> Option<&mut [u8; 32]> {
+        self.len = 32;
+        self.bytes.first_chunk_mut()
+    }
+
+    /// As the public type; `None` where there is nothing.
+    pub(crate) fn digest(&self) -> Option<Digest> {
+        match self.len {
+            #[cfg(feature = "sha512")]
+            64 => Some(Digest::Sha512(*self.bytes.first_chunk()?)),
+            32 => Some(Digest::Sha256(*self.bytes.first_chunk()?)),
+            _ => None,
+        }
+    }
+}
+
 /// A digest of an image, of the kind that the image carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Digest {
@@ -35,7 +108,7 @@ pub struct Digester {
 
 #[derive(Debug, Clone)]
 enum Hash {
-    Sha256(sha2::Sha256),
+    Sha256(Sha256),
     #[cfg(feature = "sha512")]
     Sha512(sha2::Sha512),
 }
@@ -43,7 +116,7 @@ enum Hash {
 impl Digester {
     pub(crate) fn new(kind: TlvKind, end: u32) -> Result<Self, Refusal> {
         let hash = match kind {
-            TlvKind::SHA256 => Hash::Sha256(sha2::Sha256::new()),
+            TlvKind::SHA256 => Hash::Sha256(Sha256::new()),
             #[cfg(feature = "sha512")]
             TlvKind::SHA512 => Hash::Sha512(sha2::Sha512::new()),
             _ => return Err(Refusal::UnsupportedDigest { kind }),
@@ -78,10 +151,25 @@ impl Digester {
 
     /// The digest of what was taken in: the image's once [`Digester::step`] said `true`.
     pub fn finish(self) -> Digest {
+        let mut hashed = Hashed::NONE;
+        self.finish_into(&mut hashed);
+        // It always holds one: the other is never seen.
+        hashed.digest().unwrap_or(Digest::Sha256([0; 32]))
+    }
+
+    pub(crate) fn finish_into(self, out: &mut Hashed) {
         match self.hash {
-            Hash::Sha256(hash) => Digest::Sha256(hash.finalize().into()),
+            Hash::Sha256(hash) => {
+                if let Some(out) = out.sha256() {
+                    hash.finish(out);
+                }
+            }
             #[cfg(feature = "sha512")]
-            Hash::Sha512(hash) => Digest::Sha512(hash.finalize().into()),
+            Hash::Sha512(hash) => {
+                if let Some(out) = out.room(64) {
+                    out.copy_from_slice(&hash.finalize());
+                }
+            }
         }
     }
 }

@@ -1,8 +1,8 @@
 //! An image as a whole: the header, and where everything else lies.
 
-use crate::source::{Source, read_array};
+use crate::digest::Hashed;
 use crate::tlv::{AREA_MAGIC, HEAD, PROTECTED_MAGIC, Position};
-use crate::{Digest, Digester, Error, FormatError, Header, Refusal, Tlv, TlvKind, Tlvs};
+use crate::{Digest, Digester, Error, FormatError, Header, Refusal, Source, Tlv, TlvKind, Tlvs};
 
 /// A well-formed image: its areas lie inside the source and its TLVs fill theirs. That says nothing yet about trust;
 /// [`Image::verify`] does.
@@ -42,46 +42,40 @@ impl Image {
         };
         let mut position = image.position();
         while let Some(tlv) = position.step(source)? {
-            image.note(tlv, source)?;
+            image.note(&tlv, source)?;
         }
         Ok(image)
     }
 
-    /// Keeps what is asked for again and again. Only protected TLVs count, but for those that make the signature.
-    fn note<S: Source>(&mut self, tlv: Tlv, source: &mut S) -> Result<(), Error<S::Error>> {
+    /// Keeps what is asked for again and again. Only protected TLVs count, but for those that make the signature. Values
+    /// are read to where they stay, because copies of arrays cost a bootloader's flash.
+    #[inline(never)]
+    fn note<S: Source>(&mut self, tlv: &Tlv, source: &mut S) -> Result<(), Error<S::Error>> {
         if !tlv.protected && !tlv.kind.may_stand_unprotected() {
             self.stray = self.stray.or(Some(tlv.kind));
             return Ok(());
         }
-        let once = |seen: bool| {
-            if seen {
-                Err(FormatError::DuplicateTlv { kind: tlv.kind })
-            } else {
-                Ok(())
-            }
-        };
-        match (tlv.kind, tlv.protected) {
+        let seen = match (tlv.kind, tlv.protected) {
             (TlvKind::SEC_CNT, _) => {
-                once(self.counter.is_some())?;
-                self.counter = Some(u32::from_le_bytes(value(&tlv, source)?));
+                let seen = self.counter.is_some();
+                let mut counter = [0; 4];
+                value(tlv, source, &mut counter)?;
+                self.counter = Some(u32::from_le_bytes(counter));
+                seen
             }
-            (TlvKind::UUID_VID, _) => {
-                once(self.vid.is_some())?;
-                self.vid = Some(value(&tlv, source)?);
-            }
-            (TlvKind::UUID_CID, _) => {
-                once(self.cid.is_some())?;
-                self.cid = Some(value(&tlv, source)?);
-            }
+            (TlvKind::UUID_VID, _) => uuid(&mut self.vid, tlv, source)?,
+            (TlvKind::UUID_CID, _) => uuid(&mut self.cid, tlv, source)?,
             (TlvKind::SIG_PURE, false) => {
-                once(self.pure)?;
-                self.pure = value::<S, 1>(&tlv, source)? == [1];
+                let (seen, mut pure) = (self.pure, [0]);
+                value(tlv, source, &mut pure)?;
+                self.pure = pure == [1];
+                seen
             }
-            (kind, false) if kind.is_digest() => {
-                once(self.digest.is_some())?;
-                self.digest = Some(tlv);
-            }
-            _ => {}
+            (kind, false) if kind.is_digest() => self.digest.replace(*tlv).is_some(),
+            _ => false,
+        };
+        if seen {
+            return Err(FormatError::DuplicateTlv { kind: tlv.kind }.into());
         }
         Ok(())
     }
@@ -126,13 +120,22 @@ impl Image {
     /// # Errors
     /// [`Refusal::NoDigest`], [`Refusal::UnsupportedDigest`], a digest of the wrong length, or a failed read.
     pub fn hash<S: Source>(&self, source: &mut S) -> Result<Digest, Error<S::Error>> {
+        let mut hashed = Hashed::NONE;
+        self.carried(source, &mut hashed)?;
+        Ok(hashed.digest().ok_or(Refusal::NoDigest)?)
+    }
+
+    #[inline(never)]
+    pub(crate) fn carried<S: Source>(&self, source: &mut S, out: &mut Hashed) -> Result<(), Error<S::Error>> {
         let tlv = self.digest.ok_or(Refusal::NoDigest)?;
-        match tlv.kind {
-            TlvKind::SHA256 => Ok(Digest::Sha256(value(&tlv, source)?)),
+        let room = match tlv.kind {
+            TlvKind::SHA256 => out.room(32),
             #[cfg(feature = "sha512")]
-            TlvKind::SHA512 => Ok(Digest::Sha512(value(&tlv, source)?)),
-            kind => Err(Refusal::UnsupportedDigest { kind }.into()),
-        }
+            TlvKind::SHA512 => out.room(64),
+            _ => None,
+        };
+        let room = room.ok_or(Refusal::UnsupportedDigest { kind: tlv.kind })?;
+        value(&tlv, source, room)
     }
 
     /// The digest computed, of the kind that the image carries.
@@ -140,9 +143,21 @@ impl Image {
     /// # Errors
     /// As [`Image::hash`].
     pub fn digest<S: Source>(&self, source: &mut S) -> Result<Digest, Error<S::Error>> {
+        let mut hashed = Hashed::NONE;
+        self.computed(source, &mut hashed)?;
+        Ok(hashed.digest().ok_or(Refusal::NoDigest)?)
+    }
+
+    #[inline(never)]
+    pub(crate) fn computed<S: Source>(
+        &self,
+        source: &mut S,
+        out: &mut Hashed,
+    ) -> Result<(), Error<S::Error>> {
         let mut digester = self.digester()?;
         while !digester.step(source)? {}
-        Ok(digester.finish())
+        digester.finish_into(out);
+        Ok(())
     }
 
     /// The same in steps.
@@ -180,8 +195,11 @@ impl Image {
             }
             .into());
         }
-        let bytes = read_array(source, u32::from(self.header.header_size) + 4).map_err(Error::Source)?;
-        Ok(u32::from_le_bytes(bytes))
+        let mut vector = [0; 4];
+        source
+            .read(u32::from(self.header.header_size) + 4, &mut vector)
+            .map_err(Error::Source)?;
+        Ok(u32::from_le_bytes(vector))
     }
 }
 
@@ -202,7 +220,8 @@ fn read_header<S: Source>(source: &mut S) -> Result<Header, Error<S::Error>> {
         }
         .into());
     }
-    let bytes = read_array(source, 0).map_err(Error::Source)?;
+    let mut bytes = [0; Header::LEN];
+    source.read(0, &mut bytes).map_err(Error::Source)?;
     Ok(Header::parse(&bytes)?)
 }
 
@@ -255,7 +274,9 @@ fn area<S: Source>(offset: u64, source: &mut S) -> Result<(u16, u16), Error<S::E
     else {
         return Err(FormatError::Truncated { needed, available }.into());
     };
-    let [m0, m1, s0, s1] = read_array(source, offset).map_err(Error::Source)?;
+    let mut head = [0; HEAD as usize];
+    source.read(offset, &mut head).map_err(Error::Source)?;
+    let [m0, m1, s0, s1] = head;
     let (magic, size) = (u16::from_le_bytes([m0, m1]), u16::from_le_bytes([s0, s1]));
     let known = magic == AREA_MAGIC || magic == PROTECTED_MAGIC;
     if known && u32::from(size) < HEAD {
@@ -265,17 +286,22 @@ fn area<S: Source>(offset: u64, source: &mut S) -> Result<(u16, u16), Error<S::E
     }
 }
 
-/// The value of a TLV that has exactly `N` bytes.
-pub(crate) fn value<S: Source, const N: usize>(
-    tlv: &Tlv,
-    source: &mut S,
-) -> Result<[u8; N], Error<S::Error>> {
-    if usize::from(tlv.len) != N {
+/// A UUID that may stand once; says whether it stood before.
+fn uuid<S: Source>(place: &mut Option<[u8; 16]>, tlv: &Tlv, source: &mut S) -> Result<bool, Error<S::Error>> {
+    let seen = place.is_some();
+    value(tlv, source, place.insert([0; 16]))?;
+    Ok(seen)
+}
+
+/// The value of a TLV that has exactly as many bytes as `out`.
+#[inline(never)]
+pub(crate) fn value<S: Source>(tlv: &Tlv, source: &mut S, out: &mut [u8]) -> Result<(), Error<S::Error>> {
+    if usize::from(tlv.len) != out.len() {
         return Err(FormatError::TlvLength {
             kind: tlv.kind,
             len: tlv.len,
         }
         .into());
     }
-    read_array(source, tlv.offset).map_err(Error::Source)
+    source.read(tlv.offset, out).map_err(Error::Source)
 }

@@ -2,9 +2,10 @@
 
 use core::fmt;
 
+#[cfg(feature = "sha512")]
 use sha2::Digest as _;
 
-use crate::{Digest, TlvKind, der};
+use crate::{Sha256, TlvKind, der};
 
 /// A signature algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -121,11 +122,17 @@ impl PublicKey {
 
     /// SHA-256 of its `SubjectPublicKeyInfo`: the signer's identity, and imgtool's KEYHASH.
     pub fn hash(&self) -> [u8; 32] {
-        sha2::Sha256::new()
-            .chain_update(self.prefix())
-            .chain_update(self.bytes())
-            .finalize()
-            .into()
+        let mut out = [0; 32];
+        self.hash_into(&mut out);
+        out
+    }
+
+    #[inline(never)]
+    fn hash_into(&self, out: &mut [u8; 32]) {
+        let mut hash = Sha256::new();
+        hash.update(self.prefix());
+        hash.update(self.bytes());
+        hash.finish(out);
     }
 
     /// SHA-512 of the same, which imgtool writes beside SHA-512 digests.
@@ -143,13 +150,16 @@ impl PublicKey {
         crate::development_key(&self.hash()).is_some()
     }
 
-    /// Whether this is the key with that hash.
-    pub(crate) fn has_hash(&self, hash: &Digest) -> bool {
-        match hash {
-            Digest::Sha256(hash) => self.hash() == *hash,
-            #[cfg(feature = "sha512")]
-            Digest::Sha512(hash) => self.hash_sha512() == *hash,
+    /// Whether this is the key with that hash, of either length.
+    #[inline(never)]
+    pub(crate) fn has_hash(&self, hash: &[u8]) -> bool {
+        #[cfg(feature = "sha512")]
+        if hash.len() == 64 {
+            return self.hash_sha512() == hash;
         }
+        let mut own = [0; 32];
+        self.hash_into(&mut own);
+        own == hash
     }
 
     fn prefix(&self) -> &'static [u8] {
@@ -161,18 +171,20 @@ impl PublicKey {
 
     /// Whether `signature` is this key's over the digest of an image; `None` if this build cannot tell.
     #[inline(never)]
-    pub(crate) fn signed(&self, digest: &Digest, signature: &[u8]) -> Option<bool> {
-        match (self, digest) {
+    pub(crate) fn signed(&self, digest: &[u8], signature: &[u8]) -> Option<bool> {
+        match self {
             #[cfg(feature = "p256")]
-            (Self::P256(point), Digest::Sha256(hash)) => Some(signed_p256(point, hash, signature).is_some()),
+            Self::P256(point) => Some(signed_p256(point, digest.try_into().ok()?, signature).is_some()),
             #[cfg(all(feature = "small-p256", not(feature = "p256")))]
-            (Self::P256(point), Digest::Sha256(hash)) => {
-                let verdict = der::ecdsa_signature(signature)
-                    .and_then(|signature| crate::small_p256::verify(point, hash, &signature));
+            Self::P256(point) => {
+                let digest = digest.try_into().ok()?;
+                let mut numbers = [0; 64];
+                let verdict = der::ecdsa_signature(signature, &mut numbers)
+                    .and_then(|()| crate::small_p256::verify(point, digest, &numbers));
                 Some(verdict.is_some())
             }
             #[cfg(feature = "ed25519")]
-            (Self::Ed25519(key), digest) => Some(signed_ed25519(key, digest.as_bytes(), signature).is_some()),
+            Self::Ed25519(key) => Some(signed_ed25519(key, digest, signature).is_some()),
             #[allow(unreachable_patterns)]
             _ => {
                 let _ = (digest, signature);
@@ -187,7 +199,9 @@ fn signed_p256(point: &[u8; 65], digest: &[u8; 32], signature: &[u8]) -> Option<
     use p256::ecdsa::signature::hazmat::PrehashVerifier;
     use p256::ecdsa::{Signature, VerifyingKey};
 
-    let signature = Signature::from_bytes(&der::ecdsa_signature(signature)?.into()).ok()?;
+    let mut numbers = [0; 64];
+    der::ecdsa_signature(signature, &mut numbers)?;
+    let signature = Signature::from_bytes(&numbers.into()).ok()?;
     let key = VerifyingKey::from_sec1_bytes(point).ok()?;
     key.verify_prehash(digest, &signature).ok()
 }

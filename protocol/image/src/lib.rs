@@ -43,7 +43,7 @@ pub mod trailer;
 mod verify;
 
 pub use devkeys::development_key;
-pub use digest::{Digest, Digester};
+pub use digest::{Digest, Digester, Sha256};
 pub use error::{Error, FormatError, Refusal, VerifyError};
 pub use header::{Flags, Header, Version};
 pub use image::Image;

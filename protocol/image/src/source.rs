@@ -50,13 +50,3 @@ impl<S: Source> Source for &mut S {
         (**self).read(offset, out)
     }
 }
-
-/// Reads `N` bytes at `offset`.
-pub(crate) fn read_array<S: Source, const N: usize>(
-    source: &mut S,
-    offset: u32,
-) -> Result<[u8; N], S::Error> {
-    let mut bytes = [0; N];
-    source.read(offset, &mut bytes)?;
-    Ok(bytes)
-}

@@ -1,7 +1,6 @@
 //! The type-length-value entries behind an image's payload.
 
-use crate::source::{Source, read_array};
-use crate::{Error, FormatError};
+use crate::{Error, FormatError, Source};
 
 /// Magic of the unprotected area (`IMAGE_TLV_INFO_MAGIC`).
 pub(crate) const AREA_MAGIC: u16 = 0x6907;
@@ -171,6 +170,7 @@ impl Position {
         }
     }
 
+    #[inline(never)]
     pub(crate) fn step<S: Source>(&mut self, source: &mut S) -> Result<Option<Tlv>, Error<S::Error>> {
         while self.at >= self.end {
             let Some((at, end)) = self.next.take() else {
@@ -188,7 +188,9 @@ impl Position {
         if room < HEAD {
             return Err(overrun.into());
         }
-        let [k0, k1, l0, l1] = read_array(source, self.at).map_err(Error::Source)?;
+        let mut head = [0; HEAD as usize];
+        source.read(self.at, &mut head).map_err(Error::Source)?;
+        let [k0, k1, l0, l1] = head;
         let (kind, len) = (
             TlvKind(u16::from_le_bytes([k0, k1])),
             u16::from_le_bytes([l0, l1]),

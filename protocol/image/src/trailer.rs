@@ -4,7 +4,7 @@
 //! From the slot's end: the magic, then `image_ok`, `copy_done`, `swap_info` and `swap_size`, each in a unit of its
 //! own of the maximum write alignment. Everything starts erased; a flag is set by writing 01.
 
-use crate::source::{Source, read_array};
+use crate::Source;
 
 /// The magic for a maximum alignment of 8 bytes.
 pub const MAGIC: [u8; 16] = [
@@ -74,6 +74,12 @@ impl Layout {
             Field::SwapInfo => magic + 3 * self.align,
             Field::SwapSize => magic + 4 * self.align,
         }
+    }
+
+    /// Where a field starts in a slot of so many bytes. A slot shorter than its trailer is read past its end, which the
+    /// source refuses.
+    fn place(self, slot_len: u32, field: Field) -> u32 {
+        slot_len.checked_sub(self.from_end(field)).unwrap_or(u32::MAX)
     }
 
     /// Bytes of the whole trailer: the fields above and MCUboot's swap status, three marks of `write_size` bytes for
@@ -225,35 +231,31 @@ impl Trailer {
     /// # Errors
     /// The source's own. A board on which torn words cannot be read uses [`Trailer::read_lenient`].
     pub fn read<S: Source>(layout: Layout, slot: &mut S) -> Result<Self, S::Error> {
-        let byte = |slot: &mut S, field| {
-            read_array::<S, 1>(slot, place(slot.len(), layout, field)).map(|[byte]| byte)
-        };
-        let magic = read_array(slot, place(slot.len(), layout, Field::Magic))?;
-        let image_ok = byte(slot, Field::ImageOk)?;
-        let copy_done = byte(slot, Field::CopyDone)?;
-        let swap_info = byte(slot, Field::SwapInfo)?;
-        Ok(Self::decode(layout, magic, image_ok, copy_done, swap_info))
+        let mut fields = Fields::default();
+        for (field, place) in fields.places() {
+            slot.read(layout.place(slot.len(), field), place)?;
+        }
+        Ok(fields.decode(layout))
     }
 
     /// The same, with a field that cannot be read taken as [`Mark::Bad`]: it was torn while being written.
     pub fn read_lenient<S: Source>(layout: Layout, slot: &mut S) -> Self {
         // Neither erased nor written, so that it decodes as bad.
         const TORN: u8 = 0x00;
-        let byte = |slot: &mut S, field| {
-            read_array::<S, 1>(slot, place(slot.len(), layout, field)).map_or(TORN, |[byte]| byte)
-        };
-        let magic = read_array(slot, place(slot.len(), layout, Field::Magic)).unwrap_or([TORN; 16]);
-        let image_ok = byte(slot, Field::ImageOk);
-        let copy_done = byte(slot, Field::CopyDone);
-        let swap_info = byte(slot, Field::SwapInfo);
-        Self::decode(layout, magic, image_ok, copy_done, swap_info)
+        let mut fields = Fields::default();
+        for (field, place) in fields.places() {
+            if slot.read(layout.place(slot.len(), field), place).is_err() {
+                place.fill(TORN);
+            }
+        }
+        fields.decode(layout)
     }
 
     /// Decodes the bytes of the fields.
-    pub fn decode(layout: Layout, magic: [u8; 16], image_ok: u8, copy_done: u8, swap_info: u8) -> Self {
-        let magic = if magic == layout.magic() {
+    pub fn decode(layout: Layout, magic: &[u8; 16], image_ok: u8, copy_done: u8, swap_info: u8) -> Self {
+        let magic = if *magic == layout.magic() {
             Mark::Set
-        } else if magic == [ERASED; 16] {
+        } else if *magic == [ERASED; 16] {
             Mark::Unset
         } else {
             Mark::Bad
@@ -280,9 +282,29 @@ impl Trailer {
     }
 }
 
-fn place(slot_len: u32, layout: Layout, field: Field) -> u32 {
-    // A slot shorter than its trailer reads past its end, which the source refuses.
-    slot_len.checked_sub(layout.from_end(field)).unwrap_or(u32::MAX)
+/// The fields as they were read.
+#[derive(Default)]
+struct Fields {
+    magic: [u8; 16],
+    image_ok: [u8; 1],
+    copy_done: [u8; 1],
+    swap_info: [u8; 1],
+}
+
+impl Fields {
+    fn places(&mut self) -> [(Field, &mut [u8]); 4] {
+        [
+            (Field::Magic, &mut self.magic),
+            (Field::ImageOk, &mut self.image_ok),
+            (Field::CopyDone, &mut self.copy_done),
+            (Field::SwapInfo, &mut self.swap_info),
+        ]
+    }
+
+    fn decode(&self, layout: Layout) -> Trailer {
+        let ([image_ok], [copy_done], [swap_info]) = (self.image_ok, self.copy_done, self.swap_info);
+        Trailer::decode(layout, &self.magic, image_ok, copy_done, swap_info)
+    }
 }
 
 /// What to do at boot, given both slots' trailers (MCUboot's `boot_swap_tables`, in its order: what stands in the

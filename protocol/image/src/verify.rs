@@ -1,12 +1,11 @@
 //! Whether an image is to be trusted.
 
-use sha2::Digest as _;
-
 #[cfg(all(feature = "ed25519", feature = "sha512"))]
 use crate::CHUNK;
+use crate::digest::Hashed;
 use crate::image::value;
 use crate::tlv::Position;
-use crate::{Digest, Error, Flags, Image, PublicKey, Refusal, Source, TlvKind, VerifyError};
+use crate::{Digest, Error, Flags, Image, PublicKey, Refusal, Sha256, Source, Tlv, TlvKind, VerifyError};
 
 /// What a verifier lets through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,31 +77,31 @@ pub struct Signatures<'s, S> {
 #[derive(Debug)]
 struct Walk {
     position: Position,
-    signer: Signer,
+    /// Hash of the key that was named last.
+    named: Hashed,
 }
 
 impl Walk {
     fn new(image: &Image) -> Self {
         Self {
             position: Position::new(None, image.unprotected()),
-            signer: Signer::Unnamed,
+            named: Hashed::NONE,
         }
     }
 
-    fn step<S: Source>(&mut self, source: &mut S) -> Result<Option<Signature>, Error<S::Error>> {
+    /// The next signature's TLV; `named` is the key that it names. A key speaks for the next signature only, so the caller
+    /// clears it.
+    fn step<S: Source>(&mut self, source: &mut S) -> Result<Option<Tlv>, Error<S::Error>> {
         while let Some(tlv) = self.position.step(source)? {
             match tlv.kind {
                 TlvKind::KEYHASH => {
-                    self.signer = match tlv.len {
-                        32 => Signer::Key(Digest::Sha256(value(&tlv, source)?)),
-                        #[cfg(feature = "sha512")]
-                        64 => Signer::Key(Digest::Sha512(value(&tlv, source)?)),
-                        _ => Signer::Unnamed,
-                    };
+                    if let Some(room) = self.named.room(usize::from(tlv.len)) {
+                        value(&tlv, source, room)?;
+                    }
                 }
                 // The whole key: its hash says as much.
                 TlvKind::PUBKEY => {
-                    let mut hash = sha2::Sha256::new();
+                    let mut hash = Sha256::new();
                     let mut buffer = [0; 64];
                     let (mut at, end) = (tlv.offset, tlv.offset + u32::from(tlv.len));
                     while at < end {
@@ -114,18 +113,11 @@ impl Walk {
                         hash.update(part);
                         at += len;
                     }
-                    self.signer = Signer::Key(Digest::Sha256(hash.finalize().into()));
+                    if let Some(out) = self.named.sha256() {
+                        hash.finish(out);
+                    }
                 }
-                kind if kind.is_signature() => {
-                    // A key speaks for the next signature only.
-                    let signer = core::mem::replace(&mut self.signer, Signer::Unnamed);
-                    return Ok(Some(Signature {
-                        signer,
-                        kind,
-                        offset: tlv.offset,
-                        len: tlv.len,
-                    }));
-                }
+                kind if kind.is_signature() => return Ok(Some(tlv)),
                 _ => {}
             }
         }
@@ -137,11 +129,18 @@ impl<S: Source> Iterator for Signatures<'_, S> {
     type Item = Result<Signature, Error<S::Error>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let item = self.walk.step(self.source).transpose();
-        if matches!(item, Some(Err(_))) {
+        let item = self.walk.step(self.source).transpose()?;
+        if item.is_err() {
             self.walk.position = Position::new(None, (0, 0));
         }
-        item
+        let signer = self.walk.named.digest().map_or(Signer::Unnamed, Signer::Key);
+        self.walk.named.clear();
+        Some(item.map(|tlv| Signature {
+            signer,
+            kind: tlv.kind,
+            offset: tlv.offset,
+            len: tlv.len,
+        }))
     }
 }
 
@@ -188,22 +187,90 @@ impl Image {
             return Err(Refusal::Altered.into());
         }
         let mut refusal = Refusal::Unsigned;
-        let mut walk = Walk::new(self);
-        while let Some(signature) = walk.step(source)? {
-            match self.check(source, &signature, &digest, keys, policy) {
-                Ok((key, key_hash)) => {
-                    return Ok(Verified {
-                        key,
-                        key_hash,
-                        digest,
-                    });
-                }
-                Err(Error::Refused(reason)) if rank(&reason) < rank(&refusal) => {}
-                Err(Error::Refused(reason)) => refusal = reason,
-                Err(other) => return Err(other),
-            }
+        match self.signer(source, digest.as_bytes(), keys, policy, &mut refusal)? {
+            Some((key, signed)) => Ok(Verified {
+                key,
+                key_hash: signed.hash(),
+                digest,
+            }),
+            None => Err(refusal.into()),
         }
-        Err(refusal.into())
+    }
+
+    /// [`Image::verify`] for a board, which has nobody to tell the reasons to: only what it means to run the image or not.
+    ///
+    /// # Errors
+    /// A failed read.
+    pub fn is_trusted<S: Source>(
+        &self,
+        source: &mut S,
+        keys: &[PublicKey],
+        policy: &Policy,
+    ) -> Result<bool, S::Error> {
+        if self.check_shape().is_err() {
+            return Ok(false);
+        }
+        let mut digest = Hashed::NONE;
+        let signer = self.is_whole(source, &mut digest).and_then(|whole| match whole {
+            true => self.signer(source, digest.as_slice(), keys, policy, &mut ()),
+            false => Ok(None),
+        });
+        match signer {
+            Ok(signer) => Ok(signer.is_some()),
+            Err(Error::Source(error)) => Err(error),
+            Err(Error::Format(_) | Error::Refused(_)) => Ok(false),
+        }
+    }
+
+    /// Whether the image has the digest that it carries: as much as can be said without a key.
+    ///
+    /// # Errors
+    /// A failed read.
+    pub fn is_unaltered<S: Source>(&self, source: &mut S) -> Result<bool, S::Error> {
+        let mut digest = Hashed::NONE;
+        match self.is_whole(source, &mut digest) {
+            Ok(whole) => Ok(whole),
+            Err(Error::Source(error)) => Err(error),
+            Err(Error::Format(_) | Error::Refused(_)) => Ok(false),
+        }
+    }
+
+    #[inline(never)]
+    fn is_whole<S: Source>(&self, source: &mut S, digest: &mut Hashed) -> Result<bool, Error<S::Error>> {
+        let mut carried = Hashed::NONE;
+        self.carried(source, &mut carried)?;
+        self.computed(source, digest)?;
+        Ok(carried.as_slice() == digest.as_slice())
+    }
+
+    /// The key that made one of the signatures, and its place among the keys.
+    fn signer<'k, S: Source>(
+        &self,
+        source: &mut S,
+        digest: &[u8],
+        keys: &'k [PublicKey],
+        policy: &Policy,
+        report: &mut impl Report,
+    ) -> Result<Option<(usize, &'k PublicKey)>, Error<S::Error>> {
+        let mut walk = Walk::new(self);
+        while let Some(tlv) = walk.step(source)? {
+            let named = walk.named.as_slice();
+            let found = keys
+                .iter()
+                .enumerate()
+                .find(|(_, key)| !named.is_empty() && key.has_hash(named));
+            match found {
+                Some((index, key)) if self.check(source, &tlv, digest, key, policy, report)? => {
+                    return Ok(Some((index, key)));
+                }
+                Some(_) => {}
+                None => report.refused(|| Refusal::UnknownSigner {
+                    key_hash: named.try_into().ok(),
+                }),
+            }
+            walk.named.clear();
+        }
+        Ok(None)
     }
 
     /// What can be refused without reading on.
@@ -224,49 +291,39 @@ impl Image {
         }
     }
 
-    /// Which key made this signature, with its hash.
+    /// Whether this key made this signature, and may.
     fn check<S: Source>(
         &self,
         source: &mut S,
-        signature: &Signature,
-        digest: &Digest,
-        keys: &[PublicKey],
+        tlv: &Tlv,
+        digest: &[u8],
+        key: &PublicKey,
         policy: &Policy,
-    ) -> Result<(usize, [u8; 32]), Error<S::Error>> {
-        let named = match &signature.signer {
-            Signer::Key(hash) => keys.iter().enumerate().find(|(_, key)| key.has_hash(hash)),
-            Signer::Unnamed => None,
-        };
-        let Some((index, key)) = named else {
-            return Err(Refusal::UnknownSigner {
-                key_hash: signature.signer.sha256(),
-            }
-            .into());
-        };
-        let key_hash = key.hash();
-        let unsupported = Refusal::UnsupportedSignature { kind: signature.kind };
-        if signature.kind != key.algorithm().tlv() {
-            return Err(unsupported.into());
-        }
+        report: &mut impl Report,
+    ) -> Result<bool, Error<S::Error>> {
         // An Ed25519 signature has 64 bytes, an ECDSA one at most 72.
         let mut bytes = [0; 72];
-        let Some(bytes) = bytes.get_mut(..usize::from(signature.len)) else {
-            return Err(Refusal::BadSignature { key_hash }.into());
-        };
-        source.read(signature.offset, bytes).map_err(Error::Source)?;
-        let good = if self.pure {
-            self.signed_pure(source, key, bytes)?
-        } else {
-            key.signed(digest, bytes)
-        };
-        match good {
-            None => Err(unsupported.into()),
-            Some(false) => Err(Refusal::BadSignature { key_hash }.into()),
-            Some(true) if !policy.allow_development_keys && key.is_development_key() => {
-                Err(Refusal::DevelopmentKey { key_hash }.into())
+        let mut good = None;
+        if tlv.kind == key.algorithm().tlv() {
+            good = Some(false);
+            if let Some(bytes) = bytes.get_mut(..usize::from(tlv.len)) {
+                source.read(tlv.offset, bytes).map_err(Error::Source)?;
+                good = if self.pure {
+                    self.signed_pure(source, key, bytes)?
+                } else {
+                    key.signed(digest, bytes)
+                };
             }
-            Some(true) => Ok((index, key_hash)),
         }
+        match good {
+            None => report.refused(|| Refusal::UnsupportedSignature { kind: tlv.kind }),
+            Some(false) => report.refused(|| Refusal::BadSignature { key_hash: key.hash() }),
+            Some(true) if !policy.allow_development_keys && key.is_development_key() => {
+                report.refused(|| Refusal::DevelopmentKey { key_hash: key.hash() });
+            }
+            Some(true) => return Ok(true),
+        }
+        Ok(false)
     }
 
     /// Checks a signature over the image itself instead of its digest.
@@ -318,7 +375,25 @@ impl Image {
     }
 }
 
-/// Of several failed signatures, the one that tells most is reported.
+/// Who is told why a signature does not count. A board tells nobody, and then links no code that finds out.
+trait Report {
+    fn refused(&mut self, reason: impl FnOnce() -> Refusal);
+}
+
+impl Report for () {
+    fn refused(&mut self, _: impl FnOnce() -> Refusal) {}
+}
+
+/// Of several failed signatures, the one that tells most is kept.
+impl Report for Refusal {
+    fn refused(&mut self, reason: impl FnOnce() -> Refusal) {
+        let reason = reason();
+        if rank(&reason) >= rank(self) {
+            *self = reason;
+        }
+    }
+}
+
 fn rank(refusal: &Refusal) -> u8 {
     match refusal {
         Refusal::Unsigned => 0,
