@@ -114,7 +114,8 @@ fn with_patches<F: Flash, P: Port>(
     flash: &mut F,
     port: &mut P,
 ) -> Step {
-    let mut applier = bootlace_core::Applier::new();
+    // A constant: it is not to be put together elsewhere on the stack first.
+    let mut applier = const { bootlace_core::Applier::new() };
     until_event(link, flash, port, |link, flash| {
         server.step_with(link, flash, &mut applier)
     })

@@ -153,7 +153,8 @@ fn serve<F: Flash>(
     uart: &mut Uart,
     watchdog: &mut Watchdog,
 ) -> Action {
-    let mut applier = Applier::new();
+    // A constant: it is not to be put together elsewhere on the stack first.
+    let mut applier = const { Applier::new() };
     // When the last byte arrived, in ticks.
     let mut last = TICKS.load(Ordering::Relaxed);
     loop {
