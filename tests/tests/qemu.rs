@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use bootlace_smp::bootlace::{Reset, Role, RollbackReason, State};
+use bootlace_delta::make::{Options, make};
+use bootlace_smp::bootlace::{Features, Reset, Role, RollbackReason, State};
 use bootlace_smp::frame::Framing;
 use bootlace_smp::{Request, Response, os};
 use bootlace_tests::qemu::{Client, Emulator, Images, Line, PRIMARY, SECONDARY, with_primary};
@@ -261,25 +262,80 @@ fn an_application_that_knows_nothing_confirms_itself() {
     );
 }
 
+/// What turns one file into another on a board that runs the first.
+fn difference(old: &[u8], new: &[u8]) -> Vec<u8> {
+    let mut source = old;
+    let covered = bootlace_image::Image::read(&mut source).unwrap().covered_len();
+    make(&old[..covered as usize], new, &Options::default()).bytes
+}
+
+#[test]
+fn patches_in_application_and_bootloader() {
+    let images = Images::new().unwrap();
+    // Confirmed in the factory, so its self-tests do not run.
+    let (first, _) = images.signed("self-testing-unhealthy", 0, 0).unwrap();
+    let (second, second_hash) = images.signed(APPLICATION, 1, 0).unwrap();
+    let (third, third_hash) = images.signed("plain", 2, 0).unwrap();
+    let board = Emulator::running(Line::Socket, &with_primary(Some(&first)).unwrap()).unwrap();
+    let mut client = board.client().unwrap();
+    let who = |client: &mut Client| {
+        client
+            .describe(|it| (it.role, it.features.has(Features::DELTA)))
+            .unwrap()
+    };
+    // While the application runs.
+    assert_eq!(who(&mut client), (Role::Application, true));
+    let patch = difference(&first, &second);
+    println!("{} bytes instead of {}", patch.len(), second.len());
+    assert!(patch.len() * 4 < second.len());
+    assert_eq!(client.patch(&patch, patch.len()).unwrap().1, Some(true));
+    client.test(&second_hash).unwrap();
+    client.reset(false).unwrap();
+    assert_eq!(who(&mut client), (Role::Application, true));
+    assert_eq!(slots(&mut client)[0], (0, "1.1.0".to_owned(), true));
+    // In the bootloader. The patch is for another image, then for this one; and it is cut off in between.
+    client.reset(true).unwrap();
+    assert_eq!(who(&mut client), (Role::Bootloader, true));
+    let wrong = difference(&first, &third);
+    let refused = client.patch(&wrong, wrong.len()).unwrap_err().to_string();
+    assert!(refused.contains("group: Some(64), rc: 3"), "{refused}");
+    let patch = difference(&second, &third);
+    client.patch(&patch, patch.len() / 2).unwrap();
+    board.reset_holding_button().unwrap();
+    assert_eq!(who(&mut client), (Role::Bootloader, true));
+    assert_eq!(client.patch(&patch, patch.len()).unwrap().1, Some(true));
+    client.test(&third_hash).unwrap();
+    client.reset(false).unwrap();
+    client
+        .wait_for_text("plain: confirmed", Duration::from_secs(20))
+        .unwrap();
+}
+
 #[test]
 fn the_stack_stays_within_the_chip() {
     let (board, mut client, new, hash) = board(APPLICATION);
+    let images = Images::new().unwrap();
+    let (old, _) = images.signed(APPLICATION, 0, LEN).unwrap();
+    let patch = difference(&old, &new);
     client.reset(true).unwrap();
     client.describe(|_| ()).unwrap();
-    assert_eq!(client.upload(&new, new.len()).unwrap().1, Some(true));
+    assert_eq!(client.patch(&patch, patch.len()).unwrap().1, Some(true));
     client.test(&hash).unwrap();
     board.halt().unwrap();
     let serving = board.peak_stack().unwrap();
     board.go().unwrap();
     client.reset(false).unwrap();
     client.describe(|_| ()).unwrap();
+    let patch = difference(&new, &old);
+    assert_eq!(client.patch(&patch, patch.len()).unwrap().1, Some(true));
     board.halt().unwrap();
     let application = board.peak_stack().unwrap();
     println!(
-        "peak stack: bootloader {serving} bytes, application {application} bytes, of 16384 with all statics"
+        "peak stack with patches: bootloader {serving} bytes, application {application} bytes, of 16384 with all statics"
     );
-    assert!(serving < 8 * 1024, "{serving}");
-    assert!(application < 10 * 1024, "{application}");
+    // The bootloader's packets lie beside its stack, the application's on it.
+    assert!(serving < 13 * 1024, "{serving}");
+    assert!(application < 14 * 1024, "{application}");
 }
 
 #[test]

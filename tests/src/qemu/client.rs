@@ -165,6 +165,25 @@ impl Client {
     /// # Errors
     /// When the board refuses.
     pub fn upload(&mut self, file: &[u8], stop: usize) -> Result<(Vec<usize>, Option<bool>)> {
+        self.send(file, stop, |piece| Request::Img(img::Request::Upload(piece)))
+    }
+
+    /// The same with a patch.
+    ///
+    /// # Errors
+    /// When the board refuses.
+    pub fn patch(&mut self, file: &[u8], stop: usize) -> Result<(Vec<usize>, Option<bool>)> {
+        self.send(file, stop, |piece| {
+            Request::Bootlace(bootlace::Request::Patch(piece))
+        })
+    }
+
+    fn send(
+        &mut self,
+        file: &[u8],
+        stop: usize,
+        request: for<'p> fn(img::Upload<'p>) -> Request<'p>,
+    ) -> Result<(Vec<usize>, Option<bool>)> {
         let sha: [u8; 32] = Sha256::digest(file).into();
         let (mut off, mut seen) = (0, Vec::new());
         loop {
@@ -177,14 +196,13 @@ impl Client {
                 data: file.get(off..file.len().min(off + size)).unwrap_or_default(),
                 ..img::Upload::default()
             };
-            let (next, matched) =
-                self.ask(
-                    &Request::Img(img::Request::Upload(piece)),
-                    |response| match response {
-                        Response::Img(img::Response::Upload { off, matched }) => Ok((off as usize, matched)),
-                        other => bail!("at {off}: {other:?}"),
-                    },
-                )??;
+            let (next, matched) = self.ask(&request(piece), |response| match response {
+                Response::Img(img::Response::Upload { off, matched })
+                | Response::Bootlace(bootlace::Response::Patch { off, matched }) => {
+                    Ok((off as usize, matched))
+                }
+                other => bail!("at {off}: {other:?}"),
+            })??;
             off = next;
             seen.push(off);
             if off >= file.len().min(stop) {
