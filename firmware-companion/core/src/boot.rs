@@ -74,11 +74,11 @@ enum Stage {
     Primary,
     /// A check of the golden image is under way, because this one could not run, for this reason.
     Golden(Condition, RollbackReason),
-    /// The primary slot's old trailer goes first: it speaks of an image that is about to go.
-    Unmark(TrailerWrite),
     /// Units of the golden image that are in the primary slot.
     Restore(u32),
     Restoring(Copy, u32),
+    /// The primary slot's old trailer goes last: an image on trial must not pass for confirmed by a half-erased one.
+    Unmark(TrailerWrite),
     Running(Found),
     Last(Decision),
 }
@@ -206,7 +206,9 @@ impl<'a> Loader<'a> {
             Stage::Golden(..) => return Ok(Progress::Verify(self.check(Area::Golden))),
             Stage::Unmark(write) => {
                 if write.step(flash)? {
-                    self.stage = Stage::Restore(0);
+                    self.restored = true;
+                    self.log.push(Record::Confirmed);
+                    self.stage = Stage::Primary;
                 }
             }
             Stage::Restore(done) => {
@@ -434,10 +436,9 @@ impl<'a> Loader<'a> {
         let lost = find(flash, Area::Primary);
         self.log
             .push(self.update(lost.as_ref(), Some(golden), Outcome::Golden, reason));
-        self.log.push(Record::Confirmed);
         self.log.push(Record::Rollback(reason, version(lost.as_ref())));
         self.trial = false;
-        Stage::Unmark(TrailerWrite::clear(Area::Primary))
+        Stage::Restore(0)
     }
 
     fn next_unit<F: Flash>(&mut self, flash: &mut F, done: u32) {
@@ -451,8 +452,7 @@ impl<'a> Loader<'a> {
             };
             Stage::Restoring(Copy::new(route, unit, true), done)
         } else {
-            self.restored = true;
-            Stage::Primary
+            Stage::Unmark(TrailerWrite::clear(Area::Primary))
         };
     }
 

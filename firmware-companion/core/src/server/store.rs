@@ -1,12 +1,13 @@
 //! What is written into the secondary slot, whichever way it came; and files in flash, read back.
 
+use bootlace_image::trailer::Trailer;
 use bootlace_smp::img::ErrorCode as ImageError;
 use sha2::{Digest as _, Sha256};
 
 use super::upload::{Piece, Receiving, Stage};
 use super::{Asker, Job, Patches, Refused, Server, Step, ledger};
 use crate::flash::{Area, CHUNK, Flash, is_blank};
-use crate::trailer::TrailerWrite;
+use crate::trailer::{TrailerWrite, Trailers};
 
 /// The first bytes of a file's SHA-256: they tell files apart and show what was damaged on its way. What is trusted is the
 /// image's signature.
@@ -214,12 +215,11 @@ fn recorded<F: Flash>(flash: &mut F, len: u32, sha: Option<Sha>) -> Option<Uploa
     let entry = ledger::read(flash)?;
     let same = entry.len == len && sha?.first_chunk() == Some(&entry.sha);
     let suspect = entry.at.saturating_add(ledger::distance(flash));
-    (same && entry.at > 0).then_some(Upload {
-        file: Transfer {
-            len,
-            at: entry.at,
-            sha,
-        },
+    // An image that was marked is whole. It is compared, not written once more: a cut would leave the request without it.
+    let marked = Trailers::read(flash).secondary != Trailer::ERASED;
+    let at = if marked { len } else { entry.at };
+    (same && at > 0).then_some(Upload {
+        file: Transfer { len, at, sha },
         suspect,
         failures: 0,
     })

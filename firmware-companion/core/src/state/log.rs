@@ -17,8 +17,8 @@ use crate::flash::{Area, Flash, FlashError};
 #[derive(Clone, Copy, Debug)]
 enum Job {
     Idle,
-    /// Append one record, and perhaps a second.
-    Append(Record, Option<Record>),
+    /// Append one record.
+    Append(Record),
     /// Erase the other unit.
     Erase,
     /// Write the snapshot's record of this index to the other unit; after the last, its header.
@@ -170,9 +170,8 @@ impl Log {
         self.state.apply(record);
         self.job = match self.job {
             Job::Idle if self.inherited => Job::Erase,
-            Job::Idle => Job::Append(record, None),
-            Job::Append(first, None) => Job::Append(first, Some(record)),
-            // More than two at once go into a snapshot together.
+            Job::Idle => Job::Append(record),
+            // Records that are made together count together: a snapshot's header makes them so.
             _ => Job::Erase,
         };
     }
@@ -189,18 +188,14 @@ impl Log {
     pub fn step<F: Flash>(&mut self, flash: &mut F) -> Result<(), FlashError> {
         match self.job {
             Job::Idle => Ok(()),
-            Job::Append(record, then) => {
+            Job::Append(record) => {
                 if self.next >= places(flash) {
                     self.job = Job::Erase;
                     return Ok(());
                 }
                 let written = self.write(flash, self.unit, self.next, record);
                 self.next += 1;
-                self.job = match (written, then) {
-                    (Ok(()), None) => Job::Idle,
-                    (Ok(()), Some(then)) => Job::Append(then, None),
-                    (Err(_), _) => Job::Erase,
-                };
+                self.job = written.map_or(Job::Erase, |()| Job::Idle);
                 Ok(())
             }
             Job::Seal => {
