@@ -1,6 +1,7 @@
 //! A board without time.
 
 use anyhow::{Context as _, Result, bail, ensure};
+use bootlace_core::Applier;
 use bootlace_core::board::{Board, Policy};
 use bootlace_core::boot::{self, Decision, Entry, Loader};
 use bootlace_core::flash::Area;
@@ -15,7 +16,7 @@ use bootlace_image::{Algorithm, Version};
 use bootlace_simulator::{Map, NorFlash, Region, Timing};
 use bootlace_smp::bootlace::{Reset, State as Condition};
 use bootlace_smp::frame::{self, Framing};
-use bootlace_smp::{self as smp, Header, Request, Response, img};
+use bootlace_smp::{self as smp, Header, Request, Response, bootlace, img};
 use sha2::{Digest as _, Sha256};
 
 /// The shape of a board's flash.
@@ -167,6 +168,7 @@ impl Rig {
         let mut served = Served {
             server: Server::new(&self.board, role, entry.reset),
             link,
+            applier: Box::default(),
             flash: &mut self.flash,
             board: &self.board,
         };
@@ -178,6 +180,7 @@ impl Rig {
 pub struct Served<'a> {
     server: Server<'a>,
     link: Link<Vec<u8>>,
+    applier: Box<Applier>,
     flash: &'a mut NorFlash,
     board: &'a Board<'a>,
 }
@@ -198,7 +201,9 @@ impl Served<'_> {
         link.feed(&wire);
         let mut answer = Vec::new();
         loop {
-            let step = self.server.step(&mut self.link, self.flash);
+            let step = self
+                .server
+                .step_with(&mut self.link, self.flash, &mut self.applier);
             ensure!(!self.flash.is_dead(), "the power went");
             if let Step::Verify(check) = step {
                 let verdict = check.run(self.flash, self.board);
@@ -221,6 +226,18 @@ impl Served<'_> {
     /// # Errors
     /// That the power went, or that the board refused.
     pub fn upload(&mut self, file: &[u8]) -> Result<()> {
+        self.send(file, |piece| Request::Img(img::Request::Upload(piece)))
+    }
+
+    /// Sends a patch from wherever the board says.
+    ///
+    /// # Errors
+    /// That the power went, or that the board refused.
+    pub fn patch(&mut self, patch: &[u8]) -> Result<()> {
+        self.send(patch, |piece| Request::Bootlace(bootlace::Request::Patch(piece)))
+    }
+
+    fn send(&mut self, file: &[u8], request: for<'p> fn(img::Upload<'p>) -> Request<'p>) -> Result<()> {
         let sha: [u8; 32] = Sha256::digest(file).into();
         let mut off = 0;
         for _ in 0..file.len() + 10 {
@@ -236,13 +253,13 @@ impl Served<'_> {
                 ..img::Upload::default()
             };
             let matched;
-            (off, matched) = self.ask(
-                &Request::Img(img::Request::Upload(piece)),
-                |response| match response {
-                    Response::Img(img::Response::Upload { off, matched }) => Ok((off as usize, matched)),
-                    other => bail!("upload answered {other:?}"),
-                },
-            )?;
+            (off, matched) = self.ask(&request(piece), |response| match response {
+                Response::Img(img::Response::Upload { off, matched })
+                | Response::Bootlace(bootlace::Response::Patch { off, matched }) => {
+                    Ok((off as usize, matched))
+                }
+                other => bail!("a piece was answered {other:?}"),
+            })?;
             if off == file.len() && matched == Some(true) {
                 return Ok(());
             }

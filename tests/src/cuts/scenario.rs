@@ -1,6 +1,8 @@
 //! What a board does with its flash, and what must hold wherever the power goes.
 
 use anyhow::{Context as _, Result, bail, ensure};
+use bootlace_delta::Method;
+use bootlace_delta::make::{Options, make};
 use bootlace_image::Algorithm;
 use bootlace_image::builder::SigningKey;
 use bootlace_simulator::{Cut, Moment};
@@ -15,6 +17,10 @@ pub enum Scenario {
     Upload,
     /// The rest of an image arrives, of which a part is there.
     ResumedUpload,
+    /// A new image arrives as a patch.
+    Patch,
+    /// A patch arrives again, of whose image a part is there.
+    ResumedPatch,
     /// The swap to an image on trial.
     Test,
     /// The swap to an image that was confirmed beforehand.
@@ -31,9 +37,11 @@ pub enum Scenario {
 
 impl Scenario {
     /// Every scenario.
-    pub const ALL: [Scenario; 8] = [
+    pub const ALL: [Scenario; 10] = [
         Scenario::Upload,
         Scenario::ResumedUpload,
+        Scenario::Patch,
+        Scenario::ResumedPatch,
         Scenario::Test,
         Scenario::Permanent,
         Scenario::Confirm,
@@ -56,6 +64,8 @@ pub struct Count {
 struct Images {
     old: (Vec<u8>, [u8; 32]),
     new: (Vec<u8>, [u8; 32]),
+    /// From the old to the new one; for those scenarios that have one.
+    patch: Vec<u8>,
 }
 
 const MOMENTS: [Moment; 3] = [Moment::Before, Moment::Torn, Moment::After];
@@ -101,11 +111,15 @@ impl Sweep {
         let key = key(self.algorithm)?;
         let pages = (geometry.slots.0 - 1).min(geometry.slots.1 - 2);
         let largest = (pages * geometry.page) as usize;
-        let images = Images {
+        let mut images = Images {
             old: image(geometry, &key, 1, 1, largest * 3 / 5),
             // Not a multiple of anything, and longer than the old one.
             new: image(geometry, &key, 2, 2, largest * 4 / 5 + 3),
+            patch: Vec::new(),
         };
+        if matches!(scenario, Scenario::Patch | Scenario::ResumedPatch) {
+            images.patch = difference(&images.old.0, &images.new.0)?;
+        }
         let ready =
             prepare(geometry, *scenario, &key, &images).with_context(|| format!("preparing {scenario:?}"))?;
         let mut rehearsal = ready.clone();
@@ -163,8 +177,8 @@ fn prepare(geometry: &Geometry, scenario: Scenario, key: &SigningKey, images: &I
     expect(&mut rig, images.old.1, false)?;
     let new = &images.new;
     match scenario {
-        Scenario::Upload => {}
-        Scenario::ResumedUpload => {
+        Scenario::Upload | Scenario::Patch => {}
+        Scenario::ResumedUpload | Scenario::ResumedPatch => {
             let mut rehearsal = rig.clone();
             rehearsal.serve(|board| board.upload(&new.0))?;
             let half = (rig.flash.operations() + rehearsal.flash.operations()) / 2;
@@ -173,7 +187,10 @@ fn prepare(geometry: &Geometry, scenario: Scenario, key: &SigningKey, images: &I
                 moment: Moment::After,
                 seed: 0,
             }));
-            let _ = rig.serve(|board| board.upload(&new.0));
+            let _ = rig.serve(|board| match scenario {
+                Scenario::ResumedPatch => board.patch(&images.patch),
+                _ => board.upload(&new.0),
+            });
             ensure!(rig.flash.is_dead(), "the upload was too short to be interrupted");
             rig.flash.revive();
         }
@@ -203,6 +220,20 @@ fn prepare(geometry: &Geometry, scenario: Scenario, key: &SigningKey, images: &I
     Ok(rig)
 }
 
+/// A patch that reads the base all the time, although the images have nothing in common.
+fn difference(old: &[u8], new: &[u8]) -> Result<Vec<u8>> {
+    let mut source = old;
+    let image = bootlace_image::Image::read(&mut source).map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    let base = old
+        .get(..image.covered_len() as usize)
+        .context("an image shorter than it says")?;
+    let options = Options {
+        method: Some(Method::Plain),
+        ..Options::default()
+    };
+    Ok(make(base, new, &options).bytes)
+}
+
 fn expect(rig: &mut Rig, hash: [u8; 32], trial: bool) -> Result<()> {
     let started = rig.start(Reset::Software);
     ensure!(started == Started::Image(hash, trial), "started {started:?}");
@@ -215,6 +246,10 @@ fn act(rig: &mut Rig, scenario: Scenario, images: &Images) -> Result<()> {
     match scenario {
         Scenario::Upload | Scenario::ResumedUpload => rig.serve(|board| {
             board.upload(&new.0)?;
+            board.mark(new.1, false)
+        }),
+        Scenario::Patch | Scenario::ResumedPatch => rig.serve(|board| {
+            board.patch(&images.patch)?;
             board.mark(new.1, false)
         }),
         Scenario::Test => expect(rig, new.1, true),
@@ -234,7 +269,7 @@ fn recover(rig: &mut Rig, scenario: Scenario, images: &Images) -> Result<()> {
     let started = rig.start(Reset::PowerOn);
     let fine = match scenario {
         // Marked or not yet: the cut may come after the mark.
-        Scenario::Upload | Scenario::ResumedUpload => {
+        Scenario::Upload | Scenario::ResumedUpload | Scenario::Patch | Scenario::ResumedPatch => {
             started == Started::Image(old, false) || started == Started::Image(new, true)
         }
         Scenario::Test => started == Started::Image(new, true) || started == Started::Image(old, false),
@@ -272,9 +307,12 @@ fn recover(rig: &mut Rig, scenario: Scenario, images: &Images) -> Result<()> {
             .serve(|board| board.upload(&images.new.0))
             .context("the next upload");
     }
-    // And the update can be finished.
+    // And the update can be finished: a patch by the same again, or by the image as it is.
     rig.serve(|board| {
-        board.upload(&images.new.0)?;
+        match scenario {
+            Scenario::Patch => board.patch(&images.patch)?,
+            _ => board.upload(&images.new.0)?,
+        }
         board.mark(new, false)
     })
     .context("the update again")?;
