@@ -207,7 +207,7 @@ fn public_key(key: &bootlace::Key<'_>) -> Option<PublicKey> {
     let algorithm = match key.alg {
         bootlace::Algorithm::P256 => Algorithm::P256,
         bootlace::Algorithm::Ed25519 => Algorithm::Ed25519,
-        bootlace::Algorithm::Other(_) => return None,
+        _ => return None,
     };
     PublicKey::from_parts(algorithm, key.key).ok()
 }

@@ -289,7 +289,7 @@ pub fn rollback(reason: RollbackReason) -> &'static str {
         RollbackReason::WrongBoard => "it is for another board",
         RollbackReason::TooLarge => "it is larger than the board can swap in",
         RollbackReason::NoImage => "there was no image to be found",
-        RollbackReason::Other(_) => match reason.failed_self_test() {
+        _ => match reason.failed_self_test() {
             Some(1) => "its self-test 1 failed",
             Some(2) => "its self-test 2 failed",
             Some(3) => "its self-test 3 failed",
@@ -322,7 +322,7 @@ pub fn state(state: BoardState) -> &'static str {
         BoardState::GoldenBad => {
             "It is in its bootloader: nothing else can run, and its golden image does not verify."
         }
-        BoardState::Other(_) => "It is in a state that this version does not know.",
+        _ => "It is in a state that this version does not know.",
     }
 }
 
@@ -448,6 +448,29 @@ mod tests {
         assert_eq!(times, ["8.4 s", "45 s", "3 min 20 s"]);
         assert_eq!(short(&[0xab; 32]), "abab abab abab abab");
         assert_eq!(uuid(&[0x12; 16]), "12121212-1212-1212-1212-121212121212");
+    }
+
+    /// The codes are numbers, so no compiler tells which of them lacks its words.
+    #[test]
+    fn every_code_has_its_words() {
+        let unknown = u8::MAX & 0x7F;
+        for code in 0..unknown {
+            let state = (BoardState::from_code(code), BoardState::from_code(unknown));
+            assert_eq!(
+                state.0.name().is_some(),
+                super::state(state.0) != super::state(state.1),
+                "{state:?}"
+            );
+            let reason = (
+                RollbackReason::from_code(code),
+                RollbackReason::from_code(unknown),
+            );
+            assert_eq!(
+                reason.0.name().is_some(),
+                rollback(reason.0) != rollback(reason.1),
+                "{reason:?}"
+            );
+        }
     }
 
     /// Harm is a matter of the phase: until the image is marked, a reset starts what ran.

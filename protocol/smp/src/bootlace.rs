@@ -3,9 +3,7 @@
 //!
 //! Everything but the role may be absent: a small application may not know it. Codes travel, sentences do not.
 
-use minicbor::decode::Decoder;
-
-use crate::cbor::{Encoder, Item, Key as Name, Kind, List, Value, entries, fields};
+use crate::cbor::{Encoder, Item, Key as Name, Kind, List, Reader, Value, entries, fields};
 use crate::img::{self, Upload};
 use crate::{DecodeError, Header, Op};
 
@@ -91,7 +89,9 @@ impl<'a> Response<'a> {
         match header.id {
             DESCRIBE => Description::decode(payload).map(Response::Describe),
             JOURNAL => {
-                let [updates] = fields(payload, &[(Name::UPDATES, Kind::Raw)])?;
+                let mut values = [Value::Absent; 1];
+                fields(payload, &[(Name::UPDATES, Kind::Raw)], &mut values)?;
+                let [updates] = values;
                 Ok(Response::Journal(List::decode(updates)?.unwrap_or_default()))
             }
             PATCH => img::decode_progress(payload).map(|(off, matched)| Response::Patch { off, matched }),
@@ -238,6 +238,8 @@ impl<'a> Description<'a> {
             (Name::SUPPLY, Kind::Raw),
             (Name::GOLDEN, Kind::Bytes),
         ];
+        let mut values = [Value::Absent; 10];
+        fields(payload, &identity, &mut values)?;
         let [
             role,
             board,
@@ -249,8 +251,10 @@ impl<'a> Description<'a> {
             slots,
             frame,
             window,
-        ] = fields(payload, &identity)?;
-        let [counter, features, reset, state, rollback, trial, supply, golden] = fields(payload, &condition)?;
+        ] = values;
+        let mut values = [Value::Absent; 8];
+        fields(payload, &condition, &mut values)?;
+        let [counter, features, reset, state, rollback, trial, supply, golden] = values;
         Ok(Description {
             role: role
                 .byte()
@@ -322,7 +326,9 @@ impl<'a> Description<'a> {
 impl<'a> Rollback<'a> {
     fn decode(map: &'a [u8]) -> Result<Self, DecodeError> {
         let wanted = [(Name::REASON, Kind::Byte), (Name::FROM, Kind::Text)];
-        let [reason, from] = entries(&mut Decoder::new(map), &wanted)?;
+        let mut values = [Value::Absent; 2];
+        entries(&mut Reader::new(map), &wanted, &mut values)?;
+        let [reason, from] = values;
         Ok(Rollback {
             reason: reason
                 .byte()
@@ -340,7 +346,9 @@ impl Supply {
             (Name::LIMIT, Kind::Number),
             (Name::PERCENT, Kind::Flag),
         ];
-        let [level, limit, percent] = entries(&mut Decoder::new(map), &wanted)?;
+        let mut values = [Value::Absent; 3];
+        entries(&mut Reader::new(map), &wanted, &mut values)?;
+        let [level, limit, percent] = values;
         Ok(Supply {
             level: level.number().unwrap_or(0),
             limit: limit.number().unwrap_or(0),
@@ -352,7 +360,9 @@ impl Supply {
 impl Trial {
     fn decode(map: &[u8]) -> Result<Self, DecodeError> {
         let wanted = [(Name::LEFT, Kind::Number), (Name::DEADLINE, Kind::Number)];
-        let [left, deadline] = entries(&mut Decoder::new(map), &wanted)?;
+        let mut values = [Value::Absent; 2];
+        entries(&mut Reader::new(map), &wanted, &mut values)?;
+        let [left, deadline] = values;
         Ok(Trial {
             left: left.number().unwrap_or(0),
             deadline: deadline.number(),
@@ -361,8 +371,14 @@ impl Trial {
 }
 
 impl<'a> Item<'a> for Key<'a> {
-    fn decode(dec: &mut Decoder<'a>) -> Result<Self, DecodeError> {
-        let [alg, key] = entries(dec, &[(Name::ALG, Kind::Byte), (Name::KEY, Kind::Bytes)])?;
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let mut values = [Value::Absent; 2];
+        entries(
+            reader,
+            &[(Name::ALG, Kind::Byte), (Name::KEY, Kind::Bytes)],
+            &mut values,
+        )?;
+        let [alg, key] = values;
         let alg = alg.byte().ok_or(DecodeError::Missing(Name::ALG))?;
         Ok(Key {
             alg: Algorithm::from_code(alg),
@@ -378,8 +394,17 @@ impl<'a> Item<'a> for Key<'a> {
 }
 
 impl<'a> Item<'a> for Slot {
-    fn decode(dec: &mut Decoder<'a>) -> Result<Self, DecodeError> {
-        let values = entries(dec, &Slot::NAMES.map(|name| (name, Kind::Number)))?;
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let wanted = [
+            (Name::SLOT, Kind::Number),
+            (Name::ADDR, Kind::Number),
+            (Name::SIZE, Kind::Number),
+            (Name::MAX, Kind::Number),
+            (Name::ERASE, Kind::Number),
+            (Name::WRITE, Kind::Number),
+        ];
+        let mut values = [Value::Absent; 6];
+        entries(reader, &wanted, &mut values)?;
         let [slot, addr, size, max, erase, write] = values.map(|value| value.number().unwrap_or(0));
         Ok(Slot {
             slot,
@@ -393,22 +418,13 @@ impl<'a> Item<'a> for Slot {
 
     fn encode(&self, enc: &mut Encoder<'_>) {
         enc.map(6);
-        let values = [self.slot, self.addr, self.size, self.max, self.erase, self.write];
-        for (name, value) in Slot::NAMES.into_iter().zip(values) {
-            enc.number(name, value);
-        }
+        enc.number(Name::SLOT, self.slot);
+        enc.number(Name::ADDR, self.addr);
+        enc.number(Name::SIZE, self.size);
+        enc.number(Name::MAX, self.max);
+        enc.number(Name::ERASE, self.erase);
+        enc.number(Name::WRITE, self.write);
     }
-}
-
-impl Slot {
-    const NAMES: [Name; 6] = [
-        Name::SLOT,
-        Name::ADDR,
-        Name::SIZE,
-        Name::MAX,
-        Name::ERASE,
-        Name::WRITE,
-    ];
 }
 
 fn uuid(value: Value<'_>) -> Result<Option<&[u8; 16]>, DecodeError> {

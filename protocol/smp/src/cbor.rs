@@ -8,6 +8,7 @@ mod encode;
 mod keys;
 mod list;
 
+pub(crate) use decode::Reader;
 pub(crate) use decode::{Kind, Value, entries, fields};
 pub(crate) use encode::Encoder;
 pub(crate) use encode::encoder;

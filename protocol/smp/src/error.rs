@@ -2,7 +2,7 @@
 
 use minicbor::decode::Decoder;
 
-use crate::cbor::{Encoder, Key, Kind, entries, fields};
+use crate::cbor::{Encoder, Key, Kind, Reader, Value, entries, fields};
 
 /// Why bytes are not a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,18 +145,23 @@ impl<'a> Failure<'a> {
 
     /// Finds `rc` or `err` in a response; `None` where it is a success (an `rc` of 0 is).
     pub(crate) fn decode(payload: &'a [u8]) -> Result<Option<Self>, DecodeError> {
-        let [rc, err, reason] = fields(
+        let mut values = [Value::Absent; 3];
+        fields(
             payload,
             &[
                 (Key::RC, Kind::Raw),
                 (Key::ERR, Kind::Raw),
                 (Key::RSN, Kind::Text),
             ],
+            &mut values,
         )?;
+        let [rc, err, reason] = values;
         let reason = reason.text();
         if let Some(err) = err.bytes() {
             let wanted = [(Key::GROUP, Kind::Half), (Key::RC, Kind::Half)];
-            let [group, rc] = entries(&mut Decoder::new(err), &wanted)?;
+            let mut values = [Value::Absent; 2];
+            entries(&mut Reader::new(err), &wanted, &mut values)?;
+            let [group, rc] = values;
             let (group, rc) = (group.half(), rc.half().unwrap_or(0));
             return Ok((rc != 0).then_some(Failure { group, rc, reason }));
         }

@@ -1,8 +1,6 @@
 //! Group 1: images and slots.
 
-use minicbor::decode::Decoder;
-
-use crate::cbor::{Encoder, Item, Key, Kind, List, entries, fields};
+use crate::cbor::{Encoder, Item, Key, Kind, List, Reader, Value, entries, fields};
 use crate::{DecodeError, Header, Op};
 
 mod error;
@@ -77,7 +75,9 @@ impl<'a> Request<'a> {
             (Op::Read, STATE) => Ok(Request::State),
             (Op::Write, STATE) => {
                 let wanted = [(Key::HASH, Kind::BytesOrNull), (Key::CONFIRM, Kind::Flag)];
-                let [hash, confirm] = fields(payload, &wanted)?;
+                let mut values = [Value::Absent; 2];
+                fields(payload, &wanted, &mut values)?;
+                let [hash, confirm] = values;
                 Ok(Request::SetState {
                     hash: hash.bytes(),
                     confirm: confirm.is_set(),
@@ -85,7 +85,9 @@ impl<'a> Request<'a> {
             }
             (Op::Write, UPLOAD) => Upload::decode(payload).map(Request::Upload),
             (Op::Write, ERASE) => {
-                let [slot] = fields(payload, &[(Key::SLOT, Kind::Number)])?;
+                let mut values = [Value::Absent; 1];
+                fields(payload, &[(Key::SLOT, Kind::Number)], &mut values)?;
+                let [slot] = values;
                 Ok(Request::Erase { slot: slot.number() })
             }
             (Op::Read, SLOT_INFO) => Ok(Request::SlotInfo),
@@ -120,7 +122,9 @@ impl<'a> Upload<'a> {
             (Key::SHA, Kind::BytesOrNull),
             (Key::UPGRADE, Kind::Flag),
         ];
-        let [off, data, image, len, sha, upgrade] = fields(payload, &wanted)?;
+        let mut values = [Value::Absent; 6];
+        fields(payload, &wanted, &mut values)?;
+        let [off, data, image, len, sha, upgrade] = values;
         Ok(Upload {
             image: image.number(),
             off: off.number().ok_or(DecodeError::Missing(Key::OFF))?,
@@ -201,7 +205,13 @@ impl<'a> Response<'a> {
 
 /// How far a transfer is: what is wanted next, and at the end whether what is stored is right.
 pub(crate) fn decode_progress(payload: &[u8]) -> Result<(u32, Option<bool>), DecodeError> {
-    let [off, matched] = fields(payload, &[(Key::OFF, Kind::Number), (Key::MATCH, Kind::Flag)])?;
+    let mut values = [Value::Absent; 2];
+    fields(
+        payload,
+        &[(Key::OFF, Kind::Number), (Key::MATCH, Kind::Flag)],
+        &mut values,
+    )?;
+    let [off, matched] = values;
     let off = off.number().ok_or(DecodeError::Missing(Key::OFF))?;
     Ok((off, matched.flag()))
 }
@@ -238,7 +248,7 @@ pub struct StateEntry<'a> {
 }
 
 impl<'a> Item<'a> for StateEntry<'a> {
-    fn decode(dec: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let wanted = [
             (Key::IMAGE, Kind::Number),
             (Key::SLOT, Kind::Number),
@@ -250,6 +260,8 @@ impl<'a> Item<'a> for StateEntry<'a> {
             (Key::ACTIVE, Kind::Flag),
             (Key::PERMANENT, Kind::Flag),
         ];
+        let mut values = [Value::Absent; 9];
+        entries(reader, &wanted, &mut values)?;
         let [
             image,
             slot,
@@ -260,7 +272,7 @@ impl<'a> Item<'a> for StateEntry<'a> {
             confirmed,
             active,
             permanent,
-        ] = entries(dec, &wanted)?;
+        ] = values;
         Ok(StateEntry {
             image: image.number(),
             slot: slot.number().ok_or(DecodeError::Missing(Key::SLOT))?,
@@ -301,13 +313,15 @@ pub struct ImageSlots<'a> {
 }
 
 impl<'a> Item<'a> for ImageSlots<'a> {
-    fn decode(dec: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let wanted = [
             (Key::IMAGE, Kind::Number),
             (Key::SLOTS, Kind::Raw),
             (Key::MAX_IMAGE_SIZE, Kind::Number),
         ];
-        let [image, slots, max_image_size] = entries(dec, &wanted)?;
+        let mut values = [Value::Absent; 3];
+        entries(reader, &wanted, &mut values)?;
+        let [image, slots, max_image_size] = values;
         Ok(ImageSlots {
             image: image.number().unwrap_or(0),
             slots: List::decode(slots)?.unwrap_or_default(),
@@ -335,13 +349,15 @@ pub struct SlotSize {
 }
 
 impl<'a> Item<'a> for SlotSize {
-    fn decode(dec: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let wanted = [
             (Key::SLOT, Kind::Number),
             (Key::SIZE, Kind::Number),
             (Key::UPLOAD_IMAGE_ID, Kind::Number),
         ];
-        let [slot, size, upload_image_id] = entries(dec, &wanted)?;
+        let mut values = [Value::Absent; 3];
+        entries(reader, &wanted, &mut values)?;
+        let [slot, size, upload_image_id] = values;
         Ok(SlotSize {
             slot: slot.number().unwrap_or(0),
             size: size.number().unwrap_or(0),
@@ -359,6 +375,8 @@ impl<'a> Item<'a> for SlotSize {
 
 /// The list that both lists of images come as.
 fn list_at<'a, T: Item<'a> + 'a>(payload: &'a [u8]) -> Result<List<'a, T>, DecodeError> {
-    let [images] = fields(payload, &[(Key::IMAGES, Kind::Raw)])?;
+    let mut values = [Value::Absent; 1];
+    fields(payload, &[(Key::IMAGES, Kind::Raw)], &mut values)?;
+    let [images] = values;
     List::decode(images)?.ok_or(DecodeError::Missing(Key::IMAGES))
 }

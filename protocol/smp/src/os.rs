@@ -2,7 +2,7 @@
 
 use minicbor::decode::Decoder;
 
-use crate::cbor::{Encoder, Key, Kind, fields};
+use crate::cbor::{Encoder, Key, Kind, Value, fields};
 use crate::{DecodeError, Header, Op};
 
 /// Number of the group.
@@ -73,7 +73,9 @@ impl<'a> Request<'a> {
             (Op::Write, RESET) => {
                 // `force` is a number in Zephyr's documentation, a bool in some clients.
                 let wanted = [(Key::FORCE, Kind::Switch), (Key::BOOT_MODE, Kind::Byte)];
-                let [force, boot_mode] = fields(payload, &wanted)?;
+                let mut values = [Value::Absent; 2];
+                fields(payload, &wanted, &mut values)?;
+                let [force, boot_mode] = values;
                 Ok(Request::Reset {
                     force: force.is_set(),
                     boot_mode: boot_mode.byte(),
@@ -145,7 +147,9 @@ impl<'a> Response<'a> {
             RESET => Ok(Response::Reset),
             PARAMS => {
                 let wanted = [(Key::BUF_SIZE, Kind::Number), (Key::BUF_COUNT, Kind::Number)];
-                let [size, count] = fields(payload, &wanted)?;
+                let mut values = [Value::Absent; 2];
+                fields(payload, &wanted, &mut values)?;
+                let [size, count] = values;
                 let buf_size = size.number().ok_or(DecodeError::Missing(Key::BUF_SIZE))?;
                 let buf_count = count.number().ok_or(DecodeError::Missing(Key::BUF_COUNT))?;
                 Ok(Response::Params { buf_size, buf_count })
@@ -159,7 +163,9 @@ impl<'a> Response<'a> {
                     (Key::MODE, Kind::Raw),
                     (Key::NO_DOWNGRADE, Kind::Flag),
                 ];
-                let [name, mode, no_downgrade] = fields(payload, &wanted)?;
+                let mut values = [Value::Absent; 3];
+                fields(payload, &wanted, &mut values)?;
+                let [name, mode, no_downgrade] = values;
                 match (mode.bytes(), name.text()) {
                     (Some(mode), _) => Ok(Response::Mode {
                         mode: Decoder::new(mode).i32()?,
@@ -197,7 +203,10 @@ impl<'a> Response<'a> {
 }
 
 fn text_at(payload: &[u8], key: Key) -> Result<Option<&str>, DecodeError> {
-    fields(payload, &[(key, Kind::Text)]).map(|[value]| value.text())
+    let mut values = [Value::Absent];
+    fields(payload, &[(key, Kind::Text)], &mut values)?;
+    let [value] = values;
+    Ok(value.text())
 }
 
 fn optional(enc: &mut Encoder<'_>, key: Key, value: Option<&str>) {

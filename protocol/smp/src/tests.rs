@@ -348,7 +348,7 @@ fn descriptions() {
         reset: Some(Reset::Watchdog),
         state: Some(State::OnTrial),
         rollback: Some(Rollback {
-            reason: RollbackReason::Other(99),
+            reason: RollbackReason::from_code(99),
             from: Some("2.0.0"),
         }),
         trial: Some(Trial {

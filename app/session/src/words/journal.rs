@@ -24,7 +24,7 @@ pub fn came_of(update: &Update) -> String {
             "{} could not run ({why}): the golden image took its place.",
             release(update.from)
         ),
-        Outcome::Other(_) => "an outcome that this version does not know.".into(),
+        _ => "an outcome that this version does not know.".into(),
     }
 }
 

@@ -1,29 +1,42 @@
-//! Numbers that stand for facts. Each list may grow: a number that is not known yet is kept as it is.
+//! Numbers that stand for facts. Each list may grow: a number that is not known yet is kept as it is. They are numbers in
+//! memory as well, so that a bootloader needs no code to translate them.
+
+use core::fmt;
 
 macro_rules! codes {
     ($(#[$doc:meta])* $name:ident { $($(#[$item_doc:meta])* $item:ident = $code:literal,)* }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name {
-            $($(#[$item_doc])* $item,)*
-            /// A number that this version does not know.
-            Other(u8),
-        }
+        #[derive(Clone, Copy, PartialEq, Eq)]
+        pub struct $name(u8);
 
+        #[allow(non_upper_case_globals, reason = "they are matched on as variants are")]
         impl $name {
+            $($(#[$item_doc])* pub const $item: $name = $name($code);)*
+
             /// The number on the wire.
             pub const fn code(self) -> u8 {
-                match self {
-                    $($name::$item => $code,)*
-                    $name::Other(code) => code,
-                }
+                self.0
             }
 
-            /// The meaning of a number.
+            /// The meaning of a number, which may be one that this version does not know.
             pub const fn from_code(code: u8) -> Self {
-                match code {
-                    $($code => $name::$item,)*
-                    code => $name::Other(code),
+                $name(code)
+            }
+
+            /// Its name here, if this version knows it.
+            pub const fn name(self) -> Option<&'static str> {
+                match self {
+                    $($name::$item => Some(stringify!($item)),)*
+                    _ => None,
+                }
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self.name() {
+                    Some(name) => f.write_str(name),
+                    None => write!(f, "Other({})", self.0),
                 }
             }
         }
@@ -40,8 +53,6 @@ codes! {
     }
 }
 
-// A derive can't mark a default inside the macro.
-#[allow(clippy::derivable_impls)]
 impl Default for Role {
     fn default() -> Self {
         Role::Bootloader
@@ -154,7 +165,7 @@ impl RollbackReason {
     /// The application's self-test of this number failed, 1 to 127; without a number, it only says that it is not well.
     pub const fn self_test(number: u8) -> Self {
         match number {
-            1..Self::SELF_TEST => RollbackReason::Other(Self::SELF_TEST | number),
+            1..Self::SELF_TEST => RollbackReason(Self::SELF_TEST | number),
             _ => RollbackReason::Unhealthy,
         }
     }

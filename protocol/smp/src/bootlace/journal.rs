@@ -1,9 +1,7 @@
 //! The board's last updates, newest first.
 
-use minicbor::decode::Decoder;
-
 use crate::DecodeError;
-use crate::cbor::{Encoder, Item, Key, Kind, Value, entries};
+use crate::cbor::{Encoder, Item, Key, Kind, Reader, Value, entries};
 
 use super::RollbackReason;
 pub use super::codes::Outcome;
@@ -53,7 +51,7 @@ pub struct Update {
 }
 
 impl Item<'_> for Update {
-    fn decode(dec: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let wanted = [
             (Key::FROM, Kind::Bytes),
             (Key::TO, Kind::Bytes),
@@ -61,7 +59,9 @@ impl Item<'_> for Update {
             (Key::OUTCOME, Kind::Byte),
             (Key::REASON, Kind::Byte),
         ];
-        let [from, to, start, outcome, reason] = entries(dec, &wanted)?;
+        let mut values = [Value::Absent; 5];
+        entries(reader, &wanted, &mut values)?;
+        let [from, to, start, outcome, reason] = values;
         Ok(Update {
             from: release(from)?.unwrap_or_default(),
             to: release(to)?.unwrap_or_default(),

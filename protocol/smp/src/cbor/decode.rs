@@ -86,25 +86,41 @@ impl<'b> Value<'b> {
 
 /// Reads a packet's payload: the values of the wanted keys, in their order. No payload at all is an empty map:
 /// mcumgr-client resets that way.
-pub(crate) fn fields<'b, const N: usize>(
+pub(crate) fn fields<'b>(
     payload: &'b [u8],
-    wanted: &[(Key, Kind); N],
-) -> Result<[Value<'b>; N], DecodeError> {
-    let mut values = [Value::Absent; N];
-    if !payload.is_empty() {
-        map(&mut Decoder::new(payload), wanted, &mut values)?;
+    wanted: &[(Key, Kind)],
+    values: &mut [Value<'b>],
+) -> Result<(), DecodeError> {
+    if payload.is_empty() {
+        return Ok(());
     }
-    Ok(values)
+    entries(&mut Reader::new(payload), wanted, values)
 }
 
 /// Reads a map: the values of the wanted keys, in their order.
-pub(crate) fn entries<'b, const N: usize>(
-    dec: &mut Decoder<'b>,
-    wanted: &[(Key, Kind); N],
-) -> Result<[Value<'b>; N], DecodeError> {
-    let mut values = [Value::Absent; N];
-    map(dec, wanted, &mut values)?;
-    Ok(values)
+#[inline(never)]
+pub(crate) fn entries<'b>(
+    reader: &mut Reader<'b>,
+    wanted: &[(Key, Kind)],
+    values: &mut [Value<'b>],
+) -> Result<(), DecodeError> {
+    let mut left = reader.begin(MAP);
+    while reader.more(&mut left) {
+        // Keys that are no text are somebody else's extension.
+        let place = if reader.next() >> 5 == TEXT {
+            let name = reader.string(TEXT);
+            let mut places = wanted.iter().zip(values.iter_mut());
+            places.find(|((key, _), _)| key.text().as_bytes() == name)
+        } else {
+            reader.skip(MAX_DEPTH);
+            None
+        };
+        match place {
+            Some(((_, kind), value)) => reader.read(*kind, value),
+            None => reader.skip(MAX_DEPTH),
+        }
+    }
+    reader.verdict()
 }
 
 /// Deepest nesting that is skipped over; SMP's own messages need 4.
@@ -123,172 +139,207 @@ const TRUE: u8 = 0xF5;
 const NULL: u8 = 0xF6;
 const BREAK: u8 = 0xFF;
 
-#[inline(never)]
-fn map<'b>(
-    dec: &mut Decoder<'b>,
-    wanted: &[(Key, Kind)],
-    values: &mut [Value<'b>],
-) -> Result<(), DecodeError> {
-    let mut left = begin(dec, MAP)?;
-    while more(dec, &mut left) {
-        // Keys that are no text are somebody else's extension.
-        let place = if next(dec) >> 5 == TEXT {
-            let name = text(dec)?;
-            let mut places = wanted.iter().zip(values.iter_mut());
-            places.find(|((key, _), _)| key.text() == name)
-        } else {
-            skip(dec, MAX_DEPTH)?;
-            None
+/// Reads items one after the other. What is wrong is kept and ends everything: there is one place that looks at it.
+#[derive(Clone, Debug)]
+pub struct Reader<'b> {
+    dec: Decoder<'b>,
+    fault: Option<DecodeError>,
+    /// The first byte of the last head.
+    first: u8,
+    /// The number in the last head: absent in one of indefinite length, and where it has more than 32 bits.
+    number: Option<u32>,
+}
+
+impl<'b> Reader<'b> {
+    pub(crate) fn new(bytes: &'b [u8]) -> Self {
+        Reader {
+            dec: Decoder::new(bytes),
+            fault: None,
+            first: 0,
+            number: None,
+        }
+    }
+
+    pub(super) fn verdict(&self) -> Result<(), DecodeError> {
+        self.fault.map_or(Ok(()), Err)
+    }
+
+    #[inline(never)]
+    fn fail(&mut self, fault: DecodeError) {
+        self.fault = self.fault.or(Some(fault));
+    }
+
+    /// The byte that the next item starts with; at the end of the input one that no item starts with.
+    #[inline(never)]
+    fn next(&self) -> u8 {
+        const RESERVED: u8 = 0xFC;
+        self.dec
+            .input()
+            .get(self.dec.position())
+            .copied()
+            .unwrap_or(RESERVED)
+    }
+
+    /// Reads an item's head.
+    #[inline(never)]
+    fn head(&mut self) {
+        let (start, first) = (self.dec.position(), self.next());
+        (self.first, self.number) = (first, None);
+        if matches!(first, 0x5F | 0x7F | 0x9F | 0xBF | BREAK) {
+            self.dec.set_position(start + 1);
+            return;
+        }
+        // The number is encoded alike in every type: read as if it were a plain one.
+        let mut plain = [0; 9];
+        let rest = self.dec.input().get(start..).unwrap_or_default();
+        let len = rest.len().min(plain.len());
+        plain.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        plain[0] = first & 0x1F;
+        let mut number = Decoder::new(plain.get(..len).unwrap_or_default());
+        match number.u64() {
+            Ok(value) => {
+                self.number = u32::try_from(value).ok();
+                self.dec.set_position(start + number.position());
+            }
+            Err(_) => self.fail(DecodeError::Cbor),
+        }
+    }
+
+    /// Reads the head of an item that must be of this type: its number, or `None` where its length is indefinite.
+    #[inline(never)]
+    fn begin(&mut self, major: u8) -> Option<u32> {
+        self.head();
+        if self.first >> 5 != major || self.number.is_none() && self.first & 0x1F != 0x1F {
+            self.fail(DecodeError::Cbor);
+        }
+        self.number
+    }
+
+    pub(super) fn array(&mut self) -> Option<u32> {
+        self.begin(ARRAY)
+    }
+
+    /// Whether a container of `left` entries (`None`: until a break) goes on.
+    #[inline(never)]
+    pub(super) fn more(&mut self, left: &mut Option<u32>) -> bool {
+        match left {
+            _ if self.fault.is_some() => false,
+            Some(0) => false,
+            Some(n) => {
+                *n -= 1;
+                true
+            }
+            None if self.next() == BREAK => {
+                self.head();
+                false
+            }
+            None => true,
+        }
+    }
+
+    fn read(&mut self, kind: Kind, value: &mut Value<'b>) {
+        let first = self.next();
+        let most = match kind {
+            Kind::Text => {
+                // It was looked at already.
+                *value = Value::Text(core::str::from_utf8(self.string(TEXT)).unwrap_or_default());
+                return;
+            }
+            Kind::BytesOrNull if first == NULL => {
+                self.head();
+                *value = Value::Absent;
+                return;
+            }
+            Kind::Bytes | Kind::BytesOrNull => {
+                *value = Value::Bytes(self.string(BYTES));
+                return;
+            }
+            Kind::Raw => {
+                let start = self.dec.position();
+                self.skip(MAX_DEPTH);
+                let bytes = self.dec.input().get(start..self.dec.position());
+                *value = Value::Bytes(bytes.unwrap_or_default());
+                return;
+            }
+            Kind::Flag | Kind::Switch if first == FALSE || first == TRUE => {
+                self.head();
+                *value = Value::Number(u32::from(first & 1));
+                return;
+            }
+            Kind::Flag => 0,
+            Kind::Byte | Kind::Switch => 0xFF,
+            Kind::Half => 0xFFFF,
+            Kind::Number => u32::MAX,
         };
-        match place {
-            Some(((_, kind), value)) => *value = read(dec, *kind)?,
-            None => skip(dec, MAX_DEPTH)?,
+        match self.begin(UNSIGNED) {
+            Some(number) if number <= most && kind != Kind::Flag => *value = Value::Number(number),
+            _ => self.fail(DecodeError::Cbor),
         }
     }
-    Ok(())
-}
 
-fn read<'b>(dec: &mut Decoder<'b>, kind: Kind) -> Result<Value<'b>, DecodeError> {
-    let first = next(dec);
-    let most = match kind {
-        Kind::Text => return text(dec).map(Value::Text),
-        Kind::BytesOrNull if first == NULL => return skip(dec, 0).map(|()| Value::Absent),
-        Kind::Bytes | Kind::BytesOrNull => return bytes(dec).map(Value::Bytes),
-        Kind::Raw => return raw(dec).map(Value::Bytes),
-        Kind::Flag | Kind::Switch if first == FALSE || first == TRUE => {
-            return skip(dec, 0).map(|()| Value::Number(u32::from(first & 1)));
+    /// A string of either type. One of indefinite length is taken where it comes in one piece.
+    fn string(&mut self, major: u8) -> &'b [u8] {
+        let (whole, several) = self.chunks(major);
+        if several {
+            self.fail(DecodeError::Chunked);
         }
-        Kind::Flag => return Err(DecodeError::Cbor),
-        Kind::Byte | Kind::Switch => 0xFF,
-        Kind::Half => 0xFFFF,
-        Kind::Number => u32::MAX,
-    };
-    let number = begin(dec, UNSIGNED)?.filter(|&number| number <= most);
-    number.map(Value::Number).ok_or(DecodeError::Cbor)
-}
-
-/// The byte that the next item starts with; at the end of the input one that no item starts with.
-fn next(dec: &Decoder<'_>) -> u8 {
-    const RESERVED: u8 = 0xFC;
-    dec.input().get(dec.position()).copied().unwrap_or(RESERVED)
-}
-
-/// Reads an item's head: its first byte and, unless that announces an indefinite length or is a break, its number,
-/// where that is below 2^32.
-#[inline(never)]
-fn head(dec: &mut Decoder<'_>) -> Result<(u8, Option<u32>), DecodeError> {
-    let (start, first) = (dec.position(), next(dec));
-    if matches!(first, 0x5F | 0x7F | 0x9F | 0xBF | BREAK) {
-        dec.set_position(start + 1);
-        return Ok((first, None));
+        whole
     }
-    // The number is encoded alike in every type: read as if it were a plain one.
-    let mut plain = [0; 9];
-    let rest = dec.input().get(start..).unwrap_or_default();
-    let len = rest.len().min(plain.len());
-    plain.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-    plain[0] = first & 0x1F;
-    let mut number = Decoder::new(plain.get(..len).unwrap_or_default());
-    let value = number.u64()?;
-    dec.set_position(start + number.position());
-    Ok((first, u32::try_from(value).ok()))
-}
 
-/// Reads the head of an item that must be of this type: its number, or `None` where its length is indefinite.
-pub(super) fn begin(dec: &mut Decoder<'_>, major: u8) -> Result<Option<u32>, DecodeError> {
-    match head(dec)? {
-        (first, number) if first >> 5 == major && (number.is_some() || first & 0x1F == 0x1F) => Ok(number),
-        _ => Err(DecodeError::Cbor),
+    /// The first piece of a string that is not empty, and whether there are more.
+    #[inline(never)]
+    fn chunks(&mut self, major: u8) -> (&'b [u8], bool) {
+        let (mut whole, mut several): (&[u8], _) = (&[], false);
+        let mut len = self.begin(major);
+        let is_chunked = len.is_none();
+        while !is_chunked || self.more(&mut None) {
+            if is_chunked {
+                len = self.begin(major);
+            }
+            let start = self.dec.position();
+            let end = len.and_then(|len| start.checked_add(len as usize));
+            let chunk = end.and_then(|end| self.dec.input().get(start..end));
+            let chunk = chunk.filter(|chunk| major != TEXT || core::str::from_utf8(chunk).is_ok());
+            let Some(chunk) = chunk else {
+                self.fail(DecodeError::Cbor);
+                break;
+            };
+            self.dec.set_position(start + chunk.len());
+            several |= !whole.is_empty() && !chunk.is_empty();
+            if whole.is_empty() {
+                whole = chunk;
+            }
+            if !is_chunked {
+                break;
+            }
+        }
+        (whole, several)
     }
-}
 
-pub(super) fn array(dec: &mut Decoder<'_>) -> Result<Option<u32>, DecodeError> {
-    begin(dec, ARRAY)
-}
-
-/// Whether a container of `left` entries (`None`: until a break) goes on.
-pub(super) fn more(dec: &mut Decoder<'_>, left: &mut Option<u32>) -> bool {
-    match left {
-        Some(0) => false,
-        Some(n) => {
-            *n -= 1;
-            true
+    /// Skips one item. minicbor's own `skip` needs an allocator for an indefinite length inside a definite one.
+    #[inline(never)]
+    fn skip(&mut self, depth: u8) {
+        let major = self.next() >> 5;
+        if major == TEXT || major == BYTES {
+            self.chunks(major);
+            return;
         }
-        None if next(dec) == BREAK => {
-            dec.set_position(dec.position() + 1);
-            false
-        }
-        None => true,
-    }
-}
-
-/// A string of either type. One of indefinite length is taken where it comes in one piece; `None` where it does not.
-#[inline(never)]
-fn string<'b>(dec: &mut Decoder<'b>, major: u8) -> Result<Option<&'b [u8]>, DecodeError> {
-    let (mut whole, mut several): (&[u8], _) = (&[], false);
-    let mut len = begin(dec, major)?;
-    let is_chunked = len.is_none();
-    // The one chunk of a definite length, or those until the break.
-    while !is_chunked || more(dec, &mut None) {
-        if is_chunked {
-            len = begin(dec, major)?;
-        }
-        let start = dec.position();
-        let end = len
-            .and_then(|len| start.checked_add(len as usize))
-            .ok_or(DecodeError::Cbor)?;
-        let chunk = dec.input().get(start..end).ok_or(DecodeError::Cbor)?;
-        if major == TEXT {
-            core::str::from_utf8(chunk).map_err(|_| DecodeError::Cbor)?;
-        }
-        dec.set_position(end);
-        several |= !whole.is_empty() && !chunk.is_empty();
-        if whole.is_empty() {
-            whole = chunk;
-        }
-        if !is_chunked {
-            break;
+        self.head();
+        let mut left = match major {
+            ARRAY | MAP if self.number.is_some() || self.first & 0x1F == 0x1F => self.number,
+            TAG => Some(1),
+            ARRAY | MAP => return self.fail(DecodeError::Cbor),
+            _ if self.first == BREAK => return self.fail(DecodeError::Cbor),
+            _ => return,
+        };
+        let Some(depth) = depth.checked_sub(1) else {
+            return self.fail(DecodeError::Depth);
+        };
+        while self.more(&mut left) {
+            self.skip(depth);
+            if major == MAP {
+                self.skip(depth);
+            }
         }
     }
-    Ok((!several).then_some(whole))
-}
-
-fn bytes<'b>(dec: &mut Decoder<'b>) -> Result<&'b [u8], DecodeError> {
-    string(dec, BYTES)?.ok_or(DecodeError::Chunked)
-}
-
-fn text<'b>(dec: &mut Decoder<'b>) -> Result<&'b str, DecodeError> {
-    let text = string(dec, TEXT)?.ok_or(DecodeError::Chunked)?;
-    core::str::from_utf8(text).map_err(|_| DecodeError::Cbor)
-}
-
-/// The encoding of one item.
-fn raw<'b>(dec: &mut Decoder<'b>) -> Result<&'b [u8], DecodeError> {
-    let start = dec.position();
-    skip(dec, MAX_DEPTH)?;
-    dec.input().get(start..dec.position()).ok_or(DecodeError::Cbor)
-}
-
-/// Skips one item. minicbor's own `skip` needs an allocator for an indefinite length inside a definite one.
-fn skip(dec: &mut Decoder<'_>, depth: u8) -> Result<(), DecodeError> {
-    let major = next(dec) >> 5;
-    if major == TEXT || major == BYTES {
-        return string(dec, major).map(|_| ());
-    }
-    let (first, number) = head(dec)?;
-    let mut left = match major {
-        ARRAY | MAP if number.is_none() && first & 0x1F != 0x1F => return Err(DecodeError::Cbor),
-        ARRAY | MAP => number,
-        TAG => Some(1),
-        _ if first == BREAK => return Err(DecodeError::Cbor),
-        _ => return Ok(()),
-    };
-    let depth = depth.checked_sub(1).ok_or(DecodeError::Depth)?;
-    while more(dec, &mut left) {
-        skip(dec, depth)?;
-        if major == MAP {
-            skip(dec, depth)?;
-        }
-    }
-    Ok(())
 }

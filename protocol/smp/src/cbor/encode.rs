@@ -69,9 +69,15 @@ impl Encoder<'_> {
         let _ = self.0.end();
     }
 
+    /// Begins a list of items, or writes one that is CBOR `already`.
     #[inline(never)]
-    pub(crate) fn array(&mut self, items: usize) {
-        let _ = self.0.array(items as u64);
+    pub(crate) fn list(&mut self, key: Key, items: usize, already: &[u8]) {
+        self.key(key);
+        if already.is_empty() {
+            let _ = self.0.array(items as u64);
+        } else {
+            let Ok(()) = self.0.writer_mut().write_all(already);
+        }
     }
 
     #[inline(never)]
@@ -130,10 +136,5 @@ impl Encoder<'_> {
     pub(crate) fn flag(&mut self, key: Key, value: bool) {
         self.key(key);
         let _ = self.0.bool(value);
-    }
-
-    /// What is CBOR already.
-    pub(crate) fn raw(&mut self, bytes: &[u8]) {
-        let Ok(()) = self.0.writer_mut().write_all(bytes);
     }
 }

@@ -2,9 +2,7 @@
 
 use core::marker::PhantomData;
 
-use minicbor::decode::Decoder;
-
-use super::decode::{Value, array, more};
+use super::decode::{Reader, Value};
 use super::{Encoder, Key};
 use crate::DecodeError;
 
@@ -12,7 +10,7 @@ use crate::DecodeError;
 pub trait Item<'a>: Copy {
     /// Reads one.
     #[doc(hidden)]
-    fn decode(dec: &mut Decoder<'a>) -> Result<Self, DecodeError>;
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError>;
     /// Writes one.
     #[doc(hidden)]
     fn encode(&self, enc: &mut Encoder<'_>);
@@ -47,16 +45,16 @@ impl<'a, T: Item<'a> + 'a> List<'a, T> {
         match self.0 {
             Repr::Slice(items) => Iter {
                 items: items.iter(),
-                dec: Decoder::new(&[]),
+                reader: Reader::new(&[]),
                 left: Some(0),
                 kind: PhantomData,
             },
             Repr::Cbor(bytes) => {
-                let mut dec = Decoder::new(bytes);
-                let left = array(&mut dec).unwrap_or(Some(0));
+                let mut reader = Reader::new(bytes);
+                let left = reader.array();
                 Iter {
                     items: [].iter(),
-                    dec,
+                    reader,
                     left,
                     kind: PhantomData,
                 }
@@ -69,23 +67,23 @@ impl<'a, T: Item<'a> + 'a> List<'a, T> {
         let Some(bytes) = value.bytes() else {
             return Ok(None);
         };
-        let mut dec = Decoder::new(bytes);
-        let mut left = array(&mut dec)?;
-        while more(&mut dec, &mut left) {
-            T::decode(&mut dec)?;
+        let mut reader = Reader::new(bytes);
+        let mut left = reader.array();
+        while reader.more(&mut left) {
+            T::decode(&mut reader)?;
         }
+        reader.verdict()?;
         Ok(Some(List(Repr::Cbor(bytes))))
     }
 
     pub(crate) fn encode(&self, enc: &mut Encoder<'_>, key: Key) {
-        enc.key(key);
         match self.0 {
             Repr::Slice(items) => {
-                enc.array(items.len());
+                enc.list(key, items.len(), &[]);
                 items.iter().for_each(|item| item.encode(enc));
             }
             // As it came: a device, which only makes lists, then links no code that reads them.
-            Repr::Cbor(bytes) => enc.raw(bytes),
+            Repr::Cbor(bytes) => enc.list(key, 0, bytes),
         }
     }
 }
@@ -100,7 +98,7 @@ impl<'a, T: Item<'a> + PartialEq + 'a> PartialEq for List<'a, T> {
 #[derive(Clone, Debug)]
 pub struct Iter<'a, T> {
     items: core::slice::Iter<'a, T>,
-    dec: Decoder<'a>,
+    reader: Reader<'a>,
     left: Option<u32>,
     kind: PhantomData<T>,
 }
@@ -113,8 +111,8 @@ impl<'a, T: Item<'a>> Iterator for Iter<'a, T> {
             return Some(*item);
         }
         // The bytes were read through before: an error here only ends the list.
-        if more(&mut self.dec, &mut self.left) {
-            T::decode(&mut self.dec).ok()
+        if self.reader.more(&mut self.left) {
+            T::decode(&mut self.reader).ok()
         } else {
             None
         }
