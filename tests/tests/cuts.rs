@@ -1,6 +1,7 @@
 //! Power cuts before, in and after flash operations: a small version of the full sweep.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+use bootlace_image::Algorithm;
 use bootlace_tests::cuts::{Geometry, Scenario, Sweep};
 
 const TINY: Geometry = Geometry {
@@ -91,4 +92,20 @@ fn the_power_goes_again_during_recovery() {
         points += sweep.run().unwrap().points;
     }
     assert!(points > 1000, "{points} points");
+}
+
+#[test]
+fn patches_that_go_on_behind_the_last_mark() {
+    let geometry = Geometry {
+        slots: (24, 25),
+        ..TINY
+    };
+    for (scenario, stride) in [(Scenario::Patch, 7), (Scenario::ResumedPatch, 3)] {
+        let sweep = Sweep {
+            stride,
+            algorithm: Algorithm::Ed25519,
+            ..Sweep::new(geometry, scenario)
+        };
+        assert!(sweep.run().unwrap().points > 30);
+    }
 }
