@@ -111,11 +111,16 @@ fn board(card: bool, run: Run, plan: Option<Plan>) -> Board {
 }
 
 fn ready() -> Option<Plan> {
+    sending(Sends::Whole)
+}
+
+fn sending(sends: Sends) -> Option<Plan> {
     Some(Plan::Ready {
         way: Way::Update,
         from: Some("7.27.0".into()),
         to: "7.28.0".into(),
         stored: false,
+        sends,
     })
 }
 
@@ -123,12 +128,10 @@ fn running(phase: Phase, done: u32) -> Run {
     let sends = phase == Phase::Send;
     Run::Running {
         progress: Progress {
-            phase,
             done,
-            total: 302_860,
             rate: sends.then_some(11_370),
             remaining: sends.then_some(10),
-            hint: None,
+            ..Progress::at(phase, 302_860)
         },
         stopping: false,
     }
@@ -294,6 +297,7 @@ fn states() -> Vec<(&'static str, State)> {
                 Outcome::Confirmed {
                     version: "7.28.0".into(),
                     took: 38_400,
+                    note: None,
                 },
                 Phase::Confirmed,
             ),

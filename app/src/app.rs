@@ -150,6 +150,11 @@ impl Hands {
                 self.state.dispatch(Action::Keys(kept.collect()));
             }
             Intent::Development(taken) => self.state.dispatch(Action::Development(taken)),
+            Intent::Whole(whole) => {
+                self.state.dispatch(Action::Whole(whole));
+                self.engine.send(Command::Whole(whole));
+            }
+            Intent::Drop(hash) => self.engine.send(Command::Drop(hash)),
             Intent::Connect => self.connect(),
             Intent::Behave(behaviour) => self.state.dispatch(Action::Behave(behaviour)),
             Intent::Simulate => self.simulate(state),

@@ -34,6 +34,10 @@ pub enum Command {
         /// A person waits for the result: say so if nothing is there.
         asked: bool,
     },
+    /// Send whole images even where a patch would do, or no longer.
+    Whole(bool),
+    /// Forget the image with this hash that was kept; all of them without one.
+    Drop(Option<String>),
     /// Plug in a simulated board.
     Simulate(Bench),
     /// Bring the board to the image.
@@ -105,6 +109,8 @@ pub enum Notice {
     Ready,
     /// The image is this, or no image at all.
     Image(Result<ImageCard, Problem>),
+    /// The images that this browser keeps, the latest last.
+    Kept(Vec<KeptImage>),
     /// Each trusted key with its hash, in the order given; the ones that are no keys say why.
     Keys(Vec<Result<KeyCard, Problem>>),
     /// No board, but something to say about ports.
@@ -315,9 +321,40 @@ pub enum Plan {
         to: String,
         /// The board holds the image already: nothing has to be sent.
         stored: bool,
+        /// What would be sent.
+        sends: Sends,
     },
     /// It can't be done.
     Refused(Problem),
+}
+
+/// What goes over the cable.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sends {
+    /// The whole image: there is no shorter way.
+    #[default]
+    Whole,
+    /// The whole image, though the board takes patches; why, as a sentence.
+    WholeBecause(String),
+    /// The whole image, because the person wants it so.
+    WholeWanted,
+    /// What it would be is being worked out; percent.
+    Making(u32),
+    /// A patch: `6 KB instead of 297 KB, about 21 s less`.
+    Patch(String),
+}
+
+/// An image that was seen before, kept by this browser: what patches are made from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptImage {
+    /// Its hash, hexadecimal.
+    pub hash: String,
+    /// Bytes.
+    pub size: u32,
+    /// Its version.
+    pub version: String,
+    /// The file's name.
+    pub file: String,
 }
 
 /// In which direction an update goes.
@@ -354,6 +391,22 @@ pub enum Phase {
     Confirmed,
 }
 
+impl Progress {
+    /// At the start of a step.
+    pub fn at(phase: Phase, total: u32) -> Self {
+        Progress {
+            phase,
+            done: 0,
+            total,
+            rate: None,
+            remaining: None,
+            hint: None,
+            patch: false,
+            note: None,
+        }
+    }
+}
+
 impl Phase {
     /// All of them in order.
     pub const ALL: [Self; 6] = [
@@ -364,6 +417,15 @@ impl Phase {
         Self::Trial,
         Self::Confirmed,
     ];
+}
+
+/// What became of a patch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Note {
+    /// It goes, or went, in place of the image: `6 KB instead of 297 KB, about 21 s less`.
+    Saves(String),
+    /// The whole image goes, or went; why, as a sentence.
+    Whole(String),
 }
 
 /// Where an update is.
@@ -381,6 +443,10 @@ pub struct Progress {
     pub remaining: Option<u32>,
     /// What the person may have to do.
     pub hint: Option<String>,
+    /// It is about a patch: it is made, or goes over the cable in place of the image.
+    pub patch: bool,
+    /// What became of the patch.
+    pub note: Option<Note>,
 }
 
 /// How an update ended.
@@ -392,6 +458,8 @@ pub enum Outcome {
         version: String,
         /// From click to confirmed, in milliseconds.
         took: u32,
+        /// What became of the patch.
+        note: Option<Note>,
     },
     /// The board took the old image back.
     RolledBack {

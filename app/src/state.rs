@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use crate::messages::{
-    Behaviour, BoardCard, BoardId, Cable, ImageCard, KeyCard, NamedKey, Notice, Outcome, Phase, Plan,
-    Problem, Progress, Verdict, Via,
+    Behaviour, BoardCard, BoardId, Cable, ImageCard, KeptImage, KeyCard, NamedKey, Notice, Outcome, Phase,
+    Plan, Problem, Progress, Verdict, Via,
 };
 
 /// The log keeps this many lines: an update writes about fifteen.
@@ -29,6 +29,10 @@ pub struct State {
     pub key_problem: Option<Problem>,
     /// MCUboot's published development keys are taken too.
     pub development: bool,
+    /// Images that this browser keeps, the latest last.
+    pub kept: Vec<KeptImage>,
+    /// Whole images are sent, whether patches would do or not.
+    pub whole: bool,
     /// Images that came with the page to try it with.
     pub demo: Option<Demo>,
     /// How the next simulated application behaves.
@@ -166,6 +170,8 @@ pub enum Action {
     NotAKey(Problem),
     /// Development keys are taken, or not.
     Development(bool),
+    /// Whole images are sent, or patches where they do.
+    Whole(bool),
     /// There is something to try the page with.
     Demo(Demo),
     /// How the next simulated application behaves.
@@ -278,6 +284,7 @@ impl State {
             }
             Action::NotAKey(problem) => self.key_problem = Some(problem),
             Action::Development(development) => self.development = development,
+            Action::Whole(whole) => self.whole = whole,
             Action::Demo(demo) => self.demo = Some(demo),
             Action::Behave(behaviour) => self.behaviour = behaviour,
             Action::Show(id) => self.shown = Some(id),
@@ -317,14 +324,7 @@ impl State {
         let total = self.known_image().map_or(0, |card| card.size);
         if let Some(board) = self.board_mut(id) {
             board.run = Run::Running {
-                progress: Progress {
-                    phase: Phase::Verify,
-                    done: 0,
-                    total,
-                    rate: None,
-                    remaining: None,
-                    hint: None,
-                },
+                progress: Progress::at(Phase::Verify, total),
                 stopping: false,
             };
         }
@@ -373,6 +373,7 @@ impl State {
                     }
                 }
             }
+            Notice::Kept(kept) => self.kept = kept,
             Notice::Ports(problem) => self.problem = problem,
             Notice::Appeared { board, via } => {
                 self.problem = None;

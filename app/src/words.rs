@@ -4,7 +4,7 @@
 pub use bootlace_session::words::{bytes, rate};
 
 use crate::messages::{
-    Behaviour, BoardCard, Cable, Outcome, Phase, Plan, Problem, Progress, Role, Standing, Way,
+    Behaviour, BoardCard, Cable, Note, Outcome, Phase, Plan, Problem, Progress, Role, Sends, Standing, Way,
 };
 use crate::state::{Run, State};
 
@@ -122,7 +122,7 @@ pub fn seconds(count: u32) -> String {
 /// `0.8 s`, `12 s`.
 pub fn milliseconds(count: u32) -> String {
     if count < 9_950 {
-        format!("{:.1} s", f64::from(count) / 1000.0)
+        bootlace_session::words::time(std::time::Duration::from_millis(count.into()))
     } else {
         seconds((count + 500) / 1000)
     }
@@ -213,9 +213,46 @@ pub fn phase(phase: Phase) -> &'static str {
     }
 }
 
+/// What will be sent, where there is something to say about that.
+pub fn sends(sends: &Sends) -> Option<String> {
+    match sends {
+        Sends::Whole => None,
+        Sends::WholeBecause(reason) => Some(reason.clone()),
+        Sends::WholeWanted => Some("The whole image is sent.".into()),
+        Sends::Making(percent) => Some(format!("Working out what changed: {percent} %")),
+        Sends::Patch(saving) => Some(format!("Only what changed is sent: {saving}.")),
+    }
+}
+
+/// The name of what will be sent, for tests.
+pub fn sends_name(sends: &Sends) -> &'static str {
+    match sends {
+        Sends::Whole | Sends::WholeWanted => "whole",
+        Sends::WholeBecause(_) => "unseen",
+        Sends::Making(_) => "making",
+        Sends::Patch(_) => "patch",
+    }
+}
+
+/// What became of the patch, while the update runs and once it is `over`.
+pub fn note(note: &Note, over: bool) -> String {
+    match (note, over) {
+        (Note::Saves(saving), false) => format!("Only what changed is sent: {saving}."),
+        (Note::Saves(saving), true) => format!("Only what changed was sent: {saving}."),
+        (Note::Whole(reason), _) => reason.clone(),
+    }
+}
+
+/// Why no patch can be made from a version.
+pub fn unseen(version: &str) -> String {
+    format!("The whole image is sent, because this browser has never seen {version}, which the board runs.")
+}
+
 /// What happens in a step.
-pub fn doing(phase: Phase) -> &'static str {
-    match phase {
+pub fn doing(progress: &Progress) -> &'static str {
+    match progress.phase {
+        Phase::Verify if progress.patch => "Working out what changed",
+        Phase::Send if progress.patch => "Sending what changed",
         Phase::Verify => "Checking the image against this board",
         Phase::Send => "Sending",
         Phase::Restart => "The board checks the image and restarts",
@@ -302,12 +339,8 @@ mod tests {
     #[test]
     fn a_hundred_percent_is_all_of_it() {
         let progress = |done, total| Progress {
-            phase: Phase::Send,
             done,
-            total,
-            rate: None,
-            remaining: None,
-            hint: None,
+            ..Progress::at(Phase::Send, total)
         };
         assert_eq!(percent(&progress(999, 1000)), 99);
         assert_eq!(percent(&progress(u32::MAX, u32::MAX)), 100);
@@ -321,6 +354,7 @@ mod tests {
             from: from.map(Into::into),
             to: "7.28.0".into(),
             stored: false,
+            sends: Sends::Whole,
         };
         assert_eq!(
             button(Some(&ready(Way::Update, Some("7.27.0"))), true, true),

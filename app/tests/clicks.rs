@@ -65,6 +65,7 @@ fn board() -> [Notice; 3] {
         from: None,
         to: "2.0.0".into(),
         stored: false,
+        sends: Sends::Whole,
     };
     [
         Notice::Appeared {
@@ -108,12 +109,9 @@ async fn an_update_is_started_stopped_and_put_away() {
     assert_eq!(stage.press("update"), Some(Intent::Update(BOARD)));
 
     let progress = Progress {
-        phase: Phase::Send,
         done: 1,
-        total: 2,
-        rate: None,
         remaining: None,
-        hint: None,
+        ..Progress::at(Phase::Send, 2)
     };
     let stage = show(board().into_iter().chain([Notice::Progress(BOARD, progress)])).await;
     assert_eq!(stage.press("cancel"), Some(Intent::Cancel(BOARD)));

@@ -73,6 +73,7 @@ fn plan() -> Action {
         from: Some("1.0.0".into()),
         to: "2.0.0".into(),
         stored: false,
+        sends: Sends::Whole,
     };
     notice(Notice::Plan(BOARD, Some(plan)))
 }
@@ -141,12 +142,10 @@ fn the_button_opens_only_when_image_board_and_plan_agree() {
 #[test]
 fn a_running_update_shows_its_step_and_what_the_board_acknowledged() {
     let progress = Progress {
-        phase: Phase::Send,
         done: 50_000,
-        total: 100_000,
         rate: Some(10_240),
         remaining: Some(5),
-        hint: None,
+        ..Progress::at(Phase::Send, 100_000)
     };
     let html = render(
         image()
@@ -181,6 +180,7 @@ fn each_end_has_its_mark_and_a_way_on() {
             Outcome::Confirmed {
                 version: "2.0.0".into(),
                 took: 1,
+                note: None,
             },
             "confirmed",
         ),

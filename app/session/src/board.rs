@@ -130,6 +130,11 @@ impl BoardInfo {
         self.role.is_some()
     }
 
+    /// It makes images from patches.
+    pub fn takes_patches(&self) -> bool {
+        self.features.has(Features::DELTA)
+    }
+
     /// Where it runs images from.
     pub fn primary(&self) -> Option<&SlotInfo> {
         self.slots.iter().find(|slot| slot.slot == 0)

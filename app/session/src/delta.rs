@@ -1,7 +1,9 @@
 //! Patches: what goes over the line in place of an image, why that may not work out, and what it saves.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
+use bootlace_image::Image;
 use bootlace_smp::ErrorCode as Generic;
 use bootlace_smp::bootlace::ErrorCode;
 
@@ -76,6 +78,32 @@ impl NoPatch {
             NoPatch::Stuck { .. } => "Stuck",
             NoPatch::Refused(_) => "Refused",
         }
+    }
+}
+
+/// What a patch can start from: an image as the board has it, whose digest it can prove.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Base<'a> {
+    /// Its digest, which is what the board lists as the hash of the image that it runs.
+    pub hash: Vec<u8>,
+    /// What the digest covers: header, payload, protected TLVs.
+    pub bytes: &'a [u8],
+    /// The whole image, signature included, without what may follow it in the file: what a patch leads to.
+    pub whole: &'a [u8],
+}
+
+impl<'a> Base<'a> {
+    /// The image in a file; `None` for any other file, and for one whose digest is not right. Reads all of it.
+    pub fn of(file: &'a [u8]) -> Option<Self> {
+        let mut source = file;
+        let image = Image::read(&mut source).ok()?;
+        let hash = image.hash(&mut source).ok()?;
+        (image.digest(&mut source).ok()? == hash).then_some(())?;
+        Some(Base {
+            hash: hash.as_bytes().to_vec(),
+            bytes: file.get(..image.covered_len() as usize)?,
+            whole: file.get(..image.total_len() as usize)?,
+        })
     }
 }
 

@@ -148,7 +148,7 @@ impl Uploading {
         let Some(board) = ctx.board.as_deref() else {
             return ctx.fail(Error::NoBoard);
         };
-        if update.patch.is_some() && !board.features.has(Features::DELTA) {
+        if update.patch.is_some() && !board.takes_patches() {
             return update.whole_instead(ctx, NoPatch::NotSupported);
         }
         match update.options.framing {

@@ -22,12 +22,8 @@ fn appeared(id: u32) -> Action {
 
 fn progress(phase: Phase) -> Progress {
     Progress {
-        phase,
         done: 1,
-        total: 2,
-        rate: None,
-        remaining: None,
-        hint: None,
+        ..Progress::at(phase, 2)
     }
 }
 

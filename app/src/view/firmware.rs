@@ -3,7 +3,7 @@
 use web_sys::{File, HtmlInputElement};
 use yew::prelude::*;
 
-use super::{Intent, Props, emit, icons, problem};
+use super::{Intent, Props, emit, icons, kept, problem};
 use crate::messages::{ImageCard, Target, Verdict};
 use crate::state::{Image, State, TrustedKey};
 use crate::words;
@@ -37,7 +37,10 @@ pub(super) fn Firmware(props: &Props) -> Html {
                 },
             } }
             if !state.is_watching() {
-                { trusted_keys(props) }
+                <div class="folds">
+                    { trusted_keys(props) }
+                    { kept::images(props) }
+                </div>
             }
         </section>
     }

@@ -4,6 +4,7 @@
 mod board;
 mod firmware;
 mod icons;
+mod kept;
 mod log;
 mod problem;
 mod slots;
@@ -34,6 +35,10 @@ pub enum Intent {
     RemoveKey(String),
     /// Take MCUboot's development keys, or not.
     Development(bool),
+    /// Send whole images, or patches where they do.
+    Whole(bool),
+    /// Forget the kept image with this hash; all of them without one.
+    Drop(Option<String>),
     /// Choose a port.
     Connect,
     /// How the next simulated application behaves.

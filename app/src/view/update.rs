@@ -1,11 +1,13 @@
 //! The update: one button, the lace that shows how far it came, and how it ended.
 
-use web_sys::{Element, HtmlElement, ScrollBehavior, ScrollIntoViewOptions, ScrollLogicalPosition};
+use web_sys::{
+    Element, HtmlElement, HtmlInputElement, ScrollBehavior, ScrollIntoViewOptions, ScrollLogicalPosition,
+};
 use yew::prelude::*;
 
 use super::firmware::eyelet;
 use super::{Intent, Props, emit, icons, problem};
-use crate::messages::{Cable, Outcome, Phase, Plan, Progress, Via, Way};
+use crate::messages::{Cable, Outcome, Phase, Plan, Progress, Sends, Via, Way};
 use crate::state::{Board, Run};
 use crate::words;
 
@@ -52,9 +54,11 @@ fn idle(props: &Props, board: Option<&Board>) -> Html {
     let plan = known.and_then(|board| board.plan.as_ref());
     let ready = known.is_some_and(can_start);
     let label = words::button(plan, state.known_image().is_some(), board.is_some());
-    let note = match plan {
-        Some(Plan::Ready { way, stored, .. }) => note(*way, *stored),
-        _ => None,
+    let (note, sends) = match plan {
+        Some(Plan::Ready {
+            way, stored, sends, ..
+        }) => (note(*way, *stored), Some(sends)),
+        _ => (None, None),
     };
     let onclick = known.map(|board| emit(&props.on, Intent::Update(board.id)));
     html! {
@@ -77,8 +81,34 @@ fn idle(props: &Props, board: Option<&Board>) -> Html {
                 if let Some(note) = note {
                     <p class="go__note">{ note }</p>
                 }
+                if let Some(sends) = sends {
+                    { what_is_sent(props, sends) }
+                }
             </div>
         </>
+    }
+}
+
+/// Patch or image, and the switch between them where there is a choice.
+fn what_is_sent(props: &Props, sends: &Sends) -> Html {
+    let on = props.on.clone();
+    let switched = Callback::from(move |event: Event| {
+        let input: Option<HtmlInputElement> = event.target_dyn_into();
+        on.emit(Intent::Whole(input.is_some_and(|input| input.checked())));
+    });
+    let choice = matches!(sends, Sends::Making(_) | Sends::Patch(_) | Sends::WholeWanted);
+    html! {
+        <div class="go__sends">
+            if let Some(said) = words::sends(sends) {
+                <p class="go__note" data-testid="sends" data-sends={words::sends_name(sends)}>{ said }</p>
+            }
+            if choice {
+                <label class="switch">
+                    <input type="checkbox" role="switch" data-testid="whole" checked={props.state.whole} onchange={switched} />
+                    <span>{ "Send the whole image instead" }</span>
+                </label>
+            }
+        </div>
     }
 }
 
@@ -102,14 +132,15 @@ fn note(way: Way, stored: bool) -> Option<String> {
 }
 
 fn running(props: &Props, board: &Board, progress: &Progress, stopping: bool) -> Html {
-    let sends = progress.phase == Phase::Send;
+    // What is counted: bytes, or how far a patch is made.
+    let sends = progress.phase == Phase::Send || progress.phase == Phase::Verify && progress.patch;
     let percent = words::percent(progress);
     let lost = board.cable == Cable::Lost;
     let goes_back = progress.phase == Phase::Trial && board.cable == Cable::Restarting;
     let doing = match progress.phase {
         _ if lost => "Unplugged",
         _ if goes_back => "The board restarted before the new firmware had proved itself",
-        phase => words::doing(phase),
+        _ => words::doing(progress),
     };
     let comfort = match &progress.hint {
         _ if lost => "Plug the board in again: the update goes on where the board says it was.",
@@ -129,12 +160,15 @@ fn running(props: &Props, board: &Board, progress: &Progress, stopping: bool) ->
                 }
             </div>
             <div class={classes!("bar", (!sends).then_some("bar--busy"))} role="progressbar" data-testid="progress"
-                aria-label={words::doing(progress.phase)} aria-valuemin="0" aria-valuemax="100"
+                aria-label={words::doing(progress)} aria-valuemin="0" aria-valuemax="100"
                 aria-valuenow={sends.then(|| percent.to_string())}
                 data-done={progress.done.to_string()} data-total={progress.total.to_string()}>
-                <span class="bar__fill" style={sends.then(|| format!("width:{}%", exact(progress)))}></span>
+                <span class="bar__fill" style={sends.then(|| width(progress))}></span>
             </div>
             <p class="run__figures">{ words::figures(progress) }</p>
+            if let Some(note) = &progress.note {
+                <p class="run__note" data-testid="note">{ words::note(note, false) }</p>
+            }
             <div class="run__foot">
                 <p class={classes!("run__comfort", progress.hint.is_some().then_some("run__comfort--hint"))}>{ comfort }</p>
                 if progress.hint.is_some() && board.via == Via::Simulated {
@@ -159,12 +193,11 @@ fn running(props: &Props, board: &Board, progress: &Progress, stopping: bool) ->
     }
 }
 
-/// For the width of the bar: tenths of a percent, so that it moves rather than jumps.
-fn exact(progress: &Progress) -> f64 {
-    if progress.total == 0 {
-        return 0.0;
-    }
-    (f64::from(progress.done) * 1000.0 / f64::from(progress.total)).floor() / 10.0
+/// The width of the bar: in tenths of a percent, so that it moves rather than jumps.
+fn width(progress: &Progress) -> String {
+    let done = u64::from(progress.done.min(progress.total));
+    let tenths = (done * 1000).checked_div(progress.total.into()).unwrap_or(0);
+    format!("width:{}.{}%", tenths / 10, tenths % 10)
 }
 
 /// A lace through six eyelets: it is drawn as far as the update came.
@@ -218,7 +251,7 @@ fn Ended(props: &EndedProps) -> Html {
         });
     }
     let (tone, name, icon, title, text) = match &props.outcome {
-        Outcome::Confirmed { version, took } => (
+        Outcome::Confirmed { version, took, .. } => (
             "good",
             "confirmed",
             icons::check(),
@@ -254,6 +287,10 @@ fn Ended(props: &EndedProps) -> Html {
         Outcome::Failed(problem) => Some(problem),
         _ => None,
     };
+    let note = match &props.outcome {
+        Outcome::Confirmed { note, .. } => note.as_ref(),
+        _ => None,
+    };
     let next = match (&props.outcome, props.gone) {
         (_, true) => "Next board",
         (Outcome::Confirmed { .. }, false) => "Again, or next board",
@@ -267,6 +304,9 @@ fn Ended(props: &EndedProps) -> Html {
                 <div class="outcome__text" data-testid={failed.map(|_| "error")} data-error={failed.map(|problem| problem.name.clone())}>
                     <p class="outcome__title">{ title }</p>
                     <p class="outcome__reason">{ text }</p>
+                    if let Some(note) = note {
+                        <p class="outcome__reason" data-testid="note">{ words::note(note, true) }</p>
+                    }
                     if failed.is_some_and(|problem| problem.unharmed) {
                         <p class="outcome__reason">{ "The board is unharmed." }</p>
                     }

@@ -7,15 +7,16 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use bootlace_image::PublicKey;
-use bootlace_session::Options;
+use bootlace_session::{Base, Options, words as say};
 use futures_channel::mpsc::{UnboundedSender, unbounded};
 use wasm_bindgen_futures::spawn_local;
 
 use super::cards::{self, Trust};
 use super::link::Port;
+use super::patches::{Patch, Patches};
 use super::station::{self, Order};
-use super::{serial, simulated, tell};
-use crate::messages::{Bench, BoardId, Command, Notice};
+use super::{serial, simulated, store, tell};
+use crate::messages::{Bench, BoardId, Command, KeptImage, Notice};
 use crate::words::PageError;
 
 /// Everything that boards share.
@@ -31,6 +32,9 @@ struct Inner {
     devices: Vec<Rc<simulated::Device>>,
     image: Option<Rc<File>>,
     trust: Trust,
+    patches: Patches,
+    /// Whole images are wanted.
+    whole: bool,
 }
 
 /// The chosen file.
@@ -61,6 +65,7 @@ struct Board {
 
 impl Hub {
     pub(super) fn new() -> Self {
+        spawn_local(tell_kept());
         Hub(Rc::default())
     }
 
@@ -68,8 +73,10 @@ impl Hub {
     pub(super) fn command(&self, command: Command) {
         match command {
             Command::Examine { name, bytes } => {
-                self.0.borrow_mut().image = Some(Rc::new(File { name, bytes }));
+                let file = Rc::new(File { name, bytes });
+                self.0.borrow_mut().image = Some(file.clone());
                 self.examine();
+                self.keep(file);
             }
             Command::Forget => {
                 self.0.borrow_mut().image = None;
@@ -82,6 +89,14 @@ impl Hub {
                 self.examine();
             }
             Command::Ports { asked } => self.assign(asked),
+            Command::Whole(whole) => {
+                self.0.borrow_mut().whole = whole;
+                self.order_all(|| Order::Patches);
+            }
+            Command::Drop(hash) => spawn_local(async move {
+                store::forget(hash.as_deref()).await;
+                tell_kept().await;
+            }),
             Command::Simulate(bench) => self.simulate(bench),
             Command::Update(id) => self.order(id, Order::Update),
             Command::Cancel(id) => self.order(id, Order::Cancel),
@@ -110,8 +125,12 @@ impl Hub {
     }
 
     fn plan_all(&self) {
+        self.order_all(|| Order::Plan);
+    }
+
+    fn order_all(&self, order: impl Fn() -> Order) {
         for board in &self.0.borrow().boards {
-            _ = board.orders.unbounded_send(Order::Plan);
+            _ = board.orders.unbounded_send(order());
         }
     }
 
@@ -136,7 +155,43 @@ impl Hub {
         self.plan_all();
     }
 
+    /// Keeps a file for later, if it is an image: boards that run it are updated by a patch.
+    fn keep(&self, file: Rc<File>) {
+        let hub = self.clone();
+        spawn_local(async move {
+            let Some(base) = Base::of(&file.bytes) else { return };
+            let image = KeptImage {
+                hash: say::hex(&base.hash),
+                size: u32::try_from(base.whole.len()).unwrap_or(u32::MAX),
+                version: cards::image_version(base.whole),
+                file: file.name.clone(),
+            };
+            store::keep(&image, base.whole).await;
+            tell_kept().await;
+            hub.patched(Patches::look_again);
+        });
+    }
+
+    /// How it is with the patch from what a board runs to the chosen image; none where whole images are wanted.
+    pub(super) fn patch(&self, from: &[u8], to: &[u8]) -> Option<Patch> {
+        let mut inner = self.0.borrow_mut();
+        let file = inner.image.clone().filter(|_| !inner.whole)?;
+        Some(inner.patches.find(self, (from.to_vec(), to.to_vec()), &file))
+    }
+
+    /// A patch moved on; the boards hear of it if that is news.
+    pub(super) fn patched(&self, change: impl FnOnce(&mut Patches) -> bool) {
+        if change(&mut self.0.borrow_mut().patches) {
+            self.order_all(|| Order::Patches);
+        }
+    }
+
     fn simulate(&self, bench: Bench) {
+        // It would not run an image that nobody ever had.
+        self.keep(Rc::new(File {
+            name: bench.name.clone(),
+            bytes: bench.installed.clone(),
+        }));
         let serial = format!("SIM-{:04}", self.0.borrow().devices.len() + 1);
         let hub = self.clone();
         let device = simulated::Device::plug(&bench, serial, move || hub.ports_changed());
@@ -307,4 +362,8 @@ impl Hub {
         drop(inner);
         tell(&Notice::Gone(id));
     }
+}
+
+async fn tell_kept() {
+    tell(&Notice::Kept(store::list().await));
 }

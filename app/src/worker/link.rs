@@ -4,9 +4,11 @@ use std::rc::Rc;
 
 use bootlace_session::PortInfo;
 use futures_channel::mpsc::UnboundedSender;
+use gloo::timers::future::TimeoutFuture;
 
-use super::{serial, simulated};
+use super::{locks, serial, simulated};
 use crate::messages::Via;
+use crate::words::PageError;
 
 /// What comes out of an open port. The number is the one that it was opened with, so that the last words of a port
 /// that was closed are not taken for the next one's.
@@ -59,6 +61,15 @@ impl Port {
         }
     }
 
+    /// What the log calls it.
+    pub(super) fn name(&self) -> String {
+        match self.via() {
+            Via::Serial(Some((vendor, product))) => format!("Port {vendor:04x}:{product:04x}"),
+            Via::Serial(None) => "Port".into(),
+            Via::Simulated => "Simulated board’s port".into(),
+        }
+    }
+
     /// Opens it.
     pub(super) async fn open(&self, arrivals: Arrivals, number: u32) -> Result<Link, OpenError> {
         match self {
@@ -97,6 +108,35 @@ impl Link {
     pub(super) async fn close(self) {
         if let Link::Serial(link) = self {
             link.close().await;
+        }
+    }
+}
+
+/// Pauses between tries to open a port, in milliseconds: one that was plugged in just now is often busy for a moment,
+/// on Linux for up to ten seconds.
+const PATIENCE: [u32; 7] = [150, 350, 500, 1000, 2000, 3000, 3000];
+/// The same when a person waits for the answer: the first few.
+const IMPATIENCE: usize = 4;
+
+/// Opens a board's first port. One that a person `asked` for is not tried for long.
+pub(super) async fn open_first(port: &Port, arrivals: &Arrivals, asked: bool) -> Result<Link, PageError> {
+    let mut pauses = PATIENCE
+        .iter()
+        .take(if asked { IMPATIENCE } else { PATIENCE.len() });
+    loop {
+        match port.open(arrivals.clone(), 0).await {
+            Ok(link) => return Ok(link),
+            Err(OpenError::Gone) => return Err(PageError::PortVanished),
+            Err(OpenError::Busy) => {}
+        }
+        if let Port::Serial(port) = port
+            && locks::held_elsewhere(&port.lock_name()).await
+        {
+            return Err(PageError::OtherTab);
+        }
+        match pauses.next() {
+            Some(pause) => TimeoutFuture::new(*pause).await,
+            None => return Err(PageError::PortBusy),
         }
     }
 }

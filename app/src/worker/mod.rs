@@ -3,6 +3,7 @@
 //! - [`hub`] knows the boards, the ports, the image and the keys, and who may use which port.
 //! - [`station`] is one board: its session, its port, its timer.
 //! - [`link`] is the way to a board: [`serial`] or [`simulated`].
+//! - [`patches`] are made by [`maker`], a worker of its own, from images that [`store`] keeps.
 //! - [`cards`] turns what the engine says into what the page shows.
 
 pub mod cards;
@@ -14,14 +15,22 @@ mod link;
 #[cfg(target_arch = "wasm32")]
 mod locks;
 #[cfg(target_arch = "wasm32")]
+mod maker;
+#[cfg(target_arch = "wasm32")]
+mod patches;
+#[cfg(target_arch = "wasm32")]
 pub(crate) mod serial;
 #[cfg(target_arch = "wasm32")]
 mod simulated;
 #[cfg(target_arch = "wasm32")]
 mod station;
+#[cfg(target_arch = "wasm32")]
+mod store;
 
 #[cfg(target_arch = "wasm32")]
 pub use entry::worker_main;
+#[cfg(target_arch = "wasm32")]
+pub use maker::maker_main;
 
 #[cfg(target_arch = "wasm32")]
 mod entry {

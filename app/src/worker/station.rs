@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use bootlace_session::{
-    Attention, Command, Error, Event, FindReason, Instant, Job, Outcome, Phase as Step, PortEvent, Session,
-    words as say,
+    Attention, Command, Content, Error, Event, FindReason, Instant, Job, Phase as Step, Plan, PortEvent,
+    Route, Saving, Session, Unchanged, words as say,
 };
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::{FutureExt, StreamExt, select_biased};
-use gloo::timers::future::TimeoutFuture;
 
 use super::hub::Hub;
-use super::link::{Arrival, Link, OpenError, Port};
-use super::{cards, locks, now, sleep_until, tell};
-use crate::messages::{self, BoardId, Cable, Notice, Phase, Progress};
-use crate::words::PageError;
+use super::link::{self, Arrival, Link, OpenError, Port};
+use super::patches::Patch;
+use super::{cards, now, sleep_until, tell};
+use crate::messages::{self, BoardId, Cable, Note, Notice, Phase, Progress, Sends};
+use crate::words::{self, PageError};
 
 /// What a board's task is told.
 pub(super) enum Order {
@@ -24,6 +24,8 @@ pub(super) enum Order {
     NoneLeft,
     /// Say again what an update would do.
     Plan,
+    /// Something changed about patches: say again what an update would send.
+    Patches,
     /// Update it.
     Update,
     /// Stop that.
@@ -33,12 +35,6 @@ pub(super) enum Order {
     /// Let it go.
     Release,
 }
-
-/// Pauses between tries to open a port, in milliseconds: one that was plugged in just now is often busy for a moment,
-/// on Linux for up to ten seconds.
-const PATIENCE: [u32; 7] = [150, 350, 500, 1000, 2000, 3000, 3000];
-/// The same when a person waits for the answer: the first few.
-const IMPATIENCE: usize = 4;
 
 struct Station {
     hub: Hub,
@@ -52,6 +48,12 @@ struct Station {
     known: bool,
     /// An update runs: where it is.
     job: Option<Progress>,
+    /// When it was asked for.
+    asked: Instant,
+    /// It waits for its patch.
+    waits: bool,
+    /// What an update would do: working it out reads the whole image.
+    planned: Option<Result<Plan, Error>>,
     /// When the new firmware must have confirmed itself.
     deadline: Option<Instant>,
     over: Option<Over>,
@@ -73,7 +75,7 @@ pub(super) async fn run(
     mut orders: UnboundedReceiver<Order>,
 ) {
     let (arrivals, mut arrived) = unbounded();
-    let link = match open(&port, &arrivals, asked).await {
+    let link = match link::open_first(&port, &arrivals, asked).await {
         Ok(link) => link,
         Err(error) => {
             tell(&Notice::Ports(Some(error.into())));
@@ -90,10 +92,13 @@ pub(super) async fn run(
         arrivals,
         known: false,
         job: None,
+        asked: Instant(0),
+        waits: false,
+        planned: None,
         deadline: None,
         over: None,
     };
-    station.log(format!("{} opened", port_name(&port)));
+    station.log(format!("{} opened", port.name()));
     while station.over.is_none() {
         station.pump().await;
         if station.over.is_some() {
@@ -116,37 +121,6 @@ pub(super) async fn run(
     }
     station.close().await;
     station.hub.gone(id, station.over == Some(Over::Stranger));
-}
-
-fn port_name(port: &Port) -> String {
-    match port.via() {
-        messages::Via::Serial(Some((vendor, product))) => format!("Port {vendor:04x}:{product:04x}"),
-        messages::Via::Serial(None) => "Port".into(),
-        messages::Via::Simulated => "Simulated board’s port".into(),
-    }
-}
-
-/// Opens a board's first port.
-async fn open(port: &Port, arrivals: &UnboundedSender<Arrival>, asked: bool) -> Result<Link, PageError> {
-    let mut pauses = PATIENCE
-        .iter()
-        .take(if asked { IMPATIENCE } else { PATIENCE.len() });
-    loop {
-        match port.open(arrivals.clone(), 0).await {
-            Ok(link) => return Ok(link),
-            Err(OpenError::Gone) => return Err(PageError::PortVanished),
-            Err(OpenError::Busy) => {}
-        }
-        if let Port::Serial(port) = port
-            && locks::held_elsewhere(&port.lock_name()).await
-        {
-            return Err(PageError::OtherTab);
-        }
-        match pauses.next() {
-            Some(pause) => TimeoutFuture::new(*pause).await,
-            None => return Err(PageError::PortBusy),
-        }
-    }
 }
 
 impl Station {
@@ -232,7 +206,9 @@ impl Station {
             }
             Order::NoneLeft => self.session.handle_port(now(), PortEvent::NotFound),
             Order::Plan => self.plan(),
+            Order::Patches => self.patches(),
             Order::Update => self.update(),
+            Order::Cancel if self.waits => self.cancelled(),
             Order::Cancel => {
                 if self.session.cancel(now()) {
                     self.log("Stop asked for");
@@ -247,59 +223,122 @@ impl Station {
         }
     }
 
-    fn plan(&self) {
-        if !self.known || self.job.is_some() {
-            return;
+    /// What an update would do; none without an image.
+    fn intended(&self) -> Option<Result<Plan, Error>> {
+        let board = self.session.board();
+        let keys = board.map(|board| board.keys.clone()).unwrap_or_default();
+        let file = self.hub.image()?;
+        Some(self.session.plan(&file.bytes, &self.hub.options(&keys)))
+    }
+
+    /// What an update would send, and the patch if there is one.
+    fn sends(&self, plan: &Plan) -> (Sends, Option<Vec<u8>>) {
+        let whole = (Sends::Whole, None);
+        let board = self.session.board();
+        let Some(board) = board.filter(|board| plan.route == Route::Upload && board.takes_patches()) else {
+            return whole;
+        };
+        let Some(running) = board.running().filter(|running| !running.hash.is_empty()) else {
+            return whole;
+        };
+        match self.hub.patch(&running.hash, &plan.hash) {
+            None => (Sends::WholeWanted, None),
+            Some(Patch::Making(percent)) => (Sends::Making(percent), None),
+            Some(Patch::Unseen) => {
+                let version = cards::version(&running.version);
+                (Sends::WholeBecause(words::unseen(&version)), None)
+            }
+            Some(Patch::None) => whole,
+            Some(Patch::Made(patch)) => {
+                let size = u32::try_from(patch.len()).unwrap_or(u32::MAX);
+                let saving = Saving::new(plan.size, size, self.session.pace());
+                (Sends::Patch(say::saving(&saving)), Some(patch.to_vec()))
+            }
         }
-        let keys = self
-            .session
-            .board()
-            .map(|board| board.keys.clone())
-            .unwrap_or_default();
-        let plan = self
-            .hub
-            .image()
-            .map(|file| cards::plan(self.session.plan(&file.bytes, &self.hub.options(&keys))));
+    }
+
+    fn plan(&mut self) {
+        if self.known && self.job.is_none() {
+            self.planned = self.intended();
+            self.tell_plan();
+        }
+    }
+
+    fn tell_plan(&self) {
+        let plan = self.planned.clone().map(|plan| {
+            let sends = plan.as_ref().map_or(Sends::Whole, |plan| self.sends(plan).0);
+            cards::plan(plan, sends)
+        });
         tell(&Notice::Plan(self.id, plan));
+    }
+
+    fn patches(&mut self) {
+        if self.waits {
+            self.start();
+        } else if self.known && self.job.is_none() {
+            self.tell_plan();
+        }
     }
 
     fn update(&mut self) {
         let Some(file) = self.hub.image() else { return };
-        let keys = self
-            .session
-            .board()
-            .map(|board| board.keys.clone())
-            .unwrap_or_default();
-        let options = self.hub.options(&keys);
-        let start = now();
-        let job = Job::Update {
-            image: file.bytes.clone(),
-            patch: None,
-            options,
-        };
-        let progress = Progress {
-            phase: Phase::Verify,
-            done: 0,
-            total: u32::try_from(file.bytes.len()).unwrap_or(u32::MAX),
-            rate: None,
-            remaining: None,
-            hint: None,
-        };
+        let total = u32::try_from(file.bytes.len()).unwrap_or(u32::MAX);
+        let progress = Progress::at(Phase::Verify, total);
         tell(&Notice::Progress(self.id, progress.clone()));
         self.job = Some(progress);
+        self.asked = now();
         self.hub.busy(self.id, true);
         self.log("Update started");
-        if let Err(error) = self.session.start(start, job) {
+        self.start();
+    }
+
+    /// Starts the session's part; as soon as the patch is there, if one is being made.
+    fn start(&mut self) {
+        let Some(file) = self.hub.image() else {
+            return self.cancelled();
+        };
+        let (sends, patch) = match &self.planned {
+            Some(Ok(plan)) => self.sends(plan),
+            _ => (Sends::Whole, None),
+        };
+        self.waits = matches!(sends, Sends::Making(_));
+        match sends {
+            Sends::Making(percent) => {
+                return self.progress(|progress| {
+                    (progress.patch, progress.done, progress.total) = (true, percent, 100);
+                });
+            }
+            Sends::Patch(saving) => {
+                self.log(format!("What changed is sent: {saving}"));
+                self.progress(|progress| progress.note = Some(Note::Saves(saving)));
+            }
+            Sends::WholeBecause(reason) => self.log(reason),
+            Sends::Whole | Sends::WholeWanted => {}
+        }
+        let keys = self.session.board().map(|board| board.keys.clone());
+        let job = Job::Update {
+            image: file.bytes.clone(),
+            patch,
+            options: self.hub.options(&keys.unwrap_or_default()),
+        };
+        if let Err(error) = self.session.start(now(), job) {
             self.failed(cards::problem(say::error(&error)));
         }
     }
 
     fn ended(&mut self, outcome: messages::Outcome) {
         self.job = None;
+        self.waits = false;
         self.deadline = None;
         self.hub.busy(self.id, false);
         tell(&Notice::Outcome(self.id, outcome));
         self.plan();
+    }
+
+    /// Before anything was sent.
+    fn cancelled(&mut self) {
+        let reason = say::unchanged(Unchanged::Cancelled).to_owned();
+        self.ended(messages::Outcome::Unchanged { reason });
     }
 
     fn failed(&mut self, problem: messages::Problem) {
@@ -341,8 +380,10 @@ impl Station {
             }
             Event::Phase(step) => self.phase(step),
             // After an interruption the count starts at 0 until the board has said where it was.
-            Event::Progress(news) if news.done == 0 && self.job.as_ref().is_some_and(|job| job.done > 0) => {}
+            Event::Progress(news)
+                if news.done == 0 && self.job.as_ref().is_some_and(|job| job.done > 0 && !job.patch) => {}
             Event::Progress(news) => self.progress(|progress| {
+                progress.patch = news.content == Content::Patch;
                 progress.done = news.done;
                 progress.total = news.total;
                 progress.rate = news.rate;
@@ -351,6 +392,11 @@ impl Station {
                     .map(|left| u32::try_from(left.as_secs()).unwrap_or(u32::MAX));
             }),
             Event::Resumed { offset } => self.log(format!("The board holds {} already", say::bytes(offset))),
+            Event::WholeInstead(reason) => {
+                let why = say::no_patch(reason);
+                self.log(format!("{}: {why}", reason.name()));
+                self.progress(|progress| progress.note = Some(Note::Whole(why)));
+            }
             Event::FindBoard { reason, .. } => {
                 self.close().await;
                 self.deadline = None;
@@ -375,10 +421,13 @@ impl Station {
             Event::Done(command) => self.log(format!("Done: {command:?}")),
             Event::Outcome(outcome) => {
                 self.log(say::outcome(&outcome));
-                if let Outcome::Confirmed { .. } = outcome {
+                let mut ending = cards::outcome(&outcome);
+                if let messages::Outcome::Confirmed { took, note, .. } = &mut ending {
+                    *took = u32::try_from(now().since(self.asked).as_millis()).unwrap_or(u32::MAX);
+                    *note = self.job.as_ref().and_then(|job| job.note.clone());
                     self.progress(|progress| progress.phase = Phase::Confirmed);
                 }
-                self.ended(cards::outcome(&outcome));
+                self.ended(ending);
             }
             Event::Failed(failure) => {
                 let problem = cards::problem(say::failure(&failure));

@@ -60,6 +60,6 @@ mod tests {
         assert_eq!(say(None), "6 KB instead of 297 KB");
         assert!(say(Some(1_000_000)).contains("as long"));
         let long = saving(&Saving::new(4_000_000, 6_000, Some(10_000)));
-        assert!(long.ends_with("about 5 min 0 s less"), "{long}");
+        assert!(long.ends_with("about 5 min less"), "{long}");
     }
 }

@@ -1,7 +1,6 @@
 //! Where an image is linked to, found out from its code: pointers to functions are odd, and functions begin by saving
 //! the link register.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 /// Addresses are multiples of this: an image header moves code by its size.
@@ -10,6 +9,8 @@ const STEP: u32 = 0x20;
 const LEAST: u32 = 8;
 /// How many pointers are tried.
 const POINTERS: usize = 200;
+/// Code lies in the lowest 512 MB.
+const CODE: u32 = 0x2000_0000;
 
 /// The address of the image's first byte, or `None` where it does not look like code for a Cortex-M.
 #[must_use]
@@ -27,17 +28,19 @@ pub fn link_address(image: &[u8]) -> Option<u32> {
         }
     }
     // Odd words, most common first: what is no pointer votes for noise.
-    let mut words: BTreeMap<u32, u32> = BTreeMap::new();
+    let mut words = alloc::vec![0u32; (CODE >> 16) as usize];
     for word in image.chunks_exact(4) {
         let &[a, b, c, d] = word else { continue };
         let word = u32::from_le_bytes([a, b, c, d]);
-        // Code lies in the lowest 512 MB.
-        if word & 1 == 1 && word < 0x2000_0000 && word > 0x100 {
-            *words.entry(word >> 16).or_default() += 1;
+        if word & 1 == 1
+            && word > 0x100
+            && let Some(count) = words.get_mut((word >> 16) as usize)
+        {
+            *count += 1;
         }
     }
     // The 64 KB that most odd words point to is part of the image.
-    let mut regions: Vec<(u32, u32)> = words.iter().map(|(&region, &count)| (count, region)).collect();
+    let mut regions: Vec<(u32, u32)> = words.into_iter().zip(0..).filter(|region| region.0 > 0).collect();
     regions.sort_unstable_by(|a, b| b.cmp(a));
     let mut best = (0u32, 0u32, 0u32);
     for &(_, region) in regions.iter().take(4) {

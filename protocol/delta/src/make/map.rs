@@ -1,6 +1,5 @@
 //! Learning by how much each part of the base has moved, from what its branches and pointers became.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::align::Segment;
@@ -10,19 +9,51 @@ use crate::view::{self, RAM, RAM_KEY, Run};
 /// What a run must win, in votes, to be worth its bytes.
 const PENALTY: f32 = 3.0;
 
-/// Which shifts the references to a key speak for, and how strongly.
-pub(crate) type Votes = BTreeMap<u32, Vec<(i32, f32)>>;
+/// For which shift the references to a key speak, and how strongly.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Vote {
+    key: u32,
+    /// Its number as they came.
+    order: u32,
+    shift: i32,
+    weight: f32,
+}
+
+/// Votes by key; those to the same key in the order in which they came, one for each shift.
+pub(crate) type Votes = Vec<Vote>;
 
 fn vote(votes: &mut Votes, key: u32, shift: i32, weight: f32) {
     // What does not fit in a run's 24 bits can't be told.
-    if !(-(1 << 23)..1 << 23).contains(&shift) {
-        return;
+    if (-(1 << 23)..1 << 23).contains(&shift) {
+        let order = votes.len() as u32;
+        votes.push(Vote {
+            key,
+            order,
+            shift,
+            weight,
+        });
     }
-    let votes = votes.entry(key).or_default();
-    match votes.iter_mut().find(|vote| vote.0 == shift) {
-        Some(vote) => vote.1 += weight,
-        None => votes.push((shift, weight)),
+}
+
+/// Sorts votes, and adds up those for the same shift.
+fn count(mut votes: Votes) -> Votes {
+    votes.sort_unstable_by_key(|vote| (vote.key, vote.order));
+    let mut counted: Votes = Vec::with_capacity(votes.len());
+    let mut first = 0;
+    for vote in votes {
+        if counted.last().is_none_or(|last| last.key != vote.key) {
+            first = counted.len();
+        }
+        let same = counted
+            .iter_mut()
+            .skip(first)
+            .find(|other| other.shift == vote.shift);
+        match same {
+            Some(other) => other.weight += vote.weight,
+            None => counted.push(vote),
+        }
     }
+    counted
 }
 
 fn half(bytes: &[u8], at: usize) -> u16 {
@@ -88,14 +119,14 @@ pub(crate) fn votes(base: &[u8], target: &[u8], segments: &[Segment], header: &H
             SEGMENT,
         );
     }
-    votes
+    count(votes)
 }
 
 /// What a stretch's own shift is worth: the bytes that a copy's distance would cost.
 const SEGMENT: f32 = 3.0;
 
 /// The runs that please most votes, at a penalty for each run.
-pub(crate) fn runs(votes: &Votes, most: usize) -> Vec<Run> {
+pub(crate) fn runs(votes: &[Vote], most: usize) -> Vec<Run> {
     let mut penalty = PENALTY;
     loop {
         let mut runs = part(votes, 0..RAM_KEY, penalty);
@@ -108,25 +139,38 @@ pub(crate) fn runs(votes: &Votes, most: usize) -> Vec<Run> {
 }
 
 /// One of the two parts of the map: the best path through shifts, from 0, where changing costs the penalty.
-fn part(votes: &Votes, keys: core::ops::Range<u32>, penalty: f32) -> Vec<Run> {
+fn part(votes: &[Vote], keys: core::ops::Range<u32>, penalty: f32) -> Vec<Run> {
     // Paths as linked lists: previous, key, shift.
     let mut steps: Vec<(usize, u32, i32)> = Vec::from([(usize::MAX, keys.start, 0)]);
     // By shift: the best sum of votes that ends there, and its path. What is worth less than the best minus the
     // penalty is as good as gone: changing to it from the best path is as cheap.
-    let mut values: BTreeMap<i32, (f32, usize)> = BTreeMap::from([(0, (0.0, 0))]);
+    let mut values: Vec<(i32, f32, usize)> = Vec::from([(0, 0.0, 0)]);
     let (mut best, mut best_step) = (0.0f32, 0usize);
-    for (&key, shifts) in votes.range(keys.clone()) {
+    let first = votes.partition_point(|vote| vote.key < keys.start);
+    let votes = votes.get(first..).unwrap_or_default();
+    for same in votes.chunk_by(|a, b| a.key == b.key) {
         let (before, before_step) = (best, best_step);
-        for &(shift, weight) in shifts {
-            let (value, step) = match values.get(&shift) {
-                Some(&(value, step)) if value >= before - penalty => (value, step),
+        for &Vote {
+            key, shift, weight, ..
+        } in same
+        {
+            if key >= keys.end {
+                break;
+            }
+            let place = values.binary_search_by_key(&shift, |value| value.0);
+            let known = place.ok().and_then(|place| values.get(place)).copied();
+            let (value, step) = match known {
+                Some((_, value, step)) if value >= before - penalty => (value, step),
                 _ => {
                     steps.push((before_step, key, shift));
                     (before - penalty, steps.len() - 1)
                 }
             };
             let value = value + weight;
-            values.insert(shift, (value, step));
+            match place {
+                Ok(place) => values[place] = (shift, value, step),
+                Err(place) => values.insert(place, (shift, value, step)),
+            }
             if value > best {
                 (best, best_step) = (value, step);
             }
