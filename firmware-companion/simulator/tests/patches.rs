@@ -348,6 +348,27 @@ fn damaged_patches() {
     finish(&mut host, &new);
 }
 
+/// What a damaged patch has written is not what an upload of the same image goes on with, also after a restart.
+#[test]
+fn a_damaged_patch_leaves_nothing_to_go_on_with() {
+    let (old, new) = (image(1), image(4));
+    for share in 3..9 {
+        let mut host = host(Role::Bootloader, &old);
+        let mut bad = patch(&old, &new, Some(Method::Full));
+        let at = bad.len() * share / 10;
+        bad[at] ^= 0x40;
+        let operations = host.board.flash().operations();
+        assert_ne!(host.patch(&bad), Ok(Some(true)));
+        assert!(
+            host.board.flash().operations() > operations + 20,
+            "refused before it began"
+        );
+        host.board.power_cycle(host.now);
+        assert!(host.wait_for_port());
+        assert_eq!(host.upload(&new), Some(true), "at {at}");
+    }
+}
+
 /// The applier's memory was used for something else in between: from the start, but nothing is written twice.
 #[test]
 fn memory_that_was_needed_elsewhere_costs_no_flash() {
