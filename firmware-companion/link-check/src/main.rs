@@ -6,6 +6,7 @@
 
 use core::hint::black_box;
 
+use bootlace_core::Applier;
 use bootlace_core::board::{Board, Policy};
 use bootlace_core::boot::{self, Decision, Entry, Loader};
 use bootlace_core::flash::{Area, Flash, FlashError, Geometry};
@@ -84,9 +85,10 @@ fn companion() {
             };
             let log = loader.into_log();
             let mut server = Server::new(&board, Role::Bootloader { log, condition }, reset);
+            let mut applier = const { Applier::new() };
             loop {
                 link.feed(&black_box([0; 64]));
-                match server.step(&mut link, &mut flash) {
+                match server.step_with(&mut link, &mut flash, &mut applier) {
                     Step::Idle | Step::Working => {}
                     Step::Verify(check) => {
                         let verdict = check.run(&mut flash, &board);

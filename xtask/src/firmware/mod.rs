@@ -1,5 +1,6 @@
 //! `cargo xtask firmware`: bootloaders and example applications for chips, in `target/firmware`.
 
+mod decoder;
 mod elf;
 pub(crate) mod size;
 
@@ -84,6 +85,28 @@ fn compile(chips: &Chips) -> Result<PathBuf> {
     .require("building the firmware")?;
     step.done(&format!("{} programs", chips.programs.len()));
     Ok(folder.join(chips.target).join("release"))
+}
+
+/// Links a program of `link-check`, which needs no registers, for chips; gives where it is.
+pub(crate) fn link(target: &str, program: &str, more: &[&str]) -> Result<PathBuf> {
+    const PROFILE: &str = "companion";
+    let toolchain = targets::toolchain(target)?;
+    let folder = project::target_dir().join("chips");
+    let mut step = Step::start(&format!("linking {program} for {target}"));
+    let mut command = process::cargo();
+    command
+        .args(["rustc", "--locked", "--package", "bootlace-link-check"])
+        .args(["--bin", program, "--profile", PROFILE, "--target", target, "--"])
+        .args(["-Clink-arg=--entry=reset", "-Clink-arg=--gc-sections"])
+        .args(more)
+        .current_dir(project::root())
+        .env("CARGO_TERM_COLOR", "never")
+        .env("CARGO_TARGET_DIR", &folder)
+        .envs(toolchain.variables().iter().map(|(name, value)| (name, value)));
+    step.run(&mut command, &project::log(&format!("link-{program}")), None)?
+        .require(&format!("linking {program}"))?;
+    step.done("linked");
+    Ok(folder.join(target).join(PROFILE).join(program))
 }
 
 /// Formatting and lints of what runs on chips: what to run, and what to call it.

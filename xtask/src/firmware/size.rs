@@ -49,6 +49,14 @@ pub(crate) fn print(json: bool) -> Result<bool> {
             size.print(budget);
         }
     }
+    for decoder in super::decoder::sizes()? {
+        within &= decoder.is_within();
+        if json {
+            boards.push(decoder.json());
+        } else {
+            decoder.print();
+        }
+    }
     if json {
         println!("[{}]", boards.join(","));
     }

@@ -6,13 +6,11 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::process::{self, Step};
-use crate::project;
+use crate::firmware;
+use crate::process;
 use crate::setup::targets;
 
-const PACKAGE: &str = "bootlace-link-check";
 const PROGRAM: &str = "link-check";
-const PROFILE: &str = "companion";
 
 /// Parts of the names of functions that may panic: the arithmetic of signatures, whose assertions are about the sizes
 /// of its own numbers. `PublicKey::signed` is where much of it is inlined.
@@ -37,42 +35,12 @@ pub(super) struct Linked {
 
 /// Links the core for the smallest chips.
 pub(super) fn link() -> Result<Linked> {
-    let target = targets::CORTEX_M0;
-    let toolchain = targets::toolchain(target)?;
-    let folder = project::target_dir().join("chips");
-    let mut step = Step::start(&format!("linking the core for {target}"));
-    let mut command = super::cargo();
-    command
-        .args([
-            "rustc",
-            "--locked",
-            "--package",
-            PACKAGE,
-            "--bin",
-            PROGRAM,
-            "--profile",
-            PROFILE,
-        ])
-        .args([
-            "--target",
-            target,
-            "--",
-            "-Clink-arg=--entry=reset",
-            "-Clink-arg=--gc-sections",
-        ])
-        // So that the calls can be read from the linked program.
-        .arg("-Clink-arg=--emit-relocs")
-        .env("CARGO_TARGET_DIR", &folder)
-        .envs(toolchain.variables().iter().map(|(name, value)| (name, value)));
-    step.run(&mut command, &project::log("test-link"), None)?
-        .require("linking the core")?;
-    let program = folder.join(target).join(PROFILE).join(PROGRAM);
-    let linked = Linked {
+    // So that the calls can be read from the linked program.
+    let program = firmware::link(targets::CORTEX_M0, PROGRAM, &["-Clink-arg=--emit-relocs"])?;
+    Ok(Linked {
         flash: flash(&readelf("-SW", &program)?)?,
         panics: panics(&program)?,
-    };
-    step.done(&format!("{} bytes of flash", linked.flash));
-    Ok(linked)
+    })
 }
 
 fn readelf(option: &str, program: &PathBuf) -> Result<String> {
