@@ -151,7 +151,7 @@ fn base(file: &[u8]) -> &[u8] {
 }
 
 /// A patch that has been applied once, so that none that fails leaves this machine.
-fn patch(old: &[u8], new: &[u8], options: &Options) -> Result<Patch, Sentence> {
+pub(crate) fn patch(old: &[u8], new: &[u8], options: &Options) -> Result<Patch, Sentence> {
     let patch = make(base(old), new, options);
     match apply_to_vec(base(old), &patch.bytes) {
         Ok(back) if back == new => Ok(patch),

@@ -35,7 +35,7 @@ pub(crate) fn problem(failure: &Failure) -> Problem {
 /// A session, the port it goes over, and the clock.
 pub(crate) struct Driver {
     pub(crate) session: Session,
-    reporter: Reporter,
+    pub(crate) reporter: Reporter,
     candidates: Candidates,
     baud: u32,
     started: std::time::Instant,

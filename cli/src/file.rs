@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bootlace_image::builder::SigningKey;
-use bootlace_image::{Algorithm, KeyError, PublicKey};
+use bootlace_image::{Algorithm, PublicKey};
 use bootlace_session::words::{self, Sentence};
 
 /// No firmware is larger; a wrong file name should not fill the memory.
@@ -33,7 +32,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Sentence> {
     std::fs::read(path).map_err(failed)
 }
 
-/// Reads public keys, one a file, in PEM or DER. Of a private key the public half is taken.
+/// Reads public keys, one a file, in PEM or DER. A private key is refused: it has no business where images are checked.
 pub(crate) fn keys(paths: &[PathBuf]) -> Result<Vec<PublicKey>, Sentence> {
     paths.iter().map(|path| key(path)).collect()
 }
@@ -41,11 +40,7 @@ pub(crate) fn keys(paths: &[PathBuf]) -> Result<Vec<PublicKey>, Sentence> {
 fn key(path: &Path) -> Result<PublicKey, Sentence> {
     let bytes = read(path)?;
     let key = match std::str::from_utf8(&bytes) {
-        Ok(text) => match PublicKey::from_pem(text) {
-            // This is the machine of whoever signs: nothing leaves it.
-            Err(KeyError::PrivateKey) => SigningKey::from_pem(text).map(|key| key.public()),
-            other => other,
-        },
+        Ok(text) => PublicKey::from_pem(text),
         Err(_) => PublicKey::from_spki_der(&bytes),
     };
     key.map_err(|error| {

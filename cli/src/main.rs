@@ -6,6 +6,7 @@ mod delta;
 mod driver;
 mod file;
 mod image;
+mod patch;
 mod port;
 mod report;
 #[cfg(unix)]

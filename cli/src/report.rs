@@ -4,10 +4,11 @@ use std::fmt::{self, Display, Write as _};
 use std::io::{IsTerminal as _, Write as _};
 
 use bootlace_session::words;
-use bootlace_session::{BoardInfo, Event, FindReason, Outcome, Phase, Progress, Role, Unchanged};
+use bootlace_session::{BoardInfo, Content, Event, FindReason, Outcome, Phase, Progress, Role, Unchanged};
 use serde_json::{Value, json};
 
 use crate::Problem;
+use crate::patch::Patch;
 
 /// One line of JSON on the standard output; whoever reads it may have gone.
 pub(crate) fn json(value: &Value) {
@@ -139,6 +140,21 @@ impl Reporter {
         }
     }
 
+    /// What became of the patch, which the session does not make.
+    pub(crate) fn patch(&mut self, patch: &Patch) {
+        match patch {
+            _ if self.style == Style::Json => json(&patch_json(patch)),
+            Patch::Made { base, saving, .. } => {
+                let saves = words::saving(saving);
+                self.line(&format!(
+                    "Only what changed since {} is sent: {saves}",
+                    base.display()
+                ));
+            }
+            Patch::None { why, .. } => self.line(why),
+        }
+    }
+
     pub(crate) fn event(&mut self, event: &Event) {
         if self.style == Style::Silent {
             return;
@@ -166,6 +182,10 @@ impl Reporter {
                     "The board holds the first {} already",
                     words::bytes(*offset)
                 ));
+            }
+            Event::WholeInstead(reason) => {
+                self.tenths = 0;
+                self.line(&words::no_patch(*reason));
             }
             Event::FindBoard {
                 reason: FindReason::Unplugged,
@@ -284,6 +304,22 @@ pub(crate) fn board_json(board: &BoardInfo) -> Value {
     })
 }
 
+fn patch_json(patch: &Patch) -> Value {
+    match patch {
+        Patch::Made {
+            base, saving, took, ..
+        } => json!({
+            "event": "patch",
+            "base": base.display().to_string(),
+            "bytes": saving.patch,
+            "image_bytes": saving.image,
+            "making_seconds": took.as_secs_f64(),
+            "saves_seconds": saving.time.map(|time| time.as_secs_f64()),
+        }),
+        Patch::None { name, why } => json!({ "event": "no-patch", "reason": name, "what": why }),
+    }
+}
+
 fn event_json(event: &Event) -> Option<Value> {
     Some(match event {
         Event::Board(board) => board_json(board),
@@ -291,10 +327,19 @@ fn event_json(event: &Event) -> Option<Value> {
         Event::Progress(progress) => json!({
             "event": "progress",
             "phase": progress.phase.name(),
+            "content": match progress.content {
+                Content::Image => "image",
+                Content::Patch => "patch",
+            },
             "done": progress.done,
             "total": progress.total,
             "rate": progress.rate,
             "remaining": progress.remaining.map(|time| time.as_secs_f64()),
+        }),
+        Event::WholeInstead(reason) => json!({
+            "event": "whole-instead",
+            "reason": reason.name(),
+            "what": words::no_patch(*reason),
         }),
         Event::Resumed { offset } => json!({ "event": "resumed", "offset": offset }),
         Event::Attention(attention) => json!({

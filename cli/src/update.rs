@@ -9,6 +9,7 @@ use bootlace_session::words;
 use bootlace_session::{Confirm, Event, Framing, Job, Options, Outcome, Unchanged};
 
 use crate::driver::{Driver, Ports, problem};
+use crate::patch::{Bases, Patch};
 use crate::{Problem, code, file, image};
 
 /// What to update, and how.
@@ -26,6 +27,8 @@ pub(crate) struct Arguments {
     /// The signer's public key, PEM or DER; may be given several times. Without it, the board's own keys are trusted.
     #[arg(long, value_name = "PEM")]
     key: Vec<PathBuf>,
+    #[command(flatten)]
+    bases: Bases,
     /// Framing of the upload: cobs, console or raw. Without it, the fastest that the board takes.
     #[arg(long, value_parser = framing)]
     framing: Option<Framing>,
@@ -82,9 +85,24 @@ pub(crate) fn run(arguments: &Arguments) -> crate::Result {
     }
 
     let mut driver = Driver::connect(&arguments.ports, arguments.json)?;
+    let patch = match driver.session.plan(&bytes, &options) {
+        Ok(plan) => {
+            // What follows the image in its file is not sent.
+            let image = bytes.get(..plan.size as usize).unwrap_or(&bytes);
+            arguments.bases.patch(&driver.session, &plan, image)?
+        }
+        // The session says so.
+        Err(_) => None,
+    };
+    if let Some(patch) = &patch {
+        driver.reporter.patch(patch);
+    }
     let job = Job::Update {
         image: bytes,
-        patch: None,
+        patch: patch.and_then(|patch| match patch {
+            Patch::Made { bytes, .. } => Some(bytes),
+            Patch::None { .. } => None,
+        }),
         options,
     };
     let now = driver.now();

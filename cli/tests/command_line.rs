@@ -171,12 +171,14 @@ fn verify_answers_with_its_exit_code() {
     let image = format!("{DATA}/p256.bin");
     for (key, expected) in [
         ("p256.pub.pem", 0),
-        ("p256.pem", 0),
+        ("p256.pem", 1),
         ("ed25519.pub.pem", 1),
         ("payload.bin", 1),
     ] {
         let out = run(&["image", "verify", &image, "--key", &format!("{DATA}/{key}")]);
         assert_eq!(code(&out), expected, "{key}: {}", text(&out));
+        let is_private = text(&out).contains("This is a private key");
+        assert_eq!(is_private, key == "p256.pem", "{}", text(&out));
     }
     let keys = [format!("{DATA}/ed25519.pub.pem"), format!("{DATA}/p256.pub.pem")];
     let out = run(&[

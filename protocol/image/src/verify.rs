@@ -264,8 +264,12 @@ impl Image {
                     return Ok(Some((index, key)));
                 }
                 Some(_) => {}
-                None => report.refused(|| Refusal::UnknownSigner {
-                    key_hash: named.try_into().ok(),
+                // No key of another kind could be trusted, whoever's it is.
+                None => report.refused(|| match tlv.kind {
+                    TlvKind::ECDSA | TlvKind::ED25519 => Refusal::UnknownSigner {
+                        key_hash: named.try_into().ok(),
+                    },
+                    kind => Refusal::UnsupportedSignature { kind },
                 }),
             }
             walk.named.clear();
