@@ -84,7 +84,7 @@ enum Stage {
     Done,
 }
 
-/// A patch being applied: less than 8 KB, meant to be a `static` or a part of one.
+/// A patch being applied: less than 8 KB, meant to be a `static` or, made by `const { Applier::new() }`, a function's own.
 ///
 /// Call [`start`](Self::start), then [`feed`](Self::feed) and [`step`](Self::step) in turn. After a [`Step::Page`] the
 /// page has to be in flash before the next step: the patch may copy from it.
