@@ -12,7 +12,7 @@ fn main() -> std::io::Result<()> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| "target/states".into());
     let app = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut style = String::new();
-    for sheet in ["base", "panels", "controls", "update"] {
+    for sheet in ["base", "panels", "controls", "update", "history"] {
         style += &std::fs::read_to_string(app.join("styles").join(sheet).with_extension("css"))?;
     }
     std::fs::create_dir_all(&folder)?;
@@ -99,6 +99,7 @@ fn board(card: bool, run: Run, plan: Option<Plan>) -> Board {
         keys: vec![signer()],
         counter: Some(6),
         link: Some((2048, 4)),
+        ..BoardCard::default()
     });
     Board {
         id: BoardId(1),
@@ -108,6 +109,41 @@ fn board(card: bool, run: Run, plan: Option<Plan>) -> Board {
         plan,
         run,
     }
+}
+
+/// A board with a past, a golden image and little power left.
+fn seasoned() -> Board {
+    let mut board = board(true, Run::Idle, ready());
+    let past = |versions: &str, what: &str, start, ending| PastUpdate {
+        versions: versions.into(),
+        what: what.into(),
+        start,
+        ending,
+    };
+    if let Some(card) = &mut board.card {
+        card.golden = Some("7.20.0".into());
+        card.supply = Some(("2.90 V: too low, updates need 3.30 V".into(), true));
+        card.remark =
+            Some("7.26.0 could not run (it no longer verified): the golden image took its place.".into());
+        card.history = vec![
+            past(
+                "7.26.0 to 7.20.0",
+                "7.26.0 could not run (it no longer verified): the golden image took its place.",
+                19,
+                Ending::Golden,
+            ),
+            past(
+                "7.26.0 to 7.27.0",
+                "taken back: it hung, and the watchdog restarted the board.",
+                14,
+                Ending::Back,
+            ),
+            past("7.25.0 to 7.26.0", "confirmed.", 11, Ending::Good),
+            past("7.20.0 to 7.25.0", "confirmed.", 5, Ending::Good),
+            past("7.20.0 to 7.19.0", "never started: it is older than the board allows.", 3, Ending::Back),
+        ];
+    }
+    board
 }
 
 fn ready() -> Option<Plan> {
@@ -122,6 +158,47 @@ fn sending(sends: Sends) -> Option<Plan> {
         stored: false,
         sends,
     })
+}
+
+const SAVING: &str = "6 KB instead of 297 KB, about 21 s less";
+
+fn patch() -> Option<Plan> {
+    sending(Sends::Patch(SAVING.into()))
+}
+
+/// A patch on its way, or the image because the patch did not do.
+fn patching(instead: Option<&str>) -> Run {
+    let (done, total) = if instead.is_none() { (2_300, 5_749) } else { (40_000, 302_860) };
+    Run::Running {
+        progress: Progress {
+            done,
+            rate: Some(9_800),
+            remaining: Some(1),
+            patch: instead.is_none(),
+            note: Some(instead.map_or(Note::Saves(SAVING.into()), |why| Note::Whole(why.into()))),
+            ..Progress::at(Phase::Send, total)
+        },
+        stopping: false,
+    }
+}
+
+/// With some images that were seen before.
+fn kept(state: State, whole: bool) -> State {
+    let image = |version: &str, file: &str, size| KeptImage {
+        hash: HASH.into(),
+        size,
+        version: version.into(),
+        file: file.into(),
+    };
+    State {
+        kept: vec![
+            image("7.26.0", "primehub-7.26.0-release-candidate-with-a-long-name.signed.bin", 301_112),
+            image("7.27.0", "primehub-7.27.0.signed.bin", 302_100),
+            image("7.28.0", "primehub-7.28.0.signed.bin", 302_860),
+        ],
+        whole,
+        ..state
+    }
 }
 
 fn running(phase: Phase, done: u32) -> Run {
@@ -277,6 +354,46 @@ fn states() -> Vec<(&'static str, State)> {
         ),
         ("asking", with(signed(), Some(board(false, Run::Idle, None)))),
         ("ready", with(signed(), Some(board(true, Run::Idle, ready())))),
+        ("patch", kept(with(signed(), Some(board(true, Run::Idle, patch()))), false)),
+        (
+            "making",
+            kept(
+                with(signed(), Some(board(true, Run::Idle, sending(Sends::Making(40))))),
+                false,
+            ),
+        ),
+        (
+            "whole",
+            kept(
+                with(signed(), Some(board(true, Run::Idle, sending(Sends::WholeWanted)))),
+                true,
+            ),
+        ),
+        (
+            "unseen",
+            with(
+                signed(),
+                Some(board(
+                    true,
+                    Run::Idle,
+                    sending(Sends::WholeBecause(bootlace_app::words::unseen("7.27.0"))),
+                )),
+            ),
+        ),
+        ("patching", with(signed(), Some(board(true, patching(None), patch())))),
+        (
+            "instead",
+            with(
+                signed(),
+                Some(board(
+                    true,
+                    patching(Some(
+                        "The board runs another image than the patch starts from: the whole image is sent.",
+                    )),
+                    patch(),
+                )),
+            ),
+        ),
         (
             "other",
             with(signed(), Some(board(true, Run::Idle, Some(Plan::Refused(other))))),
@@ -297,7 +414,7 @@ fn states() -> Vec<(&'static str, State)> {
                 Outcome::Confirmed {
                     version: "7.28.0".into(),
                     took: 38_400,
-                    note: None,
+                    note: Some(Note::Saves(SAVING.into())),
                 },
                 Phase::Confirmed,
             ),
