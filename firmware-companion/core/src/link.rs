@@ -151,13 +151,8 @@ impl<M: Memory> Link<M> {
         self.sending.is_some()
     }
 
-    /// Writes a reply with `encode`, which is given the oldest packet and the reply's buffer and says the reply's
-    /// length; it goes out in the framing given.
-    pub(crate) fn reply<E>(
-        &mut self,
-        framing: Framing,
-        encode: impl FnOnce(&[u8], &mut [u8]) -> Result<usize, E>,
-    ) {
+    /// The oldest packet, and the buffer for the reply to it.
+    pub(crate) fn buffers(&mut self) -> (&[u8], &mut [u8]) {
         let (start, frames) = (self.first * self.frame, self.frame * self.window);
         let oldest = self
             .arrived
@@ -165,13 +160,19 @@ impl<M: Memory> Link<M> {
             .copied()
             .flatten()
             .map_or(0, |arrived| arrived.len);
-        let Some((frames, reply)) = self.memory.as_mut().split_at_mut_checked(frames) else {
-            return;
-        };
-        let packet = frames.get(start..start + oldest).unwrap_or_default();
-        if let Ok(len) = encode(packet, reply) {
-            self.sending = Some((Encoder::new(framing, reply.get(..len).unwrap_or_default()), len));
-        }
+        let (frames, reply) = self
+            .memory
+            .as_mut()
+            .split_at_mut_checked(frames)
+            .unwrap_or_default();
+        (frames.get(start..start + oldest).unwrap_or_default(), reply)
+    }
+
+    /// Sends the first `len` bytes of the reply's buffer.
+    pub(crate) fn send(&mut self, framing: Framing, len: usize) {
+        let (_, reply) = self.buffers();
+        let encoder = Encoder::new(framing, reply.get(..len).unwrap_or_default());
+        self.sending = Some((encoder, len));
     }
 
     /// Copies the next bytes for the line into `out`; 0 when there are none.

@@ -59,9 +59,15 @@ pub struct Found {
 impl Found {
     /// The image's own digest TLV (what SMP calls its hash); `None` where there is none or it is not SHA-256.
     pub fn hash<F: Flash>(&self, flash: &mut F) -> Option<[u8; 32]> {
+        let mut hash = [0; 32];
+        self.hash_into(flash, &mut hash).then_some(hash)
+    }
+
+    /// The same, read to `out`; whether there is one.
+    #[inline(never)]
+    pub(crate) fn hash_into<F: Flash>(&self, flash: &mut F, out: &mut [u8; 32]) -> bool {
         let mut source = SlotSource::new(flash, self.area, self.base);
-        let digest = self.image.hash(&mut source).ok()?;
-        digest.as_bytes().first_chunk().copied()
+        self.image.sha256(&mut source, out)
     }
 
     /// Length in units, rounded up.

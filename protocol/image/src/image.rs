@@ -125,6 +125,18 @@ impl Image {
         Ok(hashed.digest().ok_or(Refusal::NoDigest)?)
     }
 
+    /// The SHA-256 that the image carries, read to `out`: the first half of a longer digest. Whether there is one.
+    pub fn sha256<S: Source>(&self, source: &mut S, out: &mut [u8; 32]) -> bool {
+        let mut hashed = Hashed::NONE;
+        match (self.carried(source, &mut hashed), hashed.as_slice().first_chunk()) {
+            (Ok(()), Some(digest)) => {
+                *out = *digest;
+                true
+            }
+            _ => false,
+        }
+    }
+
     #[inline(never)]
     pub(crate) fn carried<S: Source>(&self, source: &mut S, out: &mut Hashed) -> Result<(), Error<S::Error>> {
         let tlv = self.digest.ok_or(Refusal::NoDigest)?;

@@ -2,6 +2,7 @@
 
 use minicbor::decode::Decoder;
 
+use crate::Version;
 use crate::cbor::{Encoder, Key, Kind, Reader, Value, entries, fields};
 
 /// Why bytes are not a message.
@@ -101,25 +102,43 @@ impl ErrorCode {
     }
 }
 
-/// An error as a device gives it: a generic code, or one of a group with what to tell a v1 client instead.
+/// An error as a device gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// A generic code: `{rc}` in both versions.
     Generic(ErrorCode),
-    /// A code of a group: `{err: {group, rc}}`, or `{rc: v1}` to a v1 client.
-    Group {
-        /// The group whose list of codes it is from.
-        group: u16,
-        /// The code in that list.
-        rc: u16,
-        /// The nearest generic code.
-        v1: ErrorCode,
-    },
+    /// A code of the image group: `{err: {group, rc}}`, or `{rc}` with the nearest generic code to a v1 client.
+    Img(crate::img::ErrorCode),
+    /// The same of group 64.
+    Bootlace(crate::bootlace::ErrorCode),
 }
 
 impl From<ErrorCode> for Fault {
     fn from(code: ErrorCode) -> Self {
         Fault::Generic(code)
+    }
+}
+
+impl Fault {
+    /// As it is put on the wire.
+    pub(crate) fn failure(self, version: Version, reason: Option<&str>) -> Failure<'_> {
+        let (group, rc, generic) = match self {
+            Fault::Generic(code) => (None, 0, code),
+            Fault::Img(code) => (Some(crate::img::GROUP), code.rc(), code.generic()),
+            Fault::Bootlace(code) => (Some(crate::bootlace::GROUP), code.rc(), code.generic()),
+        };
+        match (group, version) {
+            (None, _) | (_, Version::V1) => Failure {
+                group: None,
+                rc: generic.rc(),
+                reason,
+            },
+            _ => Failure {
+                group,
+                rc,
+                reason: None,
+            },
+        }
     }
 }
 

@@ -304,23 +304,7 @@ pub fn encode_error(
     fault: impl Into<Fault>,
     reason: Option<&str>,
 ) -> Result<usize, EncodeError> {
-    let failure = match (fault.into(), request.version) {
-        (Fault::Generic(code), _) => Failure {
-            group: None,
-            rc: code.rc(),
-            reason,
-        },
-        (Fault::Group { v1, .. }, Version::V1) => Failure {
-            group: None,
-            rc: v1.rc(),
-            reason,
-        },
-        (Fault::Group { group, rc, .. }, _) => Failure {
-            group: Some(group),
-            rc,
-            reason: None,
-        },
-    };
+    let failure = fault.into().failure(request.version, reason);
     encode_response(buf, request, &Response::Failure(failure))
 }
 

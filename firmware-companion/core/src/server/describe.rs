@@ -7,7 +7,7 @@ use bootlace_smp::bootlace::{
     Rollback, RollbackReason, Slot, State as Condition, Trial,
 };
 
-use super::{Asker, Patches, Role, Server};
+use super::{Patches, Role, Server};
 use crate::flash::{Area, Flash};
 use crate::link::{Link, Memory};
 use crate::slots::find;
@@ -23,10 +23,9 @@ impl Server<'_> {
         &mut self,
         link: &mut Link<M>,
         flash: &mut F,
-        asker: Asker,
         patches: Patches,
     ) {
-        let state = *self.state();
+        let (counter, rollback) = (self.state().counter, self.state().rollback);
         let on_trial = self.is_on_trial(flash);
         let max = max_image_size(flash);
         let slot = |number, area| {
@@ -74,7 +73,7 @@ impl Server<'_> {
             slots: slots.as_slice().into(),
             frame: Some(link.frame() as u32),
             window: Some(link.window() as u32),
-            counter: Some(state.counter),
+            counter: Some(counter),
             features: Features::COBS
                 .and(Features::RESUME)
                 .and(Features::BOOT_MODE)
@@ -83,7 +82,7 @@ impl Server<'_> {
                 .and(delta(patches)),
             reset: Some(self.reset),
             state: Some(condition),
-            rollback: state.rollback.map(|(reason, version)| Rollback {
+            rollback: rollback.map(|(reason, version)| Rollback {
                 reason,
                 from: Some(version.write(&mut text)),
             }),
@@ -96,18 +95,14 @@ impl Server<'_> {
             supply: self.supply,
             golden: golden(flash),
         };
-        self.answer(
-            link,
-            asker,
-            Ok(Response::Bootlace(Described::Describe(description))),
-        );
+        self.answer(link, &Response::Bootlace(Described::Describe(description)));
     }
 }
 
 impl Server<'_> {
     /// The last updates.
     #[inline(never)]
-    pub(super) fn journal<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F, asker: Asker) {
+    pub(super) fn journal<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F) {
         let on_trial = self.is_on_trial(flash);
         let mut journal = self.state().journal;
         if self.is_application() && !on_trial {
@@ -115,7 +110,7 @@ impl Server<'_> {
             journal.settle(Outcome::Confirmed, RollbackReason::NotConfirmed);
         }
         let updates = journal.updates().into();
-        self.answer(link, asker, Ok(Response::Bootlace(Described::Journal(updates))));
+        self.answer(link, &Response::Bootlace(Described::Journal(updates)));
     }
 
     /// How often an image on trial may still be started before it is given up.

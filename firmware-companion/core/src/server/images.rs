@@ -7,14 +7,15 @@ use bootlace_smp::img::{
 };
 use bootlace_smp::{ErrorCode, Response};
 
-use super::{Asker, Job, Refused, Server, Step};
+use super::{Job, Refused, Server, Step};
 use crate::flash::{Area, Flash, is_blank};
 use crate::link::{Link, Memory};
 use crate::slots::{Found, Reject, find};
 use crate::swap::max_image_size;
 use crate::trailer::{Fields, TrailerWrite, Trailers, confirm};
 
-/// A request of the group without its borrowed bytes, which lie in a packet that is about to be freed.
+/// A request of the group without its borrowed bytes, which lie in a packet that is about to be freed; a hash that it names
+/// is kept in the server.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Owned {
     State,
@@ -23,23 +24,26 @@ pub(super) enum Owned {
     SlotInfo,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hash {
     Absent,
     /// Not 32 bytes: no image of this board has it.
     Foreign,
-    Sha256([u8; 32]),
+    Sha256,
 }
 
-impl From<Request<'_>> for Owned {
-    fn from(request: Request) -> Self {
+impl Server<'_> {
+    pub(super) fn own(&mut self, request: Request) -> Owned {
         match request {
             // Pieces of an image take another way; there is nothing to list for one.
             Request::State | Request::Upload(_) => Owned::State,
             Request::SetState { hash, confirm } => {
-                let hash = match hash {
+                let named = hash.and_then(<[u8]>::first_chunk);
+                self.hash = named.copied().unwrap_or_default();
+                let hash = match hash.map(<[u8]>::len) {
                     None => Hash::Absent,
-                    Some(bytes) => bytes.try_into().map_or(Hash::Foreign, Hash::Sha256),
+                    Some(32) => Hash::Sha256,
+                    Some(_) => Hash::Foreign,
                 };
                 Owned::SetState { hash, confirm }
             }
@@ -49,58 +53,49 @@ impl From<Request<'_>> for Owned {
             Request::SlotInfo => Owned::SlotInfo,
         }
     }
-}
 
-/// What is to be written about the secondary slot's image once it is verified.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Mark {
-    hash: [u8; 32],
-    permanent: bool,
-}
-
-impl Server<'_> {
     #[inline(never)]
     pub(super) fn image_request<F: Flash, M: Memory>(
         &mut self,
         link: &mut Link<M>,
         flash: &mut F,
-        asker: Asker,
         request: Owned,
     ) {
         let begun = match request {
             Owned::State => {
-                self.list(link, flash, asker);
-                Ok(Job::None)
+                self.list(link, flash);
+                Ok(())
             }
             Owned::SlotInfo => {
-                self.slot_info(link, flash, asker);
-                Ok(Job::None)
+                self.slot_info(link, flash);
+                Ok(())
             }
-            Owned::SetState { hash, confirm: true } => self.set_confirmed(link, flash, asker, hash),
-            Owned::SetState { hash, confirm: false } => self.set_test(flash, asker, hash),
-            Owned::Erase { slot } => self.begin_erase(flash, asker, slot),
+            Owned::SetState { hash, confirm: true } => self.set_confirmed(link, flash, hash),
+            Owned::SetState { hash, confirm: false } => self.set_test(flash, hash),
+            Owned::Erase { slot } => self.begin_erase(flash, slot),
         };
-        match begun {
-            Ok(job) => self.job = job,
-            Err(fault) => self.answer(link, asker, Err(fault)),
+        if let Err(fault) = begun {
+            self.refuse(link, fault);
         }
     }
 
-    /// The image of this digest in a slot.
+    /// The image of the digest that was named is in a slot.
     fn holds<F: Flash>(&self, flash: &mut F, area: Area, hash: Hash) -> bool {
-        let Hash::Sha256(wanted) = hash else { return false };
-        find(flash, area).is_some_and(|found| found.hash(flash) == Some(wanted))
+        hash == Hash::Sha256 && find(flash, area).is_some_and(|found| self.is_named(flash, &found))
     }
 
-    #[inline(never)]
+    fn is_named<F: Flash>(&self, flash: &mut F, found: &Found) -> bool {
+        let mut hash = [0; 32];
+        found.hash_into(flash, &mut hash) && hash == self.hash
+    }
+
     fn set_confirmed<F: Flash, M: Memory>(
         &mut self,
         link: &mut Link<M>,
         flash: &mut F,
-        asker: Asker,
         hash: Hash,
-    ) -> Result<Job, Refused> {
-        if matches!(hash, Hash::Absent) || self.holds(flash, Area::Primary, hash) {
+    ) -> Result<(), Refused> {
+        if hash == Hash::Absent || self.holds(flash, Area::Primary, hash) {
             if self.is_on_trial(flash) {
                 if !self.is_application() {
                     // Only what runs can say that it runs well.
@@ -108,8 +103,8 @@ impl Server<'_> {
                 }
                 confirm(flash).map_err(|_| Refused::from(ImageError::FlashWriteFailed))?;
             }
-            self.list(link, flash, asker);
-            return Ok(Job::None);
+            self.list(link, flash);
+            return Ok(());
         }
         if !self.holds(flash, Area::Secondary, hash) {
             return Err(ImageError::InvalidHash.into());
@@ -117,13 +112,12 @@ impl Server<'_> {
         if !self.board.policy.permanent {
             return Err(ImageError::ConfirmationDenied.into());
         }
-        self.begin_verify(flash, asker, hash, true)
+        self.begin_verify(flash, true)
     }
 
-    #[inline(never)]
-    fn set_test<F: Flash>(&mut self, flash: &mut F, asker: Asker, hash: Hash) -> Result<Job, Refused> {
+    fn set_test<F: Flash>(&mut self, flash: &mut F, hash: Hash) -> Result<(), Refused> {
         if self.holds(flash, Area::Secondary, hash) {
-            return self.begin_verify(flash, asker, hash, false);
+            return self.begin_verify(flash, false);
         }
         if self.holds(flash, Area::Primary, hash) {
             return Err(ImageError::SettingTestToActiveDenied.into());
@@ -131,32 +125,24 @@ impl Server<'_> {
         Err(ImageError::InvalidHash.into())
     }
 
-    fn begin_verify<F: Flash>(
-        &mut self,
-        flash: &mut F,
-        asker: Asker,
-        hash: Hash,
-        permanent: bool,
-    ) -> Result<Job, Refused> {
-        let Hash::Sha256(hash) = hash else {
-            return Err(ImageError::InvalidHash.into());
-        };
+    #[inline(never)]
+    fn begin_verify<F: Flash>(&mut self, flash: &mut F, permanent: bool) -> Result<(), Refused> {
         self.may_change(flash)?;
-        Ok(Job::Verifying(asker, Mark { hash, permanent }))
+        self.job = Job::Verifying { permanent };
+        Ok(())
     }
 
     pub(super) fn begin_mark<F: Flash, M: Memory>(
         &mut self,
         link: &mut Link<M>,
         flash: &mut F,
-        asker: Asker,
-        mark: Mark,
+        permanent: bool,
         verdict: Result<Found, Reject>,
     ) {
-        match verdict {
+        let refused = match &verdict {
             // What was verified must be what was asked for.
-            Ok(found) if found.hash(flash) == Some(mark.hash) => {
-                let swap = if mark.permanent {
+            Ok(found) if self.is_named(flash, found) => {
+                let swap = if permanent {
                     SwapType::Permanent
                 } else {
                     SwapType::Test
@@ -164,72 +150,66 @@ impl Server<'_> {
                 let fields = Fields {
                     swap,
                     copy_done: false,
-                    image_ok: mark.permanent,
+                    image_ok: permanent,
                 };
-                self.job = Job::Marking(asker, TrailerWrite::mark(flash, fields));
+                self.job = Job::Marking(TrailerWrite::mark(flash, fields));
+                return;
             }
-            Ok(_) => self.answer(link, asker, Err(ImageError::InvalidHash.into())),
-            Err(reject) => self.answer(link, asker, Err(fault(reject))),
-        }
+            Ok(_) => ImageError::InvalidHash.into(),
+            Err(reject) => fault(*reject),
+        };
+        self.refuse(link, refused);
     }
 
-    #[inline(never)]
-    pub(super) fn mark<F: Flash, M: Memory>(
-        &mut self,
-        link: &mut Link<M>,
-        flash: &mut F,
-        asker: Asker,
-        mut write: TrailerWrite,
-    ) -> Step {
-        match write.step(flash) {
-            Ok(true) => self.list(link, flash, asker),
-            Ok(false) => self.job = Job::Marking(asker, write),
-            Err(_) => self.answer(link, asker, Err(ImageError::FlashWriteFailed.into())),
+    pub(super) fn mark<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F) -> Step {
+        if let Job::Marking(write) = &mut self.job {
+            match write.step(flash) {
+                Ok(true) => self.list(link, flash),
+                Ok(false) => {}
+                Err(_) => self.refuse(link, ImageError::FlashWriteFailed.into()),
+            }
         }
         Step::Working
     }
 
-    fn list<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F, asker: Asker) {
+    #[inline(never)]
+    fn list<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F) {
         let trailers = Trailers::read(flash);
         let on_trial = self.is_on_trial(flash);
         let pending = trailers.secondary.magic == Flag::Set;
         let permanent = pending && trailers.secondary.image_ok == Flag::Set;
-        let primary = find(flash, Area::Primary).map(|found| (found, found.hash(flash)));
-        let secondary = find(flash, Area::Secondary).map(|found| (found, found.hash(flash)));
         let mut texts = [[0; Version::MAX_LEN]; 2];
-        let [first, second] = &mut texts;
-        let running = primary.as_ref().map(|(found, hash)| StateEntry {
-            slot: 0,
-            version: found.image.header().version.write(first),
-            hash: hash.as_ref().map(<[u8; 32]>::as_slice),
-            bootable: true,
-            active: true,
-            confirmed: !on_trial,
-            ..StateEntry::default()
-        });
-        let other = secondary.as_ref().map(|(found, hash)| StateEntry {
-            slot: 1,
-            version: found.image.header().version.write(second),
-            hash: hash.as_ref().map(<[u8; 32]>::as_slice),
-            bootable: true,
-            pending,
-            permanent,
-            // What the board goes back to is the last image that proved itself.
-            confirmed: on_trial,
-            ..StateEntry::default()
-        });
-        let both = [running.unwrap_or_default(), other.unwrap_or_default()];
-        let entries = match (running.is_some(), other.is_some()) {
-            (true, true) => both.as_slice(),
-            (true, false) => both.get(..1).unwrap_or_default(),
-            (false, true) => both.get(1..).unwrap_or_default(),
-            (false, false) => &[],
-        };
-        self.answer(link, asker, Ok(Response::Img(Answer::State(entries.into()))));
+        let mut hashes = [[0; 32]; 2];
+        let mut both = [StateEntry::default(); 2];
+        let mut count = 0;
+        for (((slot, area), text), hash) in (0..)
+            .zip([Area::Primary, Area::Secondary])
+            .zip(&mut texts)
+            .zip(&mut hashes)
+        {
+            let Some(found) = find(flash, area) else { continue };
+            let Some(entry) = both.get_mut(count) else { break };
+            let is_running = slot == 0;
+            *entry = StateEntry {
+                image: None,
+                slot,
+                version: found.image.header().version.write(text),
+                hash: found.hash_into(flash, hash).then_some(hash.as_slice()),
+                bootable: true,
+                active: is_running,
+                // What the board goes back to is the last image that proved itself.
+                confirmed: is_running != on_trial,
+                pending: pending && !is_running,
+                permanent: permanent && !is_running,
+            };
+            count += 1;
+        }
+        let entries = both.get(..count).unwrap_or_default();
+        self.answer(link, &Response::Img(Answer::State(entries.into())));
     }
 
     #[inline(never)]
-    fn slot_info<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F, asker: Asker) {
+    fn slot_info<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F) {
         let slots = [
             SlotSize {
                 slot: 0,
@@ -248,46 +228,40 @@ impl Server<'_> {
             slots: slots.as_slice().into(),
             max_image_size,
         }];
-        self.answer(
-            link,
-            asker,
-            Ok(Response::Img(Answer::SlotInfo(images.as_slice().into()))),
-        );
+        self.answer(link, &Response::Img(Answer::SlotInfo(images.as_slice().into())));
     }
 
-    fn begin_erase<F: Flash>(&mut self, flash: &mut F, asker: Asker, slot: u32) -> Result<Job, Refused> {
+    fn begin_erase<F: Flash>(&mut self, flash: &mut F, slot: u32) -> Result<(), Refused> {
         if slot != 1 {
             return Err(ImageError::InvalidSlot.into());
         }
         self.may_change(flash)?;
         self.note_change();
         self.upload = None;
-        Ok(Job::Erasing(asker, 0))
+        self.job = Job::Erasing(0);
+        Ok(())
     }
 
     /// Erases from the slot's end down: the trailer goes first, so that no request outlives its image.
-    #[inline(never)]
     pub(super) fn erase<F: Flash, M: Memory>(
         &mut self,
         link: &mut Link<M>,
         flash: &mut F,
-        asker: Asker,
-        done: u32,
+        mut done: u32,
     ) -> Step {
         let shape = flash.geometry(Area::Secondary);
-        let mut done = done;
         while done < shape.size {
             done += shape.erase;
             let at = shape.size - done;
             if !is_blank(flash, Area::Secondary, at, shape.erase) {
                 match flash.erase(Area::Secondary, at) {
-                    Ok(()) => self.job = Job::Erasing(asker, done),
-                    Err(_) => self.answer(link, asker, Err(ImageError::FlashEraseFailed.into())),
+                    Ok(()) => self.job = Job::Erasing(done),
+                    Err(_) => self.refuse(link, ImageError::FlashEraseFailed.into()),
                 }
                 return Step::Working;
             }
         }
-        self.answer(link, asker, Ok(Response::Img(Answer::Erase)));
+        self.answer(link, &Response::Img(Answer::Erase));
         Step::Working
     }
 }

@@ -22,11 +22,10 @@ use crate::link::{Link, Memory};
 use crate::slots::{Check, Found, Reject};
 use crate::state::{Log, Record, State};
 use crate::trailer::{TrailerWrite, is_on_trial};
-use images::Mark;
 #[cfg(feature = "delta")]
 use patch::Patches;
 use store::Upload;
-use upload::Receiving;
+use upload::{Piece, Stage};
 
 /// Patches are not taken.
 #[cfg(not(feature = "delta"))]
@@ -72,20 +71,38 @@ struct Asker {
     framing: Framing,
 }
 
-/// What is under way. One thing at a time; packets wait meanwhile.
+impl Asker {
+    const NOBODY: Self = Asker {
+        header: Header {
+            version: smp::Version::V1,
+            op: smp::Op::Read,
+            flags: 0,
+            len: 0,
+            group: 0,
+            seq: 0,
+            id: 0,
+        },
+        framing: Framing::Console,
+    };
+}
+
+/// What is under way. One thing at a time; packets wait meanwhile. What it needs to know of its request stays in the
+/// server: handing it on with every step would cost code.
 #[derive(Clone, Debug)]
 enum Job {
     None,
     /// A piece of an image is being written.
-    Receiving(Asker, Receiving),
+    Receiving(Stage),
     /// The whole upload is compared with the digest that was announced.
-    Matching(Asker, store::Matching),
+    Matching(store::Matching),
     /// Units from here on are being erased.
-    Erasing(Asker, u32),
-    /// The image in the secondary slot is being verified before it is marked.
-    Verifying(Asker, Mark),
+    Erasing(u32),
+    /// The image in the secondary slot is being verified before it is marked, as confirmed or not.
+    Verifying {
+        permanent: bool,
+    },
     /// The secondary slot's trailer is being written.
-    Marking(Asker, TrailerWrite),
+    Marking(TrailerWrite),
     Reset {
         bootloader: bool,
     },
@@ -102,6 +119,10 @@ pub struct Server<'a> {
     #[cfg(feature = "delta")]
     patch: Option<store::Transfer>,
     job: Job,
+    /// Who asked for what is under way; the piece and the hash that were named last.
+    asker: Asker,
+    piece: Piece,
+    hash: [u8; 32],
     /// The supply when it was last measured.
     supply: Option<Supply>,
     /// Records that could not be written. When there are too many, the board only answers questions.
@@ -117,50 +138,21 @@ type Refused = Fault;
 /// A request without its borrowed bytes, which lie in a packet that is about to be freed.
 #[derive(Clone, Copy, Debug)]
 enum Action {
+    /// It is no request: noise, or our own words repeated by a terminal.
+    Ignore,
     Echo,
-    Reset { bootloader: bool },
+    Reset {
+        bootloader: bool,
+    },
     Params,
     Info,
-    System(os::Response<'static>),
-    Piece(upload::Piece),
+    Bootloader,
+    Mode,
+    Piece,
     Image(images::Owned),
     Describe,
     Journal,
     Refuse(ErrorCode),
-}
-
-impl Action {
-    fn new(request: Request, packet: &[u8]) -> Self {
-        match request {
-            Request::Os(os::Request::Echo(_)) => Action::Echo,
-            Request::Os(os::Request::Reset { boot_mode, .. }) => Action::Reset {
-                bootloader: boot_mode == Some(os::BOOT_MODE_BOOTLOADER),
-            },
-            Request::Os(os::Request::Params) => Action::Params,
-            Request::Os(os::Request::Info { .. }) => Action::Info,
-            // Clients choose their procedure by this name, and the procedure is MCUboot's.
-            Request::Os(os::Request::Bootloader { query: None }) => {
-                Action::System(os::Response::Bootloader("MCUboot"))
-            }
-            Request::Os(os::Request::Bootloader { query: Some("mode") }) => {
-                Action::System(os::Response::Mode {
-                    mode: os::MODE_SWAP,
-                    no_downgrade: false,
-                })
-            }
-            Request::Os(os::Request::Bootloader { .. }) => Action::Refuse(ErrorCode::NotSupported),
-            Request::Img(img::Request::Upload(piece)) => Action::Piece(upload::Piece::new(&piece, packet)),
-            Request::Img(request) => Action::Image(images::Owned::from(request)),
-            Request::Bootlace(bootlace::Request::Describe) => Action::Describe,
-            Request::Bootlace(bootlace::Request::Journal) => Action::Journal,
-            #[cfg(feature = "delta")]
-            Request::Bootlace(bootlace::Request::Patch(piece)) => {
-                Action::Piece(upload::Piece::of_patch(&piece, packet))
-            }
-            #[cfg(not(feature = "delta"))]
-            Request::Bootlace(bootlace::Request::Patch(_)) => Action::Refuse(ErrorCode::NotSupported),
-        }
-    }
 }
 
 /// The text may be as long as the reply's buffer allows: it is answered from the packet itself.
@@ -186,6 +178,9 @@ impl<'a> Server<'a> {
             #[cfg(feature = "delta")]
             patch: None,
             job: Job::None,
+            asker: Asker::NOBODY,
+            piece: Piece::default(),
+            hash: [0; 32],
             supply: None,
             failures: 0,
         }
@@ -252,25 +247,58 @@ impl<'a> Server<'a> {
             self.failures += u8::from(failed);
             return Step::Working;
         }
-        match core::mem::replace(&mut self.job, Job::None) {
+        match self.job {
             Job::None => self.next_packet(link, flash, patches),
-            Job::Receiving(asker, piece) => self.receive(link, flash, asker, piece, patches),
-            job if link.is_sending() => {
-                // Everything else ends in an answer, and the last one is still on its way.
-                self.job = job;
-                Step::Idle
+            Job::Receiving(_) => self.receive(link, flash, patches),
+            // Everything else ends in an answer, and the last one is still on its way.
+            _ if link.is_sending() => Step::Idle,
+            Job::Matching(_) => self.match_file(flash, patches),
+            Job::Erasing(done) => self.erase(link, flash, done),
+            Job::Verifying { .. } => Step::Verify(self.check(Area::Secondary)),
+            Job::Marking(_) => self.mark(link, flash),
+            Job::Reset { bootloader } => Step::Reset { bootloader },
+        }
+    }
+
+    /// Notes what a packet asks for, and who asks.
+    #[inline(never)]
+    fn understand(&mut self, packet: &[u8], framing: Framing) -> Action {
+        let Ok((header, payload)) = Header::parse(packet) else {
+            return Action::Ignore;
+        };
+        if !header.op.is_request() {
+            return Action::Ignore;
+        }
+        self.asker = Asker { header, framing };
+        match smp::decode_request(&header, payload) {
+            Ok(Request::Os(request)) => match request {
+                os::Request::Echo(_) => Action::Echo,
+                os::Request::Reset { boot_mode, .. } => Action::Reset {
+                    bootloader: boot_mode == Some(os::BOOT_MODE_BOOTLOADER),
+                },
+                os::Request::Params => Action::Params,
+                os::Request::Info { .. } => Action::Info,
+                os::Request::Bootloader { query: None } => Action::Bootloader,
+                os::Request::Bootloader { query: Some("mode") } => Action::Mode,
+                os::Request::Bootloader { .. } => Action::Refuse(ErrorCode::NotSupported),
+            },
+            Ok(Request::Img(img::Request::Upload(piece))) => {
+                self.piece = Piece::new(&piece, packet);
+                Action::Piece
             }
-            Job::Matching(asker, matching) => self.match_file(flash, asker, matching, patches),
-            Job::Erasing(asker, at) => self.erase(link, flash, asker, at),
-            Job::Verifying(asker, mark) => {
-                self.job = Job::Verifying(asker, mark);
-                Step::Verify(self.check(Area::Secondary))
-            }
-            Job::Marking(asker, write) => self.mark(link, flash, asker, write),
-            Job::Reset { bootloader } => {
-                self.job = Job::Reset { bootloader };
-                Step::Reset { bootloader }
-            }
+            Ok(Request::Img(request)) => Action::Image(self.own(request)),
+            Ok(Request::Bootlace(request)) => match request {
+                bootlace::Request::Describe => Action::Describe,
+                bootlace::Request::Journal => Action::Journal,
+                #[cfg(feature = "delta")]
+                bootlace::Request::Patch(piece) => {
+                    self.piece = Piece::of_patch(&piece, packet);
+                    Action::Piece
+                }
+                #[cfg(not(feature = "delta"))]
+                bootlace::Request::Patch(_) => Action::Refuse(ErrorCode::NotSupported),
+            },
+            Err(error) => Action::Refuse(error.code()),
         }
     }
 
@@ -284,56 +312,54 @@ impl<'a> Server<'a> {
         let Some((packet, framing)) = link.packet() else {
             return Step::Idle;
         };
-        // Anything that is no request is noise, or our own words repeated by a terminal.
-        let Ok((header, payload)) =
-            Header::parse(packet).and_then(|(header, payload)| match header.op.is_request() {
-                true => Ok((header, payload)),
-                false => Err(smp::DecodeError::Op),
-            })
-        else {
-            link.release();
-            return Step::Working;
-        };
-        let asker = Asker { header, framing };
-        let action = match smp::decode_request(&header, payload) {
-            Ok(request) => Action::new(request, packet),
-            Err(error) => Action::Refuse(error.code()),
-        };
-        if let Action::Piece(piece) = action {
-            return self.begin_piece(link, flash, asker, piece, patches);
-        }
-        if link.is_sending() {
-            return Step::Idle;
-        }
-        if let Action::Echo = action {
-            link.reply(asker.framing, |packet, out| echo(&asker.header, packet, out));
-            link.release();
-            return Step::Working;
+        let action = self.understand(packet, framing);
+        match action {
+            Action::Piece => return self.begin_piece(link, flash, patches),
+            Action::Ignore => {}
+            _ if link.is_sending() => return Step::Idle,
+            Action::Echo => {
+                let (packet, out) = link.buffers();
+                if let Ok(len) = echo(&self.asker.header, packet, out) {
+                    link.send(framing, len);
+                }
+            }
+            _ => {}
         }
         link.release();
-        match action {
-            Action::Image(request) => self.image_request(link, flash, asker, request),
-            Action::Describe => self.describe(link, flash, asker, patches),
-            Action::Journal => self.journal(link, flash, asker),
-            Action::Refuse(code) => self.answer(link, asker, Err(code.into())),
-            Action::System(response) => self.answer(link, asker, Ok(Response::Os(response))),
-            Action::Params => {
-                let (buf_size, buf_count) = (link.frame() as u32, link.window() as u32);
-                self.answer(
-                    link,
-                    asker,
-                    Ok(Response::Os(os::Response::Params { buf_size, buf_count })),
-                );
+        let answer = match action {
+            Action::Ignore | Action::Echo | Action::Piece => return Step::Working,
+            Action::Image(request) => {
+                self.image_request(link, flash, request);
+                return Step::Working;
             }
-            Action::Info => {
-                let name = self.board.name;
-                self.answer(link, asker, Ok(Response::Os(os::Response::Info(name))));
+            Action::Describe => {
+                self.describe(link, flash, patches);
+                return Step::Working;
             }
-            Action::Reset { bootloader } => {
-                self.job = Job::Reset { bootloader };
-                self.answer(link, asker, Ok(Response::Os(os::Response::Reset)));
+            Action::Journal => {
+                self.journal(link, flash);
+                return Step::Working;
             }
-            Action::Piece(_) | Action::Echo => {}
+            Action::Refuse(code) => {
+                self.refuse(link, code.into());
+                return Step::Working;
+            }
+            // Clients choose their procedure by this name, and the procedure is MCUboot's.
+            Action::Bootloader => os::Response::Bootloader("MCUboot"),
+            Action::Mode => os::Response::Mode {
+                mode: os::MODE_SWAP,
+                no_downgrade: false,
+            },
+            Action::Params => os::Response::Params {
+                buf_size: link.frame() as u32,
+                buf_count: link.window() as u32,
+            },
+            Action::Info => os::Response::Info(self.board.name),
+            Action::Reset { .. } => os::Response::Reset,
+        };
+        self.answer(link, &Response::Os(answer));
+        if let Action::Reset { bootloader } = action {
+            self.job = Job::Reset { bootloader };
         }
         Step::Working
     }
@@ -345,9 +371,8 @@ impl<'a> Server<'a> {
         flash: &mut F,
         verdict: Result<Found, Reject>,
     ) {
-        if let Job::Verifying(asker, mark) = self.job {
-            self.job = Job::None;
-            self.begin_mark(link, flash, asker, mark, verdict);
+        if let Job::Verifying { permanent } = self.job {
+            self.begin_mark(link, flash, permanent, verdict);
         }
     }
 
@@ -391,12 +416,29 @@ impl<'a> Server<'a> {
         }
     }
 
-    fn answer<M: Memory>(&mut self, link: &mut Link<M>, asker: Asker, response: Result<Response, Refused>) {
-        // A reply that does not fit becomes the shortest one there is: silence would look like a lost packet.
-        link.reply(asker.framing, |_, out| match response {
-            Ok(response) => smp::encode_response(out, &asker.header, &response)
-                .or_else(|_| smp::encode_error(out, &asker.header, ErrorCode::NoMemory, None)),
-            Err(fault) => smp::encode_error(out, &asker.header, fault, None),
-        });
+    /// Ends what is under way with an answer. One that does not fit becomes the shortest one there is: silence would look
+    /// like a lost packet.
+    #[inline(never)]
+    fn answer<M: Memory>(&mut self, link: &mut Link<M>, response: &Response) {
+        let (_, out) = link.buffers();
+        match smp::encode_response(out, &self.asker.header, response) {
+            Ok(len) => self.sent(link, len),
+            Err(_) => self.refuse(link, ErrorCode::NoMemory.into()),
+        }
+    }
+
+    /// Ends what is under way with a refusal.
+    #[inline(never)]
+    fn refuse<M: Memory>(&mut self, link: &mut Link<M>, fault: Refused) {
+        let (_, out) = link.buffers();
+        let len = smp::encode_error(out, &self.asker.header, fault, None);
+        self.sent(link, len.unwrap_or(0));
+    }
+
+    fn sent<M: Memory>(&mut self, link: &mut Link<M>, len: usize) {
+        self.job = Job::None;
+        if len > 0 {
+            link.send(self.asker.framing, len);
+        }
     }
 }

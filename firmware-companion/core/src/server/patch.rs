@@ -7,8 +7,8 @@ use bootlace_delta::{Applier, Error, HeaderError, Memory as Images, Step, Unread
 use bootlace_smp::bootlace::ErrorCode;
 use bootlace_smp::img::ErrorCode as ImageError;
 
-use super::store::{Put, Transfer};
-use super::upload::{Piece, Stage};
+use super::store::{Put, Sha, Transfer};
+use super::upload::Stage;
 use super::{Refused, Server};
 use crate::flash::{Area, Flash};
 use crate::link::{Link, Memory};
@@ -38,7 +38,7 @@ pub(super) fn base(patches: Option<&Applier>) -> Option<Transfer> {
     Some(Transfer {
         len: header.base_len,
         at: 0,
-        sha: Some(header.base_digest),
+        sha: Some(Sha(header.base_digest)),
     })
 }
 
@@ -50,12 +50,11 @@ impl Server<'_> {
         &mut self,
         link: &Link<M>,
         flash: &mut F,
-        piece: Piece,
         len: u32,
         patches: Patches,
     ) -> Result<Stage, Refused> {
         let applier = patches.ok_or(bootlace_smp::ErrorCode::NotSupported)?;
-        if let Some(answer) = self.resume(flash, &piece, len) {
+        if let Some(answer) = self.resume(flash, len) {
             return Ok(answer);
         }
         self.patch = None;
@@ -63,17 +62,19 @@ impl Server<'_> {
         let hash = running.and_then(|found| found.hash(flash));
         let covered = running.map_or(0, |found| found.image.covered_len());
         applier.start(covered, &hash.unwrap_or_default(), max_image_size(flash));
-        let taken = applier.feed(piece.rest(link, 0)).map_err(|error| match error {
-            Error::WrongBase if hash.is_none() => ErrorCode::NoBase.into(),
-            error => fault(error),
-        })?;
+        let taken = applier
+            .feed(self.piece.rest(link, 0))
+            .map_err(|error| match error {
+                Error::WrongBase if hash.is_none() => ErrorCode::NoBase.into(),
+                error => fault(error),
+            })?;
         if applier.header().is_none() {
             return Err(ErrorCode::PatchFormat.into());
         }
         self.patch = Some(Transfer {
             len,
             at: taken as u32,
-            sha: piece.sha,
+            sha: self.piece.sha,
         });
         Ok(Stage::Prove)
     }
@@ -82,7 +83,7 @@ impl Server<'_> {
     pub(super) fn proved<F: Flash>(&mut self, flash: &mut F, right: bool, patches: Patches) -> Stage {
         match patches.as_deref().and_then(Applier::header) {
             Some(header) if right || !header.method.has_base() => self
-                .open(flash, header.target_len, Some(header.target_digest))
+                .open(flash, header.target_len, Some(Sha(header.target_digest)))
                 .unwrap_or(Stage::Write { ready: false }),
             _ => {
                 self.patch = None;
@@ -97,7 +98,6 @@ impl Server<'_> {
         &mut self,
         link: &Link<M>,
         flash: &mut F,
-        piece: Piece,
         ready: bool,
         patches: Patches,
     ) -> Result<Stage, Refused> {
@@ -121,7 +121,7 @@ impl Server<'_> {
                 }
             };
         }
-        let rest = piece.rest(link, patch.at);
+        let rest = self.piece.rest(link, patch.at);
         let error = match applier.step(&mut Slots(flash)) {
             Ok(Step::Page { .. }) => return Ok(Stage::Write { ready: false }),
             // It announced less than it needs.

@@ -1,17 +1,19 @@
 //! What is written into the secondary slot, whichever way it came; and files in flash, read back.
 
+use bootlace_image::Sha256;
 use bootlace_image::trailer::Trailer;
 use bootlace_smp::img::ErrorCode as ImageError;
-use sha2::{Digest as _, Sha256};
 
-use super::upload::{Piece, Receiving, Stage};
-use super::{Asker, Job, Patches, Refused, Server, Step, ledger};
+use super::upload::Stage;
+use super::{Job, Patches, Refused, Server, Step, ledger};
 use crate::flash::{Area, CHUNK, Flash, is_blank};
 use crate::trailer::{TrailerWrite, Trailers};
 
 /// The first bytes of a file's SHA-256: they tell files apart and show what was damaged on its way. What is trusted is the
 /// image's signature.
-pub(super) type Sha = [u8; 8];
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(align(4))]
+pub(super) struct Sha(pub(super) [u8; 8]);
 
 /// A file that comes in pieces.
 #[derive(Clone, Copy, Debug)]
@@ -47,33 +49,13 @@ pub(super) enum Put {
 }
 
 /// A file is being read back.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Matching {
-    piece: Piece,
     hash: Sha256,
     at: u32,
     /// The base of a patch; otherwise what is in the secondary slot.
     #[cfg(feature = "delta")]
-    base: bool,
-}
-
-impl Matching {
-    pub(super) fn new(piece: Piece) -> Self {
-        Matching {
-            piece,
-            hash: Sha256::new(),
-            at: 0,
-            #[cfg(feature = "delta")]
-            base: false,
-        }
-    }
-
-    #[cfg(feature = "delta")]
-    pub(super) fn of_base(piece: Piece) -> Self {
-        let mut matching = Matching::new(piece);
-        matching.base = true;
-        matching
-    }
+    pub(super) base: bool,
 }
 
 /// Bytes read back in one step.
@@ -169,10 +151,11 @@ impl Server<'_> {
     pub(super) fn match_file<F: Flash>(
         &mut self,
         flash: &mut F,
-        asker: Asker,
-        mut matching: Matching,
         #[cfg_attr(not(feature = "delta"), expect(unused_variables))] patches: Patches,
     ) -> Step {
+        let Job::Matching(matching) = &mut self.job else {
+            return Step::Working;
+        };
         let (area, file) = match self.upload {
             #[cfg(feature = "delta")]
             _ if matching.base => (Area::Primary, super::patch::base(patches.as_deref())),
@@ -180,6 +163,7 @@ impl Server<'_> {
         };
         // Nothing takes it away meanwhile.
         let Some(file) = file else {
+            self.job = Job::None;
             return Step::Working;
         };
         let mut chunk = [0; CHUNK];
@@ -193,19 +177,20 @@ impl Server<'_> {
             matching.at += len;
         }
         if matching.at < file.len {
-            self.job = Job::Matching(asker, matching);
             return Step::Working;
         }
-        let piece = matching.piece;
-        let digest: [u8; 32] = matching.hash.finalize().into();
-        let right = digest.first_chunk() == file.sha.as_ref();
+        let mut digest = [0; 32];
+        core::mem::take(&mut matching.hash).finish(&mut digest);
+        let right = file
+            .sha
+            .is_some_and(|Sha(sha)| digest.first_chunk() == Some(&sha));
         let stage = match right {
             #[cfg(feature = "delta")]
             _ if matching.base => self.proved(flash, right, patches),
-            true => Stage::Answer(self.transfer(&piece).map_or(0, |file| file.at), Some(true)),
+            true => Stage::Answer(self.transfer().map_or(0, |file| file.at), Some(true)),
             false => Stage::Forget(TrailerWrite::clear(Area::Secondary), None),
         };
-        self.job = Job::Receiving(asker, Receiving { piece, stage });
+        self.job = Job::Receiving(stage);
         Step::Working
     }
 }
@@ -213,7 +198,7 @@ impl Server<'_> {
 /// An upload of the same file that was interrupted.
 fn recorded<F: Flash>(flash: &mut F, len: u32, sha: Option<Sha>) -> Option<Upload> {
     let entry = ledger::read(flash)?;
-    let same = entry.len == len && sha?.first_chunk() == Some(&entry.sha);
+    let same = entry.len == len && sha?.0.first_chunk() == Some(&entry.sha);
     let suspect = entry.at.saturating_add(ledger::distance(flash));
     // An image that was marked is whole. It is compared, not written once more: a cut would leave the request without it.
     let marked = Trailers::read(flash).secondary != Trailer::ERASED;

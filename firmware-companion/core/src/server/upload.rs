@@ -7,8 +7,8 @@ use bootlace_image::{Header as ImageHeader, Version};
 use bootlace_smp::Response;
 use bootlace_smp::img::{ErrorCode as ImageError, Response as Answer, Upload as Message};
 
-use super::store::{Matching, Put, Sha, Transfer, Upload};
-use super::{Asker, Job, Patches, Refused, Server, Step, ledger};
+use super::store::{Matching, Put, Sha, Transfer};
+use super::{Job, Patches, Refused, Server, Step, ledger};
 use crate::flash::{Area, Flash};
 use crate::link::{Link, Memory};
 use crate::slots::find;
@@ -16,7 +16,7 @@ use crate::swap::max_image_size;
 use crate::trailer::TrailerWrite;
 
 /// What a packet says about a piece; the data stays in the packet.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Piece {
     /// It is a piece of a patch.
     #[cfg(feature = "delta")]
@@ -28,8 +28,6 @@ pub(super) struct Piece {
     upgrade: bool,
     /// Where the data lies in its packet.
     data: (usize, usize),
-    /// The first bytes of the image, where the piece has them all.
-    header: Option<[u8; ImageHeader::LEN]>,
 }
 
 impl Piece {
@@ -45,10 +43,10 @@ impl Piece {
             sha: message
                 .sha
                 .filter(|sha| sha.len() == 32)
-                .and_then(|sha| sha.first_chunk().copied()),
+                .and_then(|sha| sha.first_chunk().copied())
+                .map(Sha),
             upgrade: message.upgrade,
             data: (start, message.data.len()),
-            header: message.data.first_chunk().copied(),
         }
     }
 
@@ -76,13 +74,7 @@ impl Piece {
     }
 }
 
-/// A piece that is being written.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Receiving {
-    pub(super) piece: Piece,
-    pub(super) stage: Stage,
-}
-
+/// What is done about a piece.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Stage {
     /// The base of a patch is to be proved.
@@ -121,30 +113,27 @@ impl Server<'_> {
         &mut self,
         link: &mut Link<M>,
         flash: &mut F,
-        asker: Asker,
-        piece: Piece,
         patches: Patches,
     ) -> Step {
-        match self.accept(link, flash, piece, patches) {
-            Ok(stage) => self.job = Job::Receiving(asker, Receiving { piece, stage }),
+        match self.accept(link, flash, patches) {
+            Ok(stage) => self.job = Job::Receiving(stage),
             // The answer needs the reply's buffer: try again when the last one has left.
             Err(_) if link.is_sending() => return Step::Idle,
             Err(fault) => {
                 link.release();
-                self.answer(link, asker, Err(fault));
+                self.refuse(link, fault);
             }
         }
         Step::Working
     }
 
-    /// The file that this is a piece of, if it has begun.
-    pub(super) fn transfer(&self, piece: &Piece) -> Option<Transfer> {
+    /// The file that the piece belongs to, if it has begun.
+    pub(super) fn transfer(&self) -> Option<Transfer> {
         let upload = self.upload.as_ref()?;
         #[cfg(feature = "delta")]
-        if piece.patch {
+        if self.piece.patch {
             return self.patch;
         }
-        let _ = piece;
         Some(upload.file)
     }
 
@@ -154,66 +143,74 @@ impl Server<'_> {
         &mut self,
         link: &Link<M>,
         flash: &mut F,
-        piece: Piece,
         patches: Patches,
     ) -> Result<Stage, Refused> {
+        let piece = &self.piece;
+        let (off, announced) = (piece.off, piece.len);
         // Some clients count images from 1.
         if piece.image > 1 {
             return Err(ImageError::InvalidSlot.into());
         }
         let end = u64::from(piece.off) + piece.data.1 as u64;
-        if piece.off == 0 {
-            let len = piece.len.ok_or(ImageError::InvalidLength)?;
+        if off == 0 {
+            let len = announced.ok_or(ImageError::InvalidLength)?;
             self.may_change(flash)?;
             if end > u64::from(len) {
                 return Err(ImageError::ImageDataOverrun.into());
             }
             #[cfg(feature = "delta")]
-            if piece.patch {
-                return self.begin_patch(link, flash, piece, len, patches);
+            if self.piece.patch {
+                return self.begin_patch(link, flash, len, patches);
             }
-            let _ = (link, patches);
-            return self.begin(flash, piece, len);
+            let _ = patches;
+            return self.begin(link, flash, len);
         }
-        let Some(file) = self.transfer(&piece) else {
+        let Some(file) = self.transfer() else {
             return Ok(Stage::Answer(0, None));
         };
-        if piece.off != file.at {
+        if off != file.at {
             return Ok(Stage::Answer(file.at, None));
         }
         if end > u64::from(file.len) {
             return Err(ImageError::ImageDataOverrun.into());
         }
         #[cfg(feature = "delta")]
-        if !piece.patch {
+        if !self.piece.patch {
             self.patch = None;
         }
         Ok(Stage::Write { ready: false })
     }
 
     #[inline(never)]
-    fn begin<F: Flash>(&mut self, flash: &mut F, piece: Piece, len: u32) -> Result<Stage, Refused> {
+    fn begin<F: Flash, M: Memory>(
+        &mut self,
+        link: &Link<M>,
+        flash: &mut F,
+        len: u32,
+    ) -> Result<Stage, Refused> {
         if len > max_image_size(flash) {
             return Err(ImageError::ImageTooLarge.into());
         }
-        let header = piece.header.ok_or(ImageError::InvalidImageHeader)?;
-        let header = ImageHeader::parse(&header).map_err(|_| ImageError::InvalidImageHeaderMagic)?;
-        if piece.upgrade && !self.is_newer(flash, header.version) {
+        let header = self.piece.rest(link, 0).first_chunk();
+        let header = header.ok_or(ImageError::InvalidImageHeader)?;
+        let header = ImageHeader::parse(header).map_err(|_| ImageError::InvalidImageHeaderMagic)?;
+        if self.piece.upgrade && !self.is_newer(flash, header.version) {
             return Err(ImageError::CurrentVersionIsNewer.into());
         }
-        if let Some(answer) = self.resume(flash, &piece, len) {
+        if let Some(answer) = self.resume(flash, len) {
             return Ok(answer);
         }
         #[cfg(feature = "delta")]
         {
             self.patch = None;
         }
-        let opened = self.open(flash, len, piece.sha);
+        let opened = self.open(flash, len, self.piece.sha);
         Ok(opened.unwrap_or_else(|at| Stage::go_on(at, len)))
     }
 
     /// Where a file goes on that the server remembers.
-    pub(super) fn resume<F: Flash>(&mut self, flash: &mut F, piece: &Piece, len: u32) -> Option<Stage> {
+    #[inline(never)]
+    pub(super) fn resume<F: Flash>(&mut self, flash: &mut F, len: u32) -> Option<Stage> {
         // An upload that was complete is gone once a swap moved the slot's image.
         if self
             .upload
@@ -224,8 +221,8 @@ impl Server<'_> {
                 self.upload = None;
             }
         }
-        let file = self.transfer(piece)?;
-        let same = file.len == len && piece.sha.is_some() && file.sha == piece.sha && file.at > 0;
+        let (file, sha) = (self.transfer()?, self.piece.sha);
+        let same = file.len == len && sha.is_some() && file.sha == sha && file.at > 0;
         same.then(|| Stage::go_on(file.at, len))
     }
 
@@ -238,46 +235,55 @@ impl Server<'_> {
         &mut self,
         link: &mut Link<M>,
         flash: &mut F,
-        asker: Asker,
-        mut receiving: Receiving,
         patches: Patches,
     ) -> Step {
-        let piece = receiving.piece;
-        let next = match receiving.stage {
+        let Job::Receiving(stage) = &mut self.job else {
+            return Step::Working;
+        };
+        let next = match stage {
             #[cfg(feature = "delta")]
             Stage::Prove => {
-                self.job = Job::Matching(asker, Matching::of_base(piece));
+                let mut matching = Matching::default();
+                matching.base = true;
+                self.job = Job::Matching(matching);
                 return Step::Working;
             }
-            Stage::Unmark(mut write) => match write.step(flash) {
+            Stage::Unmark(write) => match write.step(flash) {
                 Ok(true) => Ok(Stage::Note),
-                Ok(false) => Ok(Stage::Unmark(write)),
+                Ok(false) => return Step::Working,
                 Err(_) => Err(ImageError::FlashEraseFailed.into()),
             },
             Stage::Note => {
-                if let Some(Upload { file, .. }) = self.upload
-                    && let Some(sha) = file.sha
+                if let Some(upload) = &self.upload
+                    && let Some(Sha(sha)) = upload.file.sha
                 {
                     // Without it, an interrupted upload begins anew: no reason to refuse this one.
-                    let _ = ledger::begin(flash, file.len, sha.first_chunk().copied().unwrap_or_default());
+                    let _ = ledger::begin(
+                        flash,
+                        upload.file.len,
+                        sha.first_chunk().copied().unwrap_or_default(),
+                    );
                 }
                 Ok(Stage::Write { ready: false })
             }
-            Stage::Forget(mut write, fault) => {
+            Stage::Forget(write, fault) => {
                 // Flash that cannot be erased is told about at the next upload.
-                if write.step(flash).unwrap_or(true) {
-                    let off = self.transfer(&piece).map_or(0, |file| file.at);
-                    self.upload = None;
-                    fault.map_or(Ok(Stage::Answer(off, Some(false))), Err)
-                } else {
-                    Ok(Stage::Forget(write, fault))
+                if !write.step(flash).unwrap_or(true) {
+                    return Step::Working;
                 }
+                let fault = *fault;
+                let off = self.transfer().map_or(0, |file| file.at);
+                self.upload = None;
+                fault.map_or(Ok(Stage::Answer(off, Some(false))), Err)
             }
             #[cfg(feature = "delta")]
-            Stage::Write { ready } if piece.patch => self.apply(link, flash, piece, ready, patches),
+            Stage::Write { ready } if self.piece.patch => {
+                let ready = *ready;
+                self.apply(link, flash, ready, patches)
+            }
             Stage::Write { ready } => {
-                let _ = patches;
-                let rest = piece.rest(link, self.at());
+                let (ready, _) = (*ready, patches);
+                let rest = self.piece.rest(link, self.at());
                 self.put(flash, rest, ready).map(|put| match put {
                     Put::Nothing | Put::Undone => Stage::Answer(self.at(), None),
                     Put::Erased => Stage::Write { ready: true },
@@ -285,47 +291,45 @@ impl Server<'_> {
                 })
             }
             Stage::Mark => {
-                if self.upload.is_some_and(|upload| upload.file.sha.is_some()) {
+                if self.has_sha() {
                     // A missing mark costs sending some data again, no more.
                     let _ = ledger::mark(flash, self.at());
                 }
                 Ok(Stage::Write { ready: false })
             }
-            Stage::Answer(..) | Stage::Refuse(_) if link.is_sending() => {
-                self.job = Job::Receiving(asker, receiving);
-                return Step::Idle;
-            }
+            Stage::Answer(..) | Stage::Refuse(_) if link.is_sending() => return Step::Idle,
             Stage::Refuse(fault) => {
+                let fault = *fault;
                 link.release();
-                self.answer(link, asker, Err(fault));
+                self.refuse(link, fault);
                 return Step::Working;
             }
             Stage::Answer(off, matched) => {
+                let answer = self.piece.answer(*off, *matched);
                 link.release();
-                self.answer(link, asker, Ok(piece.answer(off, matched)));
+                self.answer(link, &answer);
                 return Step::Working;
             }
         };
-        match next {
-            Ok(Stage::Answer(off, None)) if self.is_to_be_matched(&piece, off) => {
-                self.job = Job::Matching(asker, Matching::new(piece));
-            }
-            Ok(stage) => {
-                receiving.stage = stage;
-                self.job = Job::Receiving(asker, receiving);
-            }
+        self.job = match next {
+            Ok(Stage::Answer(off, None)) if self.is_to_be_matched(off) => Job::Matching(Matching::default()),
+            Ok(stage) => Job::Receiving(stage),
             Err(fault) => {
                 self.upload = None;
                 // It waits for the line, if need be: an error that is swallowed makes clients loop.
-                receiving.stage = Stage::Refuse(fault);
-                self.job = Job::Receiving(asker, receiving);
+                Job::Receiving(Stage::Refuse(fault))
             }
-        }
+        };
         Step::Working
     }
 
-    fn is_to_be_matched(&self, piece: &Piece, off: u32) -> bool {
-        let ended = self.transfer(piece).is_some_and(|file| off == file.len);
-        ended && self.upload.is_some_and(|upload| upload.file.sha.is_some())
+    fn has_sha(&self) -> bool {
+        self.upload
+            .as_ref()
+            .is_some_and(|upload| upload.file.sha.is_some())
+    }
+
+    fn is_to_be_matched(&self, off: u32) -> bool {
+        self.has_sha() && self.transfer().is_some_and(|file| off == file.len)
     }
 }

@@ -1,6 +1,5 @@
 //! The group's own error codes.
 
-use super::GROUP;
 use crate::{ErrorCode as Generic, Fault};
 
 /// Why an update is refused. What flash or the slots have against it comes with the codes of the image group. Whatever
@@ -60,10 +59,6 @@ impl ErrorCode {
 
 impl From<ErrorCode> for Fault {
     fn from(code: ErrorCode) -> Self {
-        Fault::Group {
-            group: GROUP,
-            rc: code.rc(),
-            v1: code.generic(),
-        }
+        Fault::Bootlace(code)
     }
 }

@@ -1,6 +1,5 @@
 //! The group's own error codes.
 
-use super::GROUP;
 use crate::{ErrorCode as Generic, Fault};
 
 /// The codes of the image group (Zephyr's `img_mgmt_err_code_t`) that a device of ours gives or an updater explains.
@@ -109,10 +108,6 @@ impl ErrorCode {
 
 impl From<ErrorCode> for Fault {
     fn from(code: ErrorCode) -> Self {
-        Fault::Group {
-            group: GROUP,
-            rc: code.rc(),
-            v1: code.generic(),
-        }
+        Fault::Img(code)
     }
 }
