@@ -6,10 +6,10 @@ pub mod wire;
 
 use std::collections::VecDeque;
 
-use bootlace_session::{Error, Event, Instant, Job, Options, Outcome, PortEvent, PortInfo, Session};
+use bootlace_session::{Error, Event, Instant, Job, NoPatch, Options, Outcome, PortEvent, PortInfo, Session};
 use bootlace_simulator::{Activity, Board, Config, Cut, Moment, NorFlash};
 use scenario::{FLASH, map};
-pub use scenario::{Firmware, Mishap, Scenario};
+pub use scenario::{Firmware, Mishap, Patch, Scenario};
 use wire::{Dice, Faults, Wire};
 
 /// Longest run, in microseconds of virtual time: well above the sum of all waits that a session may do.
@@ -33,6 +33,8 @@ pub struct Ending {
     pub took: u64,
     /// Whether the session had the image uploaded and went on from there at least once.
     pub resumed: bool,
+    /// Why the image was sent although there was a patch.
+    pub instead: Option<NoPatch>,
 }
 
 /// What a session says at the end.
@@ -47,6 +49,7 @@ pub enum Verdict {
 /// The two ends, the line between them, and the time.
 pub struct Pair {
     session: Session,
+    patch: Patch,
     board: Board,
     to_board: Wire,
     to_host: Wire,
@@ -67,6 +70,7 @@ pub struct Pair {
     tries: u32,
     started: bool,
     resumed: bool,
+    instead: Option<NoPatch>,
     said: Vec<Event>,
 }
 
@@ -129,6 +133,7 @@ impl Pair {
         Self {
             host: Host::Open(board.resets()),
             session: Session::new(Instant(now)),
+            patch: scenario.patch,
             board,
             to_board: Wire::new(1_000_000),
             to_host: Wire::new(1_000_000),
@@ -148,6 +153,7 @@ impl Pair {
             tries: 0,
             started: false,
             resumed: false,
+            instead: None,
             said: Vec::new(),
         }
     }
@@ -181,7 +187,7 @@ impl Pair {
                     self.started = true;
                     let job = Job::Update {
                         image: firmware.new.clone(),
-                        patch: None,
+                        patch: firmware.patch(self.patch),
                         options: Options::default(),
                     };
                     if let Err(error) = self.session.start(Instant(self.now), job) {
@@ -193,6 +199,7 @@ impl Pair {
                 }
                 Event::WrongBoard { .. } => self.close(Host::Looking(self.now + NOTICE)),
                 Event::Resumed { .. } => self.resumed = true,
+                Event::WholeInstead(reason) => self.instead = Some(reason),
                 Event::Outcome(outcome) => return Some(Verdict::Outcome(outcome)),
                 // A board that is not understood at first is asked again, as a person does.
                 Event::Failed(_) if !self.started && self.tries < TRIES => {
@@ -388,6 +395,7 @@ impl Pair {
             verdict,
             took,
             resumed: self.resumed,
+            instead: self.instead,
         })
     }
 

@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bootlace_session::{Error, Outcome};
+use bootlace_session::{Error, NoPatch, Outcome};
 use bootlace_simulator::Behaviour;
 use bootlace_tests::pair::wire::Faults;
-use bootlace_tests::pair::{self, Ending, Scenario, Verdict};
+use bootlace_tests::pair::{self, Ending, Patch, Scenario, Verdict};
 
 /// `BOOTLACE_SEED=N` runs one, `BOOTLACE_RUNS=N` so many.
 fn number(name: &str) -> Option<u64> {
@@ -102,6 +102,14 @@ fn judge_all(endings: &[(u64, Ending)]) {
             fits(&scenario, &ending.verdict),
             "seed {seed} must not end as {ending:?}\n  {scenario:?}"
         );
+        if scenario.mishaps.is_empty() && scenario.faults.is_none() {
+            let instead = match scenario.patch {
+                Patch::None | Patch::Right => ending.instead.is_none(),
+                Patch::WrongBase => ending.instead == Some(NoPatch::WrongBase),
+                Patch::Damaged => matches!(ending.instead, Some(NoPatch::Damaged | NoPatch::WrongImage)),
+            };
+            assert!(instead, "seed {seed}: {ending:?}\n  {scenario:?}");
+        }
     }
     let share =
         |name: &str| counts.get(name).map_or(0, |(count, _)| *count) * 100 / endings.len().max(1) as u64;

@@ -1,5 +1,7 @@
 //! What a seed makes of a run, and the firmware that is updated in it.
 
+use bootlace_delta::Method;
+use bootlace_delta::make::{Options, make};
 use bootlace_image::builder::{ImageBuilder, SigningKey};
 use bootlace_image::{Algorithm, Version};
 use bootlace_simulator::{Behaviour, Map, Region};
@@ -36,6 +38,21 @@ pub struct Scenario {
     pub used: bool,
     /// What the images are signed with.
     pub algorithm: Algorithm,
+    /// The patch that the host has.
+    pub patch: Patch,
+}
+
+/// A patch that a host has for the board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patch {
+    /// None: the image is sent.
+    None,
+    /// From what the board runs.
+    Right,
+    /// From another image.
+    WrongBase,
+    /// It was damaged before it was sent.
+    Damaged,
 }
 
 impl Scenario {
@@ -94,6 +111,12 @@ impl Scenario {
                 Algorithm::P256
             } else {
                 Algorithm::Ed25519
+            },
+            patch: match dice.below(8) {
+                0..3 => Patch::None,
+                3..6 => Patch::Right,
+                6 => Patch::WrongBase,
+                _ => Patch::Damaged,
             },
         }
     }
@@ -158,5 +181,34 @@ impl Firmware {
         };
         let (old, new) = (image(1), image(2));
         Self { key, old, new }
+    }
+
+    /// The patch that the host has.
+    ///
+    /// # Panics
+    /// When none can be made: the harness is wrong.
+    #[allow(
+        clippy::expect_used,
+        reason = "a harness that can't make its patches is of no use"
+    )]
+    pub(super) fn patch(&self, kind: Patch) -> Option<Vec<u8>> {
+        let from = match kind {
+            Patch::None => return None,
+            Patch::WrongBase => &self.new,
+            Patch::Right | Patch::Damaged => &self.old,
+        };
+        let image = bootlace_image::Image::read(&mut from.as_slice()).expect("an image of its own");
+        let base = from.get(..image.covered_len() as usize).expect("all of it");
+        // The images have nothing in common; by this method the base is read all the same.
+        let options = Options {
+            method: Some(Method::Plain),
+            ..Options::default()
+        };
+        let mut patch = make(base, &self.new, &options).bytes;
+        if kind == Patch::Damaged {
+            let middle = patch.len() / 2;
+            patch.get_mut(middle).into_iter().for_each(|byte| *byte ^= 8);
+        }
+        Some(patch)
     }
 }

@@ -49,6 +49,18 @@ pub struct Faults {
     pub latest: u64,
 }
 
+impl Faults {
+    /// Nothing goes wrong.
+    pub fn is_none(&self) -> bool {
+        let latest = self.latest;
+        *self
+            == Faults {
+                latest,
+                ..Faults::default()
+            }
+    }
+}
+
 /// Bytes on their way in one direction. Times are microseconds.
 #[derive(Clone, Debug)]
 pub struct Wire {
