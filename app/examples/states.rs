@@ -140,7 +140,12 @@ fn seasoned() -> Board {
             ),
             past("7.25.0 to 7.26.0", "confirmed.", 11, Ending::Good),
             past("7.20.0 to 7.25.0", "confirmed.", 5, Ending::Good),
-            past("7.20.0 to 7.19.0", "never started: it is older than the board allows.", 3, Ending::Back),
+            past(
+                "7.20.0 to 7.19.0",
+                "never started: it is older than the board allows.",
+                3,
+                Ending::Back,
+            ),
         ];
     }
     board
@@ -168,7 +173,11 @@ fn patch() -> Option<Plan> {
 
 /// A patch on its way, or the image because the patch did not do.
 fn patching(instead: Option<&str>) -> Run {
-    let (done, total) = if instead.is_none() { (2_300, 5_749) } else { (40_000, 302_860) };
+    let (done, total) = if instead.is_none() {
+        (2_300, 5_749)
+    } else {
+        (40_000, 302_860)
+    };
     Run::Running {
         progress: Progress {
             done,
@@ -192,7 +201,11 @@ fn kept(state: State, whole: bool) -> State {
     };
     State {
         kept: vec![
-            image("7.26.0", "primehub-7.26.0-release-candidate-with-a-long-name.signed.bin", 301_112),
+            image(
+                "7.26.0",
+                "primehub-7.26.0-release-candidate-with-a-long-name.signed.bin",
+                301_112,
+            ),
             image("7.27.0", "primehub-7.27.0.signed.bin", 302_100),
             image("7.28.0", "primehub-7.28.0.signed.bin", 302_860),
         ],
@@ -332,6 +345,7 @@ fn states() -> Vec<(&'static str, State)> {
         state
     };
     vec![
+        ("seasoned", with(signed(), Some(seasoned()))),
         ("empty", with(Image::None, None)),
         (
             "obstacle",
@@ -354,7 +368,10 @@ fn states() -> Vec<(&'static str, State)> {
         ),
         ("asking", with(signed(), Some(board(false, Run::Idle, None)))),
         ("ready", with(signed(), Some(board(true, Run::Idle, ready())))),
-        ("patch", kept(with(signed(), Some(board(true, Run::Idle, patch()))), false)),
+        (
+            "patch",
+            kept(with(signed(), Some(board(true, Run::Idle, patch()))), false),
+        ),
         (
             "making",
             kept(
@@ -365,7 +382,10 @@ fn states() -> Vec<(&'static str, State)> {
         (
             "whole",
             kept(
-                with(signed(), Some(board(true, Run::Idle, sending(Sends::WholeWanted)))),
+                with(
+                    signed(),
+                    Some(board(true, Run::Idle, sending(Sends::WholeWanted))),
+                ),
                 true,
             ),
         ),
@@ -380,7 +400,10 @@ fn states() -> Vec<(&'static str, State)> {
                 )),
             ),
         ),
-        ("patching", with(signed(), Some(board(true, patching(None), patch())))),
+        (
+            "patching",
+            with(signed(), Some(board(true, patching(None), patch()))),
+        ),
         (
             "instead",
             with(

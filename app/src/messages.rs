@@ -80,16 +80,22 @@ pub enum Behaviour {
     Hangs,
     /// Runs and confirms without ever showing a port.
     NoPort,
+    /// The board's battery is too low for an update.
+    LowBattery,
+    /// The stored image is damaged when the board starts, and a golden one takes its place.
+    Damaged,
 }
 
 impl Behaviour {
     /// All of them, in the order in which they are offered.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Works,
         Self::NeverConfirms,
         Self::Crashes,
         Self::Hangs,
         Self::NoPort,
+        Self::LowBattery,
+        Self::Damaged,
     ];
 }
 
@@ -259,6 +265,38 @@ pub struct BoardCard {
     pub counter: Option<u32>,
     /// Largest frame in bytes and how many it holds at once.
     pub link: Option<(u32, u32)>,
+    /// Version of the image that it falls back to when nothing else can run.
+    pub golden: Option<String>,
+    /// Its supply, and whether that is too low for an update.
+    pub supply: Option<(String, bool)>,
+    /// Its last updates, newest first.
+    pub history: Vec<PastUpdate>,
+}
+
+/// An update that the board remembers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastUpdate {
+    /// From what to what.
+    pub versions: String,
+    /// What came of it, as a sentence.
+    pub what: String,
+    /// At which start of the board.
+    pub start: u16,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// How an update ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ending {
+    /// It has not: the image is on trial.
+    Open,
+    /// Confirmed.
+    Good,
+    /// Taken back, or never started.
+    Back,
+    /// The golden image took its place.
+    Golden,
 }
 
 /// Who answers at the other end.

@@ -315,11 +315,13 @@ pub fn standing(standing: Standing) -> &'static str {
 /// How the simulated application behaves.
 pub fn behaviour(behaviour: Behaviour) -> &'static str {
     match behaviour {
-        Behaviour::Works => "works",
-        Behaviour::NeverConfirms => "never confirms itself",
-        Behaviour::Crashes => "crashes",
-        Behaviour::Hangs => "hangs",
-        Behaviour::NoPort => "works, but has no port",
+        Behaviour::Works => "all goes well",
+        Behaviour::NeverConfirms => "the new firmware never confirms itself",
+        Behaviour::Crashes => "the new firmware crashes",
+        Behaviour::Hangs => "the new firmware hangs",
+        Behaviour::NoPort => "the new firmware has no port",
+        Behaviour::LowBattery => "the battery is too low",
+        Behaviour::Damaged => "the stored firmware is damaged",
     }
 }
 

@@ -114,6 +114,49 @@ fn an_empty_page_offers_what_there_is_to_do() {
 }
 
 #[test]
+fn a_board_shows_what_it_remembers_and_what_it_lacks() {
+    let past = |ending| PastUpdate {
+        versions: "1.0.0 to 2.0.0".into(),
+        what: "taken back: it crashed.".into(),
+        start: 7,
+        ending,
+    };
+    let card = BoardCard {
+        golden: Some("0.9.0".into()),
+        supply: Some(("2.90 V: too low".into(), true)),
+        history: [Ending::Back, Ending::Good, Ending::Good, Ending::Golden]
+            .map(past)
+            .to_vec(),
+        ..BoardCard::default()
+    };
+    let html = render([
+        notice(Notice::Appeared {
+            board: BOARD,
+            via: Via::Simulated,
+        }),
+        notice(Notice::Board(BOARD, Box::new(card.clone()))),
+    ]);
+    assert!(has(&html, "history") && has(&html, "supply-low"), "{html}");
+    assert!(html.contains("Golden image") && html.contains("0.9.0"));
+    assert!(html.contains("1 earlier") && html.matches("data-ending=").count() == 4);
+
+    let enough = BoardCard {
+        supply: Some(("3.40 V".into(), false)),
+        history: Vec::new(),
+        ..card
+    };
+    let html = render([
+        notice(Notice::Appeared {
+            board: BOARD,
+            via: Via::Simulated,
+        }),
+        notice(Notice::Board(BOARD, Box::new(enough))),
+    ]);
+    assert!(!has(&html, "history") && !has(&html, "supply-low"));
+    assert!(html.contains("3.40 V"));
+}
+
+#[test]
 fn what_the_browser_lacks_is_said_and_the_simulation_stays_possible() {
     let html = render([Action::Obstacle(Some(PageError::NoWebSerial.into()))]);
     assert!(tag(&html, "error").contains("data-error=\"NoWebSerial\""));

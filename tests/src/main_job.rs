@@ -1,6 +1,8 @@
 //! The main job as a person does it in the page: choose an image, see who signed it, connect a board, update, see
 //! the outcome. `cargo xtask run --check` and the end-to-end tests share it.
 
+pub mod field;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -174,7 +176,7 @@ pub fn problem(page: &Browser, names: &[&str], limit: Duration) -> Result<String
 }
 
 /// Plugs in a simulated board whose new firmware behaves like this (`Works`, `NeverConfirms`, `Crashes`, `Hangs`,
-/// `NoPort`) and waits until it has said who it is.
+/// `NoPort`, `LowBattery`) and waits until it has said who it is.
 ///
 /// # Errors
 /// When it does not show.
@@ -315,7 +317,11 @@ pub fn check(url: &str, folder: &Path) -> Result<()> {
     let one = |behaviour: &str, end: End, say: &mut dyn FnMut(String)| -> Result<()> {
         let profile = Folder::new(&format!("profile-{}", end.mark()))?;
         let mut page = Browser::start_at(&profile.path().join("profile"), url)?;
-        check_one(&mut page, url, folder, behaviour, end, say)
+        check_one(&mut page, url, folder, behaviour, end, say)?;
+        if end == End::RolledBack {
+            field::check(&mut page, url, folder, say)?;
+        }
+        Ok(())
     };
     std::thread::scope(|scope| {
         let rollback = scope.spawn(|| {
@@ -382,5 +388,8 @@ pub fn check_one(
         runs.contains(expected),
         "afterwards the page says that the board runs {runs:?}"
     );
+    let ending = if end == End::Confirmed { "good" } else { "back" };
+    let remembered = field::newest(page, ending)?;
+    step(page, "remembered", &remembered)?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use web_sys::HtmlSelectElement;
 use yew::prelude::*;
 
 use super::firmware::{eyelet, fact, hash};
-use super::{Intent, Props, emit, icons, slots};
+use super::{Intent, Props, emit, history, icons, slots};
 use crate::messages::{Behaviour, BoardCard, Cable, Via};
 use crate::state::{Board, Run, State};
 use crate::words;
@@ -78,7 +78,7 @@ fn simulate(props: &Props) -> Html {
             <p class="simulate__line">{ "No board at hand? Try the page with a simulated one." }</p>
             <div class="simulate__row">
                 <label class="field">
-                    <span class="field__label">{ "Its new firmware" }</span>
+                    <span class="field__label">{ "What happens" }</span>
                     <select data-testid="behaviour" onchange={chosen}>
                         { for Behaviour::ALL.map(|behaviour| html! {
                             <option value={format!("{behaviour:?}")} selected={behaviour == state.behaviour}>
@@ -149,13 +149,17 @@ fn board_card(state: &State, board: &Board, card: &BoardCard) -> Html {
                 <span class="headline__role">{ standing(board, card) }</span>
             </p>
             if let Some(remark) = &card.remark {
-                <p class="remark">{ remark }</p>
+                <p class="remark" data-testid="remark">{ remark }</p>
+            }
+            if let Some((supply, true)) = &card.supply {
+                <p class="low" role="status" data-testid="supply-low">{ icons::warning() }<span>{ supply }</span></p>
             }
             if !card.slots.is_empty() {
                 { slots::picture(&card.slots) }
             }
             if idle {
                 { facts(state, card) }
+                { history::list(&card.history) }
             }
         </div>
     }
@@ -169,6 +173,12 @@ fn facts(state: &State, card: &BoardCard) -> Html {
                 }
                 if let Some(version) = &card.companion {
                     { fact("Bootloader", html! { version }) }
+                }
+                if let Some(golden) = &card.golden {
+                    { fact("Golden image", html! { golden }) }
+                }
+                if let Some((supply, false)) = &card.supply {
+                    { fact("Supply", html! { supply }) }
                 }
                 if let Some(counter) = card.counter {
                     { fact("Security counter", html! { counter }) }

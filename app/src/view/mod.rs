@@ -3,6 +3,7 @@
 
 mod board;
 mod firmware;
+mod history;
 mod icons;
 mod kept;
 mod log;

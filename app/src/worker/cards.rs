@@ -1,11 +1,13 @@
 //! What the engine says, as the page shows it. No browser types: tested on the host.
 
 use bootlace_image::{Algorithm, Image, Policy, PublicKey, Refusal};
-use bootlace_session::{self as session, BoardInfo, Error, Options, Plan, Role, Route, words as say};
+use bootlace_session::{
+    self as session, BoardInfo, Error, Options, Plan, Role, Route, Update, UpdateOutcome, words as say,
+};
 
 use crate::messages::{
-    self, BoardCard, HeldImage, ImageCard, KeyCard, NamedKey, Problem, Sends, SlotCard, Standing, Target,
-    Verdict, Way,
+    self, BoardCard, Ending, HeldImage, ImageCard, KeyCard, NamedKey, PastUpdate, Problem, Sends, SlotCard,
+    Standing, Target, Verdict, Way,
 };
 
 /// Whom the person trusts.
@@ -178,13 +180,19 @@ pub fn board(info: &BoardInfo) -> BoardCard {
         .state
         .filter(|_| role == messages::Role::Bootloader)
         .map(|state| say::state(state).to_owned());
+    let golden = info
+        .journal
+        .as_deref()
+        .and_then(<[_]>::first)
+        .filter(|newest| newest.outcome == UpdateOutcome::Golden)
+        .map(say::came_of);
     BoardCard {
         name: info.name.clone().unwrap_or_default(),
         serial: info.serial.clone().unwrap_or_default(),
         role,
         companion: info.companion.clone(),
         running: info.running().map(|image| version(&image.version)),
-        remark: waits.or(rollback),
+        remark: waits.or(golden).or(rollback),
         slots: slots
             .into_iter()
             .map(|slot| SlotCard {
@@ -200,6 +208,29 @@ pub fn board(info: &BoardInfo) -> BoardCard {
         keys: info.keys.iter().map(key_card).collect(),
         counter: info.counter,
         link: (info.frame > 0).then_some((info.frame, info.window)),
+        golden: info.golden.map(|release| version(&say::release(release))),
+        supply: info.supply.map(|supply| (say::supply(&supply), supply.is_low())),
+        history: info
+            .journal
+            .as_deref()
+            .unwrap_or_default()
+            .iter()
+            .map(past)
+            .collect(),
+    }
+}
+
+fn past(update: &Update) -> PastUpdate {
+    PastUpdate {
+        versions: say::from_to(update),
+        what: say::came_of(update),
+        start: update.start,
+        ending: match update.outcome {
+            UpdateOutcome::Confirmed => Ending::Good,
+            UpdateOutcome::RolledBack | UpdateOutcome::Refused => Ending::Back,
+            UpdateOutcome::Golden => Ending::Golden,
+            _ => Ending::Open,
+        },
     }
 }
 

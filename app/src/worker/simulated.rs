@@ -41,10 +41,10 @@ impl Device {
                 .filter_map(|pem| PublicKey::from_pem(pem).ok())
                 .collect(),
             behaviour: behaviour(bench.behaviour),
+            supply: (bench.behaviour == Behaviour::LowBattery).then_some(LOW),
             ..simulator::Config::default()
         };
-        let installed = (!bench.installed.is_empty()).then_some(bench.installed.as_slice());
-        let board = simulator::Board::new(config, installed).ok()?;
+        let board = board(bench, config)?;
         let (wake, woken) = unbounded();
         let device = Rc::new(Device {
             board: RefCell::new(board),
@@ -118,6 +118,30 @@ impl Device {
     }
 }
 
+/// A nearly empty cell, and what writing flash takes.
+const LOW: simulator::Supply = simulator::Supply {
+    level: 2_900,
+    limit: 3_300,
+    percent: false,
+};
+
+/// The board with its image; where that is to be damaged, the same image is its golden one.
+fn board(bench: &Bench, config: simulator::Config) -> Option<simulator::Board> {
+    let installed = (!bench.installed.is_empty()).then_some(bench.installed.as_slice());
+    if bench.behaviour != Behaviour::Damaged {
+        return simulator::Board::new(config, installed).ok();
+    }
+    let config = config.with_golden();
+    let mut flash = simulator::NorFlash::new(config.address, config.map, config.write, config.timing);
+    if let Some(image) = installed {
+        flash.flash_area(simulator::Area::Golden, image);
+        flash.flash_primary(image);
+    }
+    let mut board = simulator::Board::with_flash(config, flash).ok()?;
+    board.damage();
+    Some(board)
+}
+
 async fn pump(device: Rc<Device>, mut woken: UnboundedReceiver<()>, changed: impl Fn()) {
     let (mut there, mut resets) = (false, device.board.borrow().resets());
     while !device.gone.get() {
@@ -147,7 +171,7 @@ async fn pump(device: Rc<Device>, mut woken: UnboundedReceiver<()>, changed: imp
 
 fn behaviour(behaviour: Behaviour) -> simulator::Behaviour {
     match behaviour {
-        Behaviour::Works => simulator::Behaviour::Normal,
+        Behaviour::Works | Behaviour::LowBattery | Behaviour::Damaged => simulator::Behaviour::Normal,
         Behaviour::NeverConfirms => simulator::Behaviour::NeverConfirm,
         Behaviour::Crashes => simulator::Behaviour::Crash,
         Behaviour::Hangs => simulator::Behaviour::Hang,

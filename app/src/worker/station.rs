@@ -1,5 +1,7 @@
 //! One board: its session, its port and its timer, driven as the session's documentation says.
 
+mod history;
+
 use std::time::Duration;
 
 use bootlace_session::{
@@ -50,8 +52,10 @@ struct Station {
     job: Option<Progress>,
     /// When it was asked for.
     asked: Instant,
-    /// It waits for its patch.
+    /// It waits for its patch, or for the answer to another question.
     waits: bool,
+    /// It was asked for its journal, and has not answered yet.
+    remembers: bool,
     /// What an update would do: working it out reads the whole image.
     planned: Option<Result<Plan, Error>>,
     /// When the new firmware must have confirmed itself.
@@ -94,6 +98,7 @@ pub(super) async fn run(
         job: None,
         asked: Instant(0),
         waits: false,
+        remembers: false,
         planned: None,
         deadline: None,
         over: None,
@@ -294,6 +299,10 @@ impl Station {
 
     /// Starts the session's part; as soon as the patch is there, if one is being made.
     fn start(&mut self) {
+        if self.remembers {
+            self.waits = true;
+            return;
+        }
         let Some(file) = self.hub.image() else {
             return self.cancelled();
         };
@@ -378,6 +387,7 @@ impl Station {
                 self.count_down();
                 self.plan();
             }
+            Event::Phase(Step::Ready) => self.ask_journal(),
             Event::Phase(step) => self.phase(step),
             // After an interruption the count starts at 0 until the board has said where it was.
             Event::Progress(news)
@@ -418,6 +428,7 @@ impl Station {
             }
             Event::Attention(attention) => self.attention(attention),
             Event::Done(Command::Refresh) => {}
+            Event::Done(Command::Journal) => self.heard_journal(),
             Event::Done(command) => self.log(format!("Done: {command:?}")),
             Event::Outcome(outcome) => {
                 self.log(say::outcome(&outcome));
@@ -430,6 +441,7 @@ impl Station {
                 self.ended(ending);
             }
             Event::Failed(failure) => {
+                self.remembers = false;
                 let problem = cards::problem(say::failure(&failure));
                 if !self.known {
                     self.log(format!("{}: {}", problem.name, problem.what));
