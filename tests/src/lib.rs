@@ -5,7 +5,8 @@
 
 pub mod bench;
 pub mod browser;
-pub mod cuts;
+pub mod delta_update;
+pub mod delta_web;
 pub mod main_job;
 pub mod namespace;
 pub mod pair;

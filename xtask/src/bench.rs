@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use anyhow::{Result, bail};
 
 use crate::process::{self, Step};
-use crate::{project, setup};
+use crate::{project, run, setup};
 
 struct Bench {
     name: &'static str,
@@ -17,6 +17,8 @@ struct Bench {
     package: &'static str,
     /// The program in the package.
     program: &'static str,
+    /// It opens the page, which is built first.
+    page: bool,
 }
 
 const BENCHES: &[Bench] = &[
@@ -25,18 +27,35 @@ const BENCHES: &[Bench] = &[
         about: "an upload against the line's capacity, the flash's time and smpclient (about 4 minutes)",
         package: "bootlace-tests",
         program: "bench-link",
+        page: false,
     },
     Bench {
         name: "delta",
         about: "patches against those of other programs; --pairs DIR for other images (about a minute)",
         package: "bootlace-tests",
         program: "bench-delta",
+        page: false,
+    },
+    Bench {
+        name: "delta-web",
+        about: "making patches in the page, in Chromium, against the native encoder (about a minute)",
+        package: "bootlace-tests",
+        program: "bench-delta-web",
+        page: true,
+    },
+    Bench {
+        name: "delta-update",
+        about: "updates over Web Serial at 115200 baud, by patch and in full (about 3 minutes)",
+        package: "bootlace-tests",
+        program: "bench-delta-update",
+        page: true,
     },
     Bench {
         name: "cuts",
-        about: "power cuts at every flash operation, a million of them (about 5 minutes)",
-        package: "bootlace-tests",
+        about: "power cuts at every flash operation, a million of them (about 3 minutes)",
+        package: "bootlace-cuts",
         program: "cuts",
+        page: false,
     },
 ];
 
@@ -58,7 +77,7 @@ pub(crate) fn list() -> String {
 }
 
 /// Runs a bench; says whether all is well.
-pub(crate) fn run(name: &str, flags: &[&str]) -> Result<bool> {
+pub(crate) fn measure(name: &str, flags: &[&str]) -> Result<bool> {
     let mut options = Options::default();
     let mut pairs = None;
     let mut flags = flags.iter();
@@ -78,6 +97,9 @@ pub(crate) fn run(name: &str, flags: &[&str]) -> Result<bool> {
         bail!("no such bench: {name}; there are:\n{}", list());
     };
     let tools = setup::environment()?;
+    if bench.page {
+        run::build()?;
+    }
     let mut step = Step::start(&format!("bench {name}"));
     let mut command = process::cargo();
     command

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -29,9 +29,17 @@ pub enum Way {
     Relayed,
 }
 
+/// Bytes that went over a relayed cable.
+#[derive(Debug, Default)]
+struct Traffic {
+    to_board: AtomicU64,
+    from_board: AtomicU64,
+}
+
 /// A cable that is plugged in. It is pulled when dropped.
 #[derive(Debug)]
 pub struct Cable {
+    traffic: Arc<Traffic>,
     plugged: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<Result<()>>>,
@@ -51,6 +59,8 @@ impl Cable {
     ) -> Self {
         let (plugged, stop) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
         let (is_plugged, stopped) = (Arc::clone(&plugged), Arc::clone(&stop));
+        let traffic = Arc::new(Traffic::default());
+        let counted = Arc::clone(&traffic);
         let thread = std::thread::spawn(move || {
             let mut now: Option<(PathBuf, Shown)> = None;
             while !stopped.load(Ordering::Relaxed) {
@@ -61,7 +71,10 @@ impl Cable {
                     }
                     if let Some(node) = next {
                         let identity = identity(&node)?;
-                        now = Some((node.clone(), Shown::new(way, identity, node)?));
+                        now = Some((
+                            node.clone(),
+                            Shown::new(way, identity, node, Arc::clone(&counted))?,
+                        ));
                     }
                 }
                 std::thread::sleep(INTERVAL);
@@ -69,10 +82,20 @@ impl Cable {
             now.map_or(Ok(()), |(_, shown)| shown.remove())
         });
         Self {
+            traffic,
             plugged,
             stop,
             thread: Some(thread),
         }
+    }
+
+    /// Bytes that went over it so far: to the board, and from it. A direct one counts none.
+    pub fn traffic(&self) -> (u64, u64) {
+        let Traffic { to_board, from_board } = &*self.traffic;
+        (
+            to_board.load(Ordering::Relaxed),
+            from_board.load(Ordering::Relaxed),
+        )
     }
 
     /// Pulls the cable; the board does not notice.
@@ -88,10 +111,10 @@ impl Cable {
 }
 
 impl Shown {
-    fn new(way: Way, identity: Identity, node: PathBuf) -> Result<Self> {
+    fn new(way: Way, identity: Identity, node: PathBuf, traffic: Arc<Traffic>) -> Result<Self> {
         Ok(match way {
             Way::Direct => Self::Direct(udev::add(&identity, &node)?),
-            Way::Relayed => Self::Relayed(Port::plug(identity, move |line| relay(&line, &node))?),
+            Way::Relayed => Self::Relayed(Port::plug(identity, move |line| relay(&line, &node, &traffic))?),
         })
     }
 
@@ -115,7 +138,7 @@ impl Drop for Cable {
 }
 
 /// Passes bytes between a line and the terminal at `node` until one of them ends.
-fn relay(line: &Line, node: &Path) {
+fn relay(line: &Line, node: &Path, traffic: &Traffic) {
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let Ok(board) = rustix::fs::open(node, flags, Mode::empty()) else {
         return;
@@ -132,9 +155,11 @@ fn relay(line: &Line, node: &Path) {
         if !write_all(&board, &bytes) {
             return;
         }
+        traffic.to_board.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         match rustix::io::read(&board, &mut buffer[..]) {
             Ok(0) => return,
             Ok(length) => {
+                traffic.from_board.fetch_add(length as u64, Ordering::Relaxed);
                 if !line.write(buffer.get(..length).unwrap_or_default()) {
                     return;
                 }

@@ -1,9 +1,10 @@
 //! The records in flash: a log that fills one erase unit, then moves to the other.
 //!
 //! A unit counts once its header record is complete, and the header is written last, so a cut while moving
-//! leaves the old unit in force. Two rules make it safe on flash whose weak words read one way now and another way later:
+//! leaves the old unit in force. Three rules make it safe on flash whose weak words read one way now and another way later:
 //! - nothing is appended behind what an earlier start wrote: the first record of each start moves the log to a freshly
 //!   erased unit, so a record that seemed absent can't come back among later ones;
+//! - a swap goes on only once the log has moved: that a copy is not marked as complete counts as little as that it is;
 //! - a last record that was not followed by another, and a unit that was being written without a header, are doubtful:
 //!   the log moves before anybody relies on it. A lone header is written once more in its place instead, because it
 //!   is all that the unit counts by.
@@ -137,6 +138,9 @@ impl Log {
             _ if unit.torn => Job::Erase,
             [Some(header @ Record::Header { .. }), before] if before != Some(header) => Job::Seal,
             [Some(last), before] if before != Some(last) => Job::Erase,
+            // What goes on with a swap writes over what a copy left, because no record says that the copy is complete: such
+            // a record must not come back.
+            _ if unit.state.swap.is_some() => Job::Erase,
             _ => Job::Idle,
         };
         Log {

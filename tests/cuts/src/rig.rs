@@ -1,0 +1,230 @@
+//! A board without time.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::OnceLock;
+
+use anyhow::{Result, anyhow};
+use bootlace_app_kit::Application;
+use bootlace_core::board::{Board, Policy};
+use bootlace_core::boot::{Decision, Entry, Loader, Progress};
+use bootlace_core::flash::Area;
+use bootlace_core::slots::{Check, Found, Reject, find};
+use bootlace_core::state::Log;
+use bootlace_image::{PublicKey, Version};
+use bootlace_simulator::{Map, NorFlash, Region, Timing};
+use bootlace_smp::bootlace::{Reset, RollbackReason, State as Condition, Update};
+
+use crate::images::Images;
+use crate::tape::Chip;
+
+/// The shape of a board's flash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Geometry {
+    /// Erase units of the slots in bytes: primary, secondary.
+    pub pages: (u32, u32),
+    /// Write unit in bytes.
+    pub write: u32,
+    /// Erase units of each slot: primary, secondary.
+    pub slots: (u32, u32),
+    /// Erase unit of the state area in bytes.
+    pub state: u32,
+    /// Torn words cannot be read.
+    pub error_correction: bool,
+}
+
+impl Geometry {
+    fn map(&self, golden: bool) -> Map {
+        let region = |offset, size, erase| Region { offset, size, erase };
+        let primary = self.primary();
+        let secondary = primary + self.slots.0 * self.pages.0;
+        Map {
+            state: region(0, self.state * 2, self.state),
+            primary: region(primary, self.slots.0 * self.pages.0, self.pages.0),
+            secondary: region(secondary, self.slots.1 * self.pages.1, self.pages.1),
+            golden: golden.then(|| {
+                let end = secondary + self.slots.1 * self.pages.1;
+                region(end, self.slots.0 * self.pages.0, self.pages.0)
+            }),
+        }
+    }
+
+    /// Where the primary slot starts.
+    pub(crate) fn primary(&self) -> u32 {
+        self.state * 2
+    }
+
+    /// The unit that images are moved in.
+    pub(crate) fn unit(&self) -> u32 {
+        self.pages.0.max(self.pages.1)
+    }
+
+    /// Bytes of the largest image.
+    pub(crate) fn largest(&self) -> u32 {
+        let unit = self.unit();
+        let units = |(pages, page): (u32, u32)| pages * page / unit;
+        (units((self.slots.0, self.pages.0)) - 1).min(units((self.slots.1, self.pages.1)) - 2) * unit
+    }
+}
+
+/// Where the simulated processor sees its flash.
+pub(crate) const ADDRESS: u32 = 0x0800_0000;
+
+/// What came of a start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Started {
+    /// The image of this index runs, on trial or not.
+    Image(u8, bool),
+    /// An image that nobody made, or a mixture of two, runs.
+    Unknown,
+    /// The bootloader serves: nothing that may run was found.
+    Bootloader(Condition),
+}
+
+/// What is seen of a board that has started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observed {
+    /// What runs.
+    pub started: Started,
+    /// The security counter that the board remembers.
+    pub counter: u32,
+    /// The image that was last given up, and why.
+    pub rollback: Option<(RollbackReason, Version)>,
+    /// The journal's newest update.
+    pub last: Option<Update>,
+}
+
+/// Verdicts on what a slot holds, by what it holds: the same bytes are not checked twice.
+///
+/// A verdict depends on nothing but the slot's bytes, the shape of the flash and the check itself, so this changes nothing
+/// but the time; bytes that may read differently the next time are never looked up.
+pub(crate) type Verdicts = Rc<RefCell<HashMap<(u128, Area8, u32, bool), Result<Found, Reject>>>>;
+/// An area, as a key.
+pub(crate) type Area8 = u8;
+
+/// The board.
+#[derive(Clone)]
+pub struct Rig {
+    /// Its flash.
+    pub chip: Chip,
+    pub(crate) board: Board<'static>,
+    verdicts: Verdicts,
+}
+
+fn keys(key: PublicKey) -> &'static [PublicKey] {
+    // Every rig of a process trusts the same key.
+    static KEYS: OnceLock<[PublicKey; 1]> = OnceLock::new();
+    KEYS.get_or_init(|| [key])
+}
+
+impl Rig {
+    /// A board of this shape with the first image from the factory, and again as its golden image if it is to have one.
+    pub fn new(geometry: &Geometry, images: &Images, policy: Policy, golden: bool) -> Self {
+        let timing = Timing { erase_4k: 0, word: 0 };
+        let mut flash = NorFlash::new(ADDRESS, geometry.map(golden), geometry.write, timing);
+        if geometry.error_correction {
+            flash = flash.with_error_correction();
+        }
+        flash.flash_primary(&images.file(0).bytes);
+        if golden {
+            flash.flash_area(Area::Golden, &images.file(0).bytes);
+        }
+        let board = Board {
+            name: "Rig",
+            serial: "RIG",
+            vendor: None,
+            class: None,
+            keys: keys(images.key.public()),
+            policy,
+        };
+        Rig {
+            chip: Chip::new(flash),
+            board,
+            verdicts: Verdicts::default(),
+        }
+    }
+
+    /// Another board with the same flash.
+    pub fn fork(&mut self) -> Self {
+        // Nobody keeps a copy: a long list of changes would only be copied along.
+        self.chip.nor.take_changed();
+        self.clone()
+    }
+
+    /// Checks an image, or finds the verdict on the same bytes.
+    pub(crate) fn check(
+        chip: &mut Chip,
+        board: &Board,
+        verdicts: &Verdicts,
+        check: &Check,
+    ) -> Result<Found, Reject> {
+        let Some(print) = chip.nor.fingerprint(Some(check.area)) else {
+            return check.run(chip, board);
+        };
+        let key = (print, check.area as u8, check.counter, check.signature);
+        if let Some(verdict) = verdicts.borrow().get(&key) {
+            return *verdict;
+        }
+        let verdict = check.run(chip, board);
+        verdicts.borrow_mut().insert(key, verdict);
+        verdict
+    }
+
+    pub(crate) fn verdicts(&self) -> Verdicts {
+        Rc::clone(&self.verdicts)
+    }
+
+    /// Runs the loader to its decision.
+    pub(crate) fn load(&mut self, entry: Entry) -> (Decision, Log) {
+        let verdicts = self.verdicts();
+        let mut loader = Loader::new(&mut self.chip, &self.board, entry);
+        let decision = loop {
+            match loader.step(&mut self.chip) {
+                Progress::Working => {}
+                Progress::Verify(check) => {
+                    let verdict = Self::check(&mut self.chip, &self.board, &verdicts, &check);
+                    loader.verified(&mut self.chip, verdict);
+                }
+                Progress::Done(decision) => break decision,
+            }
+        };
+        (decision, loader.into_log())
+    }
+
+    /// Starts the board and says what is to be seen of it. `gave_up` is what the application left in RAM.
+    pub fn start(&mut self, images: &Images, gave_up: Option<RollbackReason>) -> Observed {
+        let entry = Entry {
+            reset: Reset::PowerOn,
+            requested: false,
+            gave_up,
+        };
+        let (decision, _) = self.load(entry);
+        let started = match decision {
+            Decision::Stay(condition) => Started::Bootloader(condition),
+            Decision::Boot { trial, .. } => {
+                let hash = find(&mut self.chip, Area::Primary).and_then(|found| found.hash(&mut self.chip));
+                match hash.and_then(|hash| images.which(&hash)) {
+                    Some(image) => Started::Image(image, trial),
+                    None => Started::Unknown,
+                }
+            }
+        };
+        // As the next start will read them.
+        let state = *Log::mount(&mut self.chip).state();
+        Observed {
+            started,
+            counter: state.counter,
+            rollback: state.rollback,
+            last: state.journal.updates().first().copied(),
+        }
+    }
+
+    /// The application starts, and its self-tests pass.
+    pub(crate) fn confirm(&mut self) -> Result<()> {
+        let mut application = Application::new(&mut self.chip, &self.board, Reset::PowerOn);
+        application
+            .confirm(&mut self.chip)
+            .map_err(|error| anyhow!("{error:?}"))
+    }
+}
