@@ -138,7 +138,7 @@ fn a_board_shows_what_it_remembers_and_what_it_lacks() {
     ]);
     assert!(has(&html, "history") && has(&html, "supply-low"), "{html}");
     assert!(html.contains("Golden image") && html.contains("0.9.0"));
-    assert!(html.contains("1 earlier") && html.matches("data-ending=").count() == 4);
+    assert!(html.contains("2 earlier") && html.matches("data-ending=").count() == 4);
 
     let enough = BoardCard {
         supply: Some(("3.40 V".into(), false)),

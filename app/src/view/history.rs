@@ -6,7 +6,7 @@ use super::icons;
 use crate::messages::{Ending, PastUpdate};
 
 /// So many are shown at once.
-const SHOWN: usize = 3;
+const SHOWN: usize = 2;
 
 /// Newest first; nothing for a board that remembers none.
 pub(super) fn list(updates: &[PastUpdate]) -> Html {
@@ -38,8 +38,10 @@ fn row(update: &PastUpdate) -> Html {
     html! {
         <li class={format!("past past--{kind}")} data-ending={kind} title={format!("At start {} of the board", update.start)}>
             <span class="past__icon">{ icon }</span>
-            <span class="past__versions">{ &update.versions }</span>
-            <span class="past__what">{ &update.what }</span>
+            <span>
+                <span class="past__versions">{ &update.versions }</span>{ ": " }
+                <span class="past__what">{ &update.what }</span>
+            </span>
         </li>
     }
 }
