@@ -1,8 +1,10 @@
 //! The images that a rig is updated with.
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
+use bootlace_delta::Method;
+use bootlace_delta::make::{Options, make};
 use bootlace_image::builder::{ImageBuilder, SigningKey};
-use bootlace_image::{Algorithm, Version};
+use bootlace_image::{Algorithm, Image, Version};
 
 use crate::rig::{ADDRESS, Geometry};
 
@@ -51,6 +53,26 @@ impl Images {
             1 => second,
             _ => third,
         }
+    }
+
+    /// The patch that makes this image from the first one. It reads its base all the time, although the images have
+    /// nothing in common.
+    ///
+    /// # Errors
+    /// None in practice: the images are whole.
+    pub fn patch(&self, image: u8) -> Result<Vec<u8>> {
+        let (base, target) = (&self.file(0).bytes, &self.file(image).bytes);
+        let covered = Image::read(&mut base.as_slice())
+            .map_err(|error| anyhow!("{error:?}"))?
+            .covered_len();
+        let options = Options {
+            method: Some(Method::Plain),
+            ..Options::default()
+        };
+        let base = base
+            .get(..covered as usize)
+            .context("an image shorter than it says")?;
+        Ok(make(base, target, &options).bytes)
     }
 
     /// Which image has this digest.

@@ -22,6 +22,14 @@ pub struct Scenario {
     pub golden: bool,
 }
 
+const fn patch(half: bool, through: Through) -> Step {
+    Step::Patch {
+        image: 1,
+        half,
+        through,
+    }
+}
+
 const UPLOAD: Step = Step::Upload(1, Through::Bootloader);
 const TEST: Step = mark(false, Through::Bootloader);
 const PERMANENT: Step = mark(true, Through::Bootloader);
@@ -81,6 +89,23 @@ impl Scenario {
                 &[Start, UploadHalf(1, Bootloader)],
                 &[UPLOAD, TEST],
             ),
+            Scenario::new("patch", &[Start], &[patch(false, Bootloader), TEST, Start]),
+            Scenario::new(
+                "resumed patch",
+                &[Start, patch(true, Bootloader)],
+                &[patch(false, Bootloader), TEST],
+            ),
+            Scenario::new(
+                "patch after an upload",
+                &[Start, UploadHalf(1, Bootloader)],
+                &[patch(false, Bootloader), TEST],
+            ),
+            Scenario::new(
+                "application: patch",
+                &[Start],
+                &[patch(false, Application), app, Start],
+            )
+            .through(Application),
             Scenario::new(
                 "upload over a request",
                 &[Start, UPLOAD, PERMANENT],

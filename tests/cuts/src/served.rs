@@ -2,13 +2,14 @@
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use bootlace_app_kit::{Action, Application};
+use bootlace_core::Applier;
 use bootlace_core::board::Board;
 use bootlace_core::boot::{Decision, Entry};
 use bootlace_core::link::Link;
 use bootlace_core::server::{Role, Server, Step};
 use bootlace_smp::bootlace::Reset;
 use bootlace_smp::frame::{self, Framing};
-use bootlace_smp::{self as smp, Header, Request, Response, img};
+use bootlace_smp::{self as smp, Header, Request, Response, bootlace, img};
 use sha2::{Digest as _, Sha256};
 
 use crate::images::File;
@@ -25,6 +26,7 @@ enum Runs<'a> {
 pub(crate) struct Served<'a> {
     runs: Runs<'a>,
     link: Link<Vec<u8>>,
+    applier: Box<Applier>,
     chip: &'a mut Chip,
     board: &'a Board<'static>,
     verdicts: crate::rig::Verdicts,
@@ -68,6 +70,7 @@ impl<'a> Served<'a> {
         Ok(Served {
             runs,
             link,
+            applier: Box::default(),
             chip,
             board,
             verdicts,
@@ -76,18 +79,22 @@ impl<'a> Served<'a> {
 
     fn step(&mut self) -> Next {
         let check = match &mut self.runs {
-            Runs::Bootloader(server) => match server.step(&mut self.link, self.chip) {
-                Step::Idle => return Next::Idle,
-                Step::Working => return Next::Working,
-                Step::Reset { .. } => return Next::Stopped,
-                Step::Verify(check) => check,
-            },
-            Runs::Application(application) => match application.step(&mut self.link, self.chip, 0) {
-                Action::Idle => return Next::Idle,
-                Action::Working => return Next::Working,
-                Action::Restart(_) => return Next::Stopped,
-                Action::Verify(check) => check,
-            },
+            Runs::Bootloader(server) => {
+                match server.step_with(&mut self.link, self.chip, &mut self.applier) {
+                    Step::Idle => return Next::Idle,
+                    Step::Working => return Next::Working,
+                    Step::Reset { .. } => return Next::Stopped,
+                    Step::Verify(check) => check,
+                }
+            }
+            Runs::Application(application) => {
+                match application.step_with(&mut self.link, self.chip, 0, &mut self.applier) {
+                    Action::Idle => return Next::Idle,
+                    Action::Working => return Next::Working,
+                    Action::Restart(_) => return Next::Stopped,
+                    Action::Verify(check) => check,
+                }
+            }
         };
         let verdict = Rig::check(self.chip, self.board, &self.verdicts, &check);
         match &mut self.runs {
@@ -124,8 +131,25 @@ impl<'a> Served<'a> {
 
     /// Uploads a file from wherever the board says, until `until` bytes of it are there.
     pub(crate) fn upload(&mut self, file: &File, until: usize) -> Result<()> {
-        let sha: [u8; 32] = Sha256::digest(&file.bytes).into();
-        let file = &file.bytes;
+        self.send(&file.bytes, until, |piece| {
+            Request::Img(img::Request::Upload(piece))
+        })
+    }
+
+    /// The same with a patch.
+    pub(crate) fn patch(&mut self, patch: &[u8], until: usize) -> Result<()> {
+        self.send(patch, until, |piece| {
+            Request::Bootlace(bootlace::Request::Patch(piece))
+        })
+    }
+
+    fn send(
+        &mut self,
+        file: &[u8],
+        until: usize,
+        request: for<'p> fn(img::Upload<'p>) -> Request<'p>,
+    ) -> Result<()> {
+        let sha: [u8; 32] = Sha256::digest(file).into();
         let mut off = 0;
         for _ in 0..file.len() + 10 {
             if off >= until && off < file.len() {
@@ -142,9 +166,11 @@ impl<'a> Served<'a> {
                 data,
                 ..img::Upload::default()
             };
-            let request = Request::Img(img::Request::Upload(piece));
-            let (next, matched) = self.ask(&request, |response| match response {
-                Response::Img(img::Response::Upload { off, matched }) => Ok((off as usize, matched)),
+            let (next, matched) = self.ask(&request(piece), |response| match response {
+                Response::Img(img::Response::Upload { off, matched })
+                | Response::Bootlace(bootlace::Response::Patch { off, matched }) => {
+                    Ok((off as usize, matched))
+                }
                 other => bail!("upload answered {other:?}"),
             })?;
             off = next;

@@ -40,6 +40,15 @@ pub enum Step {
     Upload(u8, Through),
     /// Half of an image arrives.
     UploadHalf(u8, Through),
+    /// An image arrives as a patch to the first one, which runs; with `half`, half of the patch.
+    Patch {
+        /// Which.
+        image: u8,
+        /// No more than half.
+        half: bool,
+        /// Whose server is asked.
+        through: Through,
+    },
     /// The uploaded image is to run: on trial, or for good.
     Mark {
         /// Which.
@@ -73,6 +82,11 @@ impl Step {
             Step::UploadHalf(image, through) => {
                 let file = images.file(image);
                 Served::new(rig, through)?.upload(file, file.bytes.len() / 2)?;
+            }
+            Step::Patch { image, half, through } => {
+                let patch = images.patch(image)?;
+                let until = if half { patch.len() / 2 } else { patch.len() };
+                Served::new(rig, through)?.patch(&patch, until)?;
             }
             Step::Mark {
                 image,
