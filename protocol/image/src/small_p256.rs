@@ -100,34 +100,42 @@ pub(crate) fn verify(point: &[u8; 65], digest: &[u8; 32], signature: &[u8; 64]) 
     let [4, coordinates @ ..] = point else { return None };
     let (x, y) = halves(coordinates);
     let (r, s) = halves(signature);
-    let in_range = |number: &Words, modulus| *number != ZERO && is_less(number, modulus);
-    (in_range(&r, &ORDER.words) && in_range(&s, &ORDER.words)).then_some(())?;
-    let key = Point::on_curve(&x, &y)?;
-    let base = Point::on_curve(&G[0], &G[1])?;
+    (ORDER.has(&r) && ORDER.has(&s) && r != ZERO && s != ZERO).then_some(())?;
+    let mut values = Values([ZERO; 9]);
+    let key = values.on_curve(&x, &y)?;
+    let base = values.on_curve(&G[0], &G[1])?;
 
     // Factors without Montgomery's 2^256: one product with an inverse that has it takes it off again.
-    let inverse = ORDER.invert(&ORDER.enter(&s));
-    let of_base = ORDER.multiply(&words(digest), &inverse);
-    let of_key = ORDER.multiply(&r, &inverse);
+    let inverse = ORDER.invert(&s);
+    let (mut of_base, mut of_key) = (words(digest), r);
+    ORDER.multiply(&mut of_base, &inverse);
+    ORDER.multiply(&mut of_key, &inverse);
 
-    let table = [base.add(&key), base, key];
-    let [both, base, key] = &table;
-    let mut sum = Point::INFINITY;
+    values.clear();
+    values.add(&base);
+    values.add(&key);
+    let table = [base, key, values.point()];
+    values.clear();
     for bit in (0..256).rev() {
-        sum = sum.double();
-        match (is_set(&of_base, bit), is_set(&of_key, bit)) {
-            (true, true) => sum = sum.add(both),
-            (true, false) => sum = sum.add(base),
-            (false, true) => sum = sum.add(key),
-            (false, false) => {}
+        values.run(&DOUBLE);
+        let which = usize::from(is_set(&of_base, bit)) + 2 * usize::from(is_set(&of_key, bit));
+        if let Some(point) = which.checked_sub(1).and_then(|which| table.get(which)) {
+            values.add(point);
         }
     }
-    (sum.z != ZERO).then_some(())?;
+    let [x, _, z] = values.point();
+    (z != ZERO).then_some(())?;
     // The sum's x = X / Z^2 must be r modulo n. As n < p, that is r or, for a few, r + n.
-    let square = FIELD.multiply(&sum.z, &sum.z);
-    let is_x = |r: &Words| FIELD.multiply(&FIELD.enter(r), &square) == sum.x;
-    let (second, carry) = add(&r, &ORDER.words);
-    (is_x(&r) || (!carry && is_less(&second, &FIELD.words) && is_x(&second))).then_some(())
+    let is_x = |r: &Words| {
+        let mut r = *r;
+        FIELD.enter(&mut r);
+        FIELD.multiply(&mut r, &z);
+        FIELD.multiply(&mut r, &z);
+        r == x
+    };
+    let mut second = r;
+    let carry = add(&mut second, &ORDER.words);
+    (is_x(&r) || (!carry && FIELD.has(&second) && is_x(&second))).then_some(())
 }
 
 fn halves(bytes: &[u8; 64]) -> (Words, Words) {
@@ -151,61 +159,71 @@ fn is_set(number: &Words, bit: usize) -> bool {
         .is_some_and(|word| word >> (bit % 32) & 1 != 0)
 }
 
-/// Sum, and whether it has a 257th bit.
-fn add(a: &Words, b: &Words) -> (Words, bool) {
-    let (mut sum, mut carry) = (*a, 0);
-    for (a, b) in sum.iter_mut().zip(b) {
-        let wide = u64::from(*a) + u64::from(*b) + carry;
+/// Adds `b`; says whether there is a 257th bit.
+fn add(a: &mut Words, b: &Words) -> bool {
+    sum_up(a, b, 0)
+}
+
+/// Subtracts `b`, modulo 2^256; says whether the difference is negative.
+fn subtract(a: &mut Words, b: &Words) -> bool {
+    // The complement and one.
+    !sum_up(a, b, u32::MAX)
+}
+
+/// Adds `b`, or its complement and one where `flip` is all ones.
+#[inline(never)]
+fn sum_up(a: &mut Words, b: &Words, flip: u32) -> bool {
+    let mut carry = u64::from(flip & 1);
+    for (a, b) in a.iter_mut().zip(b) {
+        let wide = u64::from(*a) + u64::from(*b ^ flip) + carry;
         (*a, carry) = (wide as u32, wide >> 32);
     }
-    (sum, carry != 0)
+    carry != 0
 }
 
-/// Difference modulo 2^256, and whether it is negative.
-fn subtract(a: &Words, b: &Words) -> (Words, bool) {
-    let (mut difference, mut borrow) = (*a, false);
-    for (a, b) in difference.iter_mut().zip(b) {
-        let (first, one) = a.overflowing_sub(*b);
-        let (second, two) = first.overflowing_sub(u32::from(borrow));
-        (*a, borrow) = (second, one | two);
+/// Adds `words` times `factor`; gives what belongs above.
+#[inline(never)]
+fn add_product(sum: &mut Words, words: &Words, factor: u32) -> u32 {
+    let mut carry = 0;
+    for (sum, word) in sum.iter_mut().zip(words) {
+        let wide = product(*word, factor) + u64::from(*sum) + u64::from(carry);
+        (*sum, carry) = (wide as u32, (wide >> 32) as u32);
     }
-    (difference, borrow)
-}
-
-fn is_less(a: &Words, b: &Words) -> bool {
-    subtract(a, b).1
+    carry
 }
 
 impl Modulus {
+    /// It is below the modulus.
+    fn has(&self, number: &Words) -> bool {
+        let mut difference = *number;
+        subtract(&mut difference, &self.words)
+    }
+
     /// A number below twice the modulus, `carry` its 257th bit, modulo it.
-    fn reduce(&self, number: &Words, carry: bool) -> Words {
-        let (difference, negative) = subtract(number, &self.words);
-        if carry || !negative { difference } else { *number }
+    #[inline(never)]
+    fn reduce(&self, number: &mut Words, carry: bool) {
+        if carry || !self.has(number) {
+            subtract(number, &self.words);
+        }
     }
 
-    fn add(&self, a: &Words, b: &Words) -> Words {
-        let (sum, carry) = add(a, b);
-        self.reduce(&sum, carry)
+    fn add(&self, a: &mut Words, b: &Words) {
+        let carry = add(a, b);
+        self.reduce(a, carry);
     }
 
-    fn subtract(&self, a: &Words, b: &Words) -> Words {
-        let (difference, negative) = subtract(a, b);
-        if negative {
-            add(&difference, &self.words).0
-        } else {
-            difference
+    fn subtract(&self, a: &mut Words, b: &Words) {
+        if subtract(a, b) {
+            add(a, &self.words);
         }
     }
 
     /// Montgomery's product: `a * b / 2^256`. One of them may be as large as 2^256, the other is below the modulus.
-    fn multiply(&self, a: &Words, b: &Words) -> Words {
+    #[inline(never)]
+    fn multiply(&self, a: &mut Words, b: &Words) {
         let (mut sum, mut top) = (ZERO, 0);
         for b in b {
-            let mut carry = 0;
-            for (word, a) in sum.iter_mut().zip(a) {
-                let wide = product(*a, *b) + u64::from(*word) + u64::from(carry);
-                (*word, carry) = (wide as u32, (wide >> 32) as u32);
-            }
+            let carry = add_product(&mut sum, a, *b);
             let high = u64::from(top) + u64::from(carry);
             // What makes the lowest word 0 when so many times the modulus are added.
             let [lowest, ..] = sum;
@@ -213,12 +231,7 @@ impl Modulus {
             let high = if self.inverse == 1 {
                 add_field(&mut sum, factor, high)
             } else {
-                let mut carry = 0;
-                for (word, modulus) in sum.iter_mut().zip(&self.words) {
-                    let wide = product(*modulus, factor) + u64::from(*word) + u64::from(carry);
-                    (*word, carry) = (wide as u32, (wide >> 32) as u32);
-                }
-                high + u64::from(carry)
+                high + u64::from(add_product(&mut sum, &self.words, factor))
             };
             // Divided by 2^32: every word moves down by one.
             let mut above = high as u32;
@@ -227,22 +240,26 @@ impl Modulus {
             }
             top = (high >> 32) as u32;
         }
-        self.reduce(&sum, top != 0)
+        *a = sum;
+        self.reduce(a, top != 0);
     }
 
     /// The number times 2^256: how products want it.
-    fn enter(&self, number: &Words) -> Words {
-        self.multiply(number, &self.square)
+    fn enter(&self, number: &mut Words) {
+        self.multiply(number, &self.square);
     }
 
-    /// 1 / number, both times 2^256: the number to the power of modulus - 2 (Fermat).
+    /// 1 / number, times 2^256: the number to the power of modulus - 2 (Fermat).
     fn invert(&self, number: &Words) -> Words {
-        let (exponent, _) = subtract(&self.words, &[2, 0, 0, 0, 0, 0, 0, 0]);
-        let mut power = self.enter(&ONE);
+        let (mut exponent, mut number, mut power) = (self.words, *number, ONE);
+        subtract(&mut exponent, &[2, 0, 0, 0, 0, 0, 0, 0]);
+        self.enter(&mut number);
+        self.enter(&mut power);
         for bit in (0..256).rev() {
-            power = self.multiply(&power, &power);
+            let base = power;
+            self.multiply(&mut power, &base);
             if is_set(&exponent, bit) {
-                power = self.multiply(&power, number);
+                self.multiply(&mut power, &number);
             }
         }
         power
@@ -278,93 +295,183 @@ fn product(a: u32, b: u32) -> u64 {
 }
 
 /// A point X / Z^2, Y / Z^3, all times 2^256; the one at infinity has Z = 0.
-#[derive(Clone)]
-struct Point {
-    x: Words,
-    y: Words,
-    z: Words,
-}
+type Point = [Words; 3];
 
 /// 1, times 2^256.
 const UNIT: Words = [1, 0, 0, u32::MAX, u32::MAX, u32::MAX, 0xFFFF_FFFE, 0];
 
-fn mul(a: &Words, b: &Words) -> Words {
-    FIELD.multiply(a, b)
-}
+/// What formulas work on, each known by its number. A point's coordinates come first.
+struct Values([Words; 9]);
 
-fn sub(a: &Words, b: &Words) -> Words {
-    FIELD.subtract(a, b)
-}
+const X: u16 = 0;
+const Y: u16 = 1;
+const Z: u16 = 2;
 
-fn twice(a: &Words) -> Words {
-    FIELD.add(a, a)
-}
-
-impl Point {
-    const INFINITY: Point = Point {
-        x: UNIT,
-        y: UNIT,
-        z: ZERO,
-    };
-
+impl Values {
     /// The point at these coordinates, if it is one of the curve's.
-    fn on_curve(x: &Words, y: &Words) -> Option<Self> {
-        (is_less(x, &FIELD.words) && is_less(y, &FIELD.words)).then_some(())?;
-        let (x, y) = (FIELD.enter(x), FIELD.enter(y));
-        // y^2 = (x^2 - 3) x + b
-        let slope = sub(&mul(&x, &x), &FIELD.add(&UNIT, &twice(&UNIT)));
-        let right = FIELD.add(&mul(&slope, &x), &B);
-        (mul(&y, &y) == right).then_some(Point { x, y, z: UNIT })
+    fn on_curve(&mut self, x: &Words, y: &Words) -> Option<Point> {
+        (FIELD.has(x) && FIELD.has(y)).then_some(())?;
+        self.set(0, &[*x, *y, UNIT]);
+        self.set(3, &[FIELD.square, B, ZERO]);
+        self.run(&EQUATION);
+        (self.at(5) == self.at(6)).then(|| self.point())
     }
 
-    /// Twice the point (Explicit-Formulas Database, dbl-2001-b); infinity stays what it is.
+    /// Adds a point.
     #[inline(never)]
-    fn double(&self) -> Self {
-        let delta = mul(&self.z, &self.z);
-        let gamma = mul(&self.y, &self.y);
-        let beta = twice(&twice(&mul(&self.x, &gamma)));
-        let alpha = mul(&sub(&self.x, &delta), &FIELD.add(&self.x, &delta));
-        let alpha = FIELD.add(&alpha, &twice(&alpha));
-        let x = sub(&mul(&alpha, &alpha), &twice(&beta));
-        let z = FIELD.add(&self.y, &self.z);
-        let z = sub(&sub(&mul(&z, &z), &gamma), &delta);
-        let gamma = twice(&gamma);
-        let y = sub(&mul(&alpha, &sub(&beta, &x)), &twice(&mul(&gamma, &gamma)));
-        Point { x, y, z }
-    }
-
-    /// The sum of any two points.
-    #[inline(never)]
-    fn add(&self, other: &Self) -> Self {
-        if self.z == ZERO {
-            return other.clone();
+    fn add(&mut self, other: &Point) {
+        if *self.at(Z) == ZERO {
+            return self.set(0, other);
         }
-        if other.z == ZERO {
-            return self.clone();
+        self.set(3, other);
+        if *self.at(5) == ZERO {
+            return;
         }
+        self.run(&SCALE_OTHER);
         // Where Z is 1, as in most sums here, a third of the work is none.
-        let (u1, s1, z) = if other.z == UNIT {
-            (self.x, self.y, self.z)
-        } else {
-            let square = mul(&other.z, &other.z);
-            let cube = mul(&square, &other.z);
-            (mul(&self.x, &square), mul(&self.y, &cube), mul(&self.z, &other.z))
-        };
-        let square = mul(&self.z, &self.z);
-        let h = sub(&mul(&other.x, &square), &u1);
-        let r = sub(&mul(&other.y, &mul(&square, &self.z)), &s1);
-        if h == ZERO {
-            // The same x: the same point, or its negative.
-            return if r == ZERO { self.double() } else { Self::INFINITY };
+        if *self.at(5) != UNIT {
+            self.run(&SCALE);
         }
-        let square = mul(&h, &h);
-        let cube = mul(&square, &h);
-        let v = mul(&u1, &square);
-        let x = sub(&sub(&mul(&r, &r), &cube), &twice(&v));
-        let y = sub(&mul(&r, &sub(&v, &x)), &mul(&s1, &cube));
-        Point { x, y, z: mul(&z, &h) }
+        self.run(&COMPARE);
+        let formula: &[u16] = match (*self.at(H) == ZERO, *self.at(R) == ZERO) {
+            (false, _) => &ADD,
+            // The same x: the same point, or its negative.
+            (true, true) => &DOUBLE,
+            (true, false) => &[sub(Z, Z, Z)],
+        };
+        self.run(formula);
+    }
+
+    fn point(&self) -> Point {
+        let [x, y, z, ..] = self.0;
+        [x, y, z]
+    }
+
+    /// The point at infinity.
+    fn clear(&mut self) {
+        self.set(0, &[ZERO; 3]);
+    }
+
+    fn set(&mut self, first: usize, values: &[Words; 3]) {
+        for (place, value) in self.0.iter_mut().skip(first).zip(values) {
+            *place = *value;
+        }
+    }
+
+    fn at(&self, number: u16) -> &Words {
+        self.0.get(usize::from(number)).unwrap_or(&ZERO)
+    }
+
+    /// Formulas are data: as calls they would take three times the flash.
+    #[inline(never)]
+    fn run(&mut self, formula: &[u16]) {
+        for step in formula {
+            let (mut value, right) = (*self.at(step >> 4 & 15), self.at(step & 15));
+            match step >> 12 {
+                MUL => FIELD.multiply(&mut value, right),
+                SUB => FIELD.subtract(&mut value, right),
+                _ => FIELD.add(&mut value, right),
+            }
+            if let Some(place) = self.0.get_mut(usize::from(step >> 8 & 15)) {
+                *place = value;
+            }
+        }
     }
 }
+
+const MUL: u16 = 0;
+const SUB: u16 = 1;
+const SUM: u16 = 2;
+
+/// `to = left * right`
+const fn mul(to: u16, left: u16, right: u16) -> u16 {
+    MUL << 12 | to << 8 | left << 4 | right
+}
+
+/// `to = left - right`
+const fn sub(to: u16, left: u16, right: u16) -> u16 {
+    SUB << 12 | to << 8 | left << 4 | right
+}
+
+/// `to = left + right`
+const fn sum(to: u16, left: u16, right: u16) -> u16 {
+    SUM << 12 | to << 8 | left << 4 | right
+}
+
+/// Of x, y, 1, 2^512 and b: x and y times 2^256, (x^2 - 3) x + b in 5, y^2 in 6.
+const EQUATION: [u16; 9] = [
+    mul(X, X, 3),
+    mul(Y, Y, 3),
+    mul(5, X, X),
+    sub(5, 5, 2),
+    sub(5, 5, 2),
+    sub(5, 5, 2),
+    mul(5, 5, X),
+    sum(5, 5, 4),
+    mul(6, Y, Y),
+];
+
+/// Explicit-Formulas Database, dbl-2001-b: delta in 3, gamma in 4, beta in 5, alpha in 6.
+const DOUBLE: [u16; 23] = [
+    mul(3, Z, Z),
+    mul(4, Y, Y),
+    mul(5, X, 4),
+    // alpha = 3 (X - delta) (X + delta)
+    sub(6, X, 3),
+    sum(7, X, 3),
+    mul(6, 6, 7),
+    sum(7, 6, 6),
+    sum(6, 6, 7),
+    // Z = (Y + Z)^2 - gamma - delta
+    sum(Z, Y, Z),
+    mul(Z, Z, Z),
+    sub(Z, Z, 4),
+    sub(Z, Z, 3),
+    // X = alpha^2 - 8 beta
+    sum(5, 5, 5),
+    sum(5, 5, 5),
+    sum(7, 5, 5),
+    mul(X, 6, 6),
+    sub(X, X, 7),
+    // Y = alpha (4 beta - X) - 8 gamma^2
+    sub(5, 5, X),
+    mul(Y, 6, 5),
+    sum(4, 4, 4),
+    mul(4, 4, 4),
+    sum(4, 4, 4),
+    sub(Y, Y, 4),
+];
+
+/// The difference of two points' x and of their y, as if they had the same Z.
+const H: u16 = 6;
+const R: u16 = 7;
+
+/// The second point's x and y, in 3 and 4, with the first one's Z: in H and R.
+const SCALE_OTHER: [u16; 4] = [mul(H, Z, Z), mul(R, H, Z), mul(H, 3, H), mul(R, 4, R)];
+/// The first point's x and y with the second one's Z, which is in 5; the product of both Z.
+const SCALE: [u16; 5] = [
+    mul(8, 5, 5),
+    mul(X, X, 8),
+    mul(8, 8, 5),
+    mul(Y, Y, 8),
+    mul(Z, Z, 5),
+];
+const COMPARE: [u16; 2] = [sub(H, H, X), sub(R, R, Y)];
+/// Explicit-Formulas Database, add-1998-cmo-2.
+const ADD: [u16; 12] = [
+    mul(3, H, H),
+    mul(4, 3, H),
+    mul(5, X, 3),
+    mul(X, R, R),
+    sub(X, X, 4),
+    sub(X, X, 5),
+    sub(X, X, 5),
+    sub(5, 5, X),
+    mul(5, R, 5),
+    mul(4, Y, 4),
+    sub(Y, 5, 4),
+    mul(Z, Z, H),
+];
 
 #[cfg(all(test, feature = "sign"))]
 mod tests;

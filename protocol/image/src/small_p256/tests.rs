@@ -7,6 +7,18 @@ use sha2::{Digest as _, Sha256};
 
 use super::*;
 
+fn plus(a: &Words, b: &Words) -> Words {
+    let mut sum = *a;
+    add(&mut sum, b);
+    sum
+}
+
+fn minus(a: &Words, b: &Words) -> Words {
+    let mut difference = *a;
+    subtract(&mut difference, b);
+    difference
+}
+
 fn hash(seed: u32) -> [u8; 32] {
     Sha256::digest(seed.to_le_bytes()).into()
 }
@@ -76,8 +88,7 @@ fn bytes(words: &Words) -> [u8; 32] {
 #[test]
 fn numbers_at_the_edges_are_judged_as_the_crate_does() {
     let (_, point) = key(7);
-    let (less, _) = subtract(&ORDER.words, &ONE);
-    let (more, _) = add(&ORDER.words, &ONE);
+    let (less, more) = (minus(&ORDER.words, &ONE), plus(&ORDER.words, &ONE));
     let edges = [
         ZERO,
         ONE,
@@ -112,7 +123,7 @@ fn numbers_at_the_edges_are_judged_as_the_crate_does() {
 fn digests_above_the_order_and_keys_near_the_base_point_are_good() {
     let highest = [0xFF; 32];
     // 1, 2 and n - 1 as private keys: the sum of base and key doubles, or is the point at infinity.
-    let (last, _) = subtract(&ORDER.words, &ONE);
+    let last = minus(&ORDER.words, &ONE);
     for number in [ONE, [2, 0, 0, 0, 0, 0, 0, 0], last] {
         let key = SigningKey::from_slice(&bytes(&number)).unwrap();
         let point = key
@@ -132,38 +143,42 @@ fn digests_above_the_order_and_keys_near_the_base_point_are_good() {
 #[test]
 fn an_x_above_the_order_counts() {
     // The first x from n on that is one of the curve's; a key for it is found backwards, from the signature.
+    let enter = |mut x: Words| {
+        FIELD.enter(&mut x);
+        x
+    };
+    let product = |mut a: Words, b: &Words| {
+        FIELD.multiply(&mut a, b);
+        a
+    };
+    let cube = |x: &Words| {
+        let x = enter(*x);
+        let mut sum = product(x, &x);
+        FIELD.subtract(&mut sum, &enter([3, 0, 0, 0, 0, 0, 0, 0]));
+        FIELD.multiply(&mut sum, &x);
+        FIELD.add(&mut sum, &B);
+        sum
+    };
     let mut x = ORDER.words;
-    let nonce = loop {
-        x = add(&x, &ONE).0;
-        let cube = |x: &Words| {
-            let x = FIELD.enter(x);
-            let three = FIELD.enter(&[3, 0, 0, 0, 0, 0, 0, 0]);
-            FIELD.add(
-                &FIELD.multiply(&FIELD.subtract(&FIELD.multiply(&x, &x), &three), &x),
-                &B,
-            )
-        };
+    let y = loop {
+        x = plus(&x, &ONE);
         // A root is the power of (p + 1) / 4, as p is 3 modulo 4.
-        let (square, mut root) = (cube(&x), FIELD.enter(&ONE));
+        let (square, mut root) = (cube(&x), enter(ONE));
         for bit in (2..257).rev() {
-            root = FIELD.multiply(&root, &root);
-            if bit < 256 && is_set(&add(&FIELD.words, &ONE).0, bit) {
-                root = FIELD.multiply(&root, &square);
+            root = product(root, &root);
+            if bit < 256 && is_set(&plus(&FIELD.words, &ONE), bit) {
+                root = product(root, &square);
             }
         }
-        if FIELD.multiply(&root, &root) == square {
-            break Point {
-                x: FIELD.enter(&x),
-                y: root,
-                z: FIELD.enter(&ONE),
-            };
+        if product(root, &root) == square {
+            break root;
         }
     };
     // With s = r and digest 0 the sum is the key itself: the key is the nonce's point.
-    let (r, _) = subtract(&x, &ORDER.words);
+    let r = minus(&x, &ORDER.words);
     let mut point = [4; 65];
     point[1..33].copy_from_slice(&bytes(&x));
-    point[33..].copy_from_slice(&bytes(&FIELD.multiply(&nonce.y, &ONE)));
+    point[33..].copy_from_slice(&bytes(&product(y, &ONE)));
     let mut signature = [0; 64];
     signature[..32].copy_from_slice(&bytes(&r));
     signature[32..].copy_from_slice(&bytes(&r));
