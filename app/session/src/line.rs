@@ -19,8 +19,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(1500);
 /// A flash page of 4 KB takes 85 ms to erase, and a few frames may wait for that.
 const SHORTEST_WAIT: Duration = Duration::from_millis(400);
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
-/// Bytes of question and answer from which on they tell how fast the line is: a description has some hundreds.
-const SAYS_SOMETHING: usize = 200;
+/// By how many bytes two exchanges must differ to tell how fast the line is.
+const TELLING: usize = 100;
 
 #[derive(Debug)]
 pub(crate) struct Line {
@@ -37,8 +37,16 @@ pub(crate) struct Line {
     pub(crate) heard_in: Framing,
     /// Damaged frames before the port was opened.
     damaged: u32,
-    /// Bytes a second, as the fastest answer showed.
-    pace: Option<u32>,
+    /// The shortest and the longest exchange since the port was opened.
+    exchanges: Option<(Exchange, Exchange)>,
+}
+
+/// A question and its answer.
+#[derive(Clone, Copy, Debug)]
+struct Exchange {
+    /// On the wire, both together.
+    bytes: usize,
+    time: Duration,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,7 +68,7 @@ impl Line {
             heard: Heard::default(),
             heard_in: Framing::Console,
             damaged: 0,
-            pace: None,
+            exchanges: None,
         }
     }
 
@@ -69,7 +77,7 @@ impl Line {
         self.decoder.reset();
         self.out.clear();
         self.times = None;
-        self.pace = None;
+        self.exchanges = None;
         self.heard = Heard::default();
         self.damaged = self.damage();
     }
@@ -161,19 +169,24 @@ impl Line {
         });
     }
 
-    /// So many bytes went to and fro in this time.
-    fn paced(&mut self, bytes: usize, time: Duration) {
-        let rate = bytes as u128 * 1_000_000 / time.as_micros().max(1);
-        let rate = u32::try_from(rate).unwrap_or(u32::MAX);
-        // A short answer says more about the board than about the line.
-        if bytes >= SAYS_SOMETHING {
-            self.pace = Some(self.pace.map_or(rate, |pace| pace.max(rate)));
-        }
+    /// A question of `asked` bytes and its answer of `said` bytes took this time.
+    fn exchanged(&mut self, asked: usize, said: usize, time: Duration) {
+        let bytes = frame::encoded_len(self.framing, asked) + frame::encoded_len(self.heard_in, said);
+        let it = Exchange { bytes, time };
+        let (shortest, longest) = self.exchanges.unwrap_or((it, it));
+        self.exchanges = Some((
+            if bytes < shortest.bytes { it } else { shortest },
+            if bytes > longest.bytes { it } else { longest },
+        ));
     }
 
-    /// Bytes a second that the line carries at least.
+    /// Bytes a second on the wire, by how much longer a long answer takes than a short one: what is the same for both is
+    /// the board's and the system's time. `None` before there were two that differ.
     pub(crate) fn pace(&self) -> Option<u32> {
-        self.pace
+        let (short, long) = self.exchanges?;
+        let bytes = long.bytes - short.bytes;
+        let micros = long.time.saturating_sub(short.time).as_micros().max(1);
+        (bytes >= TELLING).then(|| u32::try_from(bytes as u128 * 1_000_000 / micros).unwrap_or(u32::MAX))
     }
 
     /// How long to wait for an answer.
@@ -245,7 +258,7 @@ impl Call {
         if self.sendings == 1 {
             let time = now.since(self.sent);
             line.measured(time);
-            line.paced(self.packet.len() + len, time);
+            line.exchanged(self.packet.len(), len, time);
         }
     }
 

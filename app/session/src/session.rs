@@ -151,7 +151,7 @@ impl Session {
         self.board.as_deref()
     }
 
-    /// Bytes a second that the line carries at least, by how fast the board's description came; `None` before that.
+    /// Bytes a second on the wire, roughly, by how fast the board said who it is; `None` before that.
     pub fn pace(&self) -> Option<u32> {
         self.line.pace()
     }

@@ -149,7 +149,10 @@ impl Pair {
             out = stranger.advance(now);
         }
         if !out.is_empty() && self.open {
-            let at = now + self.latency;
+            let took = (out.len() as u64 * 1_000_000)
+                .checked_div(self.speed)
+                .unwrap_or(0);
+            let at = now + self.latency + Duration::from_micros(took);
             self.disturb(at, out, false);
         }
         while let Some((_, bytes)) = self.to_session.front().cloned().filter(|piece| piece.0 <= now) {
