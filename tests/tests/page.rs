@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use bootlace_tests::bench::Bench;
 use bootlace_tests::browser::Browser;
+use bootlace_tests::delta_update::{self, Wanted};
 use bootlace_tests::main_job::{self, End};
 use bootlace_tests::namespace;
 use bootlace_tests::runner::{self, Scenario};
@@ -63,6 +64,9 @@ fn main() -> Result<()> {
         ("movehub_ed25519_up_and_down", |stage| {
             up_and_down(stage, "movehub", Algorithm::Ed25519)
         }),
+        ("only_what_changed_goes_over_a_slow_line", only_what_changed),
+        ("the_whole_image_goes_where_the_base_is_unknown", unknown_base),
+        ("images_seen_before_are_kept_and_forgotten", kept_images),
         ("files_that_must_not_be_installed", bad_files),
         ("application_under_another_product_id", |stage| {
             ends(stage, "other-id", End::Confirmed)
@@ -121,10 +125,7 @@ impl Stage {
     /// Opens the page, which trusts the key of the algorithm, with an image chosen.
     fn open_with(&mut self, board: &str, version: &str, algorithm: Algorithm) -> Result<()> {
         let (image, key) = self.fixtures.signed(board, version, algorithm)?;
-        self.browser.open(ORIGIN)?;
-        // Nothing is left of the page before.
-        self.browser.run("localStorage.clear()", &[])?;
-        main_job::open(&self.browser, ORIGIN)?;
+        delta_update::forget(&self.browser, ORIGIN)?;
         main_job::trust(&self.browser, &key)?;
         main_job::choose_file(&self.browser, &image).map(drop)
     }
@@ -198,6 +199,90 @@ fn up_and_down(stage: &mut Stage, board: &str, algorithm: Algorithm) -> Result<(
         page.state()
     );
     Ok(())
+}
+
+/// 115200 baud, eight times as fast as a real one.
+const FAST: [&str; 2] = ["--speed", "8"];
+
+/// By patch and in full, the same update to the same kind of board.
+fn only_what_changed(stage: &mut Stage) -> Result<()> {
+    let mut taken = |wanted| {
+        stage.boards += 1;
+        let name = format!("ttyACM{}", stage.boards);
+        delta_update::run(&mut stage.browser, ORIGIN, &stage.fixtures, &name, wanted, &FAST)
+    };
+    let patch = taken(Wanted::Patch)?;
+    let whole = taken(Wanted::Whole)?;
+    for (name, taken) in [("patch", &patch), ("whole", &whole)] {
+        println!(
+            "  {name}: {} bytes to the board, {} from it, {:.1} s: {}",
+            taken.to_board,
+            taken.from_board,
+            taken.seen.took.as_secs_f32(),
+            taken.said
+        );
+    }
+    ensure!(
+        20 * (patch.to_board + patch.from_board) < whole.to_board + whole.from_board,
+        "a patch takes {} bytes, the image {}",
+        patch.to_board + patch.from_board,
+        whole.to_board + whole.from_board
+    );
+    ensure!(patch.said.contains("6 KB instead of 291 KB"), "{}", patch.said);
+    ensure!(
+        patch
+            .seen
+            .outcome
+            .contains("Only what changed was sent: 6 KB instead of 291 KB"),
+        "{}",
+        patch.seen.outcome
+    );
+    ensure!(!whole.seen.outcome.contains("instead"), "{}", whole.seen.outcome);
+    Ok(())
+}
+
+fn unknown_base(stage: &mut Stage) -> Result<()> {
+    stage.boards += 1;
+    let name = format!("ttyACM{}", stage.boards);
+    let taken = delta_update::run(
+        &mut stage.browser,
+        ORIGIN,
+        &stage.fixtures,
+        &name,
+        Wanted::Unseen,
+        &["--speed", "20"],
+    )?;
+    println!("  {}", taken.said);
+    ensure!(
+        taken.said.contains("never seen 7.27.0") && taken.to_board > 290_000,
+        "{} bytes: {}",
+        taken.to_board,
+        taken.said
+    );
+    Ok(())
+}
+
+/// They outlive the page, and go when they are told to.
+fn kept_images(stage: &mut Stage) -> Result<()> {
+    stage.open_with("movehub", "7.28.0", Algorithm::P256)?;
+    let (old, _) = stage.fixtures.signed("movehub", "7.27.0", Algorithm::P256)?;
+    let page = &stage.browser;
+    main_job::choose_file(page, &old)?;
+    let kept = |page: &Browser, count: usize| {
+        page.wait(&format!("{count} kept images"), Duration::from_secs(5), |page| {
+            Ok((page.all("[data-testid=kept-image]")?.len() == count).then_some(()))
+        })
+    };
+    kept(page, 2)?;
+    main_job::open(page, ORIGIN)?;
+    kept(page, 2)?;
+    page.click(&page.find("[data-testid=kept] summary")?)?;
+    page.click(&page.find("[data-testid=kept-image] button")?)?;
+    kept(page, 1)?;
+    page.press("forget-all")?;
+    kept(page, 0)?;
+    main_job::open(page, ORIGIN)?;
+    kept(page, 0)
 }
 
 /// Each gets a sentence and a next step, and can't be installed.

@@ -60,8 +60,8 @@ fn dispatch(words: &[&str]) -> Result<ExitCode> {
         ["size", "--json"] => drop(firmware::size::print(true)?),
         ["size", "--check"] => return firmware::size::print(false).map(exit),
         ["size", "--json", "--check"] => return firmware::size::print(true).map(exit),
-        ["cuts", flags @ ..] => return bench::run("cuts", flags).map(exit),
-        ["bench", name, flags @ ..] => return bench::run(name, flags).map(exit),
+        ["cuts", flags @ ..] => return bench::measure("cuts", flags).map(exit),
+        ["bench", name, flags @ ..] => return bench::measure(name, flags).map(exit),
         [] | ["help" | "--help" | "-h"] => print!("{}", help()),
         _ => bail!("no such command: {}\n\n{}", words.join(" "), help()),
     }

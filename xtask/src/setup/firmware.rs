@@ -1,4 +1,4 @@
-//! Real firmware to update to and fro: Pybricks' (MIT), two versions for two boards.
+//! Real firmware to update to and fro: Pybricks' (MIT), two versions for some boards.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,11 +12,13 @@ use crate::process;
 /// The versions of npm's `@pybricks/firmware`, old and new.
 pub(crate) const VERSIONS: [&str; 2] = ["7.27.0", "7.28.0"];
 
-const BOARDS: [&str; 2] = ["primehub", "movehub"];
+/// The largest and the smallest are updated to and fro; all of them together make a megabyte to compare.
+const BOARDS: [&str; 5] = ["primehub", "movehub", "essentialhub", "technichub", "cityhub"];
 
 /// The folder with `BOARD-VERSION.bin`.
 pub(crate) fn folder() -> Result<PathBuf> {
-    cache::ensure("firmware", &VERSIONS.join("-"), |home| {
+    let edition = format!("{}-{}", VERSIONS.join("-"), BOARDS.len());
+    cache::ensure("firmware", &edition, |home| {
         for version in VERSIONS {
             let package = home.join("package");
             fs::create_dir_all(&package)?;

@@ -1,0 +1,113 @@
+//! An update over real Web Serial to a board at the end of a slow line, by a patch or in full, and what it took.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::bench::Bench;
+use crate::browser::Browser;
+use crate::delta_web;
+use crate::main_job::{self, End, Seen};
+use crate::serial::Way;
+use crate::tools::{Algorithm, Fixtures};
+
+/// What is to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// What changed: the browser has seen what the board runs.
+    Patch,
+    /// The whole image, by the switch, though the browser has seen what the board runs.
+    Whole,
+    /// Whatever the page does when the browser has never seen what the board runs.
+    Unseen,
+}
+
+/// What an update took.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Taken {
+    /// Bytes on the wire to the board, everything counted.
+    pub to_board: u64,
+    /// And from it.
+    pub from_board: u64,
+    /// What the page said that it would send.
+    pub said: String,
+    /// What it showed, and how long it took from the click to the confirmation.
+    pub seen: Seen,
+}
+
+/// Brings a board that runs primehub 7.27.0 to 7.28.0 in the page at `url`. `name` is the kernel's for its port, `more`
+/// goes to the simulator.
+///
+/// # Errors
+/// When it does not end confirmed, or sends something else.
+pub fn run(
+    page: &mut Browser,
+    url: &str,
+    fixtures: &Fixtures,
+    name: &str,
+    wanted: Wanted,
+    more: &[&str],
+) -> Result<Taken> {
+    let signed = |version| fixtures.signed("primehub", version, Algorithm::P256);
+    let ((old, key), (new, _)) = (signed("7.27.0")?, signed("7.28.0")?);
+    forget(page, url)?;
+    main_job::trust(page, &key)?;
+    if wanted != Wanted::Unseen {
+        main_job::choose_file(page, &old)?;
+        page.wait("the image to be kept", Duration::from_secs(5), |page| {
+            Ok((page.all("[data-testid=kept-image]")?.len() == 1).then_some(()))
+        })?;
+    }
+    main_job::choose_file(page, &new)?;
+    let text = |path: &Path| path.to_str().map(str::to_owned).context("a path is not UTF-8");
+    let (image, trusted) = (text(&old)?, text(&key)?);
+    let mut arguments = vec!["--image", &image, "--key", &trusted, "--baud", "115200"];
+    arguments.extend_from_slice(more);
+    let bench = Bench::new(fixtures.folder(), name, Way::Relayed, &arguments)?;
+    main_job::board(page)?;
+    let said = match wanted {
+        Wanted::Unseen => sends(page, "unseen")?,
+        Wanted::Patch => delta_web::patched(page)?,
+        Wanted::Whole => {
+            delta_web::patched(page)?;
+            page.press("whole")?;
+            sends(page, "whole")?
+        }
+    };
+    let before = bench.cable()?.traffic();
+    let seen = main_job::update(page, End::Confirmed, Duration::from_secs(180), &mut |_, _, _| {
+        Ok(())
+    })?;
+    let after = bench.cable()?.traffic();
+    seen.only_forwards()?;
+    let runs = main_job::board(page)?;
+    ensure!(runs.contains("7.28.0"), "afterwards it runs {runs}");
+    Ok(Taken {
+        to_board: after.0 - before.0,
+        from_board: after.1 - before.1,
+        said,
+        seen,
+    })
+}
+
+fn sends(page: &Browser, what: &str) -> Result<String> {
+    page.wait(&format!("{what} to be sent"), Duration::from_secs(10), |page| {
+        let sends = page.attribute_of("sends", "data-sends")?;
+        Ok((sends.as_deref() == Some(what)).then_some(()))
+    })?;
+    page.text_of("sends")
+}
+
+/// Opens the page as one that was never opened in this browser.
+///
+/// # Errors
+/// When it does not come up.
+pub fn forget(page: &Browser, url: &str) -> Result<()> {
+    page.open(url)?;
+    page.run(
+        "localStorage.clear(); for (const name of await caches.keys()) await caches.delete(name)",
+        &[],
+    )?;
+    main_job::open(page, url)
+}
