@@ -46,8 +46,9 @@ pub struct Log {
 struct Unit {
     generation: Option<u32>,
     state: State,
-    /// The last two valid records.
-    last: [Option<Record>; 2],
+    /// The last valid record: whether it is a header, and whether the one before it is the same.
+    header: bool,
+    doubled: bool,
     /// The last place that is not blank holds no valid record.
     torn: bool,
     /// First place after the last that is not blank.
@@ -76,10 +77,12 @@ impl Unit {
         let mut found = Unit {
             generation: None,
             state: State::default(),
-            last: [None; 2],
+            header: false,
+            doubled: true,
             torn: false,
             end: 0,
         };
+        let mut last = [0; LEN];
         for place in 0..places(flash) {
             let mut bytes = [0; LEN];
             let at = offset(flash, unit, place);
@@ -92,11 +95,14 @@ impl Unit {
             let record = Record::decode(&bytes).filter(|_| readable);
             found.torn = record.is_none();
             if let Some(record) = record {
+                found.header = false;
                 if let Record::Header { generation } = record {
                     found.generation = Some(generation);
+                    found.header = true;
                 }
                 found.state.apply(record);
-                found.last = [record.into(), found.last[0]];
+                found.doubled = bytes == last;
+                last = bytes;
             }
         }
         found
@@ -132,16 +138,18 @@ impl Log {
         } else {
             (second, first)
         };
-        let job = match unit.last {
-            // Half-written: its header may read as valid later.
-            _ if other.generation.is_none() && other.end > 0 => Job::Erase,
-            _ if unit.torn => Job::Erase,
-            [Some(header @ Record::Header { .. }), before] if before != Some(header) => Job::Seal,
-            [Some(last), before] if before != Some(last) => Job::Erase,
+        // Half-written: its header may read as valid later.
+        let half = other.generation.is_none() && other.end > 0;
+        let job = if half || unit.torn {
+            Job::Erase
+        } else if unit.header && !unit.doubled {
+            Job::Seal
+        } else if !unit.doubled || unit.state.swap.is_some() {
             // What goes on with a swap writes over what a copy left, because no record says that the copy is complete: such
             // a record must not come back.
-            _ if unit.state.swap.is_some() => Job::Erase,
-            _ => Job::Idle,
+            Job::Erase
+        } else {
+            Job::Idle
         };
         Log {
             unit: newer,

@@ -89,23 +89,40 @@ impl State {
 
     /// The `index`th of the records that rebuild this state from nothing, with `depth` updates of the journal.
     fn snapshot(&self, index: usize, depth: usize) -> Option<Record> {
-        let fixed = [
-            (self.counter > 0).then_some(Record::Counter(self.counter)),
-            // Before the journal: it settles none of its updates again.
-            self.rollback
-                .map(|(reason, version)| Record::Rollback(reason, version)),
-            self.trial.map(Record::Trial),
-            self.swap.map(|swap| Record::SwapStart(swap.plan)),
-            self.swap.map(|swap| Record::SwapMark(swap.done)),
-            Some(Record::Starts(self.starts)),
-            Some(Record::Saved(self.saved)),
-        ];
         let mut left = index;
-        for record in fixed.into_iter().flatten() {
-            if left == 0 {
-                return Some(record);
+        // Whether a record that there is is the one asked for.
+        let mut is_it = |there: bool| {
+            let it = there && left == 0;
+            left -= usize::from(there && !it);
+            it
+        };
+        if is_it(self.counter > 0) {
+            return Some(Record::Counter(self.counter));
+        }
+        // Before the journal: it settles none of its updates again.
+        if let Some((reason, version)) = self.rollback
+            && is_it(true)
+        {
+            return Some(Record::Rollback(reason, version));
+        }
+        if let Some(used) = self.trial
+            && is_it(true)
+        {
+            return Some(Record::Trial(used));
+        }
+        if let Some(swap) = self.swap {
+            if is_it(true) {
+                return Some(Record::SwapStart(swap.plan));
             }
-            left -= 1;
+            if is_it(true) {
+                return Some(Record::SwapMark(swap.done));
+            }
+        }
+        if is_it(true) {
+            return Some(Record::Starts(self.starts));
+        }
+        if is_it(true) {
+            return Some(Record::Saved(self.saved));
         }
         self.journal.oldest(left, depth).map(Record::Update)
     }

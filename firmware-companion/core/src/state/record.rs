@@ -76,73 +76,61 @@ fn crc32(data: &[u8]) -> u32 {
     })
 }
 
-fn word(body: &[u8; 10], at: usize) -> u32 {
-    let mut bytes = [0; 4];
-    for (to, from) in bytes.iter_mut().zip(body.iter().skip(at)) {
-        *to = *from;
-    }
-    u32::from_le_bytes(bytes)
+/// Two numbers of 16 bits as one.
+fn pair(low: u16, high: u16) -> u32 {
+    u32::from(low) | u32::from(high) << 16
+}
+
+fn high(word: u32) -> u16 {
+    (word >> 16) as u16
 }
 
 impl Record {
-    pub(crate) fn encode(self) -> [u8; LEN] {
-        let mut body = [0; 10];
-        let mut put = |at: usize, bytes: &[u8]| {
-            for (to, from) in body.iter_mut().skip(at).zip(bytes) {
-                *to = *from;
-            }
-        };
-        let (kind, argument) = match self {
-            Record::Header { generation } => {
-                put(0, &generation.to_le_bytes());
-                (0xB0, 1)
-            }
-            Record::Counter(value) => {
-                put(0, &value.to_le_bytes());
-                (1, 0)
-            }
-            Record::Saved(on) => (2, u8::from(on)),
+    /// Kind, argument, and the body in two words and a half.
+    fn parts(self) -> (u8, u8, u32, u32, u16) {
+        match self {
+            Record::Header { generation } => (0xB0, 1, generation, 0, 0),
+            Record::Counter(value) => (1, 0, value, 0, 0),
+            Record::Saved(on) => (2, u8::from(on), 0, 0, 0),
             Record::SwapStart(plan) => {
-                put(0, &plan.incoming.to_le_bytes());
-                put(2, &plan.outgoing.to_le_bytes());
-                put(4, &[u8::from(plan.shifted)]);
-                (3, plan.kind as u8)
+                let units = pair(plan.incoming, plan.outgoing);
+                (3, plan.kind as u8, units, u32::from(plan.shifted), 0)
             }
-            Record::SwapMark(done) => {
-                put(0, &done.to_le_bytes());
-                (4, 0)
-            }
-            Record::SwapEnd => (5, 0),
-            Record::Trial(used) => (6, used),
-            Record::Confirmed => (7, 0),
+            Record::SwapMark(done) => (4, 0, u32::from(done), 0, 0),
+            Record::SwapEnd => (5, 0, 0, 0, 0),
+            Record::Trial(used) => (6, used, 0, 0, 0),
+            Record::Confirmed => (7, 0, 0, 0, 0),
             Record::Rollback(reason, version) => {
-                put(0, &[version.major, version.minor]);
-                put(2, &version.revision.to_le_bytes());
-                put(4, &version.build.to_le_bytes());
-                (8, reason.code())
+                let first = u16::from_le_bytes([version.major, version.minor]);
+                (8, reason.code(), pair(first, version.revision), version.build, 0)
             }
             Record::Upload { len, sha } => {
-                put(0, &len.to_le_bytes());
-                put(4, &sha);
-                (9, 0)
+                let [a, b, c, d, e, f] = sha;
+                let (first, last) = (u32::from_le_bytes([a, b, c, d]), u16::from_le_bytes([e, f]));
+                (9, 0, len, first, last)
             }
-            Record::Starts(starts) => {
-                put(0, &starts.to_le_bytes());
-                (10, 0)
-            }
+            Record::Starts(starts) => (10, 0, u32::from(starts), 0, 0),
             Record::Update(update) => {
-                put(0, &update.from.to_bytes());
-                put(4, &update.to.to_bytes());
-                put(8, &update.start.to_le_bytes());
+                let (from, to) = (update.from.to_bytes(), update.to.to_bytes());
                 // The outcome is part of the kind: the argument is the reason's.
-                (UPDATE | update.outcome.code() & 0xF, update.reason.code())
+                let kind = UPDATE | update.outcome.code() & 0xF;
+                let (from, to) = (u32::from_le_bytes(from), u32::from_le_bytes(to));
+                (kind, update.reason.code(), from, to, update.start)
             }
-        };
+        }
+    }
+
+    #[inline(never)]
+    pub(crate) fn encode(self) -> [u8; LEN] {
+        let (kind, argument, low, middle, last) = self.parts();
+        let words = [
+            pair(u16::from_le_bytes([kind, argument]), low as u16),
+            pair(high(low), middle as u16),
+            pair(high(middle), last),
+        ];
         let mut out = [0; LEN];
-        let [a, b, rest @ ..] = &mut out;
-        (*a, *b) = (kind, argument);
-        for (to, from) in rest.iter_mut().zip(body) {
-            *to = from;
+        for (place, word) in out.as_chunks_mut().0.iter_mut().zip(words) {
+            *place = word.to_le_bytes();
         }
         let (data, check) = out.split_at_mut(LEN - 4);
         check.copy_from_slice(&crc32(data).to_le_bytes());
@@ -150,20 +138,24 @@ impl Record {
     }
 
     /// `None` for anything that is not a whole, valid record.
+    #[inline(never)]
     pub(crate) fn decode(bytes: &[u8; LEN]) -> Option<Self> {
-        let (data, check) = bytes.split_at(LEN - 4);
-        if check != crc32(data).to_le_bytes() {
+        let mut words = [0; LEN / 4];
+        for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+            *word = u32::from_le_bytes(*bytes);
+        }
+        let [first, second, third, check] = words;
+        let (data, _) = bytes.split_at(LEN - 4);
+        if check != crc32(data) {
             return None;
         }
-        let [kind, argument, rest @ ..] = data else {
-            return None;
-        };
-        let body: &[u8; 10] = rest.first_chunk()?;
-        let low = word(body, 0);
+        let [kind, argument, ..] = first.to_le_bytes();
+        let low = pair(high(first), second as u16);
+        let middle = pair(high(second), third as u16);
         Some(match kind {
-            0xB0 if *argument == 1 => Record::Header { generation: low },
+            0xB0 if argument == 1 => Record::Header { generation: low },
             1 => Record::Counter(low),
-            2 => Record::Saved(*argument != 0),
+            2 => Record::Saved(argument != 0),
             3 => Record::SwapStart(SwapPlan {
                 kind: match argument {
                     0 => SwapKind::Test,
@@ -172,33 +164,36 @@ impl Record {
                     _ => return None,
                 },
                 incoming: low as u16,
-                outgoing: (low >> 16) as u16,
-                shifted: word(body, 4) & 0xFF != 0,
+                outgoing: high(low),
+                shifted: middle & 0xFF != 0,
             }),
             4 => Record::SwapMark(low as u16),
             5 => Record::SwapEnd,
-            6 => Record::Trial(*argument),
+            6 => Record::Trial(argument),
             7 => Record::Confirmed,
             8 => Record::Rollback(
-                RollbackReason::from_code(*argument),
+                RollbackReason::from_code(argument),
                 Version {
                     major: low as u8,
                     minor: (low >> 8) as u8,
-                    revision: (low >> 16) as u16,
-                    build: word(body, 4),
+                    revision: high(low),
+                    build: middle,
                 },
             ),
-            9 => Record::Upload {
-                len: low,
-                sha: *rest.get(4..)?.first_chunk()?,
-            },
+            9 => {
+                let ([a, b, c, d], [e, f]) = (middle.to_le_bytes(), high(third).to_le_bytes());
+                Record::Upload {
+                    len: low,
+                    sha: [a, b, c, d, e, f],
+                }
+            }
             10 => Record::Starts(low as u16),
             kind if kind & 0xF0 == UPDATE => Record::Update(Update {
                 from: Release::from_bytes(low.to_le_bytes()),
-                to: Release::from_bytes(word(body, 4).to_le_bytes()),
-                start: word(body, 8) as u16,
+                to: Release::from_bytes(middle.to_le_bytes()),
+                start: high(third),
                 outcome: Outcome::from_code(kind & 0xF),
-                reason: RollbackReason::from_code(*argument),
+                reason: RollbackReason::from_code(argument),
             }),
             _ => return None,
         })
