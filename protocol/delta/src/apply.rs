@@ -190,8 +190,8 @@ impl Applier {
                 Stage::Header => {
                     self.decoder.push(byte);
                     // A header ends where it says: looked at byte by byte, no byte of the stream is taken for it.
-                    match Header::parse(self.decoder.input()) {
-                        Ok((header, _)) => self.header = header,
+                    match self.header.read(self.decoder.input()) {
+                        Ok(_) => {}
                         Err(HeaderError::Incomplete) => {
                             taken += 1;
                             continue;
@@ -359,7 +359,7 @@ impl Applier {
     }
 
     fn operation<M: Memory>(&mut self, memory: &mut M) -> Result<(), Error> {
-        let (at, history, base_len) = (self.output.at, self.history, self.header.base_len);
+        let (at, base_len, history) = (self.output.at, self.header.base_len, &self.history);
         // Looked for among all runs: only when an operation depends on it.
         let mut proposed = None;
         let map =
@@ -373,7 +373,7 @@ impl Applier {
             .op(&mut self.decoder, history.state, at, mapped, Op::Literal);
         let (mut length, mut distance) = (1, 0);
         if op == Op::Literal {
-            let beside = self.behind(memory, history.repeat(0))?;
+            let beside = self.behind(memory, self.history.repeat(0))?;
             let byte = self.model.literal(&mut self.decoder, at, beside, 0);
             self.output.put(byte);
         } else {

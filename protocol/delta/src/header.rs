@@ -130,6 +130,13 @@ impl Header {
 
     /// Reads a header from the start of `bytes`; returns it and its length.
     pub fn parse(bytes: &[u8]) -> Result<(Self, usize), HeaderError> {
+        let mut header = Self::EMPTY;
+        let len = header.read(bytes)?;
+        Ok((header, len))
+    }
+
+    /// The same in place; what is here after an error means nothing.
+    pub(crate) fn read(&mut self, bytes: &[u8]) -> Result<usize, HeaderError> {
         if bytes.iter().zip(&MAGIC).any(|(a, b)| a != b) {
             return Err(HeaderError::Magic);
         }
@@ -142,7 +149,8 @@ impl Header {
             return Err(HeaderError::Malformed);
         }
         let bytes = bytes.get(..len).ok_or(HeaderError::Incomplete)?;
-        let method = match method {
+        *self = Self::EMPTY;
+        self.method = match method {
             0 => Method::Full,
             1 => Method::Plain,
             2 => Method::FullThumb,
@@ -153,32 +161,27 @@ impl Header {
             bytes: bytes.get(5..).unwrap_or_default(),
             wrong: false,
         };
-        let mut header = Self {
-            method,
-            ..Self::EMPTY
-        };
-        header.target_len = reader.number();
-        header.stream_len = reader.number();
-        reader.digest(&mut header.target_digest);
-        if method.has_base() {
-            header.base_len = reader.number();
-            reader.digest(&mut header.base_digest);
+        self.target_len = reader.number();
+        self.stream_len = reader.number();
+        reader.digest(&mut self.target_digest);
+        if self.method.has_base() {
+            self.base_len = reader.number();
+            reader.digest(&mut self.base_digest);
         }
         let mut most = MAX_TOTAL;
-        if method == Method::Relocated {
-            header.base_address = reader.number();
-            header.target_address = header.base_address.wrapping_add(reader.number());
+        if self.method == Method::Relocated {
+            self.base_address = reader.number();
+            self.target_address = self.base_address.wrapping_add(reader.number());
             let kilobytes = reader.number();
             reader.wrong |= kilobytes > MAX_RELOCATED / 1024;
-            header.ram = kilobytes.wrapping_mul(1024);
+            self.ram = kilobytes.wrapping_mul(1024);
             most = MAX_RELOCATED;
         }
-        let too_large =
-            header.base_len > most || header.target_len > MAX_TOTAL - header.base_len.min(MAX_TOTAL);
+        let too_large = self.base_len > most || self.target_len > MAX_TOTAL - self.base_len.min(MAX_TOTAL);
         if reader.wrong || !reader.bytes.is_empty() || too_large {
             return Err(HeaderError::Malformed);
         }
-        Ok((header, len))
+        Ok(len)
     }
 
     /// Writes the header; returns its length.

@@ -333,13 +333,7 @@ impl History {
     }
 
     pub(crate) fn repeat(&self, which: u8) -> u32 {
-        let [first, second, third, fourth] = self.repeats;
-        match which {
-            0 => first,
-            1 => second,
-            2 => third,
-            _ => fourth,
-        }
+        self.repeats.get(usize::from(which)).copied().unwrap_or(0)
     }
 
     /// Notes an operation at `at` in the target.

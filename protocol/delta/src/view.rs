@@ -101,31 +101,32 @@ fn halves(mut around: [u16; 4], at: u32, moved: impl Fn(u32) -> u32) -> ([u16; 2
     ([this, next], touched)
 }
 
-pub(crate) fn bytes([low, high]: [u16; 2]) -> [u8; 4] {
-    (u32::from(high) << 16 | u32::from(low)).to_le_bytes()
+/// Two halfwords as a word.
+pub(crate) fn joined([low, high]: [u16; 2]) -> u32 {
+    u32::from(high) << 16 | u32::from(low)
 }
 
 /// The word at `at` (a multiple of 4), with branches to where `moved` says.
 #[cfg(feature = "make")]
-pub(crate) fn word_moved(around: [u16; 4], at: u32, moved: impl Fn(u32) -> u32) -> [u8; 4] {
-    bytes(halves(around, at, moved).0)
+pub(crate) fn word_moved(around: [u16; 4], at: u32, moved: impl Fn(u32) -> u32) -> u32 {
+    joined(halves(around, at, moved).0)
 }
 
 /// The word at `at` (a multiple of 4) of the base, moved; of the target where there is no base. Halfwords outside of
 /// the image are zero.
-pub(crate) fn word(around: [u16; 4], at: u32, base: Option<(&Header, &[Run])>) -> [u8; 4] {
+pub(crate) fn word(around: [u16; 4], at: u32, base: Option<(&Header, &[Run])>) -> u32 {
     let moved = |target: u32| match base {
         Some((header, map)) if target < header.base_len => target.wrapping_add_signed(shift(map, target)),
         _ => target,
     };
     let (out, touched) = halves(around, at, moved);
+    let word = joined(out);
     let Some((header, map)) = base else {
-        return bytes(out);
+        return word;
     };
     if touched || at.saturating_add(4) > header.base_len {
-        return bytes(out);
+        return word;
     }
-    let word = u32::from_le_bytes(bytes(out));
     let offset = word.wrapping_sub(header.base_address);
     let ram = word.wrapping_sub(RAM);
     let (key, relinked) = if offset < header.base_len {
@@ -136,10 +137,9 @@ pub(crate) fn word(around: [u16; 4], at: u32, base: Option<(&Header, &[Run])>) -
     } else if ram < header.ram {
         (RAM_KEY | ram, 0)
     } else {
-        return bytes(out);
+        return word;
     };
-    let word = word.wrapping_add(relinked).wrapping_add_signed(shift(map, key));
-    word.to_le_bytes()
+    word.wrapping_add(relinked).wrapping_add_signed(shift(map, key))
 }
 
 /// Where the base has what the target has at `at`, by the map: the shift of the first run that leads there.

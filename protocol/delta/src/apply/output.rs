@@ -19,7 +19,7 @@ pub(super) struct Output {
     pub(super) start: u32,
     len: usize,
     /// The last word of the base's view, and its offset plus 1.
-    word: (u32, [u8; 4]),
+    word: (u32, u32),
     /// Whether branches are absolute in the stream.
     pub(super) thumb: bool,
     recent: [u8; RECENT],
@@ -34,14 +34,14 @@ impl Output {
         page: [0; PAGE + OVER],
         start: 0,
         len: 0,
-        word: (0, [0; 4]),
+        word: (0, 0),
     };
 
     pub(super) fn clear(&mut self) {
         self.at = 0;
         self.start = 0;
         self.len = 0;
-        self.word = (0, [0; 4]);
+        self.word = (0, 0);
     }
 
     pub(super) fn page(&self) -> &[u8] {
@@ -77,7 +77,7 @@ impl Output {
         };
         let in_base = place < base_len;
         let offset = if in_base { place } else { place - base_len };
-        let (inside, start) = ((offset & 3) as usize, offset & !3);
+        let (inside, start) = (offset & 3, offset & !3);
         if !in_base && distance as usize <= RECENT {
             let known = distance > 0;
             return Ok(self
@@ -93,7 +93,7 @@ impl Output {
                 self.word = (start + 1, word);
             }
         }
-        Ok(word.get(inside).copied())
+        Ok(Some((word >> (8 * inside)) as u8))
     }
 
     /// A word of a view.
@@ -104,7 +104,7 @@ impl Output {
         map: &[Run],
         in_base: bool,
         at: u32,
-    ) -> Result<[u8; 4], Unreadable> {
+    ) -> Result<u32, Unreadable> {
         // From two bytes before the word to two bytes after it; zero where there is nothing.
         let mut bytes = [0; 8];
         let skip = if at == 0 { 2 } else { 0 };
@@ -124,12 +124,14 @@ impl Output {
             let page = self.page.get(start..).unwrap_or_default();
             held.iter_mut().zip(page).for_each(|(to, from)| *to = *from);
         }
-        let [a, b, c, d, e, f, g, h] = bytes;
         if !self.thumb {
-            return Ok([c, d, e, f]);
+            let [_, _, a, b, c, d, ..] = bytes;
+            return Ok(u32::from_le_bytes([a, b, c, d]));
         }
-        let half = |low, high| u16::from_le_bytes([low, high]);
-        let around = [half(a, b), half(c, d), half(e, f), half(g, h)];
+        let mut around = [0; 4];
+        for (half, pair) in around.iter_mut().zip(bytes.as_chunks().0) {
+            *half = u16::from_le_bytes(*pair);
+        }
         Ok(view::word(around, at, in_base.then_some((header, map))))
     }
 
@@ -147,13 +149,12 @@ impl Output {
         loop {
             let from = self.start.saturating_add(self.len as u32);
             let waiting = self.at.saturating_sub(from);
-            let byte = |index: u32| {
+            let mut word = 0;
+            for index in (0..4).rev() {
                 let place = from.wrapping_add(index) as usize % RECENT;
-                self.recent.get(place).copied().unwrap_or(0)
-            };
-            let mut bytes = [byte(0), byte(1), byte(2), byte(3)];
-            let [a, b, c, d] = bytes;
-            let (first, second) = (u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d]));
+                word = word << 8 | u32::from(self.recent.get(place).copied().unwrap_or(0));
+            }
+            let (first, second) = (word as u16, (word >> 16) as u16);
             let count = if !self.thumb || all && waiting < 4 {
                 waiting.min(4)
             } else if waiting < 2 {
@@ -163,7 +164,7 @@ impl Output {
             } else if waiting < 4 {
                 0
             } else if view::branch(first, second) {
-                bytes = view::bytes(view::relative(first, second, from));
+                word = view::joined(view::relative(first, second, from));
                 4
             } else {
                 2
@@ -171,11 +172,12 @@ impl Output {
             if count == 0 {
                 return;
             }
-            for byte in bytes.into_iter().take(count as usize) {
+            for _ in 0..count {
                 if let Some(slot) = self.page.get_mut(self.len) {
-                    *slot = byte;
+                    *slot = word as u8;
                     self.len += 1;
                 }
+                word >>= 8;
             }
         }
     }

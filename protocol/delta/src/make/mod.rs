@@ -323,10 +323,10 @@ fn around(bytes: &[u8], at: usize) -> [u16; 4] {
     })
 }
 
-fn view(bytes: &[u8], word: impl Fn([u16; 4], u32) -> [u8; 4]) -> Vec<u8> {
+fn view(bytes: &[u8], word: impl Fn([u16; 4], u32) -> u32) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len() + 4);
     for at in (0..bytes.len()).step_by(4) {
-        out.extend_from_slice(&word(around(bytes, at), at as u32));
+        out.extend_from_slice(&word(around(bytes, at), at as u32).to_le_bytes());
     }
     out.truncate(bytes.len());
     out
