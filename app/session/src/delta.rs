@@ -55,6 +55,8 @@ impl NoPatch {
                 Code::Bootlace(ErrorCode::PatchTooLarge) => NoPatch::TooLarge,
                 Code::Bootlace(ErrorCode::PatchFormat | ErrorCode::PatchDamaged) => NoPatch::Damaged,
                 Code::Generic(Generic::NotSupported) => NoPatch::NotSupported,
+                // The image would be refused just the same.
+                Code::Bootlace(ErrorCode::SupplyLow) => return None,
                 code => NoPatch::Refused(*code),
             },
             Error::Mismatch => NoPatch::WrongImage,

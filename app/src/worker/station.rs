@@ -324,6 +324,11 @@ impl Station {
             Sends::WholeBecause(reason) => self.log(reason),
             Sends::Whole | Sends::WholeWanted => {}
         }
+        // From here on bytes are counted, no longer how far the patch is made.
+        let bytes = patch.as_ref().map_or(file.bytes.len(), Vec::len);
+        let total = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let by_patch = patch.is_some();
+        self.progress(|progress| (progress.patch, progress.done, progress.total) = (by_patch, 0, total));
         let keys = self.session.board().map(|board| board.keys.clone());
         let job = Job::Update {
             image: file.bytes.clone(),

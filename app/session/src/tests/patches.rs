@@ -77,6 +77,22 @@ fn the_image_is_sent_where_the_patch_does_not_work_out() {
     }
 }
 
+/// A board that would refuse the image as well is not bothered again.
+#[test]
+fn what_is_no_matter_of_the_patch_ends_the_update() {
+    let new = image(2, 9_000);
+    let mut pair = with_patches(Patches::Refuses(0, ErrorCode::SupplyLow));
+    pair.session.start(pair.now, patched(&new, 3000)).unwrap();
+    let Error::BoardRefused { asked, code, .. } = failure(&mut pair, MINUTE).error else {
+        panic!("{:?}", pair.events)
+    };
+    assert_eq!(
+        (asked, code),
+        (Asked::Patch, Code::Bootlace(ErrorCode::SupplyLow))
+    );
+    assert_eq!(why(&pair), []);
+}
+
 #[test]
 fn a_patch_that_makes_no_headway_is_given_up() {
     let new = image(2, 9_000);
