@@ -11,7 +11,9 @@ use crate::board::Board;
 use crate::flash::{Area, Flash, FlashError};
 use crate::slots::{Check, Found, Reject, find};
 use crate::state::{Log, Record, SwapKind, SwapPlan, release};
-use crate::swap::{Copy, Route, copies, leftover, max_image_size, route, unit_size};
+#[cfg(feature = "golden")]
+use crate::swap::Route;
+use crate::swap::{Copy, copies, leftover, max_image_size, route, unit_size};
 use crate::trailer::{Fields, TrailerWrite, Trailers};
 
 /// What the chip knows when it starts.
@@ -61,41 +63,54 @@ enum Stage {
         at: u32,
         end: u32,
     },
-    /// Both trailers after the last copy: primary first, then the request is taken back.
-    PrimaryTrailer(TrailerWrite),
-    SecondaryTrailer(TrailerWrite),
+    /// A trailer is written, for what comes after it.
+    Trailer(TrailerWrite, After),
     Decide,
     /// A check of the outgoing image, confirmed just now, is under way.
     Outgoing(SwapKind),
     /// A check of the incoming image is under way.
     Incoming(SwapKind),
-    /// The request is refused: take it back.
-    Dismiss(TrailerWrite),
     Primary,
     /// A check of the golden image is under way, because this one could not run, for this reason.
+    #[cfg(feature = "golden")]
     Golden(Condition, RollbackReason),
     /// Units of the golden image that are in the primary slot.
+    #[cfg(feature = "golden")]
     Restore(u32),
+    #[cfg(feature = "golden")]
     Restoring(Copy, u32),
-    /// The primary slot's old trailer goes last: an image on trial must not pass for confirmed by a half-erased one.
-    Unmark(TrailerWrite),
-    Running(Found),
     Last(Decision),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum After {
+    /// The primary slot's trailer says that the swap is complete: the request in the secondary slot's is taken back.
+    Swap,
+    /// Both trailers are as they are after a swap.
+    SwapEnd,
+    /// The request was refused and taken back.
+    Dismissed,
+    /// The primary slot's old trailer went last: an image on trial must not pass for confirmed by a half-erased one.
+    #[cfg(feature = "golden")]
+    Restored,
 }
 
 /// The boot decision under way.
 #[derive(Debug)]
+// In this order: see `Link`.
+#[repr(C)]
 pub struct Loader<'a> {
     board: &'a Board<'a>,
     entry: Entry,
-    log: Log,
-    stage: Stage,
     /// No copy of this run is complete yet, so the next one's target may be half-written.
     suspect: bool,
     trial: bool,
     /// The golden image was put in the primary slot in this start: once is enough.
+    #[cfg(feature = "golden")]
     restored: bool,
     failures: u8,
+    stage: Stage,
+    log: Log,
 }
 
 /// Flash that fails this often in one start is not going to mend.
@@ -112,6 +127,7 @@ impl<'a> Loader<'a> {
             stage: Stage::Start,
             suspect: true,
             trial: false,
+            #[cfg(feature = "golden")]
             restored: false,
             failures: 0,
         }
@@ -184,45 +200,39 @@ impl<'a> Loader<'a> {
                     self.finish();
                 }
             }
-            Stage::PrimaryTrailer(write) => {
+            Stage::Trailer(write, after) => {
                 if write.step(flash)? {
-                    self.stage = Stage::SecondaryTrailer(TrailerWrite::clear(Area::Secondary));
-                }
-            }
-            Stage::SecondaryTrailer(write) => {
-                if write.step(flash)? {
-                    self.log.push(Record::SwapEnd);
-                    self.stage = Stage::Start;
+                    self.stage = match after {
+                        After::Swap => Stage::Trailer(TrailerWrite::clear(Area::Secondary), After::SwapEnd),
+                        After::SwapEnd => {
+                            self.log.push(Record::SwapEnd);
+                            Stage::Start
+                        }
+                        After::Dismissed => Stage::Decide,
+                        #[cfg(feature = "golden")]
+                        After::Restored => {
+                            self.restored = true;
+                            self.log.push(Record::Confirmed);
+                            Stage::Primary
+                        }
+                    };
                 }
             }
             Stage::Decide => return Ok(self.decide(flash)),
             Stage::Incoming(_) => return Ok(Progress::Verify(self.check(Area::Secondary))),
-            Stage::Dismiss(write) => {
-                if write.step(flash)? {
-                    self.stage = Stage::Decide;
-                }
-            }
             Stage::Primary | Stage::Outgoing(_) => return Ok(Progress::Verify(self.check(Area::Primary))),
+            #[cfg(feature = "golden")]
             Stage::Golden(..) => return Ok(Progress::Verify(self.check(Area::Golden))),
-            Stage::Unmark(write) => {
-                if write.step(flash)? {
-                    self.restored = true;
-                    self.log.push(Record::Confirmed);
-                    self.stage = Stage::Primary;
-                }
-            }
+            #[cfg(feature = "golden")]
             Stage::Restore(done) => {
                 let done = *done;
                 self.next_unit(flash, done);
             }
+            #[cfg(feature = "golden")]
             Stage::Restoring(copy, done) => {
                 if copy.step(flash)? {
                     self.stage = Stage::Restore(*done + 1);
                 }
-            }
-            Stage::Running(found) => {
-                let found = *found;
-                self.settle(flash, &found);
             }
             Stage::Last(decision) => return Ok(Progress::Done(*decision)),
         }
@@ -270,7 +280,7 @@ impl<'a> Loader<'a> {
             copy_done: true,
             image_ok: kind != SwapKind::Test,
         };
-        self.stage = Stage::PrimaryTrailer(TrailerWrite::new(Area::Primary, fields));
+        self.stage = Stage::Trailer(TrailerWrite::new(Area::Primary, fields), After::Swap);
     }
 
     /// MCUboot's decision table, read from both trailers.
@@ -331,36 +341,38 @@ impl<'a> Loader<'a> {
 
     /// No image can run: the golden one, if there is one.
     fn last_resort(&self, condition: Condition, reason: RollbackReason) -> Stage {
-        if cfg!(feature = "golden") && !self.restored {
-            Stage::Golden(condition, reason)
-        } else {
-            Stage::Last(Decision::Stay(condition))
+        #[cfg(feature = "golden")]
+        if !self.restored {
+            return Stage::Golden(condition, reason);
         }
+        let _ = reason;
+        Stage::Last(Decision::Stay(condition))
     }
 
     /// Takes the verdict on the image that the last [`Progress::Verify`] asked about.
     #[inline(never)]
     pub fn verified<F: Flash>(&mut self, flash: &mut F, verdict: Result<Found, Reject>) {
-        match (self.stage, verdict) {
-            (Stage::Incoming(kind), verdict) => self.incoming(flash, kind, verdict),
-            (Stage::Outgoing(kind), verdict) => {
-                if let Ok(found) = verdict {
-                    self.raise_counter(&found);
+        match (self.stage, &verdict) {
+            (Stage::Incoming(kind), _) => self.incoming(flash, kind, &verdict),
+            (Stage::Outgoing(kind), _) => {
+                if let Ok(found) = &verdict {
+                    self.raise_counter(found);
                 }
                 self.log.push(Record::Confirmed);
                 self.stage = Stage::Incoming(kind);
             }
-            (Stage::Primary, Ok(found)) => self.stage = Stage::Running(found),
+            (Stage::Primary, Ok(found)) => self.settle(flash, found),
             (Stage::Primary, Err(_)) if self.trial && self.log.state().saved => {
                 // What the swap brought cannot run: go back at once.
                 self.stage = Stage::Incoming(SwapKind::Revert);
             }
             (Stage::Primary, Err(reject)) => {
-                self.stage = self.last_resort(reject.into(), reject.into());
+                self.stage = self.last_resort((*reject).into(), (*reject).into());
             }
-            (Stage::Golden(condition, reason), verdict) if cfg!(feature = "golden") => {
+            #[cfg(feature = "golden")]
+            (Stage::Golden(condition, reason), verdict) => {
                 self.stage = match verdict {
-                    Ok(golden) => self.begin_restore(flash, &golden, reason),
+                    Ok(golden) => self.begin_restore(flash, golden, reason),
                     Err(Reject::Empty) => Stage::Last(Decision::Stay(condition)),
                     Err(Reject::TooOld) => Stage::Last(Decision::Stay(Condition::GoldenTooOld)),
                     Err(_) => Stage::Last(Decision::Stay(Condition::GoldenBad)),
@@ -371,18 +383,22 @@ impl<'a> Loader<'a> {
     }
 
     #[inline(never)]
-    fn incoming<F: Flash>(&mut self, flash: &mut F, kind: SwapKind, verdict: Result<Found, Reject>) {
+    fn incoming<F: Flash>(&mut self, flash: &mut F, kind: SwapKind, verdict: &Result<Found, Reject>) {
         let primary = find(flash, Area::Primary);
         let outgoing = primary.map_or(0, |found| found.units(flash));
         let fits = primary.is_none_or(|found| found.image.total_len() <= max_image_size(flash));
-        let verdict = if fits { verdict } else { Err(Reject::TooLarge) };
+        let verdict = match verdict {
+            Ok(found) if fits => Ok(found),
+            Err(reject) if fits => Err(*reject),
+            _ => Err(Reject::TooLarge),
+        };
         match verdict {
             Ok(found) => {
                 if kind == SwapKind::Revert {
                     self.log
                         .push(Record::Rollback(self.why_reverted(), version(primary.as_ref())));
                 } else {
-                    let (to, reason) = (Some(&found), RollbackReason::NotConfirmed);
+                    let (to, reason) = (Some(found), RollbackReason::NotConfirmed);
                     let update = self.update(primary.as_ref(), to, Outcome::Trial, reason);
                     self.log.push(update);
                 }
@@ -407,7 +423,7 @@ impl<'a> Loader<'a> {
                 ));
                 self.log
                     .push(Record::Rollback(reject.into(), version(refused.as_ref())));
-                self.stage = Stage::Dismiss(TrailerWrite::clear(Area::Secondary));
+                self.stage = Stage::Trailer(TrailerWrite::clear(Area::Secondary), After::Dismissed);
             }
         }
     }
@@ -430,6 +446,7 @@ impl<'a> Loader<'a> {
         })
     }
 
+    #[cfg(feature = "golden")]
     /// The golden image goes into the primary slot as one that needs no trial. A power cut in the middle leaves an image
     /// there that does not verify, and so begins this again; nothing that an earlier start wrote is relied on.
     fn begin_restore<F: Flash>(&mut self, flash: &mut F, golden: &Found, reason: RollbackReason) -> Stage {
@@ -441,6 +458,7 @@ impl<'a> Loader<'a> {
         Stage::Restore(0)
     }
 
+    #[cfg(feature = "golden")]
     fn next_unit<F: Flash>(&mut self, flash: &mut F, done: u32) {
         let unit = unit_size(flash);
         let units = find(flash, Area::Golden).map_or(0, |golden| golden.units(flash));
@@ -452,7 +470,7 @@ impl<'a> Loader<'a> {
             };
             Stage::Restoring(Copy::new(route, unit, true), done)
         } else {
-            Stage::Unmark(TrailerWrite::clear(Area::Primary))
+            Stage::Trailer(TrailerWrite::clear(Area::Primary), After::Restored)
         };
     }
 

@@ -21,16 +21,18 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Memory for T {}
 
 /// A serial line's packets, in and out, in memory of the caller's: a slice on a chip, a vector elsewhere.
 #[derive(Debug)]
+// The large parts last: the code of a Cortex-M0 reaches 124 bytes of a struct at once, and all beyond takes more code.
+#[repr(C)]
 pub struct Link<M> {
     memory: M,
     frame: usize,
     window: usize,
-    arrived: [Option<Arrived>; MAX_WINDOW],
     /// Index of the oldest packet, and how many there are.
     first: usize,
     count: usize,
     decoder: Decoder,
     sending: Option<(Encoder, usize)>,
+    arrived: [Option<Arrived>; MAX_WINDOW],
 }
 
 /// Bytes of a decoded frame beside the packet: console framing's length and CRC.

@@ -110,23 +110,25 @@ enum Job {
 
 /// The server.
 #[derive(Debug)]
+// In this order: see `Link`.
+#[repr(C)]
 pub struct Server<'a> {
     board: &'a Board<'a>,
-    role: Role,
     reset: Reset,
+    /// Records that could not be written. When there are too many, the board only answers questions.
+    failures: u8,
     upload: Option<Upload>,
+    /// Who asked for what is under way; the piece and the hash that were named last.
+    asker: Asker,
+    piece: Piece,
     /// The patch that the upload comes from.
     #[cfg(feature = "delta")]
     patch: Option<store::Transfer>,
     job: Job,
-    /// Who asked for what is under way; the piece and the hash that were named last.
-    asker: Asker,
-    piece: Piece,
     hash: [u8; 32],
     /// The supply when it was last measured.
     supply: Option<Supply>,
-    /// Records that could not be written. When there are too many, the board only answers questions.
-    failures: u8,
+    role: Role,
 }
 
 /// So many failures are taken for a state area that is worn out or write-protected.

@@ -30,22 +30,25 @@ enum Job {
 
 /// The state area, opened.
 #[derive(Debug)]
+// In this order: see `Link`.
+#[repr(C)]
 pub struct Log {
     unit: u32,
     generation: u32,
     next: u32,
-    state: State,
-    job: Job,
     /// The unit in force was written by an earlier start.
     inherited: bool,
     /// This start is among those that the records count.
     counted: bool,
+    job: Job,
+    state: State,
 }
 
 /// What one unit holds.
+// In this order: see `Link`.
+#[repr(C)]
 struct Unit {
     generation: Option<u32>,
-    state: State,
     /// The last valid record: whether it is a header, and whether the one before it is the same.
     header: bool,
     doubled: bool,
@@ -53,6 +56,7 @@ struct Unit {
     torn: bool,
     /// First place after the last that is not blank.
     end: u32,
+    state: State,
 }
 
 fn place_size<F: Flash>(flash: &F) -> u32 {

@@ -23,6 +23,8 @@ pub struct Swap {
 
 /// The sum of all records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+// In this order: see `Link`.
+#[repr(C)]
 pub struct State {
     /// The security counter that images must reach.
     pub counter: u32,

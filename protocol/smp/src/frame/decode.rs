@@ -26,6 +26,7 @@ pub struct Stats {
 /// Finds packets in a stream of bytes, in any framing.
 ///
 /// It keeps no buffer: the caller passes one at each call, the same one until a frame is complete.
+// Every part of the state has a place of its own, because a bootloader's flash pays for each that is moved.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     state: State,
@@ -34,7 +35,15 @@ pub struct Decoder {
     crc: u16,
     /// Console: bytes of packet and CRC announced. Raw: bytes of the packet, once known.
     due: usize,
-    stats: Stats,
+    /// The byte before this one, after [`State::Mark`] and [`State::Start`].
+    first: u8,
+    quad: Quad,
+    /// COBS: bytes before the next code byte, and whether a zero is due after them.
+    left: u8,
+    zero: bool,
+    complete: Option<Frame>,
+    /// Of each [`Fault`].
+    dropped: [u32; 3],
     takes_raw: bool,
 }
 
@@ -43,15 +52,15 @@ enum State {
     /// Between frames.
     Idle,
     /// After `06`, or `04` where a console packet goes on.
-    Mark(u8),
+    Mark,
     /// In a line of a console packet.
-    Line(Quad),
+    Line,
     /// After the line of a console packet that goes on in another line.
     Between,
     /// After a first byte that COBS and raw share.
-    Start(u8),
-    /// In a COBS frame, `left` bytes before the next code byte; after them a zero is due where `zero`.
-    Cobs { left: u8, zero: bool },
+    Start,
+    /// In a COBS frame.
+    Cobs,
     /// In a raw packet.
     Raw,
 }
@@ -76,6 +85,7 @@ const CONSOLE_LENGTH: usize = 2;
 const CRC: usize = 2;
 
 /// Why a frame is given up.
+#[derive(Clone, Copy)]
 enum Fault {
     Crc,
     Broken,
@@ -91,17 +101,17 @@ impl Default for Decoder {
 impl Decoder {
     /// Between frames.
     pub const fn new() -> Self {
-        let stats = Stats {
-            crc: 0,
-            broken: 0,
-            oversize: 0,
-        };
         Decoder {
             state: State::Idle,
             at: 0,
             crc: 0,
             due: 0,
-            stats,
+            first: 0,
+            quad: NO_CHARS,
+            left: 0,
+            zero: false,
+            complete: None,
+            dropped: [0; 3],
             takes_raw: true,
         }
     }
@@ -113,7 +123,12 @@ impl Decoder {
 
     /// What was dropped so far.
     pub const fn stats(&self) -> Stats {
-        self.stats
+        let [crc, broken, oversize] = self.dropped;
+        Stats {
+            crc,
+            broken,
+            oversize,
+        }
     }
 
     /// Forgets a frame that is half received: the line was closed, or has been silent for long.
@@ -143,69 +158,72 @@ impl Decoder {
         let outcome = match self.state {
             State::Idle | State::Between => {
                 self.start(byte);
-                Ok(None)
+                Ok(())
             }
-            State::Mark(first) => self.mark(first, byte),
-            State::Line(quad) => self.line(buf, quad, byte),
-            State::Start(first) => self.second(buf, first, byte),
-            State::Cobs { left, zero } => self.cobs(buf, left, zero, byte),
+            State::Mark => {
+                self.mark(byte);
+                Ok(())
+            }
+            State::Line => self.line(buf, byte),
+            State::Start => self.second(buf, byte),
+            State::Cobs => self.cobs(buf, byte),
             State::Raw => self.raw(buf, byte),
         };
-        match outcome {
-            Ok(frame) => frame,
-            Err(fault) => {
-                self.give_up(fault);
-                // What broke this frame may be the start of the next.
-                self.start(byte);
-                None
-            }
+        if let Err(fault) = outcome {
+            self.give_up(fault);
+            // What broke this frame may be the start of the next.
+            self.start(byte);
         }
+        self.complete.take()
     }
 
     fn give_up(&mut self, fault: Fault) {
-        let count = match fault {
-            Fault::Crc => &mut self.stats.crc,
-            Fault::Broken => &mut self.stats.broken,
-            Fault::Oversize => &mut self.stats.oversize,
-        };
-        *count = count.saturating_add(1);
+        if let Some(count) = self.dropped.get_mut(fault as usize) {
+            *count = count.saturating_add(1);
+        }
         self.reset();
     }
 
+    fn end(&mut self, framing: Framing, len: usize) {
+        self.reset();
+        self.complete = Some(Frame { framing, len });
+    }
+
     /// The first byte of a frame, or of nothing.
+    #[inline(never)]
     fn start(&mut self, byte: u8) {
         // `at` is kept while a console packet goes on: a log line may come between its lines.
         let inside = self.state == State::Between;
+        self.first = byte;
         match byte {
-            0x06 => self.state = State::Mark(byte),
-            0x04 if inside => self.state = State::Mark(byte),
-            0x01..=0x03 | 0x08..=0x0B if !inside => self.state = State::Start(byte),
+            0x06 => self.state = State::Mark,
+            0x04 if inside => self.state = State::Mark,
+            0x01..=0x03 | 0x08..=0x0B if !inside => self.state = State::Start,
             // A client that was restarted with another framing: it never sends text.
             0x01 | 0x02 if inside => {
                 self.give_up(Fault::Broken);
-                self.state = State::Start(byte);
+                self.state = State::Start;
             }
             _ => {}
         }
     }
 
-    fn mark(&mut self, first: u8, byte: u8) -> Result<Option<Frame>, Fault> {
-        match (first, byte) {
+    fn mark(&mut self, byte: u8) {
+        match (self.first, byte) {
             (0x06, 0x09) => {
                 if self.at > 0 {
                     // A new packet where the old one should have gone on.
                     self.give_up(Fault::Broken);
                 }
                 self.begin();
-                self.state = State::Line(NO_CHARS);
+                self.line_begin();
             }
-            (0x04, 0x14) => self.state = State::Line(NO_CHARS),
+            (0x04, 0x14) => self.line_begin(),
             _ => {
-                self.state = if self.at > 0 { State::Between } else { State::Idle };
+                self.between();
                 self.start(byte);
             }
         }
-        Ok(None)
     }
 
     fn begin(&mut self) {
@@ -214,7 +232,16 @@ impl Decoder {
         self.due = 0;
     }
 
-    fn line(&mut self, buf: &mut [u8], mut quad: Quad, byte: u8) -> Result<Option<Frame>, Fault> {
+    fn line_begin(&mut self) {
+        self.state = State::Line;
+        self.quad = NO_CHARS;
+    }
+
+    fn between(&mut self) {
+        self.state = if self.at > 0 { State::Between } else { State::Idle };
+    }
+
+    fn line(&mut self, buf: &mut [u8], byte: u8) -> Result<(), Fault> {
         let value = match byte {
             b'A'..=b'Z' => byte - b'A',
             b'a'..=b'z' => byte - b'a' + 26,
@@ -222,28 +249,29 @@ impl Decoder {
             b'+' => 62,
             b'/' => 63,
             b'=' => {
-                quad.padding += 1;
+                self.quad.padding += 1;
                 0
             }
             // Between the end of the base64 and the end of the line.
-            b'\r' if quad.chars == 0 => return Ok(None),
-            b'\n' if quad.chars == 0 => return self.line_end(buf),
+            b'\r' if self.quad.chars == 0 => return Ok(()),
+            b'\n' if self.quad.chars == 0 => return self.line_end(buf),
             _ => return Err(Fault::Broken),
         };
-        if quad.padding > 0 && byte != b'=' || quad.padding > 2 {
+        let padding = self.quad.padding;
+        if padding > 0 && byte != b'=' || padding > 2 {
             return Err(Fault::Broken);
         }
-        quad.bits = quad.bits << 6 | u32::from(value);
-        quad.chars += 1;
-        if quad.chars == 4 {
-            let [_, three @ ..] = quad.bits.to_be_bytes();
-            for byte in three.into_iter().take(usize::from(3 - quad.padding)) {
+        let bits = self.quad.bits << 6 | u32::from(value);
+        self.quad.bits = bits;
+        self.quad.chars += 1;
+        if self.quad.chars == 4 {
+            self.quad = NO_CHARS;
+            let [_, three @ ..] = bits.to_be_bytes();
+            for byte in three.into_iter().take(usize::from(3 - padding)) {
                 self.console_byte(buf, byte)?;
             }
-            quad = NO_CHARS;
         }
-        self.state = State::Line(quad);
-        Ok(None)
+        Ok(())
     }
 
     /// A byte of a console frame: two of length, then packet and CRC.
@@ -274,78 +302,73 @@ impl Decoder {
         Ok(())
     }
 
-    fn line_end(&mut self, buf: &[u8]) -> Result<Option<Frame>, Fault> {
-        let missing = self.at < CONSOLE_LENGTH || self.at - CONSOLE_LENGTH < self.due;
-        if missing {
-            self.state = if self.at > 0 { State::Between } else { State::Idle };
-            return Ok(None);
+    fn line_end(&mut self, buf: &[u8]) -> Result<(), Fault> {
+        if self.at < CONSOLE_LENGTH || self.at - CONSOLE_LENGTH < self.due {
+            self.between();
+            return Ok(());
         }
         if self.crc != 0 {
             return Err(Fault::Crc);
         }
-        let len = self.due.saturating_sub(CRC).min(buf.len());
-        self.reset();
-        Ok(Some(Frame {
-            framing: Framing::Console,
-            len,
-        }))
+        self.end(Framing::Console, self.due.saturating_sub(CRC).min(buf.len()));
+        Ok(())
     }
 
     /// The second byte: a zero means raw.
-    fn second(&mut self, buf: &mut [u8], first: u8, byte: u8) -> Result<Option<Frame>, Fault> {
+    fn second(&mut self, buf: &mut [u8], byte: u8) -> Result<(), Fault> {
         self.begin();
-        match (first, byte) {
+        match (self.first, byte) {
             // A v1 read response is `01 00`; `03` can't begin a COBS frame.
             (0x01..=0x03 | 0x08..=0x0B, 0x00) if self.takes_raw => {
                 self.state = State::Raw;
-                self.raw_byte(buf, first)?;
-                self.raw_byte(buf, byte)?;
+                self.raw_byte(buf, self.first)?;
+                self.raw_byte(buf, byte)
             }
             // Code 1: the header's first byte is zero, and the flags come with the next block.
             (0x01, 0x01..) => {
-                self.cobs_byte(buf, 0)?;
-                self.state = State::Cobs {
-                    left: byte - 1,
-                    zero: byte != 0xFF,
-                };
+                self.block(byte);
+                self.cobs_byte(buf, 0)
             }
             // Code 2: the header's first byte, then zero.
             (0x02, 0x01..) if is_first_of_header(byte) => {
-                self.cobs_byte(buf, byte)?;
-                self.state = State::Cobs { left: 0, zero: true };
+                self.block(1);
+                self.cobs_byte(buf, byte)
             }
             _ => {
                 // Not a frame at all: nothing was lost.
                 self.reset();
                 self.start(byte);
+                Ok(())
             }
         }
-        Ok(None)
     }
 
-    fn cobs(&mut self, buf: &mut [u8], left: u8, zero: bool, byte: u8) -> Result<Option<Frame>, Fault> {
-        match (byte, left) {
-            (0, 0) => return self.cobs_end(buf),
-            (0, _) => return Err(Fault::Broken),
+    /// A code byte: what it says of the bytes that follow.
+    fn block(&mut self, code: u8) {
+        self.state = State::Cobs;
+        self.left = code - 1;
+        self.zero = code != 0xFF;
+    }
+
+    fn cobs(&mut self, buf: &mut [u8], byte: u8) -> Result<(), Fault> {
+        match (byte, self.left) {
+            (0, 0) => self.cobs_end(buf),
+            (0, _) => Err(Fault::Broken),
             (code, 0) => {
-                if zero {
-                    self.cobs_byte(buf, 0)?;
-                }
-                self.state = State::Cobs {
-                    left: code - 1,
-                    zero: code != 0xFF,
-                };
+                let zero = self.zero;
+                self.block(code);
+                if zero { self.cobs_byte(buf, 0) } else { Ok(()) }
             }
             (byte, _) => {
-                self.cobs_byte(buf, byte)?;
-                self.state = State::Cobs { left: left - 1, zero };
+                self.left -= 1;
+                self.cobs_byte(buf, byte)
             }
         }
-        Ok(None)
     }
 
     /// A byte of packet and CRC. A frame that can't be one is given up early, so that noise which looks like a
     /// start does not swallow the frames after it.
+    #[inline(never)]
     fn cobs_byte(&mut self, buf: &mut [u8], byte: u8) -> Result<(), Fault> {
         self.crc = crc16(self.crc, byte);
         if let Some(place) = buf.get_mut(self.at) {
@@ -359,7 +382,7 @@ impl Decoder {
         Ok(())
     }
 
-    fn cobs_end(&mut self, buf: &[u8]) -> Result<Option<Frame>, Fault> {
+    fn cobs_end(&mut self, buf: &[u8]) -> Result<(), Fault> {
         let len = self.at.saturating_sub(CRC);
         if len < Header::LEN || self.due != len {
             return Err(Fault::Broken);
@@ -367,26 +390,19 @@ impl Decoder {
         if self.crc != 0 {
             return Err(Fault::Crc);
         }
-        self.reset();
-        Ok(Some(Frame {
-            framing: Framing::Cobs,
-            len: len.min(buf.len()),
-        }))
+        self.end(Framing::Cobs, len.min(buf.len()));
+        Ok(())
     }
 
-    fn raw(&mut self, buf: &mut [u8], byte: u8) -> Result<Option<Frame>, Fault> {
+    fn raw(&mut self, buf: &mut [u8], byte: u8) -> Result<(), Fault> {
         self.raw_byte(buf, byte)?;
-        if self.due == 0 || self.at < self.due {
-            return Ok(None);
+        if self.due > 0 && self.at >= self.due {
+            self.end(Framing::Raw, self.due);
         }
-        let len = self.due;
-        self.reset();
-        Ok(Some(Frame {
-            framing: Framing::Raw,
-            len,
-        }))
+        Ok(())
     }
 
+    #[inline(never)]
     fn raw_byte(&mut self, buf: &mut [u8], byte: u8) -> Result<(), Fault> {
         // No CRC proves a raw packet: at least its payload must begin as a map does.
         if self.at == Header::LEN && !(0xA0..=0xBF).contains(&byte) {
