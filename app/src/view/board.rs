@@ -159,6 +159,8 @@ fn board_card(state: &State, board: &Board, card: &BoardCard) -> Html {
             }
             if idle {
                 { facts(state, card) }
+            }
+            if !matches!(board.run, Run::Running { .. }) {
                 { history::list(&card.history) }
             }
         </div>
