@@ -6,11 +6,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use bootlace_delta::make::{Options, make};
 use bootlace_smp::bootlace::{Features, Reset, Role, RollbackReason, State};
 use bootlace_smp::frame::Framing;
 use bootlace_smp::{Request, Response, os};
-use bootlace_tests::qemu::{Client, Emulator, Images, Line, PRIMARY, SECONDARY, with_primary};
+use bootlace_tests::qemu::{Client, Emulator, Images, Line, PRIMARY, SECONDARY, difference, with_primary};
 use bootlace_tests::tools;
 
 const APPLICATION: &str = "self-testing";
@@ -262,13 +261,6 @@ fn an_application_that_knows_nothing_confirms_itself() {
     );
 }
 
-/// What turns one file into another on a board that runs the first.
-fn difference(old: &[u8], new: &[u8]) -> Vec<u8> {
-    let mut source = old;
-    let covered = bootlace_image::Image::read(&mut source).unwrap().covered_len();
-    make(&old[..covered as usize], new, &Options::default()).bytes
-}
-
 #[test]
 fn patches_in_application_and_bootloader() {
     let images = Images::new().unwrap();
@@ -285,7 +277,7 @@ fn patches_in_application_and_bootloader() {
     };
     // While the application runs.
     assert_eq!(who(&mut client), (Role::Application, true));
-    let patch = difference(&first, &second);
+    let patch = difference(&first, &second).unwrap();
     println!("{} bytes instead of {}", patch.len(), second.len());
     assert!(patch.len() * 4 < second.len());
     assert_eq!(client.patch(&patch, patch.len()).unwrap().1, Some(true));
@@ -296,10 +288,10 @@ fn patches_in_application_and_bootloader() {
     // In the bootloader. The patch is for another image, then for this one; and it is cut off in between.
     client.reset(true).unwrap();
     assert_eq!(who(&mut client), (Role::Bootloader, true));
-    let wrong = difference(&first, &third);
+    let wrong = difference(&first, &third).unwrap();
     let refused = client.patch(&wrong, wrong.len()).unwrap_err().to_string();
     assert!(refused.contains("group: Some(64), rc: 3"), "{refused}");
-    let patch = difference(&second, &third);
+    let patch = difference(&second, &third).unwrap();
     client.patch(&patch, patch.len() / 2).unwrap();
     board.reset_holding_button().unwrap();
     assert_eq!(who(&mut client), (Role::Bootloader, true));
@@ -316,7 +308,7 @@ fn the_stack_stays_within_the_chip() {
     let (board, mut client, new, hash) = board(APPLICATION);
     let images = Images::new().unwrap();
     let (old, _) = images.signed(APPLICATION, 0, LEN).unwrap();
-    let patch = difference(&old, &new);
+    let patch = difference(&old, &new).unwrap();
     client.reset(true).unwrap();
     client.describe(|_| ()).unwrap();
     assert_eq!(client.patch(&patch, patch.len()).unwrap().1, Some(true));
@@ -326,7 +318,7 @@ fn the_stack_stays_within_the_chip() {
     board.go().unwrap();
     client.reset(false).unwrap();
     client.describe(|_| ()).unwrap();
-    let patch = difference(&new, &old);
+    let patch = difference(&new, &old).unwrap();
     assert_eq!(client.patch(&patch, patch.len()).unwrap().1, Some(true));
     board.halt().unwrap();
     let application = board.peak_stack().unwrap();

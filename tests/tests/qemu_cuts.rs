@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use bootlace_image::Image;
 use bootlace_tests::qemu::{
-    Client, Emulator, FLASH, Images, Line, Operation, PAGE, PRIMARY, RAM, Recorder, SECONDARY, undone,
-    with_primary,
+    Client, Emulator, FLASH, Images, Line, Operation, PAGE, PRIMARY, RAM, Recorder, SECONDARY, difference,
+    undone, with_primary,
 };
 
 /// Points at which the power goes, in all.
@@ -62,11 +62,17 @@ fn record(start: &[u8], host: Option<impl FnOnce(Client) + Send>) -> Vec<Operati
     log
 }
 
-fn update(image: &[u8], hash: [u8; 32]) -> Option<impl FnOnce(Client) + Send> {
-    let image = image.to_vec();
+/// Sends the image, or a patch that makes it.
+fn update(file: &[u8], is_patch: bool, hash: [u8; 32]) -> Option<impl FnOnce(Client) + Send> {
+    let file = file.to_vec();
     Some(move |mut client: Client| {
         client.describe(|_| ()).unwrap();
-        assert_eq!(client.upload(&image, image.len()).unwrap().1, Some(true));
+        let sent = if is_patch {
+            client.patch(&file, file.len())
+        } else {
+            client.upload(&file, file.len())
+        };
+        assert_eq!(sent.unwrap().1, Some(true));
         client.test(&hash).unwrap();
         client.reset(false).unwrap();
     })
@@ -79,7 +85,7 @@ fn recordings() -> Vec<Recording> {
     let (dead, dead_hash) = images.signed("self-testing-dead", 2, 1400).unwrap();
     let nobody = None::<fn(Client)>;
     let start = with_primary(Some(&first)).unwrap();
-    let log = record(&start, update(&second, second_hash));
+    let log = record(&start, update(&second, false, second_hash));
     let updated = undone(&start, &log, log.len(), None);
     let to_second = Recording {
         name: "update that confirms itself",
@@ -87,10 +93,11 @@ fn recordings() -> Vec<Recording> {
         log,
         may_run: &[0, 1],
     };
-    let log = record(&updated, update(&dead, dead_hash));
+    let patch = difference(&second, &dead).unwrap();
+    let log = record(&updated, update(&patch, true, dead_hash));
     let on_trial = undone(&updated, &log, log.len(), None);
     let to_dead = Recording {
-        name: "update that hangs",
+        name: "update by a patch, to what hangs",
         start: updated,
         log,
         may_run: &[1],

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use bootlace_image::Version;
+use bootlace_delta::make::{Options, make};
 use bootlace_image::builder::{ImageBuilder, SigningKey};
+use bootlace_image::{Image, Version};
 
 use crate::tools;
 
@@ -51,6 +52,19 @@ pub fn with_primary(image: Option<&[u8]>) -> Result<Vec<u8>> {
             .for_each(|(place, byte)| *place = *byte);
     }
     Ok(flash)
+}
+
+/// What makes one signed file of another, on a board that runs that one.
+///
+/// # Errors
+/// When the other is no image.
+pub fn difference(old: &[u8], new: &[u8]) -> Result<Vec<u8>> {
+    let mut source = old;
+    let image = Image::read(&mut source).map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    let base = old
+        .get(..image.covered_len() as usize)
+        .context("an image shorter than it says")?;
+    Ok(make(base, new, &Options::default()).bytes)
 }
 
 /// The example applications, signed.

@@ -11,7 +11,7 @@ mod qmp;
 
 pub use client::Client;
 pub use gdb::{Gdb, Watched};
-pub use images::{FLASH, Images, PAGE, PRIMARY, SECONDARY, SLOTS_END, bootloader, with_primary};
+pub use images::{FLASH, Images, PAGE, PRIMARY, SECONDARY, SLOTS_END, bootloader, difference, with_primary};
 pub use log::{Operation, Recorder, undone};
 pub use qmp::Qmp;
 
