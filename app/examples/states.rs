@@ -123,12 +123,14 @@ fn seasoned() -> Board {
     if let Some(card) = &mut board.card {
         card.golden = Some("7.20.0".into());
         card.supply = Some(("2.90 V: too low, updates need 3.30 V".into(), true));
-        card.remark =
-            Some("7.26.0 could not run (it no longer verified): the golden image took its place.".into());
+        card.remark = Some(
+            "The golden image 7.20.0 was restored, because 7.26.0 could not run: it no longer verified."
+                .into(),
+        );
         card.history = vec![
             past(
-                "7.26.0 to 7.20.0",
-                "7.26.0 could not run (it no longer verified): the golden image took its place.",
+                "golden image 7.20.0",
+                "restored, because 7.26.0 could not run: it no longer verified.",
                 19,
                 Ending::Golden,
             ),

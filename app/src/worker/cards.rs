@@ -185,7 +185,7 @@ pub fn board(info: &BoardInfo) -> BoardCard {
         .as_deref()
         .and_then(<[_]>::first)
         .filter(|newest| newest.outcome == UpdateOutcome::Golden)
-        .map(say::came_of);
+        .map(|newest| format!("The {} was {}", say::from_to(newest), say::came_of(newest)));
     BoardCard {
         name: info.name.clone().unwrap_or_default(),
         serial: info.serial.clone().unwrap_or_default(),

@@ -57,7 +57,10 @@ pub fn check(page: &mut Browser, url: &str, folder: &Path, say: &mut dyn FnMut(S
     })?;
     board(page)?;
     let newest = newest(page, "golden")?;
-    ensure!(newest.contains("golden image took its place"), "{newest:?}");
+    ensure!(
+        newest.contains("golden image") && newest.contains("could not run"),
+        "{newest:?}"
+    );
     pictures(page, folder, "field-3-golden")?;
     page.no_errors()?;
     say(format!("        field  golden image   {newest}"));

@@ -98,6 +98,11 @@ pub(super) fn error(error: &Error) -> Sentence {
             format!("The board stopped answering; it was asked {}.", asked(*it)),
             REPLUG,
         ),
+        Error::BoardRefused { code: why @ Code::Bootlace(bootlace::ErrorCode::SupplyLow), .. } => (
+            "BoardRefused",
+            "The board’s supply is too low to begin an update.".into(),
+            refused(*why),
+        ),
         Error::BoardRefused { asked: it, code: why, reason } => {
             let own = reason.as_ref().map_or_else(String::new, |reason| format!(" It says: “{reason}”."));
             ("BoardRefused", format!("The board was asked {} and refused: {}.{own}", asked(*it), code(*why)), refused(*why))

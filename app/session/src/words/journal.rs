@@ -20,16 +20,17 @@ pub fn came_of(update: &Update) -> String {
         Outcome::Confirmed => "confirmed.".into(),
         Outcome::RolledBack => format!("taken back: {why}."),
         Outcome::Refused => format!("never started: {why}."),
-        Outcome::Golden => format!(
-            "{} could not run ({why}): the golden image took its place.",
-            release(update.from)
-        ),
+        Outcome::Golden if update.from == Release::default() => format!("restored: {why}."),
+        Outcome::Golden => format!("restored, because {} could not run: {why}.", release(update.from)),
         _ => "an outcome that this version does not know.".into(),
     }
 }
 
-/// From what to what an update went.
+/// From what to what an update went, or what the golden image is.
 pub fn from_to(update: &Update) -> String {
+    if update.outcome == Outcome::Golden {
+        return format!("golden image {}", release(update.to));
+    }
     if update.from == Release::default() {
         return format!("to {}", release(update.to));
     }
@@ -81,7 +82,7 @@ mod tests {
         };
         assert_eq!(
             came_of(&golden),
-            "1.2.3 could not run (it no longer verified): the golden image took its place."
+            "restored, because 1.2.3 could not run: it no longer verified."
         );
         let low = Supply {
             level: 2905,
