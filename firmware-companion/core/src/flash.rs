@@ -148,7 +148,7 @@ impl<C, B: Chip> OneChip<C, B> {
         &mut self.chip
     }
 
-    #[inline]
+    #[inline(always)]
     fn region(area: Area) -> Region {
         match area {
             Area::Primary => B::MAP.primary,
@@ -179,7 +179,7 @@ fn writable(area: Area) -> Result<Area, FlashError> {
 }
 
 impl<C: embedded_storage::nor_flash::NorFlash, B: Chip> Flash for OneChip<C, B> {
-    #[inline]
+    #[inline(always)]
     fn geometry(&self, area: Area) -> Geometry {
         let region = Self::region(area);
         Geometry {

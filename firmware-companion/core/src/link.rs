@@ -44,6 +44,7 @@ impl<M: Memory> Link<M> {
     ///
     /// # Errors
     /// The bytes needed, where `memory` has fewer.
+    #[inline(never)]
     pub fn new(memory: M, frame: usize, window: usize) -> Result<Self, usize> {
         let window = window.clamp(1, MAX_WINDOW);
         let frame = frame + OVERHEAD;
@@ -170,8 +171,11 @@ impl<M: Memory> Link<M> {
         (frames.get(start..start + oldest).unwrap_or_default(), reply)
     }
 
-    /// Sends the first `len` bytes of the reply's buffer.
+    /// Sends the first `len` bytes of the reply's buffer, if any.
     pub(crate) fn send(&mut self, framing: Framing, len: usize) {
+        if len == 0 {
+            return;
+        }
         let (_, reply) = self.buffers();
         let encoder = Encoder::new(framing, reply.get(..len).unwrap_or_default());
         self.sending = Some((encoder, len));

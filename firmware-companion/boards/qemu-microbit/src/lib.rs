@@ -106,14 +106,10 @@ pub const fn identity(serial: &str) -> Board<'_> {
 
 /// The chip's own number in hexadecimal.
 pub fn serial(text: &mut [u8; 16]) -> &str {
-    let words = [
-        registers::read(registers::DEVICE_ID + 4),
-        registers::read(registers::DEVICE_ID),
-    ];
-    let digits = words
-        .iter()
-        .flat_map(|word| (0..8).rev().map(move |place| (word >> (4 * place)) as u8 & 15));
-    for (place, digit) in text.iter_mut().zip(digits) {
+    for (index, place) in text.iter_mut().enumerate() {
+        // The higher word first, and of each word the highest digit.
+        let word = registers::read(registers::DEVICE_ID + 4 * (1 - index / 8));
+        let digit = (word >> (28 - 4 * (index % 8))) as u8 & 15;
         *place = if digit < 10 {
             b'0' + digit
         } else {

@@ -25,7 +25,7 @@ use crate::trailer::{TrailerWrite, is_on_trial};
 #[cfg(feature = "delta")]
 use patch::Patches;
 use store::Upload;
-use upload::{Piece, Stage};
+use upload::{Piece, Stage, at_place, place};
 
 /// Patches are not taken.
 #[cfg(not(feature = "delta"))]
@@ -157,20 +157,9 @@ enum Action {
     Refuse(ErrorCode),
 }
 
-/// The text may be as long as the reply's buffer allows: it is answered from the packet itself.
-fn echo(header: &Header, packet: &[u8], out: &mut [u8]) -> Result<usize, smp::EncodeError> {
-    let text = Header::parse(packet).and_then(|(header, payload)| smp::decode_request(&header, payload));
-    let text = if let Ok(Request::Os(os::Request::Echo(text))) = text {
-        text
-    } else {
-        ""
-    };
-    smp::encode_response(out, header, &Response::Os(os::Response::Echo(text)))
-        .or_else(|_| smp::encode_error(out, header, ErrorCode::TooLarge, None))
-}
-
 impl<'a> Server<'a> {
     /// `reset` is why the chip last started.
+    #[inline(never)]
     pub fn new(board: &'a Board<'a>, role: Role, reset: Reset) -> Self {
         Server {
             board,
@@ -262,8 +251,17 @@ impl<'a> Server<'a> {
         }
     }
 
+    fn take(&mut self, message: &img::Upload, packet: &[u8], is_patch: bool) -> Action {
+        self.piece.note(message, packet);
+        #[cfg(feature = "delta")]
+        {
+            self.piece.patch = is_patch;
+        }
+        let _ = is_patch;
+        Action::Piece
+    }
+
     /// Notes what a packet asks for, and who asks.
-    #[inline(never)]
     fn understand(&mut self, packet: &[u8], framing: Framing) -> Action {
         let Ok((header, payload)) = Header::parse(packet) else {
             return Action::Ignore;
@@ -274,7 +272,10 @@ impl<'a> Server<'a> {
         self.asker = Asker { header, framing };
         match smp::decode_request(&header, payload) {
             Ok(Request::Os(request)) => match request {
-                os::Request::Echo(_) => Action::Echo,
+                os::Request::Echo(text) => {
+                    self.piece.data = place(text.as_bytes(), packet);
+                    Action::Echo
+                }
                 os::Request::Reset { boot_mode, .. } => Action::Reset {
                     bootloader: boot_mode == Some(os::BOOT_MODE_BOOTLOADER),
                 },
@@ -284,19 +285,13 @@ impl<'a> Server<'a> {
                 os::Request::Bootloader { query: Some("mode") } => Action::Mode,
                 os::Request::Bootloader { .. } => Action::Refuse(ErrorCode::NotSupported),
             },
-            Ok(Request::Img(img::Request::Upload(piece))) => {
-                self.piece = Piece::new(&piece, packet);
-                Action::Piece
-            }
+            Ok(Request::Img(img::Request::Upload(piece))) => self.take(&piece, packet, false),
             Ok(Request::Img(request)) => Action::Image(self.own(request)),
             Ok(Request::Bootlace(request)) => match request {
                 bootlace::Request::Describe => Action::Describe,
                 bootlace::Request::Journal => Action::Journal,
                 #[cfg(feature = "delta")]
-                bootlace::Request::Patch(piece) => {
-                    self.piece = Piece::of_patch(&piece, packet);
-                    Action::Piece
-                }
+                bootlace::Request::Patch(piece) => self.take(&piece, packet, true),
                 #[cfg(not(feature = "delta"))]
                 bootlace::Request::Patch(_) => Action::Refuse(ErrorCode::NotSupported),
             },
@@ -319,11 +314,15 @@ impl<'a> Server<'a> {
             Action::Piece => return self.begin_piece(link, flash, patches),
             Action::Ignore => {}
             _ if link.is_sending() => return Step::Idle,
+            // The text may be as long as the reply's buffer allows: it is answered from the packet itself.
             Action::Echo => {
                 let (packet, out) = link.buffers();
-                if let Ok(len) = echo(&self.asker.header, packet, out) {
-                    link.send(framing, len);
-                }
+                let text = str::from_utf8(at_place(packet, self.piece.data)).unwrap_or_default();
+                let header = &self.asker.header;
+                let echo = Response::Os(os::Response::Echo(text));
+                let written = smp::encode_response(out, header, &echo)
+                    .or_else(|_| smp::encode_error(out, header, ErrorCode::TooLarge, None));
+                link.send(framing, written.unwrap_or(0));
             }
             _ => {}
         }
@@ -367,6 +366,7 @@ impl<'a> Server<'a> {
     }
 
     /// Takes the verdict on the image that the last [`Step::Verify`] asked about.
+    #[inline(never)]
     pub fn verified<F: Flash, M: Memory>(
         &mut self,
         link: &mut Link<M>,
@@ -439,8 +439,6 @@ impl<'a> Server<'a> {
 
     fn sent<M: Memory>(&mut self, link: &mut Link<M>, len: usize) {
         self.job = Job::None;
-        if len > 0 {
-            link.send(self.asker.framing, len);
-        }
+        link.send(self.asker.framing, len);
     }
 }

@@ -27,41 +27,45 @@ pub(super) struct Piece {
     pub(super) sha: Option<Sha>,
     upgrade: bool,
     /// Where the data lies in its packet.
-    data: (usize, usize),
+    pub(super) data: (usize, usize),
+}
+
+/// Where bytes of a packet lie in it: that survives where a borrow would not.
+pub(super) fn place(data: &[u8], packet: &[u8]) -> (usize, usize) {
+    (
+        (data.as_ptr() as usize).wrapping_sub(packet.as_ptr() as usize),
+        data.len(),
+    )
+}
+
+/// The bytes at such a place.
+pub(super) fn at_place(packet: &[u8], (start, len): (usize, usize)) -> &[u8] {
+    packet
+        .get(start..)
+        .and_then(|rest| rest.get(..len))
+        .unwrap_or_default()
 }
 
 impl Piece {
-    pub(super) fn new(message: &Message, packet: &[u8]) -> Self {
-        // The data is a part of the packet: its place survives where a borrow would not.
-        let start = (message.data.as_ptr() as usize).wrapping_sub(packet.as_ptr() as usize);
-        Piece {
-            #[cfg(feature = "delta")]
-            patch: false,
-            image: message.image.unwrap_or(0),
-            off: message.off,
-            len: message.len,
-            sha: message
-                .sha
-                .filter(|sha| sha.len() == 32)
-                .and_then(|sha| sha.first_chunk().copied())
-                .map(Sha),
-            upgrade: message.upgrade,
-            data: (start, message.data.len()),
-        }
-    }
-
-    #[cfg(feature = "delta")]
-    pub(super) fn of_patch(message: &Message, packet: &[u8]) -> Self {
-        let mut piece = Piece::new(message, packet);
-        piece.patch = true;
-        piece
+    #[inline(never)]
+    pub(super) fn note(&mut self, message: &Message, packet: &[u8]) {
+        self.image = message.image.unwrap_or(0);
+        self.off = message.off;
+        self.len = message.len;
+        self.sha = message
+            .sha
+            .filter(|sha| sha.len() == 32)
+            .and_then(|sha| sha.first_chunk().copied())
+            .map(Sha);
+        self.upgrade = message.upgrade;
+        self.data = place(message.data, packet);
     }
 
     /// The piece's data from an offset in the file on.
     pub(super) fn rest<'l, M: Memory>(&self, link: &'l Link<M>, at: u32) -> &'l [u8] {
         let done = at.saturating_sub(self.off) as usize;
         link.packet()
-            .and_then(|(packet, _)| packet.get(self.data.0..)?.get(..self.data.1)?.get(done..))
+            .and_then(|(packet, _)| at_place(packet, self.data).get(done..))
             .unwrap_or_default()
     }
 
