@@ -151,11 +151,7 @@ impl Applier {
             missing: 0,
             key: 0,
             shift: 0,
-            history: History {
-                state: 0,
-                repeats: [0; 4],
-                anchor: 0,
-            },
+            history: History::EMPTY,
             length: 0,
             distance: 0,
             output: Output::EMPTY,
@@ -253,7 +249,7 @@ impl Applier {
             return Err(Error::TooLarge);
         }
         self.output.thumb = header.method.is_thumb();
-        self.history = History::new(header.base_len);
+        self.history.begin(header.base_len);
         self.model = Model::NEW;
         self.decoder.clear();
         self.stage = Stage::Start;

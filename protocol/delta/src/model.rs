@@ -143,15 +143,32 @@ pub(crate) enum Op {
 /// States of the history of operations, as LZMA has them: below 7 the last operation was a literal.
 const STATES: usize = 12;
 
+/// What the choice of an operation depends on, in one state: together, so that a small chip finds it in one go.
+#[derive(Clone)]
+struct Operation {
+    is_copy: [Prob; 4],
+    is_repeat: [Prob; 2],
+    not_first: Prob,
+    not_second: Prob,
+    not_third: Prob,
+    not_mapped: Prob,
+}
+
+impl Operation {
+    const NEW: Self = Self {
+        is_copy: [Prob::EVEN; 4],
+        is_repeat: [Prob::EVEN; 2],
+        not_first: Prob::EVEN,
+        not_second: Prob::EVEN,
+        not_third: Prob::EVEN,
+        not_mapped: Prob::EVEN,
+    };
+}
+
 /// All probabilities.
 #[derive(Clone)]
 pub(crate) struct Model {
-    is_copy: [[Prob; 4]; STATES],
-    is_repeat: [[Prob; 2]; STATES],
-    not_first: [Prob; STATES],
-    not_second: [Prob; STATES],
-    not_third: [Prob; STATES],
-    not_mapped: [Prob; STATES],
+    operations: [Operation; STATES],
     is_written: [Prob; 2],
     /// By what is copied (see [`length_context`]) and the parity of where to.
     length: Number<6>,
@@ -166,12 +183,7 @@ pub(crate) struct Model {
 impl Model {
     /// Knows nothing yet. All zeros.
     pub(crate) const NEW: Self = Self {
-        is_copy: [[Prob::EVEN; 4]; STATES],
-        is_repeat: [[Prob::EVEN; 2]; STATES],
-        not_first: [Prob::EVEN; STATES],
-        not_second: [Prob::EVEN; STATES],
-        not_third: [Prob::EVEN; STATES],
-        not_mapped: [Prob::EVEN; STATES],
+        operations: [Operation::NEW; STATES],
         is_written: [Prob::EVEN; 2],
         length: Number::NEW,
         distance: Number::NEW,
@@ -190,26 +202,25 @@ impl Model {
         mapped: impl FnOnce() -> bool,
         op: Op,
     ) -> Op {
-        let state = state.min(STATES - 1);
-        if coder.bit(
-            &mut self.is_copy[state][at as usize & 3],
-            u32::from(op != Op::Literal),
-        ) == 0
-        {
+        let Some(probs) = self.operations.get_mut(state) else {
+            return Op::Literal;
+        };
+        let is_copy = &mut probs.is_copy[at as usize & 3];
+        if coder.bit(is_copy, u32::from(op != Op::Literal)) == 0 {
             return Op::Literal;
         }
         let repeat = matches!(op, Op::Repeat(_));
-        if coder.bit(&mut self.is_repeat[state][at as usize & 1], u32::from(repeat)) == 1 {
+        if coder.bit(&mut probs.is_repeat[at as usize & 1], u32::from(repeat)) == 1 {
             let which = if let Op::Repeat(which) = op { which } else { 0 };
-            if coder.bit(&mut self.not_first[state], u32::from(which > 0)) == 0 {
+            if coder.bit(&mut probs.not_first, u32::from(which > 0)) == 0 {
                 return Op::Repeat(0);
             }
-            if coder.bit(&mut self.not_second[state], u32::from(which > 1)) == 0 {
+            if coder.bit(&mut probs.not_second, u32::from(which > 1)) == 0 {
                 return Op::Repeat(1);
             }
-            return Op::Repeat(2 + coder.bit(&mut self.not_third[state], u32::from(which > 2)) as u8);
+            return Op::Repeat(2 + coder.bit(&mut probs.not_third, u32::from(which > 2)) as u8);
         }
-        if mapped() && coder.bit(&mut self.not_mapped[state], u32::from(op != Op::Mapped)) == 0 {
+        if mapped() && coder.bit(&mut probs.not_mapped, u32::from(op != Op::Mapped)) == 0 {
             return Op::Mapped;
         }
         let after_literal = usize::from(state < 7);
@@ -263,17 +274,13 @@ impl Model {
 
     /// A byte, `beside` the one that the last copy would bring if it went on.
     pub(crate) fn literal<C: Coder>(&mut self, coder: &mut C, at: u32, beside: Option<u8>, byte: u8) -> u8 {
-        let [alone, zero, one] = &mut self.literal[at as usize & 1];
+        let trees = &mut self.literal[at as usize & 1];
         let (mut node, mut alike) = (1usize, beside.is_some());
         let beside = beside.unwrap_or(0);
         for index in (0..8).rev() {
             let expected = beside >> index & 1;
-            let probs = match (alike, expected) {
-                (false, _) => &mut *alone,
-                (true, 0) => &mut *zero,
-                (true, _) => &mut *one,
-            };
-            let bit = coder.bit(&mut probs[node & 255], u32::from(byte >> index & 1));
+            let tree = if alike { 1 + usize::from(expected) } else { 0 };
+            let bit = coder.bit(&mut trees[tree][node & 255], u32::from(byte >> index & 1));
             alike &= bit == u32::from(expected);
             node = node << 1 | bit as usize;
         }
@@ -323,13 +330,18 @@ pub(crate) struct History {
 }
 
 impl History {
-    pub(crate) fn new(base_len: u32) -> Self {
+    pub(crate) const EMPTY: Self = Self {
+        state: 0,
+        repeats: [0; 4],
+        anchor: 0,
+    };
+
+    /// What there is before the first operation.
+    pub(crate) fn begin(&mut self, base_len: u32) {
         let straight = base_len.max(1);
-        Self {
-            state: 0,
-            repeats: [straight; 4],
-            anchor: straight,
-        }
+        self.state = 0;
+        self.repeats.fill(straight);
+        self.anchor = straight;
     }
 
     pub(crate) fn repeat(&self, which: u8) -> u32 {

@@ -44,11 +44,22 @@ impl Run {
 /// The shift that holds at a key.
 #[cfg_attr(not(feature = "make"), inline(never))]
 pub(crate) fn shift(map: &[Run], key: u32) -> i32 {
-    let after = map.partition_point(|run| run.key() <= key);
-    let run = after.checked_sub(1).and_then(|index| map.get(index));
-    // RAM does not follow the last run of flash.
-    run.filter(|run| run.key() & RAM_KEY == key & RAM_KEY)
-        .map_or(0, |run| run.shift())
+    // By halves: what the library offers for this is a third larger.
+    let (mut low, mut high) = (0, map.len());
+    let mut shift = 0;
+    while low < high {
+        let middle = (low + high) / 2;
+        match map.get(middle) {
+            Some(run) if run.key() <= key => {
+                // RAM does not follow the last run of flash.
+                let same = run.key() & RAM_KEY == key & RAM_KEY;
+                shift = if same { run.shift() } else { 0 };
+                low = middle + 1;
+            }
+            _ => high = middle,
+        }
+    }
+    shift
 }
 
 /// Whether two halfwords are BL or B.W with a displacement below 4 MB. No halfword can be both a first and a second.

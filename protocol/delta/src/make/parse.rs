@@ -106,7 +106,8 @@ pub(crate) fn encode(input: &Input, progress: &mut dyn FnMut(usize)) -> Vec<u8> 
     };
     let mut finder = Finder::new(input.all, DEPTH, NICE);
     finder.skip(input.base_len);
-    let mut history = History::new(input.base_len as u32);
+    let mut history = History::EMPTY;
+    history.begin(input.base_len as u32);
     let mut at = 0;
     while at < input.all.len() - input.base_len {
         for (op, length, distance) in plan.plan(at, history, &mut finder) {
