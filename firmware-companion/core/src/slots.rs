@@ -85,8 +85,13 @@ pub fn find<F: Flash>(flash: &mut F, area: Area) -> Option<Found> {
 }
 
 fn find_at<F: Flash>(flash: &mut F, area: Area, base: u32) -> Option<Found> {
-    let image = Image::read(&mut SlotSource::new(flash, area, base)).ok()?;
-    Some(Found { area, base, image })
+    let mut found = Found {
+        area,
+        base,
+        image: Image::NONE,
+    };
+    let loaded = found.image.load(&mut SlotSource::new(flash, area, base));
+    loaded.ok().map(|()| found)
 }
 
 /// Why an image may not run here.

@@ -27,24 +27,79 @@ impl Image {
     /// # Errors
     /// [`Error::Format`] if this is no whole image, [`Error::Source`] if it cannot be read.
     pub fn read<S: Source>(source: &mut S) -> Result<Self, Error<S::Error>> {
-        let header = read_header(source)?;
-        let (covered, total) = locate(&header, source)?;
-        let mut image = Self {
-            header,
-            covered,
-            total,
-            digest: None,
-            counter: None,
-            vid: None,
-            cid: None,
-            stray: None,
-            pure: false,
-        };
-        let mut position = image.position();
-        while let Some(tlv) = position.step(source)? {
-            image.note(&tlv, source)?;
-        }
+        let mut image = Self::NONE;
+        image.load(source)?;
         Ok(image)
+    }
+
+    /// To be read to.
+    pub const NONE: Self = Self {
+        header: Header::NONE,
+        covered: 0,
+        total: 0,
+        digest: None,
+        counter: None,
+        vid: None,
+        cid: None,
+        stray: None,
+        pure: false,
+    };
+
+    /// [`Image::read`] to where the image is to stay; it must be [`Image::NONE`].
+    ///
+    /// # Errors
+    /// As [`Image::read`].
+    pub fn load<S: Source>(&mut self, source: &mut S) -> Result<(), Error<S::Error>> {
+        read_header(&mut self.header, source)?;
+        self.locate(source)?;
+        let (mut position, mut tlv) = (self.position(), Tlv::NONE);
+        while position.step(source, &mut tlv)? {
+            self.note(&tlv, source)?;
+        }
+        Ok(())
+    }
+
+    /// Finds the ends of the covered part and of the image. Sums are 64-bit: header and sizes are whatever somebody wrote.
+    fn locate<S: Source>(&mut self, source: &mut S) -> Result<(), Error<S::Error>> {
+        let header = &self.header;
+        let payload_end = u64::from(header.header_size) + u64::from(header.image_size);
+        let (magic, size) = area(payload_end, source)?;
+        let mut covered = payload_end;
+        let mut last = (magic, size);
+        if magic == PROTECTED_MAGIC {
+            if header.protected_size != size {
+                return Err(FormatError::ProtectedSize {
+                    header: header.protected_size,
+                    area: size,
+                }
+                .into());
+            }
+            covered += u64::from(size);
+            last = area(covered, source)?;
+        } else if magic == AREA_MAGIC && header.protected_size != 0 {
+            return Err(FormatError::ProtectedSize {
+                header: header.protected_size,
+                area: 0,
+            }
+            .into());
+        }
+        let (magic, size) = last;
+        if magic != AREA_MAGIC {
+            return Err(FormatError::TlvMagic { found: magic }.into());
+        }
+        let total = covered + u64::from(size);
+        let available = source.len();
+        match (u32::try_from(covered), u32::try_from(total)) {
+            (Ok(covered), Ok(total)) if total <= available => {
+                (self.covered, self.total) = (covered, total);
+                Ok(())
+            }
+            _ => Err(FormatError::Truncated {
+                needed: total,
+                available,
+            }
+            .into()),
+        }
     }
 
     /// Keeps what is asked for again and again. Only protected TLVs count, but for those that make the signature. Values
@@ -215,7 +270,7 @@ impl Image {
     }
 }
 
-fn read_header<S: Source>(source: &mut S) -> Result<Header, Error<S::Error>> {
+fn read_header<S: Source>(header: &mut Header, source: &mut S) -> Result<(), Error<S::Error>> {
     let available = source.len();
     if available < Header::LEN as u32 {
         // Too short to be an image; say so as such only where it starts like one.
@@ -234,46 +289,8 @@ fn read_header<S: Source>(source: &mut S) -> Result<Header, Error<S::Error>> {
     }
     let mut bytes = [0; Header::LEN];
     source.read(0, &mut bytes).map_err(Error::Source)?;
-    Ok(Header::parse(&bytes)?)
-}
-
-/// Ends of the covered part and of the image. Sums are 64-bit: header and sizes are whatever somebody wrote.
-fn locate<S: Source>(header: &Header, source: &mut S) -> Result<(u32, u32), Error<S::Error>> {
-    let payload_end = u64::from(header.header_size) + u64::from(header.image_size);
-    let (magic, size) = area(payload_end, source)?;
-    let mut covered = payload_end;
-    let mut last = (magic, size);
-    if magic == PROTECTED_MAGIC {
-        if header.protected_size != size {
-            return Err(FormatError::ProtectedSize {
-                header: header.protected_size,
-                area: size,
-            }
-            .into());
-        }
-        covered += u64::from(size);
-        last = area(covered, source)?;
-    } else if magic == AREA_MAGIC && header.protected_size != 0 {
-        return Err(FormatError::ProtectedSize {
-            header: header.protected_size,
-            area: 0,
-        }
-        .into());
-    }
-    let (magic, size) = last;
-    if magic != AREA_MAGIC {
-        return Err(FormatError::TlvMagic { found: magic }.into());
-    }
-    let total = covered + u64::from(size);
-    let available = source.len();
-    match (u32::try_from(covered), u32::try_from(total)) {
-        (Ok(covered), Ok(total)) if total <= available => Ok((covered, total)),
-        _ => Err(FormatError::Truncated {
-            needed: total,
-            available,
-        }
-        .into()),
-    }
+    *header = Header::parse(&bytes)?;
+    Ok(())
 }
 
 /// Magic and size of the area at `offset`, its own header included.

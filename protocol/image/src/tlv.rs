@@ -170,18 +170,14 @@ impl Position {
         }
     }
 
+    /// Reads the next entry to `tlv`; false at the end.
     #[inline(never)]
-    pub(crate) fn step<S: Source>(&mut self, source: &mut S) -> Result<Option<Tlv>, Error<S::Error>> {
+    pub(crate) fn step<S: Source>(&mut self, source: &mut S, tlv: &mut Tlv) -> Result<bool, Error<S::Error>> {
         while self.at >= self.end {
             let Some((at, end)) = self.next.take() else {
-                return Ok(None);
+                return Ok(false);
             };
-            *self = Self {
-                at,
-                end,
-                protected: false,
-                next: None,
-            };
+            (self.at, self.end, self.protected) = (at, end, false);
         }
         let overrun = FormatError::TlvOverrun { offset: self.at };
         let room = self.end - self.at;
@@ -191,22 +187,26 @@ impl Position {
         let mut head = [0; HEAD as usize];
         source.read(self.at, &mut head).map_err(Error::Source)?;
         let [k0, k1, l0, l1] = head;
-        let (kind, len) = (
-            TlvKind(u16::from_le_bytes([k0, k1])),
-            u16::from_le_bytes([l0, l1]),
-        );
-        if u32::from(len) > room - HEAD {
+        tlv.kind = TlvKind(u16::from_le_bytes([k0, k1]));
+        tlv.len = u16::from_le_bytes([l0, l1]);
+        tlv.offset = self.at + HEAD;
+        tlv.protected = self.protected;
+        if u32::from(tlv.len) > room - HEAD {
             return Err(overrun.into());
         }
-        let tlv = Tlv {
-            kind,
-            offset: self.at + HEAD,
-            len,
-            protected: self.protected,
-        };
-        self.at = tlv.offset + u32::from(len);
-        Ok(Some(tlv))
+        self.at = tlv.offset + u32::from(tlv.len);
+        Ok(true)
     }
+}
+
+impl Tlv {
+    /// To be read to.
+    pub(crate) const NONE: Self = Self {
+        kind: TlvKind(0),
+        offset: 0,
+        len: 0,
+        protected: false,
+    };
 }
 
 impl<'s, S: Source> Tlvs<'s, S> {
@@ -219,15 +219,14 @@ impl<S: Source> Iterator for Tlvs<'_, S> {
     type Item = Result<Tlv, Error<S::Error>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let item = self.position.step(self.source).transpose();
-        if matches!(item, Some(Err(_))) {
-            self.position = Position {
-                at: 0,
-                end: 0,
-                protected: false,
-                next: None,
-            };
+        let mut tlv = Tlv::NONE;
+        match self.position.step(self.source, &mut tlv) {
+            Ok(true) => Some(Ok(tlv)),
+            Ok(false) => None,
+            Err(error) => {
+                self.position = Position::new(None, (0, 0));
+                Some(Err(error))
+            }
         }
-        item
     }
 }

@@ -89,14 +89,14 @@ impl Walk {
         }
     }
 
-    /// The next signature's TLV; `named` is the key that it names. A key speaks for the next signature only, so the caller
+    /// Reads the next signature's TLV to `tlv`, false at the end; `named` is the key that it names. A key speaks for the next signature only, so the caller
     /// clears it.
-    fn step<S: Source>(&mut self, source: &mut S) -> Result<Option<Tlv>, Error<S::Error>> {
-        while let Some(tlv) = self.position.step(source)? {
+    fn step<S: Source>(&mut self, source: &mut S, tlv: &mut Tlv) -> Result<bool, Error<S::Error>> {
+        while self.position.step(source, tlv)? {
             match tlv.kind {
                 TlvKind::KEYHASH => {
                     if let Some(room) = self.named.room(usize::from(tlv.len)) {
-                        value(&tlv, source, room)?;
+                        value(tlv, source, room)?;
                     }
                 }
                 // The whole key: its hash says as much.
@@ -117,11 +117,11 @@ impl Walk {
                         hash.finish(out);
                     }
                 }
-                kind if kind.is_signature() => return Ok(Some(tlv)),
+                kind if kind.is_signature() => return Ok(true),
                 _ => {}
             }
         }
-        Ok(None)
+        Ok(false)
     }
 }
 
@@ -129,18 +129,24 @@ impl<S: Source> Iterator for Signatures<'_, S> {
     type Item = Result<Signature, Error<S::Error>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let item = self.walk.step(self.source).transpose()?;
-        if item.is_err() {
-            self.walk.position = Position::new(None, (0, 0));
+        let mut tlv = Tlv::NONE;
+        match self.walk.step(self.source, &mut tlv) {
+            Ok(true) => {
+                let signer = self.walk.named.digest().map_or(Signer::Unnamed, Signer::Key);
+                self.walk.named.clear();
+                Some(Ok(Signature {
+                    signer,
+                    kind: tlv.kind,
+                    offset: tlv.offset,
+                    len: tlv.len,
+                }))
+            }
+            Ok(false) => None,
+            Err(error) => {
+                self.walk.position = Position::new(None, (0, 0));
+                Some(Err(error))
+            }
         }
-        let signer = self.walk.named.digest().map_or(Signer::Unnamed, Signer::Key);
-        self.walk.named.clear();
-        Some(item.map(|tlv| Signature {
-            signer,
-            kind: tlv.kind,
-            offset: tlv.offset,
-            len: tlv.len,
-        }))
     }
 }
 
@@ -252,8 +258,8 @@ impl Image {
         policy: &Policy,
         report: &mut impl Report,
     ) -> Result<Option<(usize, &'k PublicKey)>, Error<S::Error>> {
-        let mut walk = Walk::new(self);
-        while let Some(tlv) = walk.step(source)? {
+        let (mut walk, mut tlv) = (Walk::new(self), Tlv::NONE);
+        while walk.step(source, &mut tlv)? {
             let named = walk.named.as_slice();
             let found = keys
                 .iter()
