@@ -256,7 +256,13 @@ pub fn run(stream: &[u8]) -> (Vec<u8>, Vec<u8>, usize) {
         let mut piece = [0; 64];
         let sent = link.transmit(&mut piece);
         replies.extend_from_slice(&piece[..sent]);
-        match server.step_with(&mut link, &mut flash, &mut applier) {
+        let before = flash.operations();
+        let step = server.step_with(&mut link, &mut flash, &mut applier);
+        assert!(
+            flash.operations() <= before + 1,
+            "more than one operation at once"
+        );
+        match step {
             Step::Idle if taken == 0 && sent == 0 => break,
             Step::Idle | Step::Working => {}
             Step::Verify(check) => {
