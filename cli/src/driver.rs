@@ -87,6 +87,7 @@ impl Driver {
                 continue;
             }
             driver.session = Session::new(driver.now());
+            driver.opened();
             loop {
                 match driver.next() {
                     Event::Board(_) => return Ok(driver),
@@ -163,17 +164,21 @@ impl Driver {
         }
     }
 
+    /// Tells the session of the open port.
+    fn opened(&mut self) {
+        let port = PortInfo {
+            baud: Some(self.baud),
+            ..PortInfo::default()
+        };
+        self.session.handle_port(self.now(), PortEvent::Opened(port));
+    }
+
     /// Opens the next port that may be the board's.
     fn try_next(&mut self) {
         self.close();
         while let Some(path) = self.untried.pop_front() {
             if self.open(&path).is_ok() {
-                let port = PortInfo {
-                    baud: Some(self.baud),
-                    ..PortInfo::default()
-                };
-                self.session.handle_port(self.now(), PortEvent::Opened(port));
-                return;
+                return self.opened();
             }
         }
         self.session.handle_port(self.now(), PortEvent::NotFound);

@@ -374,7 +374,9 @@ pub fn check_one(
     let signer = page.text_of("image-signer")?;
     step(page, "image verified", &signer)?;
     let runs = simulate(page, behaviour)?;
-    step(page, "board", &runs)?;
+    // It has seen what the board comes with.
+    let sends = crate::delta_web::patched(page)?;
+    step(page, "board", &format!("{runs}; {sends}"))?;
     ensure!(
         runs.contains("7.27"),
         "the simulated board is to run 7.27.0 first; it says {runs:?}"

@@ -27,7 +27,7 @@ pub struct PortInfo {
     pub vid: Option<u16>,
     /// USB product id.
     pub pid: Option<u16>,
-    /// Baud rate that it was opened at.
+    /// Baud rate that it was opened at; `None` for a port without one.
     pub baud: Option<u32>,
 }
 

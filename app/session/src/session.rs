@@ -151,9 +151,10 @@ impl Session {
         self.board.as_deref()
     }
 
-    /// Bytes a second on the wire, roughly, by how fast the board said who it is; `None` before that.
+    /// Bytes a second on the wire, roughly, by how fast the board said who it is; `None` before that. A port that was
+    /// opened at no speed has none, and holds nothing up.
     pub fn pace(&self) -> Option<u32> {
-        self.line.pace()
+        self.port.baud.map_or(Some(u32::MAX), |_| self.line.pace())
     }
 
     /// Whether a job can be started.

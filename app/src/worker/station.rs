@@ -103,6 +103,8 @@ pub(super) async fn run(
         deadline: None,
         over: None,
     };
+    let info = station.link.as_ref().map(Link::info).unwrap_or_default();
+    station.session.handle_port(now(), PortEvent::Opened(info));
     station.log(format!("{} opened", port.name()));
     while station.over.is_none() {
         station.pump().await;

@@ -166,6 +166,12 @@ fn the_pace_of_the_line() {
     ] {
         let mut pair = Pair::new(Board::new(&image(1, 3000), vec![key().public()]));
         (pair.speed, pair.latency) = (speed, Duration::from_millis(latency));
+        assert_eq!(pair.session.pace(), Some(u32::MAX), "no UART");
+        let port = PortInfo {
+            baud: Some(115_200),
+            ..PortInfo::default()
+        };
+        pair.session.handle_port(pair.now, PortEvent::Opened(port));
         assert_eq!(pair.session.pace(), None);
         pair.until(MINUTE, |event| *event == Event::Phase(Phase::Ready))
             .unwrap();
