@@ -58,16 +58,17 @@ impl Server<'_> {
             return Ok(answer);
         }
         self.patch = None;
-        let running = find(flash, Area::Primary);
-        let hash = running.and_then(|found| found.hash(flash));
-        let covered = running.map_or(0, |found| found.image.covered_len());
-        applier.start(covered, &hash.unwrap_or_default(), max_image_size(flash));
-        let taken = applier
-            .feed(self.piece.rest(link, 0))
-            .map_err(|error| match error {
-                Error::WrongBase if hash.is_none() => ErrorCode::NoBase.into(),
-                error => fault(error),
-            })?;
+        let (mut covered, mut digest) = (0, None);
+        if let Some(found) = find(flash, Area::Primary) {
+            covered = found.image.covered_len();
+            digest = found.hash(flash);
+        }
+        applier.start(covered, &digest.unwrap_or_default(), max_image_size(flash));
+        let fed = applier.feed(self.piece.rest(link, 0));
+        let taken = fed.map_err(|error| match error {
+            Error::WrongBase if digest.is_none() => ErrorCode::NoBase.into(),
+            error => fault(error),
+        })?;
         if applier.header().is_none() {
             return Err(ErrorCode::PatchFormat.into());
         }
