@@ -4,7 +4,7 @@ use bootlace_core::board::Board;
 use bootlace_core::boot::{self, Decision, Entry, Loader};
 use bootlace_core::flash::Flash;
 use bootlace_core::link::Link;
-use bootlace_core::server::{Role, Server, Step};
+use bootlace_core::server::{Bootloader, Server, Step};
 
 /// A serial line without memory of its own.
 pub trait Port {
@@ -67,7 +67,7 @@ fn life<F: Flash, P: Port>(
     open: impl FnOnce() -> P,
     memory: &mut [u8],
     (frame, window): (usize, usize),
-    serve: impl Fn(&mut Server, &mut Link<&mut [u8]>, &mut F, &mut P) -> Step,
+    serve: impl Fn(&mut Server<Bootloader>, &mut Link<&mut [u8]>, &mut F, &mut P) -> Step,
 ) -> Exit {
     let mut loader = Loader::new(flash, board, entry);
     let condition = match boot::run(flash, board, &mut loader, || ()) {
@@ -80,7 +80,7 @@ fn life<F: Flash, P: Port>(
     };
     let port = &mut open();
     let log = loader.into_log();
-    let mut server = Server::new(board, Role::Bootloader { log, condition }, entry.reset);
+    let mut server = Server::new(board, Bootloader { log, condition }, entry.reset);
     loop {
         match serve(&mut server, &mut link, flash, port) {
             Step::Verify(check) => {
@@ -97,7 +97,7 @@ fn life<F: Flash, P: Port>(
 }
 
 fn plainly<F: Flash, P: Port>(
-    server: &mut Server,
+    server: &mut Server<Bootloader>,
     link: &mut Link<&mut [u8]>,
     flash: &mut F,
     port: &mut P,
@@ -109,7 +109,7 @@ fn plainly<F: Flash, P: Port>(
 #[cfg(feature = "delta")]
 #[inline(never)]
 fn with_patches<F: Flash, P: Port>(
-    server: &mut Server,
+    server: &mut Server<Bootloader>,
     link: &mut Link<&mut [u8]>,
     flash: &mut F,
     port: &mut P,

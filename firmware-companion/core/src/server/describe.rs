@@ -7,7 +7,7 @@ use bootlace_smp::bootlace::{
     Rollback, RollbackReason, Slot, State as Condition, Trial,
 };
 
-use super::{Patches, Role, Server};
+use super::{Patches, Runner, Server};
 use crate::flash::{Area, Flash};
 use crate::link::{Link, Memory};
 use crate::slots::find;
@@ -17,7 +17,7 @@ use crate::swap::max_image_size;
 /// The most keys that fit into an answer.
 const MAX_KEYS: usize = 4;
 
-impl Server<'_> {
+impl<R: Runner> Server<'_, R> {
     #[inline(never)]
     pub(super) fn describe<F: Flash, M: Memory>(
         &mut self,
@@ -57,10 +57,10 @@ impl Server<'_> {
         } else {
             Features(0)
         };
-        let (role, condition) = match &self.role {
-            Role::Bootloader { condition, .. } => (Answerer::Bootloader, *condition),
-            Role::Application { .. } if on_trial => (Answerer::Application, Condition::OnTrial),
-            Role::Application { .. } => (Answerer::Application, Condition::Running),
+        let (role, condition) = match self.role.condition() {
+            Some(condition) => (Answerer::Bootloader, condition),
+            None if on_trial => (Answerer::Application, Condition::OnTrial),
+            None => (Answerer::Application, Condition::Running),
         };
         let description = Description {
             role,
@@ -99,7 +99,7 @@ impl Server<'_> {
     }
 }
 
-impl Server<'_> {
+impl<R: Runner> Server<'_, R> {
     /// The last updates.
     #[inline(never)]
     pub(super) fn journal<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F) {

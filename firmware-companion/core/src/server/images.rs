@@ -7,7 +7,7 @@ use bootlace_smp::img::{
 };
 use bootlace_smp::{ErrorCode, Response};
 
-use super::{Job, Refused, Server, Step};
+use super::{Job, Refused, Runner, Server, Step};
 use crate::flash::{Area, Flash, is_blank};
 use crate::link::{Link, Memory};
 use crate::slots::{Found, Reject, find};
@@ -32,7 +32,7 @@ pub(super) enum Hash {
     Sha256,
 }
 
-impl Server<'_> {
+impl<R: Runner> Server<'_, R> {
     pub(super) fn own(&mut self, request: Request) -> Owned {
         match request {
             // Pieces of an image take another way; there is nothing to list for one.

@@ -9,10 +9,11 @@ mod images;
 mod ledger;
 #[cfg(feature = "delta")]
 mod patch;
+mod role;
 mod store;
 mod upload;
 
-use bootlace_smp::bootlace::{Reset, State as Condition, Supply};
+use bootlace_smp::bootlace::{Reset, Supply};
 use bootlace_smp::frame::Framing;
 use bootlace_smp::{self as smp, ErrorCode, Fault, Header, Request, Response, bootlace, img, os};
 
@@ -20,33 +21,17 @@ use crate::board::Board;
 use crate::flash::{Area, Flash};
 use crate::link::{Link, Memory};
 use crate::slots::{Check, Found, Reject};
-use crate::state::{Log, Record, State};
+use crate::state::{Record, State};
 use crate::trailer::{TrailerWrite, is_on_trial};
 #[cfg(feature = "delta")]
 use patch::Patches;
+pub use role::{Bootloader, Role, Runner};
 use store::Upload;
 use upload::{Piece, Stage, at_place, place};
 
 /// Patches are not taken.
 #[cfg(not(feature = "delta"))]
 type Patches<'p> = core::marker::PhantomData<&'p ()>;
-
-/// Who runs the server.
-#[derive(Debug)]
-pub enum Role {
-    /// The bootloader: it keeps the records, and says why it is there.
-    Bootloader {
-        /// The records.
-        log: Log,
-        /// Why it did not start an image.
-        condition: Condition,
-    },
-    /// The application: it reads the records and leaves the state area alone, which its bootloader may have locked.
-    Application {
-        /// What the records said at start-up.
-        state: State,
-    },
-}
 
 /// What a step came to.
 #[derive(Clone, Copy, Debug)]
@@ -112,7 +97,7 @@ enum Job {
 #[derive(Debug)]
 // In this order: see `Link`.
 #[repr(C)]
-pub struct Server<'a> {
+pub struct Server<'a, R = Role> {
     board: &'a Board<'a>,
     reset: Reset,
     /// Records that could not be written. When there are too many, the board only answers questions.
@@ -128,7 +113,7 @@ pub struct Server<'a> {
     hash: [u8; 32],
     /// The supply when it was last measured.
     supply: Option<Supply>,
-    role: Role,
+    role: R,
 }
 
 /// So many failures are taken for a state area that is worn out or write-protected.
@@ -157,10 +142,10 @@ enum Action {
     Refuse(ErrorCode),
 }
 
-impl<'a> Server<'a> {
+impl<'a, R: Runner> Server<'a, R> {
     /// `reset` is why the chip last started.
     #[inline(never)]
-    pub fn new(board: &'a Board<'a>, role: Role, reset: Reset) -> Self {
+    pub fn new(board: &'a Board<'a>, role: R, reset: Reset) -> Self {
         Server {
             board,
             role,
@@ -185,10 +170,7 @@ impl<'a> Server<'a> {
 
     /// What the records say.
     pub fn state(&self) -> &State {
-        match &self.role {
-            Role::Bootloader { log, .. } => log.state(),
-            Role::Application { state } => state,
-        }
+        self.role.state()
     }
 
     /// Bytes of the current upload that are in flash, and in all.
@@ -199,14 +181,7 @@ impl<'a> Server<'a> {
     }
 
     fn is_application(&self) -> bool {
-        matches!(self.role, Role::Application { .. })
-    }
-
-    fn log(&mut self) -> Option<&mut Log> {
-        match &mut self.role {
-            Role::Bootloader { log, .. } => Some(log),
-            Role::Application { .. } => None,
-        }
+        self.role.condition().is_none()
     }
 
     /// Answers packets and does at most one flash operation.
@@ -230,7 +205,7 @@ impl<'a> Server<'a> {
     #[inline(never)]
     fn advance<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F, patches: Patches) -> Step {
         let failures = self.failures;
-        if let Some(log) = self.log()
+        if let Some(log) = self.role.log()
             && log.busy()
             && failures < MAX_FAILURES
         {
@@ -413,7 +388,7 @@ impl<'a> Server<'a> {
 
     /// The secondary slot no longer holds what a swap saved.
     fn note_change(&mut self) {
-        if let Some(log) = self.log() {
+        if let Some(log) = self.role.log() {
             log.push(Record::Saved(false));
         }
     }

@@ -9,7 +9,7 @@ use bootlace_smp::img::ErrorCode as ImageError;
 
 use super::store::{Put, Sha, Transfer};
 use super::upload::Stage;
-use super::{Refused, Server};
+use super::{Refused, Runner, Server};
 use crate::flash::{Area, Flash};
 use crate::link::{Link, Memory};
 use crate::slots::find;
@@ -42,7 +42,7 @@ pub(super) fn base(patches: Option<&Applier>) -> Option<Transfer> {
     })
 }
 
-impl Server<'_> {
+impl<R: Runner> Server<'_, R> {
     /// Looks at the patch's header, which its first piece has to hold; nothing is erased or written before the base is
     /// proved.
     #[inline(never)]

@@ -5,7 +5,7 @@ use bootlace_image::trailer::Trailer;
 use bootlace_smp::img::ErrorCode as ImageError;
 
 use super::upload::Stage;
-use super::{Job, Patches, Refused, Server, Step, ledger};
+use super::{Job, Patches, Refused, Runner, Server, Step, ledger};
 use crate::flash::{Area, CHUNK, Flash, is_blank};
 use crate::trailer::{TrailerWrite, Trailers};
 
@@ -64,7 +64,7 @@ const MATCH_STEP: u32 = 4096;
 /// So many failed programs are taken for flash that is worn out.
 const MAX_FAILURES: u8 = 4;
 
-impl Server<'_> {
+impl<R: Runner> Server<'_, R> {
     /// Bytes of the image that are in flash.
     pub(super) fn at(&self) -> u32 {
         self.upload.map_or(0, |upload| upload.file.at)

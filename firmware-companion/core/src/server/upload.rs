@@ -8,7 +8,7 @@ use bootlace_smp::Response;
 use bootlace_smp::img::{ErrorCode as ImageError, Response as Answer, Upload as Message};
 
 use super::store::{Matching, Put, Sha, Transfer};
-use super::{Job, Patches, Refused, Server, Step, ledger};
+use super::{Job, Patches, Refused, Runner, Server, Step, ledger};
 use crate::flash::{Area, Flash};
 use crate::link::{Link, Memory};
 use crate::slots::find;
@@ -111,7 +111,7 @@ impl Stage {
     }
 }
 
-impl Server<'_> {
+impl<R: Runner> Server<'_, R> {
     #[inline(never)]
     pub(super) fn begin_piece<F: Flash, M: Memory>(
         &mut self,

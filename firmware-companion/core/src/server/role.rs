@@ -1,0 +1,80 @@
+//! Who runs the server.
+
+use bootlace_smp::bootlace::State as Condition;
+
+use crate::state::{Log, State};
+
+/// Who runs the server, and what it knows of the records. A type of its own for each links no code for the other.
+pub trait Runner {
+    /// What the records say.
+    fn state(&self) -> &State;
+
+    /// The records, where they may be written: in a bootloader.
+    fn log(&mut self) -> Option<&mut Log>;
+
+    /// Why a bootloader did not start an image; `None` in an application.
+    fn condition(&self) -> Option<Condition>;
+}
+
+/// The bootloader: it keeps the records, and says why it is there.
+#[derive(Debug)]
+pub struct Bootloader {
+    /// The records.
+    pub log: Log,
+    /// Why it did not start an image.
+    pub condition: Condition,
+}
+
+impl Runner for Bootloader {
+    fn state(&self) -> &State {
+        self.log.state()
+    }
+
+    fn log(&mut self) -> Option<&mut Log> {
+        Some(&mut self.log)
+    }
+
+    fn condition(&self) -> Option<Condition> {
+        Some(self.condition)
+    }
+}
+
+/// Either, as a simulator needs it.
+#[derive(Debug)]
+pub enum Role {
+    /// The bootloader: it keeps the records, and says why it is there.
+    Bootloader {
+        /// The records.
+        log: Log,
+        /// Why it did not start an image.
+        condition: Condition,
+    },
+    /// The application: it reads the records and leaves the state area alone, which its bootloader may have locked.
+    Application {
+        /// What the records said at start-up.
+        state: State,
+    },
+}
+
+impl Runner for Role {
+    fn state(&self) -> &State {
+        match self {
+            Role::Bootloader { log, .. } => log.state(),
+            Role::Application { state } => state,
+        }
+    }
+
+    fn log(&mut self) -> Option<&mut Log> {
+        match self {
+            Role::Bootloader { log, .. } => Some(log),
+            Role::Application { .. } => None,
+        }
+    }
+
+    fn condition(&self) -> Option<Condition> {
+        match self {
+            Role::Bootloader { condition, .. } => Some(*condition),
+            Role::Application { .. } => None,
+        }
+    }
+}
