@@ -3,7 +3,9 @@
 //! An application that was just updated is on trial: it runs its self-tests, then [`Application::confirm`]s itself.
 //! If it has not done so by the deadline, [`Application::step`] asks for a reset, and the bootloader brings the
 //! previous image back. Meanwhile the same SMP server as the bootloader's answers over the application's own port:
-//! a new image can be uploaded while the application runs.
+//! a new image can be uploaded while the application runs, or with feature `delta` a patch, for which the running image is
+//! the base: `Application::step_with` needs 8 KB for that, which may be a function's own and are free again whenever a
+//! step asks for something else.
 //!
 //! Nothing here knows a clock: the caller says how many milliseconds have passed since the application started.
 #![no_std]
