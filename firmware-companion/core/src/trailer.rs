@@ -114,9 +114,10 @@ impl TrailerWrite {
         }
     }
 
-    /// Marks the secondary slot. A trailer that the upload before it has erased is not erased again.
-    pub(crate) fn mark<F: Flash>(flash: &mut F, fields: Fields) -> Self {
-        let erased = Trailers::read(flash).secondary == Trailer::ERASED;
+    /// Marks the secondary slot. A trailer that was erased since the power came is not erased again (`fresh`); an earlier
+    /// erase may have been cut, and what it left reads as erased only for now.
+    pub(crate) fn mark<F: Flash>(flash: &mut F, fields: Fields, fresh: bool) -> Self {
+        let erased = fresh && Trailers::read(flash).secondary == Trailer::ERASED;
         let stage = if erased { Stage::SwapInfo } else { Stage::Erase(0) };
         TrailerWrite {
             area: Area::Secondary,

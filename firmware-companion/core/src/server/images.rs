@@ -152,7 +152,8 @@ impl<R: Runner> Server<'_, R> {
                     copy_done: false,
                     image_ok: permanent,
                 };
-                self.job = Job::Marking(TrailerWrite::mark(flash, fields));
+                let fresh = self.upload.is_some_and(|upload| upload.suspect == 0);
+                self.job = Job::Marking(TrailerWrite::mark(flash, fields, fresh));
                 return;
             }
             Ok(_) => ImageError::InvalidHash.into(),

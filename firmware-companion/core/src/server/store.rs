@@ -31,7 +31,7 @@ pub(super) struct Upload {
     /// The image's file; what is dealt with is in flash.
     pub(super) file: Transfer,
     /// Below this offset, units may have been cut in mid-write by a power failure: blank proves nothing.
-    suspect: u32,
+    pub(super) suspect: u32,
     /// Programs that failed: each costs the unit that it was in.
     failures: u8,
 }
