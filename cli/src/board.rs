@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use bootlace_session::words;
-use bootlace_session::{BoardInfo, Command, Event, Update};
+use bootlace_session::{BoardInfo, Command, Event, Update, UpdateOutcome};
 use serde_json::{Value, json};
 
 use crate::Problem;
@@ -96,6 +96,11 @@ fn history(updates: &[Update]) -> String {
         .join("\n")
 }
 
+/// Its reason means something.
+fn failed(update: &Update) -> bool {
+    !matches!(update.outcome, UpdateOutcome::Trial | UpdateOutcome::Confirmed)
+}
+
 fn as_json(board: &BoardInfo) -> Value {
     let mut value = report::board_json(board);
     value["golden"] = json!(board.golden.map(words::release));
@@ -115,7 +120,7 @@ fn as_json(board: &BoardInfo) -> Value {
                     "to": words::release(update.to),
                     "start": update.start,
                     "outcome": format!("{:?}", update.outcome),
-                    "reason": format!("{:?}", update.reason),
+                    "reason": failed(update).then(|| format!("{:?}", update.reason)),
                     "what": words::came_of(update),
                 })
             })

@@ -245,6 +245,68 @@ fn an_update_that_crashes_is_taken_back() {
 }
 
 #[test]
+fn a_board_tells_what_it_remembers() {
+    let bench = Bench::new("board");
+    let golden = bench.path("one");
+    let bench = bench.board(&["--app", "crash", "--golden", &golden, "--supply", "3400,3300"]);
+    let port = bench.path("port-board");
+    assert_eq!(code(&bench.update("two", &[])), 3);
+    let out = run(&["board", "--port", &port, "--json"]);
+    let board = lines(&out).pop().unwrap();
+    assert_eq!(board["golden"], "1.0.0");
+    assert_eq!(
+        (&board["supply"]["level"], &board["supply"]["low"]),
+        (&3400.into(), &false.into())
+    );
+    let newest = &board["journal"][0];
+    assert_eq!(
+        (
+            &newest["from"],
+            &newest["to"],
+            &newest["outcome"],
+            &newest["reason"]
+        ),
+        (
+            &"1.0.0".into(),
+            &"2.0.0".into(),
+            &"RolledBack".into(),
+            &"Fault".into()
+        )
+    );
+    let out = run(&["board", "--port", &port]);
+    assert!(
+        code(&out) == 0 && text(&out).contains("1.0.0 to 2.0.0: taken back: it crashed."),
+        "{}",
+        text(&out)
+    );
+}
+
+#[test]
+fn a_golden_image_and_a_low_supply_are_told() {
+    let bench = Bench::new("field");
+    let golden = bench.path("one");
+    let bench = bench.board(&["--golden", &golden, "--damaged", "--supply", "2900,3300"]);
+    let out = run(&["board", "--port", &bench.path("port-board")]);
+    let said = text(&out);
+    assert!(
+        said.contains("golden image 1.0.0: restored, because 1.0.0 could not run"),
+        "{said}"
+    );
+    assert!(said.contains("2.90 V: too low, updates need 3.30 V"), "{said}");
+    let out = bench.update("two", &[]);
+    assert_eq!(code(&out), 1, "{}", text(&out));
+    let last = lines(&out).pop().unwrap();
+    assert_eq!(
+        (&last["error"], &last["unharmed"]),
+        (&"BoardRefused".into(), &true.into())
+    );
+    assert!(
+        last["what"].as_str().unwrap().contains("supply is too low"),
+        "{last}"
+    );
+}
+
+#[test]
 fn an_application_with_another_port_is_found() {
     let bench = Bench::new("other-id").board(&["--app", "other-id"]);
     let out = bench.update("two", &[]);
