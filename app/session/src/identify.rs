@@ -144,7 +144,7 @@ impl Identify {
             }
         };
         if this.call.is_answered_by(header) {
-            this.call.answered(line, now, Header::LEN + payload.len());
+            this.call.answered(line, now);
         }
         match (this.step, answer) {
             (_, Response::Bootlace(bootlace::Response::Describe(description))) => {

@@ -19,8 +19,10 @@ const FIRST_WAIT: Duration = Duration::from_millis(1500);
 /// A flash page of 4 KB takes 85 ms to erase, and a few frames may wait for that.
 const SHORTEST_WAIT: Duration = Duration::from_millis(400);
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
-/// By how many bytes two exchanges must differ to tell how fast the line is.
-const TELLING: usize = 100;
+/// Bytes of a packet on the wire that tell how fast the line is: a description has some hundreds.
+const TELLING: usize = 200;
+/// A pause after which bytes are not of the same packet.
+const GAP: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(crate) struct Line {
@@ -37,16 +39,20 @@ pub(crate) struct Line {
     pub(crate) heard_in: Framing,
     /// Damaged frames before the port was opened.
     damaged: u32,
-    /// The shortest and the longest exchange since the port was opened.
-    exchanges: Option<(Exchange, Exchange)>,
+    /// What has arrived of a packet.
+    burst: Option<Burst>,
+    /// Bytes of the longest packet since the port was opened, and how fast it came.
+    paced: Option<(usize, u32)>,
 }
 
-/// A question and its answer.
+/// The bytes of a packet, as they come.
 #[derive(Clone, Copy, Debug)]
-struct Exchange {
-    /// On the wire, both together.
+struct Burst {
+    began: Instant,
+    last: Instant,
+    /// Bytes that came first, at once, and all so far.
+    first: usize,
     bytes: usize,
-    time: Duration,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,7 +74,8 @@ impl Line {
             heard: Heard::default(),
             heard_in: Framing::Console,
             damaged: 0,
-            exchanges: None,
+            burst: None,
+            paced: None,
         }
     }
 
@@ -77,7 +84,7 @@ impl Line {
         self.decoder.reset();
         self.out.clear();
         self.times = None;
-        self.exchanges = None;
+        (self.burst, self.paced) = (None, None);
         self.heard = Heard::default();
         self.damaged = self.damage();
     }
@@ -169,24 +176,40 @@ impl Line {
         });
     }
 
-    /// A question of `asked` bytes and its answer of `said` bytes took this time.
-    fn exchanged(&mut self, asked: usize, said: usize, time: Duration) {
-        let bytes = frame::encoded_len(self.framing, asked) + frame::encoded_len(self.heard_in, said);
-        let it = Exchange { bytes, time };
-        let (shortest, longest) = self.exchanges.unwrap_or((it, it));
-        self.exchanges = Some((
-            if bytes < shortest.bytes { it } else { shortest },
-            if bytes > longest.bytes { it } else { longest },
-        ));
+    /// Bytes arrived; with them a packet was complete, or not yet.
+    pub(crate) fn arrived(&mut self, now: Instant, bytes: usize, complete: bool) {
+        let burst = match self.burst.take().filter(|burst| now.since(burst.last) < GAP) {
+            Some(burst) => Burst {
+                last: now,
+                bytes: burst.bytes + bytes,
+                ..burst
+            },
+            None => Burst {
+                began: now,
+                last: now,
+                first: bytes,
+                bytes,
+            },
+        };
+        if !complete {
+            self.burst = Some(burst);
+            return;
+        }
+        if burst.bytes >= TELLING && self.paced.is_none_or(|(longest, _)| burst.bytes > longest) {
+            // What came at once says nothing about when it was sent.
+            let rest = (burst.bytes - burst.first) as u128 * 1_000_000;
+            let pace = match now.since(burst.began).as_micros() {
+                0 => u32::MAX,
+                micros => u32::try_from(rest / micros).unwrap_or(u32::MAX),
+            };
+            self.paced = Some((burst.bytes, pace));
+        }
     }
 
-    /// Bytes a second on the wire, by how much longer a long answer takes than a short one: what is the same for both is
-    /// the board's and the system's time. `None` before there were two that differ.
+    /// Bytes a second on the wire, by how the longest answer came in: how long the board thought about it is no part of
+    /// that. `None` before there was a long one.
     pub(crate) fn pace(&self) -> Option<u32> {
-        let (short, long) = self.exchanges?;
-        let bytes = long.bytes - short.bytes;
-        let micros = long.time.saturating_sub(short.time).as_micros().max(1);
-        (bytes >= TELLING).then(|| u32::try_from(bytes as u128 * 1_000_000 / micros).unwrap_or(u32::MAX))
+        self.paced.map(|(_, pace)| pace)
     }
 
     /// How long to wait for an answer.
@@ -253,12 +276,10 @@ impl Call {
         header.seq == self.seq && (header.group, header.id) == self.address
     }
 
-    /// To be called when the answer of `len` bytes is there.
-    pub(crate) fn answered(&self, line: &mut Line, now: Instant, len: usize) {
+    /// To be called when the answer is there.
+    pub(crate) fn answered(&self, line: &mut Line, now: Instant) {
         if self.sendings == 1 {
-            let time = now.since(self.sent);
-            line.measured(time);
-            line.exchanged(self.packet.len(), len, time);
+            line.measured(now.since(self.sent));
         }
     }
 

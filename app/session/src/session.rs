@@ -286,6 +286,7 @@ impl Session {
         let mut rest = bytes;
         while !rest.is_empty() {
             let (taken, packet) = self.line.receive(rest);
+            self.line.arrived(now, taken, packet.is_some());
             rest = rest.get(taken.max(1)..).unwrap_or_default();
             let Some(packet) = packet else { continue };
             let Ok((header, payload)) = Header::parse(&packet) else {

@@ -37,7 +37,7 @@ fn row(props: &Props, image: &KeptImage) -> Html {
     html! {
         <li class="key" data-testid="kept-image" data-hash={image.hash.clone()}>
             { icons::file() }
-            <span class="key__text kept">
+            <span class="key__text">
                 <span><strong>{ &image.version }</strong>{ " " }{ &image.file }</span>
                 <span class="key__hash">{ words::bytes(image.size) }{ " · " }{ hash(&image.hash) }</span>
             </span>
