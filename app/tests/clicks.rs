@@ -131,3 +131,33 @@ async fn an_update_is_started_stopped_and_put_away() {
     );
     assert_eq!(stage.press("again"), Some(Intent::Again(BOARD)));
 }
+
+#[test]
+async fn the_switch_and_the_images_seen_before() {
+    let plan = Plan::Ready {
+        way: Way::Install,
+        from: None,
+        to: "2.0.0".into(),
+        stored: false,
+        sends: Sends::Patch("6 KB instead of 297 KB".into()),
+    };
+    let kept = KeptImage {
+        hash: "ab".into(),
+        size: 5,
+        version: "1.0.0".into(),
+        file: "one.bin".into(),
+    };
+    let more = [Notice::Plan(BOARD, Some(plan)), Notice::Kept(vec![kept])];
+    let stage = show(board().into_iter().chain(more)).await;
+    assert_eq!(stage.press("whole"), Some(Intent::Whole(true)));
+    assert_eq!(stage.press("forget-all"), Some(Intent::Drop(None)));
+    let one = stage
+        .root
+        .query_selector("[data-testid=kept-image] button")
+        .unwrap();
+    one.unwrap().unchecked_into::<HtmlElement>().click();
+    assert_eq!(
+        stage.wanted.borrow_mut().pop(),
+        Some(Intent::Drop(Some("ab".into())))
+    );
+}

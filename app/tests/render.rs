@@ -261,3 +261,76 @@ fn each_end_has_its_mark_and_a_way_on() {
         );
     }
 }
+
+#[test]
+fn what_is_sent_is_said_and_can_be_switched_where_there_is_a_choice() {
+    let said = |sends: Sends| {
+        let Action::Notice(
+            at,
+            Notice::Plan(
+                id,
+                Some(Plan::Ready {
+                    way,
+                    from,
+                    to,
+                    stored,
+                    ..
+                }),
+            ),
+        ) = plan()
+        else {
+            unreachable!()
+        };
+        let plan = Plan::Ready {
+            way,
+            from,
+            to,
+            stored,
+            sends,
+        };
+        let plan = Action::Notice(at, Notice::Plan(id, Some(plan)));
+        render(image().into_iter().chain(board()).chain([plan]))
+    };
+    for (sends, name, choice) in [
+        (Sends::Patch("6 KB instead of 98 KB".into()), "patch", true),
+        (Sends::Making(30), "making", true),
+        (Sends::WholeWanted, "whole", true),
+        (Sends::WholeBecause("It was never seen.".into()), "unseen", false),
+    ] {
+        let html = said(sends);
+        assert!(
+            tag(&html, "sends").contains(&format!("data-sends=\"{name}\"")),
+            "{name}"
+        );
+        assert_eq!(has(&html, "whole"), choice, "{name}");
+    }
+    let html = said(Sends::Whole);
+    assert!(!has(&html, "sends") && !has(&html, "whole"));
+}
+
+/// While it runs and once it is over.
+#[test]
+fn what_became_of_the_patch_is_said() {
+    let note = Some(Note::Saves("6 KB instead of 98 KB".into()));
+    let progress = Progress {
+        patch: true,
+        note: note.clone(),
+        ..Progress::at(Phase::Send, 6000)
+    };
+    let html = render(
+        image()
+            .into_iter()
+            .chain(board())
+            .chain([plan(), notice(Notice::Progress(BOARD, progress))]),
+    );
+    assert!(html.contains("Sending what changed"));
+    assert!(html.contains("Only what changed is sent: 6 KB instead of 98 KB."));
+    let outcome = Outcome::Confirmed {
+        version: "2.0.0".into(),
+        took: 1,
+        note,
+    };
+    let ended = notice(Notice::Outcome(BOARD, outcome));
+    let html = render(image().into_iter().chain(board()).chain([ended]));
+    assert!(html.contains("Only what changed was sent: 6 KB instead of 98 KB."));
+}

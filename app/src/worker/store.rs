@@ -114,3 +114,53 @@ pub(super) async fn forget(hash: Option<&str>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::*;
+
+    fn image(hash: &str, size: u32) -> KeptImage {
+        KeptImage {
+            hash: hash.into(),
+            size,
+            version: "1.2.3+4".into(),
+            file: "ä / b?#%.bin".into(),
+        }
+    }
+
+    async fn hashes() -> String {
+        list().await.into_iter().map(|image| image.hash).collect()
+    }
+
+    /// One test: they share the browser's cache.
+    #[test]
+    async fn images_are_kept_in_order_found_and_forgotten_and_the_oldest_go() {
+        forget(None).await;
+        for (hash, bytes) in [("a", b"one"), ("b", b"two"), ("c", b"six")] {
+            keep(&image(hash, 3), bytes).await;
+        }
+        assert_eq!(list().await.last(), Some(&image("c", 3)), "names survive");
+        assert_eq!(find("b").await.as_deref(), Some(&b"two"[..]));
+        assert_eq!(find("d").await, None);
+        // Seen again: the latest.
+        keep(&image("a", 3), b"one").await;
+        assert_eq!(hashes().await, "bca");
+        forget(Some("c")).await;
+        assert_eq!(hashes().await, "ba");
+        // Room for one more of this size, and not for the oldest.
+        keep(&image("d", MOST_BYTES - 5), b"large").await;
+        assert_eq!(hashes().await, "ad");
+        keep(&image("e", MOST_BYTES + 1), b"too large").await;
+        assert_eq!(hashes().await, "ad");
+        for number in 0..MOST_IMAGES {
+            keep(&image(&format!("{number}-"), 1), b"x").await;
+        }
+        let all = list().await;
+        assert_eq!(all.len(), MOST_IMAGES);
+        assert_eq!(all.first().map(|image| image.hash.as_str()), Some("0-"));
+        forget(None).await;
+        assert_eq!(hashes().await, "");
+    }
+}
