@@ -310,11 +310,12 @@ impl<'a> Loader<'a> {
 
     /// Nothing new was asked for: run what is there, or go back.
     fn decide_running(&mut self, decision: SwapType, primary: &Trailer) -> Stage {
-        let state = *self.log.state();
+        let state = self.log.state();
+        let (saved, recorded) = (state.saved, state.recorded);
         let used = match (decision, state.trial) {
             (SwapType::Revert, Some(used)) => used,
             // A torn confirmation that read as set once: what the records call confirmed stays.
-            (SwapType::Revert, None) if state.recorded => return Stage::Primary,
+            (SwapType::Revert, None) if recorded => return Stage::Primary,
             // A trial that no record knows was started by another bootloader.
             (SwapType::Revert, None) => u8::MAX,
             (_, None) => return Stage::Primary,
@@ -331,7 +332,7 @@ impl<'a> Loader<'a> {
         let spent = used >= self.board.policy.attempts.max(1) || self.entry.gave_up.is_some();
         if !spent {
             Stage::Primary
-        } else if state.saved || !state.recorded {
+        } else if saved || !recorded {
             Stage::Incoming(SwapKind::Revert)
         } else {
             // What the secondary slot holds, if anything, never ran here.
@@ -350,7 +351,6 @@ impl<'a> Loader<'a> {
     }
 
     /// Takes the verdict on the image that the last [`Progress::Verify`] asked about.
-    #[inline(never)]
     pub fn verified<F: Flash>(&mut self, flash: &mut F, verdict: Result<Found, Reject>) {
         match (self.stage, &verdict) {
             (Stage::Incoming(kind), _) => self.incoming(flash, kind, &verdict),
@@ -429,7 +429,6 @@ impl<'a> Loader<'a> {
     }
 
     /// An entry of the journal.
-    #[inline(never)]
     fn update(
         &self,
         from: Option<&Found>,
@@ -494,7 +493,6 @@ impl<'a> Loader<'a> {
     }
 
     /// The image in the primary slot may run: count its start, or let the counter follow it.
-    #[inline(never)]
     fn settle<F: Flash>(&mut self, flash: &F, found: &Found) {
         let state = self.log.state();
         if self.trial {

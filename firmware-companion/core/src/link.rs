@@ -182,7 +182,6 @@ impl<M: Memory> Link<M> {
     }
 
     /// Copies the next bytes for the line into `out`; 0 when there are none.
-    #[inline(never)]
     pub fn transmit(&mut self, out: &mut [u8]) -> usize {
         let Some((encoder, len)) = &mut self.sending else {
             return 0;

@@ -106,6 +106,20 @@ pub struct Digester {
     end: u32,
 }
 
+/// The digest of a part of a source, to `out`.
+#[inline(never)]
+pub(crate) fn of_part<S: Source>(
+    source: &mut S,
+    kind: TlvKind,
+    (at, end): (u32, u32),
+    out: &mut Hashed,
+) -> Result<(), Error<S::Error>> {
+    let mut digester = Digester::new(kind, at, end)?;
+    while !digester.step(source)? {}
+    digester.finish_into(out);
+    Ok(())
+}
+
 #[derive(Debug, Clone)]
 enum Hash {
     Sha256(Sha256),
@@ -114,14 +128,14 @@ enum Hash {
 }
 
 impl Digester {
-    pub(crate) fn new(kind: TlvKind, end: u32) -> Result<Self, Refusal> {
+    pub(crate) fn new(kind: TlvKind, at: u32, end: u32) -> Result<Self, Refusal> {
         let hash = match kind {
             TlvKind::SHA256 => Hash::Sha256(Sha256::new()),
             #[cfg(feature = "sha512")]
             TlvKind::SHA512 => Hash::Sha512(sha2::Sha512::new()),
             _ => return Err(Refusal::UnsupportedDigest { kind }),
         };
-        Ok(Self { hash, at: 0, end })
+        Ok(Self { hash, at, end })
     }
 
     /// Takes in at most the next [`CHUNK`] bytes; says whether that was the last of them.

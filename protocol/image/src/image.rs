@@ -1,6 +1,6 @@
 //! An image as a whole: the header, and where everything else lies.
 
-use crate::digest::Hashed;
+use crate::digest::{Hashed, of_part};
 use crate::tlv::{AREA_MAGIC, HEAD, PROTECTED_MAGIC, Position};
 use crate::{Digest, Digester, Error, FormatError, Header, Refusal, Source, Tlv, TlvKind, Tlvs};
 
@@ -104,7 +104,6 @@ impl Image {
 
     /// Keeps what is asked for again and again. Only protected TLVs count, but for those that make the signature. Values
     /// are read to where they stay, because copies of arrays cost a bootloader's flash.
-    #[inline(never)]
     fn note<S: Source>(&mut self, tlv: &Tlv, source: &mut S) -> Result<(), Error<S::Error>> {
         if !tlv.protected && !tlv.kind.may_stand_unprotected() {
             self.stray = self.stray.or(Some(tlv.kind));
@@ -215,16 +214,13 @@ impl Image {
         Ok(hashed.digest().ok_or(Refusal::NoDigest)?)
     }
 
-    #[inline(never)]
     pub(crate) fn computed<S: Source>(
         &self,
         source: &mut S,
         out: &mut Hashed,
     ) -> Result<(), Error<S::Error>> {
-        let mut digester = self.digester()?;
-        while !digester.step(source)? {}
-        digester.finish_into(out);
-        Ok(())
+        let digest = self.digest.ok_or(Refusal::NoDigest)?;
+        of_part(source, digest.kind, (0, self.covered), out)
     }
 
     /// The same in steps.
@@ -232,7 +228,7 @@ impl Image {
     /// # Errors
     /// [`Refusal::NoDigest`] or [`Refusal::UnsupportedDigest`].
     pub fn digester(&self) -> Result<Digester, Refusal> {
-        Digester::new(self.digest.ok_or(Refusal::NoDigest)?.kind, self.covered)
+        Digester::new(self.digest.ok_or(Refusal::NoDigest)?.kind, 0, self.covered)
     }
 
     /// The security counter, if the image has one.

@@ -151,7 +151,6 @@ impl PublicKey {
     }
 
     /// Whether this is the key with that hash, of either length.
-    #[inline(never)]
     pub(crate) fn has_hash(&self, hash: &[u8]) -> bool {
         #[cfg(feature = "sha512")]
         if hash.len() == 64 {

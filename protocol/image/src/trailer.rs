@@ -125,6 +125,7 @@ impl Layout {
         self.write_byte(Field::SwapInfo, (image << 4) | swap as u8)
     }
 
+    #[inline(never)]
     fn write_byte(self, field: Field, byte: u8) -> Write {
         let mut bytes = [ERASED; MAX_ALIGN];
         bytes[0] = byte;

@@ -2,10 +2,10 @@
 
 #[cfg(all(feature = "ed25519", feature = "sha512"))]
 use crate::CHUNK;
-use crate::digest::Hashed;
+use crate::digest::{Hashed, of_part};
 use crate::image::value;
 use crate::tlv::Position;
-use crate::{Digest, Error, Flags, Image, PublicKey, Refusal, Sha256, Source, Tlv, TlvKind, VerifyError};
+use crate::{Digest, Error, Flags, Image, PublicKey, Refusal, Source, Tlv, TlvKind, VerifyError};
 
 /// What a verifier lets through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -101,21 +101,8 @@ impl Walk {
                 }
                 // The whole key: its hash says as much.
                 TlvKind::PUBKEY => {
-                    let mut hash = Sha256::new();
-                    let mut buffer = [0; 64];
-                    let (mut at, end) = (tlv.offset, tlv.offset + u32::from(tlv.len));
-                    while at < end {
-                        let len = (end - at).min(buffer.len() as u32);
-                        let Some(part) = buffer.get_mut(..len as usize) else {
-                            break;
-                        };
-                        source.read(at, part).map_err(Error::Source)?;
-                        hash.update(part);
-                        at += len;
-                    }
-                    if let Some(out) = self.named.sha256() {
-                        hash.finish(out);
-                    }
+                    let end = tlv.offset + u32::from(tlv.len);
+                    of_part(source, TlvKind::SHA256, (tlv.offset, end), &mut self.named)?;
                 }
                 kind if kind.is_signature() => return Ok(true),
                 _ => {}

@@ -216,30 +216,34 @@ pub struct Trial {
 
 impl<'a> Description<'a> {
     fn decode(payload: &'a [u8]) -> Result<Self, DecodeError> {
-        let identity = [
-            (Name::ROLE, Kind::Byte),
-            (Name::BOARD, Kind::Text),
-            (Name::SERIAL, Kind::Text),
-            (Name::BL, Kind::Text),
-            (Name::VID, Kind::Bytes),
-            (Name::CID, Kind::Bytes),
-            (Name::KEYS, Kind::Raw),
-            (Name::SLOTS, Kind::Raw),
-            (Name::FRAME, Kind::Number),
-            (Name::WINDOW, Kind::Number),
-        ];
-        let condition = [
-            (Name::COUNTER, Kind::Number),
-            (Name::FEATURES, Kind::Number),
-            (Name::RESET, Kind::Byte),
-            (Name::STATE, Kind::Byte),
-            (Name::ROLLBACK, Kind::Raw),
-            (Name::TRIAL, Kind::Raw),
-            (Name::SUPPLY, Kind::Raw),
-            (Name::GOLDEN, Kind::Bytes),
-        ];
+        let identity = const {
+            &[
+                (Name::ROLE, Kind::Byte),
+                (Name::BOARD, Kind::Text),
+                (Name::SERIAL, Kind::Text),
+                (Name::BL, Kind::Text),
+                (Name::VID, Kind::Bytes),
+                (Name::CID, Kind::Bytes),
+                (Name::KEYS, Kind::Raw),
+                (Name::SLOTS, Kind::Raw),
+                (Name::FRAME, Kind::Number),
+                (Name::WINDOW, Kind::Number),
+            ]
+        };
+        let condition = const {
+            &[
+                (Name::COUNTER, Kind::Number),
+                (Name::FEATURES, Kind::Number),
+                (Name::RESET, Kind::Byte),
+                (Name::STATE, Kind::Byte),
+                (Name::ROLLBACK, Kind::Raw),
+                (Name::TRIAL, Kind::Raw),
+                (Name::SUPPLY, Kind::Raw),
+                (Name::GOLDEN, Kind::Bytes),
+            ]
+        };
         let mut values = [Value::Absent; 10];
-        fields(payload, &identity, &mut values)?;
+        fields(payload, identity, &mut values)?;
         let [
             role,
             board,
@@ -253,7 +257,7 @@ impl<'a> Description<'a> {
             window,
         ] = values;
         let mut values = [Value::Absent; 8];
-        fields(payload, &condition, &mut values)?;
+        fields(payload, condition, &mut values)?;
         let [counter, features, reset, state, rollback, trial, supply, golden] = values;
         Ok(Description {
             role: role
@@ -325,9 +329,9 @@ impl<'a> Description<'a> {
 
 impl<'a> Rollback<'a> {
     fn decode(map: &'a [u8]) -> Result<Self, DecodeError> {
-        let wanted = [(Name::REASON, Kind::Byte), (Name::FROM, Kind::Text)];
+        let wanted = const { &[(Name::REASON, Kind::Byte), (Name::FROM, Kind::Text)] };
         let mut values = [Value::Absent; 2];
-        entries(&mut Reader::new(map), &wanted, &mut values)?;
+        entries(&mut Reader::new(map), wanted, &mut values)?;
         let [reason, from] = values;
         Ok(Rollback {
             reason: reason
@@ -341,13 +345,15 @@ impl<'a> Rollback<'a> {
 
 impl Supply {
     fn decode(map: &[u8]) -> Result<Self, DecodeError> {
-        let wanted = [
-            (Name::LEVEL, Kind::Number),
-            (Name::LIMIT, Kind::Number),
-            (Name::PERCENT, Kind::Flag),
-        ];
+        let wanted = const {
+            &[
+                (Name::LEVEL, Kind::Number),
+                (Name::LIMIT, Kind::Number),
+                (Name::PERCENT, Kind::Flag),
+            ]
+        };
         let mut values = [Value::Absent; 3];
-        entries(&mut Reader::new(map), &wanted, &mut values)?;
+        entries(&mut Reader::new(map), wanted, &mut values)?;
         let [level, limit, percent] = values;
         Ok(Supply {
             level: level.number().unwrap_or(0),
@@ -359,9 +365,9 @@ impl Supply {
 
 impl Trial {
     fn decode(map: &[u8]) -> Result<Self, DecodeError> {
-        let wanted = [(Name::LEFT, Kind::Number), (Name::DEADLINE, Kind::Number)];
+        let wanted = const { &[(Name::LEFT, Kind::Number), (Name::DEADLINE, Kind::Number)] };
         let mut values = [Value::Absent; 2];
-        entries(&mut Reader::new(map), &wanted, &mut values)?;
+        entries(&mut Reader::new(map), wanted, &mut values)?;
         let [left, deadline] = values;
         Ok(Trial {
             left: left.number().unwrap_or(0),
@@ -395,16 +401,18 @@ impl<'a> Item<'a> for Key<'a> {
 
 impl<'a> Item<'a> for Slot {
     fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let wanted = [
-            (Name::SLOT, Kind::Number),
-            (Name::ADDR, Kind::Number),
-            (Name::SIZE, Kind::Number),
-            (Name::MAX, Kind::Number),
-            (Name::ERASE, Kind::Number),
-            (Name::WRITE, Kind::Number),
-        ];
+        let wanted = const {
+            &[
+                (Name::SLOT, Kind::Number),
+                (Name::ADDR, Kind::Number),
+                (Name::SIZE, Kind::Number),
+                (Name::MAX, Kind::Number),
+                (Name::ERASE, Kind::Number),
+                (Name::WRITE, Kind::Number),
+            ]
+        };
         let mut values = [Value::Absent; 6];
-        entries(reader, &wanted, &mut values)?;
+        entries(reader, wanted, &mut values)?;
         let [slot, addr, size, max, erase, write] = values.map(|value| value.number().unwrap_or(0));
         Ok(Slot {
             slot,

@@ -177,9 +177,9 @@ impl<'a> Failure<'a> {
         let [rc, err, reason] = values;
         let reason = reason.text();
         if let Some(err) = err.bytes() {
-            let wanted = [(Key::GROUP, Kind::Half), (Key::RC, Kind::Half)];
+            let wanted = const { &[(Key::GROUP, Kind::Half), (Key::RC, Kind::Half)] };
             let mut values = [Value::Absent; 2];
-            entries(&mut Reader::new(err), &wanted, &mut values)?;
+            entries(&mut Reader::new(err), wanted, &mut values)?;
             let [group, rc] = values;
             let (group, rc) = (group.half(), rc.half().unwrap_or(0));
             return Ok((rc != 0).then_some(Failure { group, rc, reason }));

@@ -74,9 +74,9 @@ impl<'a> Request<'a> {
         match (header.op, header.id) {
             (Op::Read, STATE) => Ok(Request::State),
             (Op::Write, STATE) => {
-                let wanted = [(Key::HASH, Kind::BytesOrNull), (Key::CONFIRM, Kind::Flag)];
+                let wanted = const { &[(Key::HASH, Kind::BytesOrNull), (Key::CONFIRM, Kind::Flag)] };
                 let mut values = [Value::Absent; 2];
-                fields(payload, &wanted, &mut values)?;
+                fields(payload, wanted, &mut values)?;
                 let [hash, confirm] = values;
                 Ok(Request::SetState {
                     hash: hash.bytes(),
@@ -114,16 +114,18 @@ impl<'a> Request<'a> {
 
 impl<'a> Upload<'a> {
     pub(crate) fn decode(payload: &'a [u8]) -> Result<Self, DecodeError> {
-        let wanted = [
-            (Key::OFF, Kind::Number),
-            (Key::DATA, Kind::Bytes),
-            (Key::IMAGE, Kind::Number),
-            (Key::LEN, Kind::Number),
-            (Key::SHA, Kind::BytesOrNull),
-            (Key::UPGRADE, Kind::Flag),
-        ];
+        let wanted = const {
+            &[
+                (Key::OFF, Kind::Number),
+                (Key::DATA, Kind::Bytes),
+                (Key::IMAGE, Kind::Number),
+                (Key::LEN, Kind::Number),
+                (Key::SHA, Kind::BytesOrNull),
+                (Key::UPGRADE, Kind::Flag),
+            ]
+        };
         let mut values = [Value::Absent; 6];
-        fields(payload, &wanted, &mut values)?;
+        fields(payload, wanted, &mut values)?;
         let [off, data, image, len, sha, upgrade] = values;
         Ok(Upload {
             image: image.number(),
@@ -249,19 +251,21 @@ pub struct StateEntry<'a> {
 
 impl<'a> Item<'a> for StateEntry<'a> {
     fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let wanted = [
-            (Key::IMAGE, Kind::Number),
-            (Key::SLOT, Kind::Number),
-            (Key::VERSION, Kind::Text),
-            (Key::HASH, Kind::BytesOrNull),
-            (Key::BOOTABLE, Kind::Flag),
-            (Key::PENDING, Kind::Flag),
-            (Key::CONFIRMED, Kind::Flag),
-            (Key::ACTIVE, Kind::Flag),
-            (Key::PERMANENT, Kind::Flag),
-        ];
+        let wanted = const {
+            &[
+                (Key::IMAGE, Kind::Number),
+                (Key::SLOT, Kind::Number),
+                (Key::VERSION, Kind::Text),
+                (Key::HASH, Kind::BytesOrNull),
+                (Key::BOOTABLE, Kind::Flag),
+                (Key::PENDING, Kind::Flag),
+                (Key::CONFIRMED, Kind::Flag),
+                (Key::ACTIVE, Kind::Flag),
+                (Key::PERMANENT, Kind::Flag),
+            ]
+        };
         let mut values = [Value::Absent; 9];
-        entries(reader, &wanted, &mut values)?;
+        entries(reader, wanted, &mut values)?;
         let [
             image,
             slot,
@@ -314,13 +318,15 @@ pub struct ImageSlots<'a> {
 
 impl<'a> Item<'a> for ImageSlots<'a> {
     fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let wanted = [
-            (Key::IMAGE, Kind::Number),
-            (Key::SLOTS, Kind::Raw),
-            (Key::MAX_IMAGE_SIZE, Kind::Number),
-        ];
+        let wanted = const {
+            &[
+                (Key::IMAGE, Kind::Number),
+                (Key::SLOTS, Kind::Raw),
+                (Key::MAX_IMAGE_SIZE, Kind::Number),
+            ]
+        };
         let mut values = [Value::Absent; 3];
-        entries(reader, &wanted, &mut values)?;
+        entries(reader, wanted, &mut values)?;
         let [image, slots, max_image_size] = values;
         Ok(ImageSlots {
             image: image.number().unwrap_or(0),
@@ -350,13 +356,15 @@ pub struct SlotSize {
 
 impl<'a> Item<'a> for SlotSize {
     fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let wanted = [
-            (Key::SLOT, Kind::Number),
-            (Key::SIZE, Kind::Number),
-            (Key::UPLOAD_IMAGE_ID, Kind::Number),
-        ];
+        let wanted = const {
+            &[
+                (Key::SLOT, Kind::Number),
+                (Key::SIZE, Kind::Number),
+                (Key::UPLOAD_IMAGE_ID, Kind::Number),
+            ]
+        };
         let mut values = [Value::Absent; 3];
-        entries(reader, &wanted, &mut values)?;
+        entries(reader, wanted, &mut values)?;
         let [slot, size, upload_image_id] = values;
         Ok(SlotSize {
             slot: slot.number().unwrap_or(0),

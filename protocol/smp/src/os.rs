@@ -72,9 +72,9 @@ impl<'a> Request<'a> {
                 .ok_or(DecodeError::Missing(Key::D)),
             (Op::Write, RESET) => {
                 // `force` is a number in Zephyr's documentation, a bool in some clients.
-                let wanted = [(Key::FORCE, Kind::Switch), (Key::BOOT_MODE, Kind::Byte)];
+                let wanted = const { &[(Key::FORCE, Kind::Switch), (Key::BOOT_MODE, Kind::Byte)] };
                 let mut values = [Value::Absent; 2];
-                fields(payload, &wanted, &mut values)?;
+                fields(payload, wanted, &mut values)?;
                 let [force, boot_mode] = values;
                 Ok(Request::Reset {
                     force: force.is_set(),
@@ -146,9 +146,9 @@ impl<'a> Response<'a> {
                 .ok_or(DecodeError::Missing(Key::R)),
             RESET => Ok(Response::Reset),
             PARAMS => {
-                let wanted = [(Key::BUF_SIZE, Kind::Number), (Key::BUF_COUNT, Kind::Number)];
+                let wanted = const { &[(Key::BUF_SIZE, Kind::Number), (Key::BUF_COUNT, Kind::Number)] };
                 let mut values = [Value::Absent; 2];
-                fields(payload, &wanted, &mut values)?;
+                fields(payload, wanted, &mut values)?;
                 let [size, count] = values;
                 let buf_size = size.number().ok_or(DecodeError::Missing(Key::BUF_SIZE))?;
                 let buf_count = count.number().ok_or(DecodeError::Missing(Key::BUF_COUNT))?;
@@ -158,13 +158,15 @@ impl<'a> Response<'a> {
                 .map(Response::Info)
                 .ok_or(DecodeError::Missing(Key::OUTPUT)),
             BOOTLOADER => {
-                let wanted = [
-                    (Key::BOOTLOADER, Kind::Text),
-                    (Key::MODE, Kind::Raw),
-                    (Key::NO_DOWNGRADE, Kind::Flag),
-                ];
+                let wanted = const {
+                    &[
+                        (Key::BOOTLOADER, Kind::Text),
+                        (Key::MODE, Kind::Raw),
+                        (Key::NO_DOWNGRADE, Kind::Flag),
+                    ]
+                };
                 let mut values = [Value::Absent; 3];
-                fields(payload, &wanted, &mut values)?;
+                fields(payload, wanted, &mut values)?;
                 let [name, mode, no_downgrade] = values;
                 match (mode.bytes(), name.text()) {
                     (Some(mode), _) => Ok(Response::Mode {

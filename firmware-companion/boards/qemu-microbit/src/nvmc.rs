@@ -25,10 +25,8 @@ fn wait() {
     while read(READY) == 0 {}
 }
 
-fn with(mode: u32, work: impl FnOnce()) {
-    write(CONFIG, mode);
-    wait();
-    work();
+/// Waits for what was begun, and locks the flash again.
+fn done() {
     wait();
     write(CONFIG, READ_ONLY);
     wait();
@@ -66,21 +64,28 @@ impl NorFlash for Nvmc {
 
     fn erase(&mut self, from: u32, to: u32) -> Result<(), Self::Error> {
         check_erase(self, from, to)?;
-        for page in (from..to).step_by(Self::ERASE_SIZE) {
-            with(ERASE, || write(ERASE_PAGE, page));
+        let mut page = from;
+        while page < to {
+            write(CONFIG, ERASE);
+            wait();
+            write(ERASE_PAGE, page);
+            page += Self::ERASE_SIZE as u32;
+            done();
         }
         Ok(())
     }
 
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Self::Error> {
         check_write(self, offset, bytes.len())?;
-        let (words, _) = bytes.as_chunks::<4>();
-        with(WRITE, || {
-            for (word, at) in words.iter().zip((offset as usize..).step_by(4)) {
-                write(at, u32::from_le_bytes(*word));
-                wait();
-            }
-        });
+        write(CONFIG, WRITE);
+        wait();
+        let mut at = offset as usize;
+        for word in bytes.as_chunks::<4>().0 {
+            write(at, u32::from_le_bytes(*word));
+            wait();
+            at += 4;
+        }
+        done();
         Ok(())
     }
 }

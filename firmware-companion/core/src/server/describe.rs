@@ -101,7 +101,6 @@ impl<R: Runner> Server<'_, R> {
 
 impl<R: Runner> Server<'_, R> {
     /// The last updates.
-    #[inline(never)]
     pub(super) fn journal<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F) {
         let on_trial = self.is_on_trial(flash);
         let mut journal = self.state().journal;

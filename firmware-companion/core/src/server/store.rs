@@ -74,16 +74,17 @@ impl<R: Runner> Server<'_, R> {
     #[inline(never)]
     pub(super) fn open<F: Flash>(&mut self, flash: &mut F, len: u32, sha: Option<Sha>) -> Result<Stage, u32> {
         let same = |file: &Transfer| file.len == len && sha.is_some() && file.sha == sha && file.at > 0;
-        if let Some(upload) = self.upload.filter(|upload| same(&upload.file)) {
+        if let Some(upload) = &self.upload
+            && same(&upload.file)
+        {
             return Err(upload.file.at);
         }
-        let recorded = recorded(flash, len, sha);
-        let at = recorded.map_or(0, |upload| upload.file.at);
-        self.upload = recorded.or(Some(Upload {
+        let (at, suspect) = recorded(flash, len, sha).unwrap_or_default();
+        self.upload = Some(Upload {
             file: Transfer { len, at, sha },
-            suspect: 0,
+            suspect,
             failures: 0,
-        }));
+        });
         if at > 0 {
             return Err(at);
         }
@@ -147,7 +148,6 @@ impl<R: Runner> Server<'_, R> {
     }
 
     /// Compares the next bytes of a file in flash with the digest that was announced.
-    #[inline(never)]
     pub(super) fn match_file<F: Flash>(
         &mut self,
         flash: &mut F,
@@ -195,17 +195,13 @@ impl<R: Runner> Server<'_, R> {
     }
 }
 
-/// An upload of the same file that was interrupted.
-fn recorded<F: Flash>(flash: &mut F, len: u32, sha: Option<Sha>) -> Option<Upload> {
+/// How far an interrupted upload of the same file got, and below which offset its units are suspect.
+fn recorded<F: Flash>(flash: &mut F, len: u32, sha: Option<Sha>) -> Option<(u32, u32)> {
     let entry = ledger::read(flash)?;
     let same = entry.len == len && sha?.0.first_chunk() == Some(&entry.sha);
     let suspect = entry.at.saturating_add(ledger::distance(flash));
     // An image that was marked is whole. It is compared, not written once more: a cut would leave the request without it.
     let marked = Trailers::read(flash).secondary != Trailer::ERASED;
     let at = if marked { len } else { entry.at };
-    (same && at > 0).then_some(Upload {
-        file: Transfer { len, at, sha },
-        suspect,
-        failures: 0,
-    })
+    (same && at > 0).then_some((at, suspect))
 }

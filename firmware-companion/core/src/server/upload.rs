@@ -142,7 +142,6 @@ impl<R: Runner> Server<'_, R> {
     }
 
     /// Whether the piece is welcome, and what to do with it.
-    #[inline(never)]
     fn accept<F: Flash, M: Memory>(
         &mut self,
         link: &Link<M>,
@@ -234,7 +233,6 @@ impl<R: Runner> Server<'_, R> {
         find(flash, Area::Primary).is_none_or(|found| version > found.image.header().version)
     }
 
-    #[inline(never)]
     pub(super) fn receive<F: Flash, M: Memory>(
         &mut self,
         link: &mut Link<M>,

@@ -57,6 +57,7 @@ impl Journal {
             .find(|update| update.outcome == Outcome::Trial)
     }
 
+    #[inline(never)]
     pub(super) fn push(&mut self, update: Update) {
         // A trial that another update ends was given up, for that update's reason.
         if update.outcome != Outcome::Refused {

@@ -138,9 +138,9 @@ impl Log {
             (Some(a), Some(b)) => u32::from((b.wrapping_sub(a) as i32) > 0),
         };
         let (unit, other) = if newer == 0 {
-            (first, second)
+            (&first, &second)
         } else {
-            (second, first)
+            (&second, &first)
         };
         // Half-written: its header may read as valid later.
         let half = other.generation.is_none() && other.end > 0;

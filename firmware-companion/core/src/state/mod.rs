@@ -90,6 +90,7 @@ impl State {
     }
 
     /// The `index`th of the records that rebuild this state from nothing, with `depth` updates of the journal.
+    #[inline(never)]
     fn snapshot(&self, index: usize, depth: usize) -> Option<Record> {
         let mut left = index;
         // Whether a record that there is is the one asked for.

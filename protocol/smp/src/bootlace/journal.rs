@@ -52,15 +52,17 @@ pub struct Update {
 
 impl Item<'_> for Update {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let wanted = [
-            (Key::FROM, Kind::Bytes),
-            (Key::TO, Kind::Bytes),
-            (Key::START, Kind::Half),
-            (Key::OUTCOME, Kind::Byte),
-            (Key::REASON, Kind::Byte),
-        ];
+        let wanted = const {
+            &[
+                (Key::FROM, Kind::Bytes),
+                (Key::TO, Kind::Bytes),
+                (Key::START, Kind::Half),
+                (Key::OUTCOME, Kind::Byte),
+                (Key::REASON, Kind::Byte),
+            ]
+        };
         let mut values = [Value::Absent; 5];
-        entries(reader, &wanted, &mut values)?;
+        entries(reader, wanted, &mut values)?;
         let [from, to, start, outcome, reason] = values;
         Ok(Update {
             from: release(from)?.unwrap_or_default(),

@@ -72,6 +72,7 @@ impl Encoder {
     }
 
     /// The next byte of the line.
+    #[inline(never)]
     pub fn next_byte(&mut self, packet: &[u8]) -> Option<u8> {
         if self.from == self.to {
             if self.done {
@@ -96,6 +97,7 @@ impl Encoder {
         byte
     }
 
+    #[inline(never)]
     fn put(&mut self, byte: u8) {
         if let Some(place) = self.ready.get_mut(usize::from(self.to)) {
             *place = byte;
