@@ -17,6 +17,9 @@ use sha2::Digest as _;
 
 use crate::Instant;
 
+mod patch;
+pub use patch::Patches;
+
 pub const ADDRESS: u32 = 0x0800_8000;
 pub const SLOT: u32 = 0x4_0000;
 
@@ -44,22 +47,6 @@ pub enum App {
     NoPort,
     /// The bootloader refuses it.
     Refused,
-}
-
-/// What the board does with patches.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum Patches {
-    /// It knows nothing of them.
-    #[default]
-    Unknown,
-    /// It makes this of any.
-    Makes(Vec<u8>),
-    /// It refuses from this offset on.
-    Refuses(usize, bootlace::ErrorCode),
-    /// It asks for the same piece for ever.
-    Sticks,
-    /// It says at the end that what it made is wrong.
-    Differs,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -526,42 +513,6 @@ impl Board {
             header,
             &Response::Img(img::Response::Upload { off, matched }),
         )
-    }
-
-    fn take_patch(
-        &mut self,
-        header: &Header,
-        buffer: &mut [u8],
-        piece: &Upload<'_>,
-    ) -> Result<usize, smp::EncodeError> {
-        if piece.off == 0 && self.upload_sha != piece.sha.unwrap_or_default() {
-            self.forget_upload();
-            self.secondary = None;
-            self.upload_len = piece.len.unwrap_or_default() as usize;
-            self.upload_sha = piece.sha.unwrap_or_default().to_vec();
-        }
-        match &self.patches {
-            Patches::Refuses(at, code) if self.upload.len() >= *at => {
-                return smp::encode_error(buffer, header, *code, None);
-            }
-            Patches::Sticks if self.upload.len() > 100 => {}
-            _ if piece.off as usize == self.upload.len() => {
-                self.patched += piece.data.len();
-                self.upload.extend_from_slice(piece.data);
-            }
-            _ => {}
-        }
-        let off = self.upload.len() as u32;
-        let all = off as usize == self.upload_len;
-        if all {
-            assert_eq!(sha2::Sha256::digest(&self.upload)[..], self.upload_sha[..]);
-            if let Patches::Makes(image) = &self.patches {
-                self.secondary = Held::new(image, false);
-            }
-        }
-        let matched = all.then_some(self.patches != Patches::Differs);
-        let answer = bootlace::Response::Patch { off, matched };
-        smp::encode_response(buffer, header, &Response::Bootlace(answer))
     }
 
     /// As after a cut of the power that came before the first record.

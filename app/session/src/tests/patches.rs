@@ -156,6 +156,23 @@ fn a_bad_line() {
     }
 }
 
+/// A small patch may be a whole image's work: nothing is sent twice because of that.
+#[test]
+fn a_board_has_the_time_to_make_much_of_little() {
+    let new = image(2, 100_000);
+    for patch in [200, 2000] {
+        let mut pair = with_patches(Patches::Makes(new.clone()));
+        // The whole image in six seconds.
+        pair.board.micros_per_byte = 6_000_000 / 20 / patch;
+        pair.session
+            .start(pair.now, patched(&new, patch as usize))
+            .unwrap();
+        assert!(matches!(outcome(&mut pair, MINUTE), Outcome::Confirmed { .. }));
+        let (taken, arrived) = pair.board.pieces;
+        assert_eq!((taken, why(&pair)), (arrived, vec![]), "a patch of {patch}");
+    }
+}
+
 /// How fast the line is shows in how the bytes of a long answer come in.
 #[test]
 fn the_pace_of_the_line() {

@@ -1,0 +1,85 @@
+use super::*;
+
+#[test]
+fn figures() {
+    assert_eq!(
+        [bytes(1023), bytes(1025), bytes(1_500_000)],
+        ["1023 B", "2 KB", "1.4 MB"]
+    );
+    assert_eq!([rate(900), rate(11_500)], ["900 B/s", "11.2 KB/s"]);
+    let times = [8_400, 45_900, 200_000].map(Duration::from_millis).map(time);
+    assert_eq!(times, ["8.4 s", "45 s", "3 min 20 s"]);
+    assert_eq!(short(&[0xab; 32]), "abab abab abab abab");
+    assert_eq!(uuid(&[0x12; 16]), "12121212-1212-1212-1212-121212121212");
+}
+
+/// The codes are numbers, so no compiler tells which of them lacks its words.
+#[test]
+fn every_code_has_its_words() {
+    let unknown = 0x7F;
+    for code in 0..unknown {
+        let state = (BoardState::from_code(code), BoardState::from_code(unknown));
+        assert_eq!(
+            state.0.name().is_some(),
+            super::state(state.0) != super::state(state.1),
+            "{state:?}"
+        );
+        let reason = (
+            RollbackReason::from_code(code),
+            RollbackReason::from_code(unknown),
+        );
+        assert_eq!(
+            reason.0.name().is_some(),
+            rollback(reason.0) != rollback(reason.1),
+            "{reason:?}"
+        );
+    }
+}
+
+/// Harm is a matter of the phase: until the image is marked, a reset starts what ran.
+#[test]
+fn harm_depends_on_the_phase() {
+    let at = |phase| {
+        failure(&Failure {
+            error: Error::PortLost,
+            phase,
+        })
+        .unharmed
+    };
+    assert!(at(Phase::Uploading) && at(Phase::Verifying));
+    assert!(!at(Phase::Restarting) && !at(Phase::OnTrial));
+}
+
+#[test]
+fn every_sentence_has_a_next_step() {
+    let refusals = [
+        Refusal::NoDigest,
+        Refusal::Altered,
+        Refusal::Unsigned,
+        Refusal::UnknownSigner { key_hash: None },
+        Refusal::BadSignature { key_hash: [1; 32] },
+        Refusal::DevelopmentKey { key_hash: [1; 32] },
+        Refusal::UnprotectedTlv {
+            kind: TlvKind::SEC_CNT,
+        },
+        Refusal::Encrypted,
+        Refusal::Compressed,
+        Refusal::NonBootable,
+        Refusal::RamLoad,
+        Refusal::UnsupportedDigest {
+            kind: TlvKind::SHA384,
+        },
+        Refusal::UnsupportedSignature {
+            kind: TlvKind::RSA2048,
+        },
+    ];
+    for refusal in refusals {
+        let sentence = error(&Error::Refused(refusal));
+        assert!(
+            sentence.what.ends_with('.') && sentence.next.ends_with('.'),
+            "{sentence:?}"
+        );
+        // The name is the variant's.
+        assert!(format!("{refusal:?}").starts_with(&sentence.name), "{sentence:?}");
+    }
+}
