@@ -2,13 +2,12 @@
 //! at the other end.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use bootlace_tests::bench::Bench;
 use bootlace_tests::browser::Browser;
-use bootlace_tests::delta_update::{self, Wanted};
+use bootlace_tests::delta_update;
 use bootlace_tests::main_job::{self, End};
 use bootlace_tests::namespace;
 use bootlace_tests::runner::{self, Scenario};
@@ -17,6 +16,11 @@ use bootlace_tests::serial::{Port, Unplug, Way, models};
 use bootlace_tests::serve::Site;
 use bootlace_tests::tools::{self, Algorithm, Fixtures};
 use serde_json::json;
+
+#[path = "page/files.rs"]
+mod files;
+#[path = "page/patches.rs"]
+mod patches;
 
 const ORIGIN: &str = "http://localhost:8080";
 
@@ -64,10 +68,16 @@ fn main() -> Result<()> {
         ("movehub_ed25519_up_and_down", |stage| {
             up_and_down(stage, "movehub", Algorithm::Ed25519)
         }),
-        ("only_what_changed_goes_over_a_slow_line", only_what_changed),
-        ("the_whole_image_goes_where_the_base_is_unknown", unknown_base),
-        ("images_seen_before_are_kept_and_forgotten", kept_images),
-        ("files_that_must_not_be_installed", bad_files),
+        (
+            "only_what_changed_goes_over_a_slow_line",
+            patches::only_what_changed,
+        ),
+        (
+            "the_whole_image_goes_where_the_base_is_unknown",
+            patches::unknown_base,
+        ),
+        ("images_seen_before_are_kept_and_forgotten", patches::kept_images),
+        ("files_that_must_not_be_installed", files::bad_files),
         ("application_under_another_product_id", |stage| {
             ends(stage, "other-id", End::Confirmed)
         }),
@@ -200,213 +210,6 @@ fn up_and_down(stage: &mut Stage, board: &str, algorithm: Algorithm) -> Result<(
     );
     Ok(())
 }
-
-/// 115200 baud, eight times as fast as a real one.
-const FAST: [&str; 2] = ["--speed", "8"];
-
-/// By patch and in full, the same update to the same kind of board.
-fn only_what_changed(stage: &mut Stage) -> Result<()> {
-    let mut taken = |wanted| {
-        stage.boards += 1;
-        let name = format!("ttyACM{}", stage.boards);
-        delta_update::run(&mut stage.browser, ORIGIN, &stage.fixtures, &name, wanted, &FAST)
-    };
-    let patch = taken(Wanted::Patch)?;
-    let whole = taken(Wanted::Whole)?;
-    for (name, taken) in [("patch", &patch), ("whole", &whole)] {
-        println!(
-            "  {name}: {} bytes to the board, {} from it, {:.1} s: {}",
-            taken.to_board,
-            taken.from_board,
-            taken.seen.took.as_secs_f32(),
-            taken.said
-        );
-    }
-    ensure!(
-        20 * (patch.to_board + patch.from_board) < whole.to_board + whole.from_board,
-        "a patch takes {} bytes, the image {}",
-        patch.to_board + patch.from_board,
-        whole.to_board + whole.from_board
-    );
-    ensure!(patch.said.contains("6 KB instead of 291 KB"), "{}", patch.said);
-    ensure!(
-        patch
-            .seen
-            .outcome
-            .contains("Only what changed was sent: 6 KB instead of 291 KB"),
-        "{}",
-        patch.seen.outcome
-    );
-    ensure!(!whole.seen.outcome.contains("instead"), "{}", whole.seen.outcome);
-    Ok(())
-}
-
-fn unknown_base(stage: &mut Stage) -> Result<()> {
-    stage.boards += 1;
-    let name = format!("ttyACM{}", stage.boards);
-    let taken = delta_update::run(
-        &mut stage.browser,
-        ORIGIN,
-        &stage.fixtures,
-        &name,
-        Wanted::Unseen,
-        &["--speed", "20"],
-    )?;
-    println!("  {}", taken.said);
-    ensure!(
-        taken.said.contains("never seen 7.27.0") && taken.to_board > 290_000,
-        "{} bytes: {}",
-        taken.to_board,
-        taken.said
-    );
-    Ok(())
-}
-
-/// They outlive the page, and go when they are told to.
-fn kept_images(stage: &mut Stage) -> Result<()> {
-    stage.open_with("movehub", "7.28.0", Algorithm::P256)?;
-    let (old, _) = stage.fixtures.signed("movehub", "7.27.0", Algorithm::P256)?;
-    let page = &stage.browser;
-    main_job::choose_file(page, &old)?;
-    let kept = |page: &Browser, count: usize| {
-        page.wait(&format!("{count} kept images"), Duration::from_secs(5), |page| {
-            Ok((page.all("[data-testid=kept-image]")?.len() == count).then_some(()))
-        })
-    };
-    kept(page, 2)?;
-    main_job::open(page, ORIGIN)?;
-    kept(page, 2)?;
-    page.click(&page.find("[data-testid=kept] summary")?)?;
-    page.click(&page.find("[data-testid=kept-image] button")?)?;
-    kept(page, 1)?;
-    page.press("forget-all")?;
-    kept(page, 0)?;
-    main_job::open(page, ORIGIN)?;
-    kept(page, 0)
-}
-
-/// Each gets a sentence and a next step, and can't be installed.
-fn bad_files(stage: &mut Stage) -> Result<()> {
-    let fixtures = &stage.fixtures;
-    let (good, key) = fixtures.signed("movehub", "7.28.0", Algorithm::P256)?;
-    let bytes = std::fs::read(&good)?;
-    let file = |name: &str| fixtures.folder().join(name);
-    let write = |name: &str, bytes: &[u8]| -> Result<PathBuf> {
-        std::fs::write(file(name), bytes)?;
-        Ok(file(name))
-    };
-    let mut altered = bytes.clone();
-    altered[5000] ^= 1;
-    let (stranger, _) = fixtures.key("stranger", Algorithm::P256)?;
-    let (signer, _) = fixtures.key("signer", Algorithm::P256)?;
-    let firmware = write("firmware.bin", &bytes[0x200..60_000])?;
-    let sign = |name: &str, input: &Path, key: Option<&Path>, more: &[&str]| -> Result<PathBuf> {
-        fixtures.sign(input, "7.29.0", key, &file(name), more)?;
-        Ok(file(name))
-    };
-    // As large as a slot, of which a part is the trailer's.
-    let large = write(
-        "large.raw",
-        &[&bytes[0x200..0x300], &[0x5a; 500_000][..]].concat(),
-    )?;
-    let other = "9f3ab1c2-0c5d-4e8b-9a77-3d2f10e4b6a8";
-    let cases = [
-        (
-            "NotAnImage",
-            write(
-                "notes.bin",
-                b"This is a shopping list, not an image. Milk, bread.",
-            )?,
-        ),
-        ("Truncated", write("truncated.bin", &bytes[..bytes.len() / 2])?),
-        ("Altered", write("altered.bin", &altered)?),
-        (
-            "UnknownSigner",
-            sign("stranger.bin", &firmware, Some(&stranger), &[])?,
-        ),
-        ("Unsigned", sign("unsigned.bin", &firmware, None, &[])?),
-        (
-            "TooOld",
-            sign("old.bin", &firmware, Some(&signer), &["--security-counter", "1"])?,
-        ),
-        (
-            "TooLarge",
-            sign("large.bin", &large, Some(&signer), &["--slot-size", "0x100000"])?,
-        ),
-        (
-            "WrongClass",
-            sign("other.bin", &firmware, Some(&signer), &["--cid", other])?,
-        ),
-    ];
-    // A board that knows its class, and has confirmed an image with a security counter of 5.
-    let factory = sign("factory.bin", &firmware, Some(&signer), &["--cid", CLASS])?;
-    let newer = sign(
-        "newer.bin",
-        &firmware,
-        Some(&signer),
-        &["--cid", CLASS, "--security-counter", "5"],
-    )?;
-    stage.boards += 1;
-    let name = format!("ttyACM{}", stage.boards);
-    let arguments = [
-        "--image",
-        text(&factory)?,
-        "--key",
-        text(&key)?,
-        "--cid",
-        CLASS,
-        "--speed",
-        "20",
-    ];
-    {
-        let bench = Bench::unconnected(stage.fixtures.folder(), &name, &arguments)?;
-        let mut update = Command::new(tools::cli()?);
-        update.args([
-            "update",
-            "--image",
-            text(&newer)?,
-            "--key",
-            text(&key)?,
-            "--port",
-            text(bench.link())?,
-        ]);
-        tools::output(&mut update)?;
-    }
-    let _bench = Bench::new(stage.fixtures.folder(), &name, Way::Direct, &arguments)?;
-    stage.open_with("movehub", "7.28.0", Algorithm::P256)?;
-    let page = &stage.browser;
-    main_job::board(page)?;
-    for (expected, file) in cases {
-        let said = main_job::choose_file(page, &file)?;
-        let refused = page.wait(
-            &format!("the refusal as {expected}"),
-            Duration::from_secs(5),
-            |page| {
-                let enabled = page.run(
-                    "return document.querySelector('[data-testid=update]').disabled",
-                    &[],
-                )?;
-                Ok(main_job::problems(page)?.pop().filter(|_| enabled == json!(true)))
-            },
-        );
-        let (name, text) = refused.with_context(|| said.clone())?;
-        println!("  {}", text.replace('\n', " "));
-        ensure!(
-            name == expected,
-            "{} was refused as {name}, not as {expected}: {text:?}",
-            file.display()
-        );
-        let sentences = text
-            .split(['.', '?', '!'])
-            .filter(|part| part.trim().len() > 3)
-            .count();
-        ensure!(sentences >= 2, "{name} does not say what to do next: {text:?}");
-    }
-    Ok(())
-}
-
-/// A class of boards.
-const CLASS: &str = "1b671a64-40d5-491e-99b0-da01ff1f3341";
 
 /// An update to firmware that behaves like `app`.
 fn ends(stage: &mut Stage, app: &str, end: End) -> Result<()> {
