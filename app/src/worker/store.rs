@@ -7,7 +7,7 @@
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Cache, Request, Response};
+use web_sys::{Cache, CacheStorage, Request, Response};
 
 use super::scope;
 use crate::messages::KeptImage;
@@ -22,7 +22,8 @@ const MOST_IMAGES: usize = 48;
 
 /// The cache; none where the browser gives no room (a page that is not secure, some private windows).
 async fn cache() -> Option<Cache> {
-    let caches = scope().caches().ok()?;
+    let caches: JsValue = scope().caches().ok()?.into();
+    let caches: CacheStorage = caches.is_object().then(|| caches.unchecked_into())?;
     Some(JsFuture::from(caches.open(CACHE)).await.ok()?.unchecked_into())
 }
 
