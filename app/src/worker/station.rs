@@ -308,9 +308,9 @@ impl Station {
         let Some(file) = self.hub.image() else {
             return self.cancelled();
         };
-        let (sends, patch) = match &self.planned {
-            Some(Ok(plan)) => self.sends(plan),
-            _ => (Sends::Whole, None),
+        let (size, (sends, patch)) = match &self.planned {
+            Some(Ok(plan)) => (plan.size, self.sends(plan)),
+            _ => (0, (Sends::Whole, None)),
         };
         self.waits = matches!(sends, Sends::Making(_));
         match sends {
@@ -319,18 +319,20 @@ impl Station {
                     (progress.patch, progress.done, progress.total) = (true, percent, 100);
                 });
             }
-            Sends::Patch(saving) => {
-                self.log(format!("What changed is sent: {saving}"));
-                self.progress(|progress| progress.note = Some(Note::Saves(saving)));
-            }
+            Sends::Patch(saving) => self.log(format!("What changed is sent: {saving}")),
             Sends::WholeBecause(reason) => self.log(reason),
             Sends::Whole | Sends::WholeWanted => {}
         }
         // From here on bytes are counted, no longer how far the patch is made.
-        let bytes = patch.as_ref().map_or(file.bytes.len(), Vec::len);
-        let total = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let by_patch = patch.is_some();
-        self.progress(|progress| (progress.patch, progress.done, progress.total) = (by_patch, 0, total));
+        let patched = patch
+            .as_ref()
+            .map(|patch| u32::try_from(patch.len()).unwrap_or(u32::MAX));
+        self.progress(|progress| {
+            (progress.patch, progress.done, progress.total) = (patched.is_some(), 0, patched.unwrap_or(size));
+            // How much time it saves is a forecast: said before, not after.
+            progress.note =
+                patched.map(|patched| Note::Saves(say::saving(&Saving::new(size, patched, None))));
+        });
         let keys = self.session.board().map(|board| board.keys.clone());
         let job = Job::Update {
             image: file.bytes.clone(),

@@ -58,7 +58,7 @@ pub fn check(page: &mut Browser, url: &str, folder: &Path, say: &mut dyn FnMut(S
     board(page)?;
     let newest = newest(page, "golden")?;
     ensure!(
-        newest.contains("golden image") && newest.contains("could not run"),
+        newest.contains("Golden image") && newest.contains("could not run"),
         "{newest:?}"
     );
     pictures(page, folder, "field-3-golden")?;
