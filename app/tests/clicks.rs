@@ -1,6 +1,6 @@
 //! The page in a browser: what is pressed says what is wanted.
 #![cfg(target_arch = "wasm32")]
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::cell::RefCell;
 use std::rc::Rc;
