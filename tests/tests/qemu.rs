@@ -62,7 +62,7 @@ fn a_blank_board_serves_in_every_framing() {
                 it.keys.iter().count(),
             )
         });
-        let most = 101 * 1024;
+        let most = 107 * 1024;
         let slots = vec![(PRIMARY, most), (SECONDARY, most)];
         // QEMU's register of reset reasons always reads as this one.
         let wanted = (
@@ -188,6 +188,43 @@ fn a_dead_image_is_taken_back_after_a_reset_from_outside() {
         (Role::Application, Some(RollbackReason::NotConfirmed))
     );
     assert_eq!(slots(&mut client)[0], (0, "1.0.0".to_owned(), true));
+}
+
+#[test]
+fn an_image_that_never_confirms_is_taken_back_at_the_deadline() {
+    let images = Images::new().unwrap();
+    // What runs before and after says so on the line.
+    let (old, _) = images.signed("plain", 0, LEN).unwrap();
+    let (new, hash) = images.signed("self-testing-undecided", 1, LEN).unwrap();
+    let board = Emulator::new(Line::Socket, &with_primary(Some(&old)).unwrap()).unwrap();
+    board.hold_button().unwrap();
+    board.go().unwrap();
+    let mut client = board.client().unwrap();
+    assert_eq!(client.upload(&new, new.len()).unwrap().1, Some(true));
+    client.test(&hash).unwrap();
+    client.list().unwrap();
+
+    // 30 seconds of waiting, of the board's time.
+    let board = Emulator::new(Line::Rushed, &board.power_down().unwrap()).unwrap();
+    let mut client = board.client().unwrap();
+    board.go().unwrap();
+    client
+        .wait_for_text("plain: running", Duration::from_secs(60))
+        .unwrap();
+
+    let board = Emulator::new(Line::Socket, &board.power_down().unwrap()).unwrap();
+    board.hold_button().unwrap();
+    board.go().unwrap();
+    let mut client = board.client().unwrap();
+    let rollback = client.describe(|it| it.rollback.map(|it| (it.reason, it.from.map(str::to_owned))));
+    assert_eq!(
+        rollback.unwrap(),
+        Some((RollbackReason::Deadline, Some("1.1.0".to_owned())))
+    );
+    assert_eq!(
+        slots(&mut client),
+        [(0, "1.0.0".to_owned(), true), (1, "1.1.0".to_owned(), false)]
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use super::gdb::Watched;
-use super::{FLASH, Gdb, PAGE};
+use super::{FLASH, Gdb, PAGE, STATE};
 
 /// What the flash controller was told to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Operation {
 }
 
 /// Everything behind the bootloader.
-const ALL: Watched = (0xC000, FLASH as u32 - 0xC000);
+const ALL: Watched = (STATE as u32, (FLASH - STATE) as u32);
 /// The controller's register that an erase begins with.
 const ERASE_PAGE: Watched = (0x4001_E508, 4);
 
@@ -79,7 +79,7 @@ impl Recorder {
     }
 
     /// What the instruction that it stopped before will store, and where: `str` in one of the two forms of a Cortex-M0
-    /// that are not for the stack. (The debugger only says which range was about to be written to.)
+    /// that are not for the stack, or `stm` of one register. (The debugger only says which range was about to be written to.)
     fn store(&mut self, registers: &[u32; 16]) -> Result<(u32, u32)> {
         let [.., counter] = registers;
         let code = self.gdb.read(*counter, 2)?;
@@ -93,6 +93,11 @@ impl Recorder {
                 .copied()
                 .unwrap_or_default()
         };
+        let list = code & 0xFF;
+        if code >> 11 == 0b11000 && list.is_power_of_two() {
+            let value = registers.get(list.trailing_zeros() as usize);
+            return Ok((register(8), value.copied().unwrap_or_default()));
+        }
         let offset = match (code >> 11, code >> 9 & 3) {
             (0b01100, _) => u32::from(code >> 6 & 31) * 4,
             (0b01010, 0) => register(6),

@@ -11,7 +11,9 @@ mod qmp;
 
 pub use client::Client;
 pub use gdb::{Gdb, Watched};
-pub use images::{FLASH, Images, PAGE, PRIMARY, SECONDARY, SLOTS_END, bootloader, difference, with_primary};
+pub use images::{
+    FLASH, Images, PAGE, PRIMARY, SECONDARY, SLOTS_END, STATE, bootloader, difference, with_primary,
+};
 pub use log::{Operation, Recorder, undone};
 pub use qmp::Qmp;
 
@@ -43,6 +45,8 @@ pub enum Line {
     Terminal,
     /// Nothing; and instructions are counted.
     Counted,
+    /// For [`Emulator::client`], to listen only: where the program waits, its time passes at once.
+    Rushed,
 }
 
 /// A board. It loses its power when dropped.
@@ -98,13 +102,16 @@ impl Emulator {
         ]);
         command.args(["-accel", "tcg", "-qtest-log", "none"]);
         match line {
-            Line::Socket => {
+            Line::Socket | Line::Rushed => {
                 let path = folder.join("line");
                 command.args([
                     "-chardev",
                     &format!("socket,id=line,path={},server=on,wait=off", path.display()),
                 ]);
                 command.args(["-serial", "chardev:line"]);
+                if line == Line::Rushed {
+                    command.args(["-icount", "shift=0,sleep=off"]);
+                }
             }
             Line::Terminal => {
                 command.args(["-chardev", "pty,id=line", "-serial", "chardev:line"]);

@@ -36,6 +36,7 @@ const ALL: [Chips; 1] = [Chips {
         "plain",
         "self-testing",
         "self-testing-dead",
+        "self-testing-undecided",
         "self-testing-hangs",
         "self-testing-unhealthy",
     ],

@@ -145,6 +145,7 @@ impl Session {
             .envs(tools.iter().cloned());
         self.step("tests with browser and peers", command, Count::Inside);
         self.link();
+        self.size();
         match wasm::commands() {
             Ok(commands) => {
                 for (title, command) in commands {
@@ -167,6 +168,14 @@ impl Session {
                 self.add(Counts::one(linked.panics.is_empty()));
             }
             Err(error) => self.broken("linking the core", &error),
+        }
+    }
+
+    /// One test: that every bootloader is within its budget.
+    fn size(&mut self) {
+        match crate::firmware::size::print(false) {
+            Ok(within) => self.add(Counts::one(within)),
+            Err(error) => self.broken("sizes of bootloaders", &error),
         }
     }
 

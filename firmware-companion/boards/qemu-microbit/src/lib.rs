@@ -40,11 +40,11 @@ unsafe impl cortex_m::interrupt::InterruptNumber for Interrupt {
 
 /// Erase unit of the chip.
 const PAGE: u32 = 1024;
-/// Pages before everything else: the bootloader's own, with room for what it still has to learn.
-const BOOTLOADER: u32 = 48;
-/// Pages of the slots. The secondary has the one more that swaps need; what both can hold is then 101 pages.
-const PRIMARY: u32 = 102;
-const SECONDARY: u32 = 103;
+/// Pages before everything else: the bootloader's own. Its budget, and whole blocks of what [`lock_bootloader`] locks.
+const BOOTLOADER: u32 = 36;
+/// Pages of the slots. The secondary has the one more that swaps need; what both can hold is then 107 pages.
+const PRIMARY: u32 = 108;
+const SECONDARY: u32 = 109;
 
 const fn pages(first: u32, count: u32) -> Region {
     Region {
@@ -131,6 +131,16 @@ pub fn reset_reason() -> Reset {
         bits if bits & 1 << 0 != 0 => Reset::Pin,
         _ => Reset::Software,
     }
+}
+
+/// Locks the bootloader's pages against writing and erasing until the next reset: the last thing before an application
+/// starts. (The emulator does not model it.)
+pub fn lock_bootloader() {
+    // A bit for each 4 KB.
+    const BLOCK: u32 = 4 * 1024;
+    const BLOCKS: u32 = BOOTLOADER * PAGE / BLOCK;
+    const { assert!(BOOTLOADER * PAGE == BLOCKS * BLOCK && BLOCKS < 32) };
+    registers::write(registers::PROTECT, (1 << BLOCKS) - 1);
 }
 
 /// Whether button A is held down.

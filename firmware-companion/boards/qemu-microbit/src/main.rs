@@ -5,7 +5,7 @@
 use bootlace_core::boot::Entry;
 use bootlace_cortex_m::{Exit, companion_with_patches, jump, reset, retained};
 use bootlace_qemu_microbit::{
-    FRAME, LINK, Timer, Uart, WINDOW, flash, identity, is_button_held, reset_reason, serial,
+    FRAME, LINK, Timer, Uart, WINDOW, flash, identity, is_button_held, lock_bootloader, reset_reason, serial,
 };
 
 bootlace_cortex_m::forward_exceptions!();
@@ -34,7 +34,10 @@ fn main() -> ! {
         MEMORY,
         (FRAME, WINDOW),
     ) {
-        Exit::Boot(vectors) => jump(vectors),
+        Exit::Boot(vectors) => {
+            lock_bootloader();
+            jump(vectors)
+        }
         Exit::Reset { bootloader } => reset(retained::Left {
             requested: bootloader,
             gave_up: None,

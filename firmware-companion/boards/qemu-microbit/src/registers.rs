@@ -5,6 +5,8 @@
 pub(crate) const DEVICE_ID: usize = 0x1000_0060;
 /// POWER: why it started, one bit each; written bits are cleared.
 pub(crate) const RESET_REASON: usize = 0x4000_0400;
+/// MPU: blocks of 4 KB of flash that are locked until the next reset, one bit each for the first 32 (PROTENSET0).
+pub(crate) const PROTECT: usize = 0x4000_0600;
 /// GPIO: levels of all pins.
 pub(crate) const PINS: usize = 0x5000_0510;
 /// GPIO: configuration of pin 0; the others follow.
