@@ -57,15 +57,22 @@ const BENCHES: &[Bench] = &[
         program: "cuts",
         page: false,
     },
+    Bench {
+        name: "mutants",
+        about: "mistakes in the core that the sweep of power cuts must catch (about 5 minutes)",
+        package: "bootlace-cuts",
+        program: "mutants",
+        page: false,
+    },
 ];
 
 /// What is wanted of a bench besides its table.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Options {
     /// Print JSON instead of a table.
-    json: bool,
+    pub(crate) json: bool,
     /// Fail when a figure breaks its bound.
-    check: bool,
+    pub(crate) check: bool,
 }
 
 /// The benches there are, for the help.
@@ -121,7 +128,11 @@ pub(crate) fn measure(name: &str, flags: &[&str]) -> Result<bool> {
     let outcome = step.run(&mut command, &project::log(&format!("bench-{name}")), None)?;
     let outcome = outcome.require(&format!("bench {name}"))?;
     step.done("measured");
-    let text = outcome.text();
+    report(name, &outcome.text(), options)
+}
+
+/// Prints figures, or what a bench says with its figures in it; says whether all is well.
+pub(crate) fn report(name: &str, text: &str, options: Options) -> Result<bool> {
     let figures: Vec<Figure> = text.lines().filter_map(Figure::parse).collect();
     if figures.is_empty() {
         bail!("bench {name} printed no figure");

@@ -2,6 +2,7 @@
 
 mod bench;
 mod firmware;
+mod fuzz;
 mod process;
 mod project;
 mod run;
@@ -24,7 +25,8 @@ cargo xtask COMMAND
   firmware            build bootloaders and example applications for chips into target/firmware
   size                what the bootloaders take of their chips, and which crates take it (--json, --check)
   setup               fetch and build the tools, nothing else (the others do it when needed)
-  cuts                the same as `bench cuts`
+  cuts                the same as `bench cuts`; --mutants: the same as `bench mutants`
+  fuzz [TARGET]       fuzz what takes bytes from outside (--runs N, --keep to keep what it finds, --json, --check)
 {benches}  env                 print the variables that tests look for, as `export` lines
 
 Tools are kept in ${BOOTLACE_CACHE:-~/.cache/bootlace}, one folder a version.
@@ -60,6 +62,8 @@ fn dispatch(words: &[&str]) -> Result<ExitCode> {
         ["size", "--json"] => drop(firmware::size::print(true)?),
         ["size", "--check"] => return firmware::size::print(false).map(exit),
         ["size", "--json", "--check"] => return firmware::size::print(true).map(exit),
+        ["cuts", "--mutants", flags @ ..] => return bench::measure("mutants", flags).map(exit),
+        ["fuzz", words @ ..] => return fuzz::run(words).map(exit),
         ["cuts", flags @ ..] => return bench::measure("cuts", flags).map(exit),
         ["bench", name, flags @ ..] => return bench::measure(name, flags).map(exit),
         [] | ["help" | "--help" | "-h"] => print!("{}", help()),

@@ -104,8 +104,9 @@ pub(crate) fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// What the source of a test names when it needs a browser, a peer or an emulator.
-const TOOLS: [&str; 9] = [
+/// What the source of a test names when it needs a browser, a peer or an emulator, or builds for minutes.
+const TOOLS: [&str; 10] = [
+    "CARGO_BIN_EXE_mutants",
     "BOOTLACE_PYTHON",
     "BOOTLACE_IMGTOOL",
     "BOOTLACE_FIRMWARE",

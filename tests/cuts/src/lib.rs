@@ -12,6 +12,7 @@
 
 mod images;
 mod model;
+mod mutants;
 mod report;
 mod rig;
 mod scenario;
@@ -23,9 +24,11 @@ mod tape;
 
 pub use images::Images;
 pub use model::{Model, Models};
+pub use mutants::{MUTANTS, Mutant};
 pub use report::Report;
 pub use rig::{Geometry, Observed, Rig, Started};
 pub use scenario::Scenario;
+pub use served::Served;
 pub use shapes::{Effort, Shape, Size, plan};
 pub use step::{Step, Through};
 pub use sweep::{Count, Sweep};

@@ -179,16 +179,21 @@ impl Rig {
     pub(crate) fn load(&mut self, entry: Entry) -> (Decision, Log) {
         let verdicts = self.verdicts();
         let mut loader = Loader::new(&mut self.chip, &self.board, entry);
-        let decision = loop {
+        // One that goes on for ever is lost like one that finds nothing to start; no start takes a tenth of this.
+        let mut decision = Decision::Stay(Condition::FlashFailed);
+        for _ in 0..100_000 {
             match loader.step(&mut self.chip) {
                 Progress::Working => {}
                 Progress::Verify(check) => {
                     let verdict = Self::check(&mut self.chip, &self.board, &verdicts, &check);
                     loader.verified(&mut self.chip, verdict);
                 }
-                Progress::Done(decision) => break decision,
+                Progress::Done(done) => {
+                    decision = done;
+                    break;
+                }
             }
-        };
+        }
         (decision, loader.into_log())
     }
 

@@ -23,7 +23,7 @@ enum Runs<'a> {
 }
 
 /// A board that answers.
-pub(crate) struct Served<'a> {
+pub struct Served<'a> {
     runs: Runs<'a>,
     link: Link<Vec<u8>>,
     applier: Box<Applier>,
@@ -44,7 +44,7 @@ impl<'a> Served<'a> {
     ///
     /// # Errors
     /// When the bootloader does not stay.
-    pub(crate) fn new(rig: &'a mut Rig, through: Through) -> Result<Self> {
+    pub fn new(rig: &'a mut Rig, through: Through) -> Result<Self> {
         let verdicts = rig.verdicts();
         let entry = Entry {
             reset: Reset::Software,
@@ -104,6 +104,29 @@ impl<'a> Served<'a> {
         Next::Working
     }
 
+    /// Takes any bytes from the line and does whatever they ask for, until it rests. What it answers is not looked at.
+    pub fn talk(&mut self, mut bytes: &[u8]) {
+        loop {
+            let taken = self.link.feed(bytes);
+            bytes = bytes.get(taken..).unwrap_or_default();
+            let mut moved = taken > 0;
+            loop {
+                let next = self.step();
+                let len = self.link.transmit(&mut [0; 256]);
+                if matches!(next, Next::Stopped) {
+                    return;
+                }
+                if !matches!(next, Next::Working) && len == 0 {
+                    break;
+                }
+                moved = true;
+            }
+            if bytes.is_empty() || !moved {
+                return;
+            }
+        }
+    }
+
     /// Asks, and has the answer read.
     fn ask<T>(&mut self, request: &Request, read: impl FnOnce(Response) -> Result<T>) -> Result<T> {
         let mut packet = [0; 1024];
@@ -115,7 +138,7 @@ impl<'a> Served<'a> {
         });
         let mut answer = Vec::new();
         // Far more than any request takes: what goes on for ever is an error, not a test that hangs.
-        for _ in 0..1_000_000 {
+        for _ in 0..100_000 {
             let next = self.step();
             let mut piece = [0; 256];
             let len = self.link.transmit(&mut piece);

@@ -74,10 +74,18 @@ impl Shape {
     pub fn all(size: Size) -> Vec<Shape> {
         let effort = |stride, tears, again| Effort { stride, tears, again };
         let twice = effort(1, 1, Again::Everywhere);
-        let mut shapes = vec![Shape::new("1 KB pages, 4 B, cut twice everywhere", TINY, twice)];
         if size == Size::Tiny {
-            return shapes;
+            let some = effort(1, 3, Again::Anywhere(3));
+            let pages = |page| Geometry {
+                pages: (page, page),
+                ..TINY
+            };
+            return vec![
+                Shape::new("4 KB pages, 4 B", pages(4 * KB), some),
+                Shape::new("1 KB pages, 4 B", pages(KB), some),
+            ];
         }
+        let mut shapes = vec![Shape::new("1 KB pages, 4 B, cut twice everywhere", TINY, twice)];
         let full = size == Size::Full;
         let once = if full {
             effort(1, 24, Again::Anywhere(2))
