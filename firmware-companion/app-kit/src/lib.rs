@@ -18,8 +18,7 @@ use bootlace_core::flash::{Flash, FlashError};
 use bootlace_core::link::{Link, Memory};
 use bootlace_core::server::{Role, Server, Step};
 use bootlace_core::slots::{Check, Found, Reject};
-use bootlace_core::state::Log;
-use bootlace_core::trailer::{self, is_on_trial};
+use bootlace_core::trailer::is_on_trial;
 use bootlace_smp::bootlace::{Reset, RollbackReason, Supply};
 
 /// What a step came to.
@@ -70,10 +69,10 @@ pub struct Application<'a> {
 impl<'a> Application<'a> {
     /// Reads the records and trailers. `reset` is why the chip last started.
     pub fn new<F: Flash>(flash: &mut F, board: &'a Board<'a>, reset: Reset) -> Self {
-        let state = *Log::mount(flash).state();
-        let deadline = is_on_trial(flash, &state).then_some(u64::from(board.policy.deadline) * 1000);
+        let server = Server::new(board, Role::application(flash), reset);
+        let deadline = is_on_trial(flash, server.state()).then_some(u64::from(board.policy.deadline) * 1000);
         Application {
-            server: Server::new(board, Role::Application { state }, reset),
+            server,
             deadline,
             failed: None,
         }
@@ -100,9 +99,7 @@ impl<'a> Application<'a> {
     /// # Errors
     /// The flash's own; the image is still on trial then.
     pub fn confirm<F: Flash>(&mut self, flash: &mut F) -> Result<(), FlashError> {
-        if is_on_trial(flash, self.server.state()) {
-            trailer::confirm(flash)?;
-        }
+        self.server.confirm(flash)?;
         self.deadline = None;
         Ok(())
     }

@@ -3,6 +3,9 @@
 //! [`Loader::step`] does at most one flash operation, so that a board can feed its watchdog and a test can cut the
 //! power between any two. Signatures are checked by the caller ([`Progress::Verify`]), with nothing else on the stack.
 
+#[cfg(feature = "golden")]
+mod golden;
+
 use bootlace_image::Version;
 use bootlace_image::trailer::{Mark, SwapType, Trailer};
 use bootlace_smp::bootlace::{Outcome, Reset, RollbackReason, State as Condition, Update};
@@ -11,8 +14,6 @@ use crate::board::Board;
 use crate::flash::{Area, Flash, FlashError};
 use crate::slots::{Check, Found, Reject, find};
 use crate::state::{Log, Record, SwapKind, SwapPlan, release};
-#[cfg(feature = "golden")]
-use crate::swap::Route;
 use crate::swap::{Copy, copies, leftover, max_image_size, route, unit_size};
 use crate::trailer::{Fields, TrailerWrite, Trailers};
 
@@ -109,9 +110,14 @@ pub struct Loader<'a> {
     #[cfg(feature = "golden")]
     restored: bool,
     failures: u8,
+    /// The last check found nothing that could be read; perhaps only that once.
+    again: bool,
     stage: Stage,
     log: Log,
 }
+
+/// Starts of an image on trial are counted up to here.
+const MOST_STARTS: u8 = u8::MAX - 1;
 
 /// Flash that fails this often in one start is not going to mend.
 const MAX_FAILURES: u8 = 8;
@@ -130,6 +136,7 @@ impl<'a> Loader<'a> {
             #[cfg(feature = "golden")]
             restored: false,
             failures: 0,
+            again: false,
         }
     }
 
@@ -289,29 +296,37 @@ impl<'a> Loader<'a> {
         let trailers = Trailers::read(flash);
         self.trial = false;
         match trailers.decision() {
-            SwapType::Test => self.stage = self.decide_leaving(SwapKind::Test, &trailers.primary),
-            SwapType::Permanent => {
-                self.stage = self.decide_leaving(SwapKind::Permanent, &trailers.primary);
-            }
+            SwapType::Test => self.decide_leaving(flash, SwapKind::Test, &trailers.primary),
+            SwapType::Permanent => self.decide_leaving(flash, SwapKind::Permanent, &trailers.primary),
             decision => self.stage = self.decide_running(decision, &trailers.primary),
         }
         Progress::Working
     }
 
-    /// A new image was asked for. What ran may have been confirmed since its last start: the records and the counter hear
-    /// of that first, because the new image is checked against them.
-    fn decide_leaving(&self, kind: SwapKind, primary: &Trailer) -> Stage {
-        if self.log.state().trial.is_some() && is_confirmed(primary) {
+    /// A new image was asked for. What ran may have been confirmed since its last start, or the power went before the
+    /// counter followed it: the records hear of that first, because the new image is checked against them.
+    fn decide_leaving<F: Flash>(&mut self, flash: &mut F, kind: SwapKind, primary: &Trailer) {
+        let state = self.log.state();
+        let runs = find_twice(flash, Area::Primary);
+        // Read again: this decides about the counter.
+        let confirmed =
+            state.trial.is_none() || is_confirmed(primary) || is_confirmed(&Trailers::read(flash).primary);
+        let raises = runs.is_some_and(|found| counter(&found) > state.counter);
+        self.stage = if confirmed && (raises || state.trial.is_some()) {
             Stage::Outgoing(kind)
         } else {
             Stage::Incoming(kind)
-        }
+        };
     }
 
     /// Nothing new was asked for: run what is there, or go back.
     fn decide_running(&mut self, decision: SwapType, primary: &Trailer) -> Stage {
         let state = self.log.state();
         let (saved, recorded) = (state.saved, state.recorded);
+        #[cfg(feature = "golden")]
+        if state.trial == Some(golden::RESTORING) {
+            return self.last_resort(Condition::NothingToRevertTo, self.why_reverted());
+        }
         let used = match (decision, state.trial) {
             (SwapType::Revert, Some(used)) => used,
             // A torn confirmation that read as set once: what the records call confirmed stays.
@@ -352,13 +367,20 @@ impl<'a> Loader<'a> {
 
     /// Takes the verdict on the image that the last [`Progress::Verify`] asked about.
     pub fn verified<F: Flash>(&mut self, flash: &mut F, verdict: Result<Found, Reject>) {
+        // What could not be read may be read the next time; nothing is given up for a single failure.
+        self.again = !self.again && matches!(verdict, Err(Reject::Empty | Reject::Unreadable));
+        if self.again {
+            return;
+        }
         match (self.stage, &verdict) {
             (Stage::Incoming(kind), _) => self.incoming(flash, kind, &verdict),
             (Stage::Outgoing(kind), _) => {
                 if let Ok(found) = &verdict {
                     self.raise_counter(found);
                 }
-                self.log.push(Record::Confirmed);
+                if self.log.state().trial.is_some() {
+                    self.log.push(Record::Confirmed);
+                }
                 self.stage = Stage::Incoming(kind);
             }
             (Stage::Primary, Ok(found)) => self.settle(flash, found),
@@ -384,7 +406,7 @@ impl<'a> Loader<'a> {
 
     #[inline(never)]
     fn incoming<F: Flash>(&mut self, flash: &mut F, kind: SwapKind, verdict: &Result<Found, Reject>) {
-        let primary = find(flash, Area::Primary);
+        let primary = find_twice(flash, Area::Primary);
         let outgoing = primary.map_or(0, |found| found.units(flash));
         let fits = primary.is_none_or(|found| found.image.total_len() <= max_image_size(flash));
         let verdict = match verdict {
@@ -445,34 +467,6 @@ impl<'a> Loader<'a> {
         })
     }
 
-    #[cfg(feature = "golden")]
-    /// The golden image goes into the primary slot as one that needs no trial. A power cut in the middle leaves an image
-    /// there that does not verify, and so begins this again; nothing that an earlier start wrote is relied on.
-    fn begin_restore<F: Flash>(&mut self, flash: &mut F, golden: &Found, reason: RollbackReason) -> Stage {
-        let lost = find(flash, Area::Primary);
-        self.log
-            .push(self.update(lost.as_ref(), Some(golden), Outcome::Golden, reason));
-        self.log.push(Record::Rollback(reason, version(lost.as_ref())));
-        self.trial = false;
-        Stage::Restore(0)
-    }
-
-    #[cfg(feature = "golden")]
-    fn next_unit<F: Flash>(&mut self, flash: &mut F, done: u32) {
-        let unit = unit_size(flash);
-        let units = find(flash, Area::Golden).map_or(0, |golden| golden.units(flash));
-        self.stage = if done < u32::from(units) {
-            let at = done * unit;
-            let route = Route {
-                from: (Area::Golden, at),
-                to: (Area::Primary, at),
-            };
-            Stage::Restoring(Copy::new(route, unit, true), done)
-        } else {
-            Stage::Trailer(TrailerWrite::clear(Area::Primary), After::Restored)
-        };
-    }
-
     fn why_reverted(&self) -> RollbackReason {
         if let Some(reason) = self.entry.gave_up {
             return reason;
@@ -486,9 +480,8 @@ impl<'a> Loader<'a> {
 
     /// Only a confirmed image raises the counter: before that, its predecessor must still be able to run.
     fn raise_counter(&mut self, found: &Found) {
-        let counter = found.image.security_counter().unwrap_or(0);
-        if counter > self.log.state().counter {
-            self.log.push(Record::Counter(counter));
+        if counter(found) > self.log.state().counter {
+            self.log.push(Record::Counter(counter(found)));
         }
     }
 
@@ -496,8 +489,9 @@ impl<'a> Loader<'a> {
     fn settle<F: Flash>(&mut self, flash: &F, found: &Found) {
         let state = self.log.state();
         if self.trial {
-            self.log
-                .push(Record::Trial(state.trial.unwrap_or(0).saturating_add(1)));
+            self.log.push(Record::Trial(
+                state.trial.unwrap_or(0).saturating_add(1).min(MOST_STARTS),
+            ));
         } else {
             self.raise_counter(found);
         }
@@ -512,6 +506,15 @@ impl<'a> Loader<'a> {
 /// The trailer of an image that was swapped in, and that has confirmed itself; one torn while it did so counts.
 fn is_confirmed(primary: &Trailer) -> bool {
     primary.magic == Mark::Set && primary.copy_done == Mark::Set && primary.image_ok != Mark::Unset
+}
+
+fn counter(found: &Found) -> u32 {
+    found.image.security_counter().unwrap_or(0)
+}
+
+/// The image in a slot. A read that fails only once must not make it seem that there is none.
+fn find_twice<F: Flash>(flash: &mut F, area: Area) -> Option<Found> {
+    find(flash, area).or_else(|| find(flash, area))
 }
 
 fn version(found: Option<&Found>) -> Version {

@@ -162,7 +162,7 @@ impl Check {
         let image = &found.image;
         let primary = flash.geometry(Area::Primary);
         let room = match self.area {
-            Area::Secondary => max_image_size(flash),
+            Area::Secondary | Area::Golden => max_image_size(flash),
             _ => primary.size.saturating_sub(unit_size(flash)),
         };
         if image.total_len() > room {

@@ -71,7 +71,9 @@ impl Trailers {
 /// The records have the last word: a torn confirmation may read as set once and not the next time. Where there are
 /// none, another bootloader started the image, and the trailer alone counts.
 pub fn is_on_trial<F: Flash>(flash: &mut F, state: &State) -> bool {
-    (state.trial.is_some() || !state.recorded) && Trailers::read(flash).decision() == SwapType::Revert
+    // Whatever waits in the secondary slot.
+    let decision = |flash| decide(&Trailers::read(flash).primary, &Trailer::ERASED);
+    (state.trial.is_some() || !state.recorded) && decision(flash) == SwapType::Revert
 }
 
 /// What a trailer is to say.

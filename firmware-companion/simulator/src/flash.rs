@@ -69,6 +69,8 @@ pub struct NorFlash {
     cut: Option<Cut>,
     dead: bool,
     worn_out: Option<u64>,
+    /// Bytes that can't be programmed any more.
+    worn: Vec<usize>,
     changed: Vec<(usize, usize)>,
 }
 
@@ -97,6 +99,7 @@ impl NorFlash {
             cut: None,
             dead: false,
             worn_out: None,
+            worn: Vec::new(),
             changed: Vec::new(),
         }
     }
@@ -221,6 +224,12 @@ impl NorFlash {
     /// From the operation of this number on, erasing and programming fail, and do nothing.
     pub fn wear_out(&mut self, from: u64) {
         self.worn_out = Some(from);
+    }
+
+    /// Programming this byte fails from now on.
+    pub fn wear(&mut self, area: Area, offset: u32) {
+        let at = (self.region(area).offset + offset) as usize;
+        self.worn.push(at);
     }
 
     /// The cut has come: nothing works any more.
@@ -444,6 +453,10 @@ impl Flash for NorFlash {
         let mut words = self.programmed.iter().skip(at / unit).take(data.len() / unit);
         if words.any(|&programmed| programmed) {
             return Err(FlashError::NotErased);
+        }
+        if self.worn.iter().any(|byte| (at..at + data.len()).contains(byte)) {
+            self.operations += 1;
+            return Err(FlashError::Hardware);
         }
         let cut = self.begin()?;
         self.note_change(at, data.len());

@@ -3,21 +3,15 @@
 
 mod common;
 
-use bootlace_simulator::{Area, Behaviour, Board, Config, NorFlash, Supply};
+use bootlace_simulator::{Behaviour, Board, Config, Supply};
 use bootlace_smp::bootlace::{
     ErrorCode, Features, GROUP, Outcome, Release, Role, RollbackReason, State, Update,
 };
-use common::{Host, builder, config, hash_of, image, key};
+use common::{config, counted, hash_of, started, version, with_golden};
 
 // The page runs this crate, so a browser runs its tests as well.
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
-
-const ADDRESS: u32 = 0x0801_0000;
-
-fn version(minor: u8) -> Vec<u8> {
-    image((1, minor), 20_000, ADDRESS)
-}
 
 fn release(major: u8, minor: u8) -> Release {
     Release {
@@ -25,33 +19,6 @@ fn release(major: u8, minor: u8) -> Release {
         minor,
         revision: 0,
     }
-}
-
-fn started(board: Board) -> Host {
-    let mut host = Host::new(board);
-    assert!(host.wait_for_port());
-    host
-}
-
-fn update(host: &mut Host, new: &[u8]) {
-    assert_eq!(host.upload(new), Some(true));
-    assert_eq!(host.set_state(Some(hash_of(new)), false), Ok(()));
-    host.reset(None);
-    assert!(host.wait_for_port());
-    host.now += 60_000_000;
-    host.board.advance(host.now);
-    assert!(host.wait_for_port());
-}
-
-/// A board with this golden image.
-fn with_golden(config: Config, golden: &[u8], running: Option<&[u8]>) -> Board {
-    let config = config.with_golden();
-    let mut flash = NorFlash::new(config.address, config.map, config.write, config.timing);
-    flash.flash_area(Area::Golden, golden);
-    if let Some(image) = running {
-        flash.flash_primary(image);
-    }
-    Board::with_flash(config, flash).unwrap()
 }
 
 fn outcomes(updates: &[Update]) -> Vec<(u8, u8, Outcome)> {
@@ -81,7 +48,7 @@ fn the_journal_tells_what_came_of_each_update() {
     );
 
     host.board.behave(Behaviour::Crash);
-    update(&mut host, &version(2));
+    host.update(&version(2));
     let journal = host.journal();
     assert_eq!(
         outcomes(&journal),
@@ -103,7 +70,7 @@ fn the_journal_tells_what_came_of_each_update() {
 fn the_journal_keeps_the_newest_eight() {
     let mut host = started(Board::new(config(), Some(&version(0))).unwrap());
     for minor in 1..=10 {
-        update(&mut host, &version(minor));
+        host.update(&version(minor));
     }
     let expected: Vec<_> = (3..=10)
         .rev()
@@ -133,7 +100,7 @@ fn a_damaged_image_is_replaced_by_the_golden_one_and_the_board_says_so() {
     );
 
     // It is an ordinary image from here on.
-    update(&mut host, &version(4));
+    host.update(&version(4));
     assert_eq!(
         outcomes(&host.journal()),
         [(9, 4, Outcome::Confirmed), (3, 9, Outcome::Golden)]
@@ -160,7 +127,7 @@ fn a_trial_that_fails_with_nothing_to_go_back_to_ends_in_the_golden_image() {
     };
     let mut host = started(with_golden(config, &version(9), None));
     host.board.damage();
-    update(&mut host, &first);
+    host.update(&first);
     assert_eq!(host.describe(|d| d.role), Role::Application);
     assert_eq!(host.list().first().map(|it| it.1.clone()), Some("1.9.0".into()));
     let journal = host.journal();
@@ -178,12 +145,6 @@ fn a_trial_that_fails_with_nothing_to_go_back_to_ends_in_the_golden_image() {
 
 #[test]
 fn a_golden_image_below_the_counter_or_damaged_is_refused_and_the_board_says_why() {
-    let counted = |minor, counter| {
-        builder((1, minor), 20_000, ADDRESS)
-            .security_counter(counter)
-            .sign(&key())
-            .build()
-    };
     let mut host = started(with_golden(config(), &counted(9, 1), Some(&counted(3, 5))));
     // A start of a confirmed image lets the board's counter follow it.
     host.board.power_cycle(host.now);
@@ -205,7 +166,7 @@ fn a_golden_image_below_the_counter_or_damaged_is_refused_and_the_board_says_why
         (Role::Bootloader, Some(State::GoldenBad))
     );
     // The board is not lost: it takes an image.
-    update(&mut host, &version(4));
+    host.update(&version(4));
     assert_eq!(host.list().first().map(|it| it.1.clone()), Some("1.4.0".into()));
 
     let mut host = started(Board::new(config().with_golden(), None).unwrap());
@@ -214,16 +175,10 @@ fn a_golden_image_below_the_counter_or_damaged_is_refused_and_the_board_says_why
 
 #[test]
 fn the_counter_follows_a_confirmed_image_even_when_the_next_one_waits_already() {
-    let counted = |minor, counter| {
-        builder((1, minor), 20_000, ADDRESS)
-            .security_counter(counter)
-            .sign(&key())
-            .build()
-    };
     let mut host = started(Board::new(config(), Some(&counted(0, 1))).unwrap());
-    update(&mut host, &counted(1, 5));
+    host.update(&counted(1, 5));
     // It runs, confirmed, and has not been started again since; an older one is asked for.
-    update(&mut host, &counted(2, 2));
+    host.update(&counted(2, 2));
     assert_eq!(host.list().first().map(|it| it.1.clone()), Some("1.1.0".into()));
     assert_eq!(host.describe(|d| d.counter), Some(5));
     let journal = host.journal();

@@ -5,14 +5,14 @@ use bootlace_image::trailer::{Mark as Flag, SwapType};
 use bootlace_smp::img::{
     ErrorCode as ImageError, ImageSlots, Request, Response as Answer, SlotSize, StateEntry,
 };
-use bootlace_smp::{ErrorCode, Response};
+use bootlace_smp::{ErrorCode, Response, bootlace};
 
 use super::{Job, Refused, Runner, Server, Step};
 use crate::flash::{Area, Flash, is_blank};
 use crate::link::{Link, Memory};
 use crate::slots::{Found, Reject, find};
 use crate::swap::max_image_size;
-use crate::trailer::{Fields, TrailerWrite, Trailers, confirm};
+use crate::trailer::{Fields, TrailerWrite, Trailers};
 
 /// A request of the group without its borrowed bytes, which lie in a packet that is about to be freed; a hash that it names
 /// is kept in the server.
@@ -96,13 +96,11 @@ impl<R: Runner> Server<'_, R> {
         hash: Hash,
     ) -> Result<(), Refused> {
         if hash == Hash::Absent || self.holds(flash, Area::Primary, hash) {
-            if self.is_on_trial(flash) {
-                if !self.is_application() {
-                    // Only what runs can say that it runs well.
-                    return Err(ImageError::ConfirmationDenied.into());
-                }
-                confirm(flash).map_err(|_| Refused::from(ImageError::FlashWriteFailed))?;
+            if !self.is_application() && self.is_on_trial(flash) {
+                return Err(ImageError::ConfirmationDenied.into());
             }
+            self.confirm(flash)
+                .map_err(|_| Refused::from(ImageError::FlashWriteFailed))?;
             self.list(link, flash);
             return Ok(());
         }
@@ -140,6 +138,8 @@ impl<R: Runner> Server<'_, R> {
         verdict: Result<Found, Reject>,
     ) {
         let refused = match &verdict {
+            // It may have sunk while the signature was checked.
+            Ok(_) if self.is_supply_low() => bootlace::ErrorCode::SupplyLow.into(),
             // What was verified must be what was asked for.
             Ok(found) if self.is_named(flash, found) => {
                 let swap = if permanent {

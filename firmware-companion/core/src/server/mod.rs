@@ -18,11 +18,11 @@ use bootlace_smp::frame::Framing;
 use bootlace_smp::{self as smp, ErrorCode, Fault, Header, Request, Response, bootlace, img, os};
 
 use crate::board::Board;
-use crate::flash::{Area, Flash};
+use crate::flash::{Area, Flash, FlashError};
 use crate::link::{Link, Memory};
 use crate::slots::{Check, Found, Reject};
 use crate::state::{Record, State};
-use crate::trailer::{TrailerWrite, is_on_trial};
+use crate::trailer::{TrailerWrite, confirm, is_on_trial};
 #[cfg(feature = "delta")]
 use patch::Patches;
 pub use role::{Bootloader, Role, Runner};
@@ -373,17 +373,40 @@ impl<'a, R: Runner> Server<'a, R> {
     fn may_change<F: Flash>(&mut self, flash: &mut F) -> Result<(), Refused> {
         let state = self.state();
         let (known, swaps) = (state.saved || !state.recorded, state.swap.is_some());
-        if swaps || (known && self.is_on_trial(flash)) {
+        if swaps || (known && (self.role.is_doubtful() || self.is_on_trial(flash))) {
             // It holds what the board goes back to, or a swap is to be finished first.
             return Err(ErrorCode::BadState.into());
         }
-        if self.supply.is_some_and(|supply| supply.is_low()) {
+        if self.is_supply_low() {
             return Err(bootlace::ErrorCode::SupplyLow.into());
         }
         if self.failures >= MAX_FAILURES {
             return Err(img::ErrorCode::FlashWriteFailed.into());
         }
+        if known
+            && self.state().trial.is_some()
+            && let Some(log) = self.role.log()
+        {
+            // What the board could go back to is about to go: a confirmation that was torn must never read as unset again.
+            log.push(Record::Confirmed);
+        }
         Ok(())
+    }
+
+    /// Confirms the running image, if it is on trial: only what runs can say that it runs well.
+    ///
+    /// # Errors
+    /// The flash's own; the image is still on trial then.
+    pub fn confirm<F: Flash>(&mut self, flash: &mut F) -> Result<(), FlashError> {
+        if self.is_on_trial(flash) {
+            confirm(flash)?;
+            self.role.confirmed();
+        }
+        Ok(())
+    }
+
+    fn is_supply_low(&self) -> bool {
+        self.supply.is_some_and(|supply| supply.is_low())
     }
 
     /// The secondary slot no longer holds what a swap saved.

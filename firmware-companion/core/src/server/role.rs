@@ -2,6 +2,7 @@
 
 use bootlace_smp::bootlace::State as Condition;
 
+use crate::flash::Flash;
 use crate::state::{Log, State};
 
 /// Who runs the server, and what it knows of the records. A type of its own for each links no code for the other.
@@ -14,6 +15,15 @@ pub trait Runner {
 
     /// Why a bootloader did not start an image; `None` in an application.
     fn condition(&self) -> Option<Condition>;
+
+    /// The bootloader started the image on trial, and nobody has confirmed it since. Its trailer may read as confirmed all
+    /// the same: a confirmation that was torn does, now and then, and what the secondary slot holds is still needed.
+    fn is_doubtful(&self) -> bool {
+        false
+    }
+
+    /// The running image was confirmed.
+    fn confirmed(&mut self) {}
 }
 
 /// The bootloader: it keeps the records, and says why it is there.
@@ -53,14 +63,26 @@ pub enum Role {
     Application {
         /// What the records said at start-up.
         state: State,
+        /// It was confirmed since.
+        confirmed: bool,
     },
+}
+
+impl Role {
+    /// An application that has just started.
+    pub fn application<F: Flash>(flash: &mut F) -> Self {
+        Role::Application {
+            state: *Log::mount(flash).state(),
+            confirmed: false,
+        }
+    }
 }
 
 impl Runner for Role {
     fn state(&self) -> &State {
         match self {
             Role::Bootloader { log, .. } => log.state(),
-            Role::Application { state } => state,
+            Role::Application { state, .. } => state,
         }
     }
 
@@ -75,6 +97,19 @@ impl Runner for Role {
         match self {
             Role::Bootloader { condition, .. } => Some(*condition),
             Role::Application { .. } => None,
+        }
+    }
+
+    fn is_doubtful(&self) -> bool {
+        match self {
+            Role::Bootloader { .. } => false,
+            Role::Application { state, confirmed } => state.trial.is_some() && !confirmed,
+        }
+    }
+
+    fn confirmed(&mut self) {
+        if let Role::Application { confirmed, .. } = self {
+            *confirmed = true;
         }
     }
 }

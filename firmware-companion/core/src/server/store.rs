@@ -80,10 +80,14 @@ impl<R: Runner> Server<'_, R> {
             return Err(upload.file.at);
         }
         let (at, suspect) = recorded(flash, len, sha).unwrap_or_default();
+        // A word that can't be written must not send the client round for ever.
+        let before = self
+            .upload
+            .filter(|upload| upload.file.len == len && upload.file.sha == sha);
         self.upload = Some(Upload {
             file: Transfer { len, at, sha },
             suspect,
-            failures: 0,
+            failures: before.map_or(0, |upload| upload.failures),
         });
         if at > 0 {
             return Err(at);

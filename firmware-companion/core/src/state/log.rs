@@ -263,6 +263,10 @@ impl Log {
             *to = from;
         }
         let len = place_size(flash) as usize;
+        if place >= places(flash) {
+            // The next bytes are the other unit's.
+            return Err(FlashError::OutOfRange);
+        }
         let at = offset(flash, unit, place);
         flash.program(Area::State, at, padded.get(..len).ok_or(FlashError::Misaligned)?)
     }

@@ -65,6 +65,8 @@ impl State {
                     self.trial = (plan.kind == SwapKind::Test).then_some(0);
                     if plan.kind != SwapKind::Revert {
                         self.rollback = None;
+                    } else if let Some((reason, _)) = self.rollback {
+                        self.journal.settle(Outcome::RolledBack, reason);
                     }
                     if plan.kind == SwapKind::Permanent {
                         self.journal
@@ -78,10 +80,7 @@ impl State {
                 self.journal
                     .settle(Outcome::Confirmed, RollbackReason::NotConfirmed);
             }
-            Record::Rollback(reason, version) => {
-                self.rollback = Some((reason, version));
-                self.journal.settle(Outcome::RolledBack, reason);
-            }
+            Record::Rollback(reason, version) => self.rollback = Some((reason, version)),
             Record::Starts(starts) => self.starts = starts,
             Record::Update(update) => self.journal.push(update),
             // Kept with the upload, not here.
@@ -102,7 +101,6 @@ impl State {
         if is_it(self.counter > 0) {
             return Some(Record::Counter(self.counter));
         }
-        // Before the journal: it settles none of its updates again.
         if let Some((reason, version)) = self.rollback
             && is_it(true)
         {

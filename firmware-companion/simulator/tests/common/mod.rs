@@ -5,7 +5,7 @@ use bootlace_delta::Method;
 use bootlace_delta::make::{Options, make};
 use bootlace_image::builder::{ImageBuilder, SigningKey};
 use bootlace_image::{Algorithm, Version};
-use bootlace_simulator::{Board, Config};
+use bootlace_simulator::{Area, Board, Config, NorFlash};
 use bootlace_smp::frame::{self, Decoder, Framing};
 use bootlace_smp::{self as smp, Header, Request, Response, bootlace, img};
 use sha2::{Digest, Sha256};
@@ -42,6 +42,40 @@ pub fn config() -> Config {
         keys: vec![key().public()],
         ..Config::default()
     }
+}
+
+/// Where images of the default board start.
+pub const ADDRESS: u32 = 0x0801_0000;
+
+/// An image of version 1.`minor`.
+pub fn version(minor: u8) -> Vec<u8> {
+    image((1, minor), 20_000, ADDRESS)
+}
+
+/// The same with a security counter.
+pub fn counted(minor: u8, counter: u32) -> Vec<u8> {
+    builder((1, minor), 20_000, ADDRESS)
+        .security_counter(counter)
+        .sign(&key())
+        .build()
+}
+
+/// A board that shows its port.
+pub fn started(board: Board) -> Host {
+    let mut host = Host::new(board);
+    assert!(host.wait_for_port());
+    host
+}
+
+/// A board with this golden image.
+pub fn with_golden(config: Config, golden: &[u8], running: Option<&[u8]>) -> Board {
+    let config = config.with_golden();
+    let mut flash = NorFlash::new(config.address, config.map, config.write, config.timing);
+    flash.flash_area(Area::Golden, golden);
+    if let Some(image) = running {
+        flash.flash_primary(image);
+    }
+    Board::with_flash(config, flash).unwrap()
 }
 
 pub fn hash_of(image: &[u8]) -> [u8; 32] {
@@ -82,6 +116,22 @@ impl Host {
             piece: 1024,
             seq: 0,
         }
+    }
+
+    /// A minute goes by.
+    pub fn settle(&mut self) {
+        self.now += 60_000_000;
+        self.board.advance(self.now);
+    }
+
+    /// Uploads an image, marks it, restarts, and gives it a minute.
+    pub fn update(&mut self, new: &[u8]) {
+        assert_eq!(self.upload(new), Some(true));
+        assert_eq!(self.set_state(Some(hash_of(new)), false), Ok(()));
+        self.reset(None);
+        assert!(self.wait_for_port());
+        self.settle();
+        assert!(self.wait_for_port());
     }
 
     /// Lets time pass until the board has a port; false after a minute without one.
