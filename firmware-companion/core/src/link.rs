@@ -82,7 +82,7 @@ impl<M: Memory> Link<M> {
             if self.count == self.window {
                 break;
             }
-            let index = (self.first + self.count) % self.window.max(1);
+            let index = self.wrapped(self.first + self.count);
             let start = index * self.frame;
             let Some(buffer) = self.memory.as_mut().get_mut(start..start + self.frame) else {
                 break;
@@ -141,10 +141,15 @@ impl<M: Memory> Link<M> {
         ))
     }
 
+    /// The place of a packet, where the last is followed by the first.
+    fn wrapped(&self, index: usize) -> usize {
+        index.checked_sub(self.window).unwrap_or(index)
+    }
+
     /// Frees the oldest packet.
     pub(crate) fn release(&mut self) {
         if self.count > 0 {
-            self.first = (self.first + 1) % self.window.max(1);
+            self.first = self.wrapped(self.first + 1);
             self.count -= 1;
         }
     }

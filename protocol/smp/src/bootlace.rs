@@ -284,6 +284,7 @@ impl<'a> Description<'a> {
         })
     }
 
+    #[inline(never)]
     fn encode(&self, enc: &mut Encoder<'_>) {
         // An indefinite map: 18 optional entries would be named twice otherwise. Only our own updater reads it.
         enc.open_map();

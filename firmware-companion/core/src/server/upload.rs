@@ -132,6 +132,7 @@ impl<R: Runner> Server<'_, R> {
     }
 
     /// The file that the piece belongs to, if it has begun.
+    #[inline(never)]
     pub(super) fn transfer(&self) -> Option<Transfer> {
         let upload = self.upload.as_ref()?;
         #[cfg(feature = "delta")]
@@ -154,11 +155,11 @@ impl<R: Runner> Server<'_, R> {
         if piece.image > 1 {
             return Err(ImageError::InvalidSlot.into());
         }
-        let end = u64::from(piece.off) + piece.data.1 as u64;
+        let end = off.saturating_add(piece.data.1 as u32);
         if off == 0 {
             let len = announced.ok_or(ImageError::InvalidLength)?;
             self.may_change(flash)?;
-            if end > u64::from(len) {
+            if end > len {
                 return Err(ImageError::ImageDataOverrun.into());
             }
             #[cfg(feature = "delta")]
@@ -174,7 +175,7 @@ impl<R: Runner> Server<'_, R> {
         if off != file.at {
             return Ok(Stage::Answer(file.at, None));
         }
-        if end > u64::from(file.len) {
+        if end > file.len {
             return Err(ImageError::ImageDataOverrun.into());
         }
         #[cfg(feature = "delta")]

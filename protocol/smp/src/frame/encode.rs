@@ -2,7 +2,16 @@
 
 use super::{Framing, LINE_BYTES, crc16};
 
-const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+/// The character of a number below 64. No table: this is smaller.
+fn base64(value: u8) -> u8 {
+    match value {
+        0..26 => b'A' + value,
+        26..52 => b'a' - 26 + value,
+        62 => b'+',
+        63 => b'/',
+        _ => value.wrapping_sub(52).wrapping_add(b'0'),
+    }
+}
 
 /// Frames one packet, a piece at a time, as the line has room for it.
 ///
@@ -88,12 +97,11 @@ impl Encoder {
                 },
             }
         }
-        let byte = if self.from < self.to {
-            self.ready.get(usize::from(self.from)).copied()
-        } else {
-            None
-        };
-        self.from = self.from.saturating_add(u8::from(byte.is_some()));
+        if self.from == self.to {
+            return None;
+        }
+        let byte = self.ready.get(usize::from(self.from)).copied();
+        self.from += 1;
         byte
     }
 
@@ -143,9 +151,8 @@ impl Encoder {
             bits = bits << 8 | u32::from(byte.unwrap_or(0));
         }
         for place in 0..4 {
-            let value = bits >> (18 - 6 * place) & 63;
-            let character = BASE64.get(value as usize).copied().unwrap_or(b'=');
-            self.put(if place <= bytes { character } else { b'=' });
+            let value = (bits >> (18 - 6 * place)) as u8 & 63;
+            self.put(if place <= bytes { base64(value) } else { b'=' });
         }
         self.left = self.left.saturating_sub(3);
         self.done = self.at >= self.len || bytes < 3;
