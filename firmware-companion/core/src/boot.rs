@@ -513,6 +513,7 @@ fn counter(found: &Found) -> u32 {
 }
 
 /// The image in a slot. A read that fails only once must not make it seem that there is none.
+#[inline(never)]
 fn find_twice<F: Flash>(flash: &mut F, area: Area) -> Option<Found> {
     find(flash, area).or_else(|| find(flash, area))
 }

@@ -5,8 +5,9 @@ use bootlace_core::boot::{self, Decision, Entry, Loader};
 use bootlace_core::flash::Flash;
 use bootlace_core::link::Link;
 use bootlace_core::server::{Bootloader, Server, Step};
+use bootlace_smp::bootlace::Supply;
 
-/// A serial line without memory of its own.
+/// What the bootloader serves with: a serial line without memory of its own, and what there is to be measured.
 pub trait Port {
     /// A byte that arrived.
     fn read(&mut self) -> Option<u8>;
@@ -16,6 +17,11 @@ pub trait Port {
 
     /// Everything has left.
     fn is_drained(&self) -> bool;
+
+    /// What the board measures of its supply, where it does: below the limit no update begins. Asked again and again.
+    fn supply(&mut self) -> Option<Supply> {
+        None
+    }
 
     /// Called when there is nothing to do until a byte arrives or leaves: may sleep. Says whether nothing has arrived for
     /// so long (about a second) that the rest of a half packet never will.
@@ -102,7 +108,10 @@ fn plainly<F: Flash, P: Port>(
     flash: &mut F,
     port: &mut P,
 ) -> Step {
-    until_event(link, flash, port, |link, flash| server.step(link, flash))
+    until_event(link, flash, port, |link, flash, supply| {
+        measure(server, supply);
+        server.step(link, flash)
+    })
 }
 
 /// The frame of this function is what patches need. It is left before a check, which needs a lot as well.
@@ -116,7 +125,8 @@ fn with_patches<F: Flash, P: Port>(
 ) -> Step {
     // A constant: it is not to be put together elsewhere on the stack first.
     let mut applier = const { bootlace_core::Applier::new() };
-    until_event(link, flash, port, |link, flash| {
+    until_event(link, flash, port, |link, flash, supply| {
+        measure(server, supply);
         server.step_with(link, flash, &mut applier)
     })
 }
@@ -126,11 +136,11 @@ fn until_event<F: Flash, P: Port>(
     link: &mut Link<&mut [u8]>,
     flash: &mut F,
     port: &mut P,
-    mut step: impl FnMut(&mut Link<&mut [u8]>, &mut F) -> Step,
+    mut step: impl FnMut(&mut Link<&mut [u8]>, &mut F, Option<Supply>) -> Step,
 ) -> Step {
     loop {
         let moved = pump(link, port);
-        match step(link, flash) {
+        match step(link, flash, port.supply()) {
             Step::Idle if !moved => {
                 if port.wait() && link.is_receiving() {
                     link.idle();
@@ -139,6 +149,12 @@ fn until_event<F: Flash, P: Port>(
             Step::Idle | Step::Working => {}
             event => return event,
         }
+    }
+}
+
+fn measure(server: &mut Server<Bootloader>, supply: Option<Supply>) {
+    if let Some(supply) = supply {
+        server.measured(supply);
     }
 }
 
