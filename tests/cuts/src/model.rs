@@ -64,15 +64,6 @@ pub(crate) enum Confirmation {
     Sure,
 }
 
-/// What was given up last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum GivenUp {
-    /// This image, for a reason of this code.
-    Image(u8, u8),
-    /// What a cut left in the slot: whatever it looks like.
-    Remains,
-}
-
 /// One way in which things may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Model {
@@ -86,7 +77,8 @@ pub struct Model {
     confirmation: Confirmation,
     request: Option<Request>,
     counter: u32,
-    given_up: Option<GivenUp>,
+    /// The image that was given up last, and the code of the reason.
+    given_up: Option<(u8, u8)>,
     /// The journal's newest entry: which image was to run, and the code of what came of it.
     last: Option<(u8, u8)>,
 }
@@ -184,7 +176,7 @@ impl Model {
                         previous: Some((self.running, self.damaged)),
                         trial: None,
                         confirmation: Confirmation::None,
-                        given_up: Some(GivenUp::Image(self.running, rules.reason())),
+                        given_up: Some((self.running, rules.reason())),
                         last: self.last.map(|(image, _)| (image, Outcome::RolledBack.code())),
                         ..*self
                     };
@@ -213,16 +205,17 @@ impl Model {
                 how: How::Plain,
             };
         }
+        // What was lost is said once, however often the copy is begun.
         let given_up = match self.running {
-            Self::REMAINS => GivenUp::Remains,
-            running => GivenUp::Image(running, reason),
+            Self::REMAINS => self.given_up,
+            running => Some((running, reason)),
         };
         let restored = Model {
             running: 0,
             damaged: false,
             trial: None,
             confirmation: Confirmation::None,
-            given_up: Some(given_up),
+            given_up,
             last: Some((0, Outcome::Golden.code())),
             ..*self
         };
@@ -330,20 +323,16 @@ impl Models {
         let last = observed
             .last
             .map(|update| (update.to.major.wrapping_sub(1), update.outcome.code()));
-        let given_up = |model: &Model| match (model.given_up, observed.rollback) {
-            (Some(GivenUp::Image(image, code)), Some((reason, version))) => {
-                version.major == image + 1 && reason.code() == code
-            }
-            (Some(GivenUp::Remains), Some(_)) | (None, None) => true,
-            _ => false,
-        };
+        let given_up = observed
+            .rollback
+            .map(|(reason, version)| (version.major.wrapping_sub(1), reason.code()));
         let mut pairs = Vec::new();
         for before in &self.ways {
             for way in before.start(rules) {
                 let Way { started, after, .. } = &way;
                 let seen =
                     *started == observed.started && after.counter == observed.counter && after.last == last;
-                if seen && given_up(after) {
+                if seen && after.given_up == given_up {
                     pairs.push((*before, way));
                 }
             }

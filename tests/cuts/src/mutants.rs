@@ -87,8 +87,8 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "a trial is not counted",
         "boot.rs",
-        ".push(Record::Trial(state.trial.unwrap_or(0).saturating_add(1)));",
-        ".push(Record::Trial(state.trial.unwrap_or(0)));",
+        "state.trial.unwrap_or(0).saturating_add(1)",
+        "state.trial.unwrap_or(0)",
     ),
     mutant(
         "an image on trial raises the counter",

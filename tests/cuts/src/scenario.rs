@@ -111,6 +111,7 @@ impl Scenario {
                 &[Start, UPLOAD, PERMANENT],
                 &[Upload(2, Bootloader)],
             ),
+            Scenario::new("upload of what is marked", &[Start, UPLOAD, TEST], &[UPLOAD]),
             Scenario::new("mark again", &[Start, UPLOAD, TEST], &[PERMANENT, TEST]),
             Scenario::new("test swap", &[Start, UPLOAD, TEST], &[Start]),
             Scenario::new("permanent swap", &[Start, UPLOAD, PERMANENT], &[Start]),

@@ -43,6 +43,12 @@ const TINY: Geometry = Geometry {
     error_correction: false,
 };
 
+/// Whole images in one unit: what a swap leaves of one is a whole image.
+const ONE_PAGE: Geometry = Geometry {
+    slots: (2, 3),
+    ..TINY
+};
+
 /// STM32F407: 128 KB sectors for the slots, 16 KB ones for the state.
 const STM32F407: Geometry = Geometry {
     pages: (128 * KB, 128 * KB),
@@ -75,14 +81,15 @@ impl Shape {
         let effort = |stride, tears, again| Effort { stride, tears, again };
         let twice = effort(1, 1, Again::Everywhere);
         if size == Size::Tiny {
-            let some = effort(1, 3, Again::Anywhere(3));
+            let some = effort(1, 3, Again::Anywhere(2));
             let pages = |page| Geometry {
                 pages: (page, page),
                 ..TINY
             };
             return vec![
-                Shape::new("4 KB pages, 4 B", pages(4 * KB), some),
+                Shape::new("4 KB pages, 4 B", pages(4 * KB), effort(1, 24, Again::No)),
                 Shape::new("1 KB pages, 4 B", pages(KB), some),
+                Shape::new("images of one page", ONE_PAGE, some),
             ];
         }
         let mut shapes = vec![Shape::new("1 KB pages, 4 B, cut twice everywhere", TINY, twice)];
@@ -120,6 +127,7 @@ impl Shape {
             }
         }
         for (name, geometry) in [
+            ("images of one page", ONE_PAGE),
             (
                 "2 KB pages, 16 B with ECC",
                 Geometry {
