@@ -66,26 +66,51 @@ pub(crate) fn build() -> Result<PathBuf> {
     Ok(out)
 }
 
+/// Builds a board's bootloader once more, without patches, and gives the program.
+fn without_patches(board: &str) -> Result<Vec<u8>> {
+    let chips = ALL.iter().find(|chips| chips.programs.contains(&board));
+    let chips = chips.with_context(|| format!("{board} is no board"))?;
+    let package = format!("bootlace-{board}");
+    let built = cargo_build(
+        chips.target,
+        &format!("{board} without patches"),
+        &["--package", &package, "--bin", board, "--no-default-features"],
+        // A folder of its own: neither build is to undo the other.
+        "chips-without-patches",
+    )?;
+    fs::read(built.join(board)).with_context(|| format!("{board} was not built"))
+}
+
 fn compile(chips: &Chips) -> Result<PathBuf> {
-    let toolchain = targets::toolchain(chips.target)?;
-    let folder = project::target_dir().join("chips");
-    let mut step = Step::start(&format!("firmware for {}", chips.target));
+    let packages: Vec<&str> = chips
+        .packages
+        .iter()
+        .flat_map(|package| ["--package", package])
+        .collect();
+    cargo_build(
+        chips.target,
+        &format!("{} programs", chips.programs.len()),
+        &packages,
+        "chips",
+    )
+}
+
+fn cargo_build(target: &str, what: &str, arguments: &[&str], folder: &str) -> Result<PathBuf> {
+    let toolchain = targets::toolchain(target)?;
+    let folder = project::target_dir().join(folder);
+    let mut step = Step::start(&format!("firmware for {target}"));
     let mut command = process::cargo();
     command
-        .args(["build", "--locked", "--release", "--target", chips.target])
-        .args(chips.packages.iter().flat_map(|package| ["--package", package]))
+        .args(["build", "--locked", "--release", "--target", target])
+        .args(arguments)
         .current_dir(workspace())
         .env("CARGO_TARGET_DIR", &folder)
         .env("CARGO_TERM_COLOR", "never")
         .envs(toolchain.variables().iter().map(|(name, value)| (name, value)));
-    step.run(
-        &mut command,
-        &project::log(&format!("firmware-{}", chips.target)),
-        None,
-    )?
-    .require("building the firmware")?;
-    step.done(&format!("{} programs", chips.programs.len()));
-    Ok(folder.join(chips.target).join("release"))
+    step.run(&mut command, &project::log(&format!("firmware-{target}")), None)?
+        .require("building the firmware")?;
+    step.done(what);
+    Ok(folder.join(target).join("release"))
 }
 
 /// Links a program of `link-check`, which needs no registers, for chips; gives where it is.

@@ -3,7 +3,11 @@
 #![no_main]
 
 use bootlace_core::boot::Entry;
-use bootlace_cortex_m::{Exit, companion_with_patches, jump, reset, retained};
+#[cfg(not(feature = "delta"))]
+use bootlace_cortex_m::companion;
+#[cfg(feature = "delta")]
+use bootlace_cortex_m::companion_with_patches as companion;
+use bootlace_cortex_m::{Exit, jump, reset, retained};
 use bootlace_qemu_microbit::{
     FRAME, LINK, Timer, Uart, WINDOW, flash, identity, is_button_held, lock_bootloader, reset_reason, serial,
 };
@@ -23,7 +27,7 @@ fn main() -> ! {
     };
     retained::tell_start(entry.reset);
     let board = identity(serial(SERIAL));
-    match companion_with_patches(
+    match companion(
         &board,
         entry,
         &mut flash(),
