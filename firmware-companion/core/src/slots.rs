@@ -37,8 +37,8 @@ impl<F: Flash> Source for SlotSource<'_, F> {
     }
 
     fn read(&mut self, offset: u32, out: &mut [u8]) -> Result<(), FlashError> {
-        let end = u64::from(offset) + out.len() as u64;
-        if end > u64::from(self.len) {
+        let room = self.len.checked_sub(offset).ok_or(FlashError::OutOfRange)?;
+        if out.len() as u64 > u64::from(room) {
             return Err(FlashError::OutOfRange);
         }
         self.flash.read(self.area, self.base + offset, out)

@@ -108,7 +108,7 @@ impl<R: Runner> Server<'_, R> {
         let room = (shape.erase - file.at % shape.erase) as usize;
         let len = data.len().min(CHUNK).min(room);
         // Only the file's end may leave a write unit unfilled.
-        let is_end = u64::from(file.at) + len as u64 == u64::from(file.len);
+        let is_end = len as u32 == file.len.wrapping_sub(file.at);
         let len = if is_end {
             len
         } else {
