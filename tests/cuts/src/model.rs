@@ -464,7 +464,7 @@ impl Models {
                         offset,
                         data,
                     },
-                    Step::Mark { image, permanent, .. },
+                    Step::Mark { image, permanent, .. } | Step::Update { image, permanent, .. },
                 ) if covers(*offset, data, magic) => {
                     model.request = Some(Request {
                         image: *image,

@@ -151,12 +151,6 @@ pub const MUTANTS: &[Mutant] = &[
         "let at = done - shape.erase;",
     ),
     mutant(
-        "records go behind what an earlier start wrote",
-        "state/log.rs",
-        "Job::Idle if self.inherited => Job::Erase,",
-        "",
-    ),
-    mutant(
         "a doubtful last record is believed",
         "state/log.rs",
         "} else if !unit.doubled || unit.state.swap.is_some() {",

@@ -31,6 +31,11 @@ const fn patch(half: bool, through: Through) -> Step {
 }
 
 const UPLOAD: Step = Step::Upload(1, Through::Bootloader);
+const UPDATE: Step = Step::Update {
+    image: 1,
+    permanent: false,
+    through: Through::Bootloader,
+};
 const TEST: Step = mark(false, Through::Bootloader);
 const PERMANENT: Step = mark(true, Through::Bootloader);
 
@@ -83,7 +88,7 @@ impl Scenario {
         let app = mark(false, Application);
         vec![
             Scenario::new("first start", &[], &[Start]),
-            Scenario::new("upload", &[Start], &[UPLOAD, TEST]),
+            Scenario::new("upload", &[Start], &[UPDATE]),
             Scenario::new(
                 "resumed upload",
                 &[Start, UploadHalf(1, Bootloader)],
@@ -111,7 +116,7 @@ impl Scenario {
                 &[Start, UPLOAD, PERMANENT],
                 &[Upload(2, Bootloader)],
             ),
-            Scenario::new("upload of what is marked", &[Start, UPLOAD, TEST], &[UPLOAD]),
+            Scenario::new("upload of what is marked", &[Start, UPDATE], &[UPLOAD, Start]),
             Scenario::new("mark again", &[Start, UPLOAD, TEST], &[PERMANENT, TEST]),
             Scenario::new("test swap", &[Start, UPLOAD, TEST], &[Start]),
             Scenario::new("permanent swap", &[Start, UPLOAD, PERMANENT], &[Start]),

@@ -88,7 +88,12 @@ impl Shape {
             };
             return vec![
                 Shape::new("4 KB pages, 4 B", pages(4 * KB), effort(1, 24, Again::No)),
-                Shape::new("1 KB pages, 4 B", pages(KB), some),
+                // A record is one word, which a cut leaves weak as a whole.
+                Shape::new(
+                    "1 KB pages, 16 B",
+                    Geometry { write: 16, ..TINY },
+                    effort(1, 6, Again::Anywhere(6)),
+                ),
                 Shape::new("images of one page", ONE_PAGE, some),
             ];
         }

@@ -58,6 +58,15 @@ pub enum Step {
         /// Whose server is asked.
         through: Through,
     },
+    /// An image arrives and is marked, all in one session: the server knows what it erased itself.
+    Update {
+        /// Which.
+        image: u8,
+        /// Without a trial.
+        permanent: bool,
+        /// Whose server is asked.
+        through: Through,
+    },
     /// The running image is confirmed.
     Confirm(By),
     /// The secondary slot is erased.
@@ -93,6 +102,16 @@ impl Step {
                 permanent,
                 through,
             } => Served::new(rig, through)?.set_state(Some(&images.file(image).hash), permanent)?,
+            Step::Update {
+                image,
+                permanent,
+                through,
+            } => {
+                let file = images.file(image);
+                let mut served = Served::new(rig, through)?;
+                served.upload(file, file.bytes.len())?;
+                served.set_state(Some(&file.hash), permanent)?;
+            }
             Step::Confirm(By::Trailer) => {
                 trailer::confirm(&mut rig.chip).map_err(|error| anyhow!("{error:?}"))?;
             }

@@ -86,7 +86,8 @@ impl<R: Runner> Server<'_, R> {
             .filter(|upload| upload.file.len == len && upload.file.sha == sha);
         self.upload = Some(Upload {
             file: Transfer { len, at, sha },
-            suspect,
+            // What failed once is erased, whatever it reads as now.
+            suspect: before.map_or(suspect, |upload| upload.suspect.max(suspect)),
             failures: before.map_or(0, |upload| upload.failures),
         });
         if at > 0 {
