@@ -166,7 +166,7 @@ fn minimise(target: &Target, programs: &Path) -> Result<()> {
     let mut command = std::process::Command::new(programs.join(target.name));
     let seeds = folder().join("seeds").join(target.name);
     command
-        .args(["-merge=1", "-use_value_profile=0"])
+        .args(["-merge=1", "-use_counters=0"])
         .args([least.clone(), corpus(target), seeds, work]);
     step.run(&mut command, &project::log("fuzz-merge"), None)?
         .require("merging")?;
