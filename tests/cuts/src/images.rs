@@ -31,7 +31,7 @@ impl Images {
     /// # Errors
     /// None in practice: the key's seed is a valid one.
     pub fn new(geometry: &Geometry) -> Result<Self> {
-        // Ed25519 is the faster of the two to verify: see `signatures` among this crate's tests.
+        // Ed25519 is the faster of the two algorithms to verify, and verdicts are most of what is not flash.
         let key =
             SigningKey::from_seed(Algorithm::Ed25519, &[7; 32]).map_err(|error| anyhow!("{error:?}"))?;
         let largest = geometry.largest() as usize;
