@@ -159,8 +159,8 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "a lone header is believed",
         "state/log.rs",
-        "self.inherited = false; self.job = Job::Seal;",
-        "self.inherited = false; self.job = Job::Idle;",
+        "unit.header && !unit.doubled { Job::Seal",
+        "unit.header && !unit.doubled { Job::Idle",
     ),
     mutant(
         "the header is written before the records",
