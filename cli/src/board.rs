@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use bootlace_session::words;
-use bootlace_session::{BoardInfo, Command, Event, Update, UpdateOutcome};
+use bootlace_session::{BoardInfo, BoardState, Command, Event, Role, Update, UpdateOutcome};
 use serde_json::{Value, json};
 
 use crate::Problem;
@@ -53,6 +53,9 @@ fn table(board: &BoardInfo) -> Table {
         table.row("Companion", companion);
     }
     match board.running() {
+        Some(image) if runs_nothing(board) => {
+            table.row("Runs", format!("nothing: {} can't be started", image.version));
+        }
         Some(image) if image.confirmed => table.row("Runs", &image.version),
         Some(image) => table.row("Runs", format!("{}, on trial", image.version)),
         None => table.row("Runs", "nothing"),
@@ -72,12 +75,24 @@ fn table(board: &BoardInfo) -> Table {
     if let Some(state) = board.state {
         table.note(words::state(state));
     }
+    if runs_nothing(board) {
+        table.note("Send it an image that is signed for it: bootlace update.");
+    }
     match board.journal.as_deref() {
         Some([]) => table.note("No updates yet."),
         Some(updates) => table.note(&history(updates)),
         None => {}
     }
     table
+}
+
+/// It waits in its bootloader because there is no image that it may start.
+fn runs_nothing(board: &BoardInfo) -> bool {
+    let waits = matches!(
+        board.state,
+        Some(BoardState::Requested | BoardState::Waiting) | None
+    );
+    board.role == Some(Role::Bootloader) && !waits
 }
 
 /// Newest first.
@@ -103,6 +118,10 @@ fn failed(update: &Update) -> bool {
 
 fn as_json(board: &BoardInfo) -> Value {
     let mut value = report::board_json(board);
+    value["second"] = json!(board.other().map(|image| json!({
+        "version": image.version,
+        "hash": words::hex(&image.hash),
+    })));
     value["golden"] = json!(board.golden.map(words::release));
     value["supply"] = json!(board.supply.map(|supply| json!({
         "level": supply.level,

@@ -50,6 +50,14 @@ impl Bases {
         plan: &Plan,
         image: &[u8],
     ) -> Result<Option<Patch>, Sentence> {
+        if let Some(folder) = self.base_dir.as_deref().filter(|folder| !folder.is_dir()) {
+            return Err(Sentence {
+                name: "NoFolder".into(),
+                what: format!("{} is no folder.", folder.display()),
+                next: "Name a folder of images that the board may run, or leave --base-dir away.".into(),
+                unharmed: true,
+            });
+        }
         let asked = !self.base.is_empty() || self.base_dir.is_some();
         if !asked || self.full || plan.route != Route::Upload {
             return Ok(None);

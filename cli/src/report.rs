@@ -197,11 +197,9 @@ impl Reporter {
             Event::Attention(attention) => self.line(words::attention(*attention)),
             Event::Outcome(outcome) => {
                 self.line(&words::outcome(outcome));
-                if let Outcome::RolledBack { failed, .. } = outcome {
+                if let Outcome::RolledBack { failed, reason, .. } = outcome {
                     let version = words::version(*failed);
-                    self.line(&format!(
-                        "  The board works as before. Tell whoever built {version}."
-                    ));
+                    self.line(&format!("  {}", words::after_rollback(&version, *reason)));
                 }
             }
             _ => {}

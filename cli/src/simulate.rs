@@ -61,10 +61,10 @@ pub(crate) struct Arguments {
     /// What the board is called.
     #[arg(long, default_value = "Simulated board")]
     name: String,
-    /// UUID of the vendor that images must name.
+    /// UUID of the vendor: images that name another are refused.
     #[arg(long, value_parser = uuid)]
     vid: Option<[u8; 16]>,
-    /// UUID of the class of boards that images must name.
+    /// UUID of the class of boards: images that name another are refused.
     #[arg(long, value_parser = uuid)]
     cid: Option<[u8; 16]>,
     /// Bytes of the largest packet.
@@ -179,6 +179,9 @@ fn spare(arguments: &Arguments, flash: &NorFlash) -> Result<()> {
 fn board(arguments: &Arguments) -> Result<Board> {
     if !(arguments.speed > 0.0 && arguments.speed <= 1e6) {
         bail!("--speed must be above 0");
+    }
+    if arguments.key.is_empty() {
+        eprintln!("bootlace: without --key the board trusts nobody, and runs no image");
     }
     let mut keys = Vec::new();
     for path in &arguments.key {

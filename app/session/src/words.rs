@@ -254,15 +254,37 @@ pub fn outcome(outcome: &Outcome) -> String {
             version,
             failed,
         } => {
-            let why = reason.map_or("it did not prove itself", rollback);
-            format!(
-                "The board took {} back: {why}. {}",
-                self::version(*failed),
-                runs(version)
-            )
+            let failed = self::version(*failed);
+            format!("{} {}", taken_back(&failed, *reason), runs(version))
         }
         Outcome::Unchanged { reason, version } => format!("{} {}", unchanged(*reason), runs(version)),
     }
+}
+
+/// What became of an image that does not run, and why.
+pub fn taken_back(version: &str, reason: Option<RollbackReason>) -> String {
+    let why = reason.map_or("it did not prove itself", rollback);
+    if reason.is_some_and(never_started) {
+        format!("{version} was never started: {why}.")
+    } else {
+        format!("{version} was taken back: {why}.")
+    }
+}
+
+/// Whoever has to do something about it, and what.
+pub fn after_rollback(version: &str, reason: Option<RollbackReason>) -> String {
+    if reason.is_some_and(never_started) {
+        "The board works as before. Choose an image that is made for it and new enough.".into()
+    } else {
+        format!("The board works as before. Tell whoever built {version}.")
+    }
+}
+
+fn never_started(reason: RollbackReason) -> bool {
+    matches!(
+        reason,
+        RollbackReason::TooOld | RollbackReason::WrongBoard | RollbackReason::TooLarge
+    )
 }
 
 /// Why a board runs what it ran.

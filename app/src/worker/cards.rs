@@ -326,11 +326,11 @@ pub fn outcome(outcome: &session::Outcome) -> messages::Outcome {
                 .as_deref()
                 .map(version)
                 .unwrap_or_else(|| "the old firmware".into()),
-            reason: format!(
-                "{} was taken back: {}.",
-                version(&failed.to_string()),
-                reason.map_or("it didn’t prove itself", say::rollback)
-            ),
+            reason: {
+                let failed = version(&failed.to_string());
+                let next = say::after_rollback(&failed, *reason);
+                format!("{} {next}", say::taken_back(&failed, *reason))
+            },
         },
         session::Outcome::Unchanged { reason, .. } => messages::Outcome::Unchanged {
             reason: say::unchanged(*reason).to_owned(),
