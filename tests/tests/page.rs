@@ -251,8 +251,8 @@ fn noticed(page: &Browser) -> Result<()> {
     })
 }
 
-/// Slow enough to be interrupted in the middle on a busy machine too: some seconds for the small firmware.
-const SLOW: [&str; 2] = ["--speed", "1"];
+/// Slow enough to be interrupted in the middle on a busy machine too: 9 seconds for the small firmware.
+const SLOW: [&str; 4] = ["--speed", "1", "--baud", "115200"];
 
 fn cable_pulled(stage: &mut Stage) -> Result<()> {
     let bench = stage.bench("movehub", Algorithm::P256, Way::Relayed, &SLOW)?;
