@@ -12,10 +12,6 @@ use bootlace_simulator::{Area, Behaviour, Board, Config, NorFlash};
 use bootlace_smp::bootlace::{Reset, RollbackReason};
 use common::{config, counted, hash_of, key, started, version, with_golden};
 
-// The page runs this crate, so a browser runs its tests as well.
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
-
 /// One read of one area fails.
 struct OneRead {
     flash: NorFlash,

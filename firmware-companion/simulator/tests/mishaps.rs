@@ -9,10 +9,6 @@ use bootlace_simulator::{Area, Behaviour, Board, Config, Cut, Moment, NorFlash};
 use bootlace_smp::bootlace::{Reset, Role};
 use common::{Host, config, counted, hash_of, key, started, version, with_golden};
 
-// The page runs this crate, so a browser runs its tests as well.
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
-
 /// The power goes between the confirmation and the counter, the button is held, an older image is sent.
 #[test]
 fn a_cut_before_the_counter_follows_opens_no_way_back() {

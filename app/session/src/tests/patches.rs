@@ -3,6 +3,8 @@
 use super::board::Patches;
 use super::*;
 use bootlace_smp::bootlace::ErrorCode;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// A patch to this image; what is in it only the board could say.
 fn patched(new: &[u8], patch: usize) -> Job {
