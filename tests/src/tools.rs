@@ -37,11 +37,12 @@ pub fn cli() -> Result<PathBuf> {
 fn build_cli() -> Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // Where this test itself was built: most of the work is done already.
+    // Where this test itself was built: most of the work is done already. Tests lie one folder deeper than programs.
     let own = std::env::current_exe()?;
+    let deep = own.parent().is_some_and(|folder| folder.ends_with("deps"));
     let target = own
         .ancestors()
-        .nth(3)
+        .nth(if deep { 3 } else { 2 })
         .context("this test lies outside of a target folder")?;
     cargo.args(["build", "--offline", "--locked", "--package", "bootlace"]);
     cargo.current_dir(root).env("CARGO_TARGET_DIR", target);
