@@ -83,32 +83,35 @@ fn a_permanent_image_raises_the_counter_before_the_next_is_checked() {
     assert_eq!(host.list()[0].1, "1.1.0", "downgraded: {:?}", host.journal());
 }
 
+/// A board with golden image 1.9 whose only other image, 1.2, is on trial, may be started three times, and never confirms
+/// itself; there is nothing to go back to.
+fn hopeless_trial() -> Host {
+    let mut policy = config().policy;
+    policy.attempts = 3;
+    let config = Config {
+        behaviour: Behaviour::NeverConfirm,
+        policy,
+        ..config()
+    };
+    let mut host = started(with_golden(config, &version(9), None));
+    host.board.damage();
+    assert_eq!(host.upload(&version(2)), Some(true));
+    assert_eq!(host.set_state(Some(hash_of(&version(2))), false), Ok(()));
+    let mut bytes = host.board.flash().bytes().to_vec();
+    bytes[0xA000..0xA000 + 4096].fill(0xFF);
+    host.board.flash_mut().restore(&bytes);
+    host.reset(None);
+    assert!(host.wait_for_port());
+    assert_eq!(host.list()[0], (0, "1.2.0".into(), true, false, false));
+    host
+}
+
 /// Whenever the power goes while the golden image takes the place of a failed trial.
 #[test]
 fn a_golden_image_is_never_on_trial() {
-    let mut policy = config().policy;
-    policy.attempts = 3;
-    let prepare = || {
-        let config = Config {
-            behaviour: Behaviour::NeverConfirm,
-            policy,
-            ..config()
-        };
-        let mut host = started(with_golden(config, &version(9), None));
-        host.board.damage();
-        assert_eq!(host.upload(&version(2)), Some(true));
-        assert_eq!(host.set_state(Some(hash_of(&version(2))), false), Ok(()));
-        let mut bytes = host.board.flash().bytes().to_vec();
-        bytes[0xA000..0xA000 + 4096].fill(0xFF);
-        host.board.flash_mut().restore(&bytes);
-        host.reset(None);
-        assert!(host.wait_for_port());
-        assert_eq!(host.list()[0], (0, "1.2.0".into(), true, false, false));
-        host
-    };
     let mut bad = Vec::new();
     for n in 0..200 {
-        let mut host = prepare();
+        let mut host = hopeless_trial();
         let at = host.board.flash().operations() + n;
         host.board.flash_mut().cut(Some(Cut {
             at,
@@ -351,26 +354,11 @@ fn nothing_is_marked_when_the_supply_sinks_during_the_check() {
 /// Two cuts, at every operation of the restore.
 #[test]
 fn a_restore_cut_anywhere_and_again_ends_confirmed_and_told_once() {
-    let mut policy = config().policy;
-    policy.attempts = 3;
     let mut bad = Vec::new();
     for moment in [Moment::Before, Moment::Torn, Moment::After] {
         for n in 0..120 {
             for second in [None, Some(40)] {
-                let config = Config {
-                    behaviour: Behaviour::NeverConfirm,
-                    policy,
-                    ..config()
-                };
-                let mut host = started(with_golden(config, &version(9), None));
-                host.board.damage();
-                assert_eq!(host.upload(&version(2)), Some(true));
-                assert_eq!(host.set_state(Some(hash_of(&version(2))), false), Ok(()));
-                let mut bytes = host.board.flash().bytes().to_vec();
-                bytes[0xA000..0xA000 + 4096].fill(0xFF);
-                host.board.flash_mut().restore(&bytes);
-                host.reset(None);
-                assert!(host.wait_for_port());
+                let mut host = hopeless_trial();
                 for at in [Some(n), second].into_iter().flatten() {
                     let at = host.board.flash().operations() + at;
                     host.board.flash_mut().cut(Some(Cut {
