@@ -450,8 +450,8 @@ fn states() -> Vec<(&'static str, State)> {
                 Outcome::RolledBack {
                     version: "7.27.0".into(),
                     reason:
-                        "7.28.0 started, but never said that it works within 30 s, so the board took the old \
-                             firmware back."
+                        "7.28.0 was taken back: it hung, and the watchdog restarted the board. The board works as \
+                             before. Tell whoever built 7.28.0."
                             .into(),
                 },
                 Phase::Trial,
