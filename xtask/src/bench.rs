@@ -19,6 +19,8 @@ struct Bench {
     program: &'static str,
     /// It opens the page, which is built first.
     page: bool,
+    /// Its own flags, each with a value.
+    takes: &'static [&'static str],
 }
 
 const BENCHES: &[Bench] = &[
@@ -28,13 +30,15 @@ const BENCHES: &[Bench] = &[
         package: "bootlace-tests",
         program: "bench-link",
         page: false,
+        takes: &[],
     },
     Bench {
         name: "delta",
-        about: "patches against those of other programs; --pairs DIR for other images (about a minute)",
+        about: "patches against those of other programs; --pairs DIR, from the project's folder, for other images (about a minute)",
         package: "bootlace-tests",
         program: "bench-delta",
         page: false,
+        takes: &["--pairs"],
     },
     Bench {
         name: "delta-web",
@@ -42,6 +46,7 @@ const BENCHES: &[Bench] = &[
         package: "bootlace-tests",
         program: "bench-delta-web",
         page: true,
+        takes: &[],
     },
     Bench {
         name: "delta-update",
@@ -49,13 +54,15 @@ const BENCHES: &[Bench] = &[
         package: "bootlace-tests",
         program: "bench-delta-update",
         page: true,
+        takes: &[],
     },
     Bench {
         name: "cuts",
-        about: "power cuts at every flash operation, a million of them (about 3 minutes)",
+        about: "power cuts at every flash operation (about 8 minutes); --only WORDS for some, --seed N for other cuts",
         package: "bootlace-cuts",
         program: "cuts",
         page: false,
+        takes: &["--only", "--seed"],
     },
     Bench {
         name: "mutants",
@@ -63,6 +70,7 @@ const BENCHES: &[Bench] = &[
         package: "bootlace-cuts",
         program: "mutants",
         page: false,
+        takes: &[],
     },
 ];
 
@@ -85,24 +93,23 @@ pub(crate) fn list() -> String {
 
 /// Runs a bench; says whether all is well.
 pub(crate) fn measure(name: &str, flags: &[&str]) -> Result<bool> {
+    let Some(bench) = BENCHES.iter().find(|bench| bench.name == name) else {
+        bail!("no such bench: {name}; there are:\n{}", list());
+    };
     let mut options = Options::default();
-    let mut pairs = None;
+    let mut own = Vec::new();
     let mut flags = flags.iter();
     while let Some(flag) = flags.next() {
         match *flag {
             "--json" => options.json = true,
             "--check" => options.check = true,
-            // Where the images to compare are; only `delta` looks at it.
-            "--pairs" if name == "delta" => match flags.next() {
-                Some(folder) => pairs = Some(std::path::absolute(folder)?),
-                None => bail!("--pairs needs a folder"),
+            flag if bench.takes.contains(&flag) => match flags.next() {
+                Some(value) => own.extend([flag, value]),
+                None => bail!("{flag} needs a value"),
             },
-            other => bail!("bench takes --json and --check, not {other}"),
+            other => bail!("bench {name} does not take {other}"),
         }
     }
-    let Some(bench) = BENCHES.iter().find(|bench| bench.name == name) else {
-        bail!("no such bench: {name}; there are:\n{}", list());
-    };
     let tools = setup::environment()?;
     if bench.page {
         run::build()?;
@@ -119,12 +126,11 @@ pub(crate) fn measure(name: &str, flags: &[&str]) -> Result<bool> {
             bench.package,
             "--bin",
             bench.program,
+            "--",
         ])
+        .args(own)
         .current_dir(project::root())
         .envs(tools);
-    if let Some(pairs) = pairs {
-        command.env("BOOTLACE_PAIRS", pairs);
-    }
     let outcome = step.run(&mut command, &project::log(&format!("bench-{name}")), None)?;
     let outcome = outcome.require(&format!("bench {name}"))?;
     step.done("measured");

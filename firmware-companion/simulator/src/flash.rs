@@ -4,7 +4,13 @@
 //! everything takes time. Power can be cut before, in or just after any operation; what was being written then reads
 //! differently each time until it is erased, or cannot be read at all, as on flash with error correction.
 
+mod doubt;
+mod fingerprint;
+mod tear;
+
 use bootlace_core::flash::{Area, Flash, FlashError, Geometry, Map, Region};
+
+use doubt::{Doubt, Noise};
 
 /// How long operations take, in microseconds. The defaults are nRF52840's.
 #[derive(Clone, Copy, Debug)]
@@ -55,14 +61,10 @@ pub struct NorFlash {
     bytes: Vec<u8>,
     /// One flag a write unit: programmed since its last erase.
     programmed: Vec<bool>,
-    /// Bits that read differently each time: what they may read as instead, by byte.
-    unstable: Vec<(usize, u8)>,
-    /// Words programmed so late before the cut that they read wholly as before or wholly as meant, at each read anew: where
-    /// they start, and what was meant.
-    weak: Vec<(usize, Vec<u8>)>,
+    doubt: Doubt,
     /// A torn word fails to read instead of reading unstably.
     checked: bool,
-    noise: u64,
+    noise: Noise,
     timing: Timing,
     spent: u64,
     operations: u64,
@@ -89,10 +91,9 @@ impl NorFlash {
             map,
             bytes: vec![0xFF; end as usize],
             programmed: vec![false; (end / write) as usize],
-            unstable: Vec::new(),
-            weak: Vec::new(),
+            doubt: Doubt::default(),
             checked: false,
-            noise: 0x9E37_79B9_7F4A_7C15,
+            noise: Noise::default(),
             timing,
             spent: 0,
             operations: 0,
@@ -125,8 +126,7 @@ impl NorFlash {
         for (flag, word) in self.programmed.iter_mut().zip(self.bytes.chunks(unit)) {
             *flag = word.iter().any(|&byte| byte != 0xFF);
         }
-        self.unstable.clear();
-        self.weak.clear();
+        self.doubt = Doubt::default();
     }
 
     /// Writes an image into the primary slot without the companion, as a probe in the factory does.
@@ -161,44 +161,13 @@ impl NorFlash {
             let region = self.region(area);
             (region.offset as usize, (region.offset + region.size) as usize)
         });
-        let doubtful = self.unstable.iter().map(|&(byte, _)| byte);
-        let mut doubtful = doubtful.chain(self.weak.iter().map(|(start, _)| *start));
-        if doubtful.any(|byte| (start..end).contains(&byte)) {
+        if self.doubt.is_in(start..end) {
             return None;
         }
         let unit = self.write as usize;
         let bytes = self.bytes.get(start..end).unwrap_or_default();
         let flags = self.programmed.get(start / unit..end / unit).unwrap_or_default();
-        let mut lanes = [
-            0x9E37_79B9_7F4A_7C15_u64,
-            0xBF58_476D_1CE4_E5B9,
-            0x94D0_49BB_1331_11EB,
-            1,
-        ];
-        let mix = |lane: &mut u64, word: u64| {
-            *lane = (*lane ^ word).wrapping_mul(0xD134_2543_DE82_EF95).rotate_left(29);
-        };
-        let mut blocks = bytes.chunks_exact(32);
-        for block in &mut blocks {
-            for (lane, word) in lanes.iter_mut().zip(block.as_chunks::<8>().0) {
-                mix(lane, u64::from_le_bytes(*word));
-            }
-        }
-        for &byte in blocks.remainder() {
-            mix(&mut lanes[3], byte.into());
-        }
-        for (index, flags) in flags.chunks(64).enumerate() {
-            let word = flags.iter().fold(0, |word, &flag| word << 1 | u64::from(flag));
-            if let Some(lane) = lanes.get_mut(index % 4) {
-                mix(lane, word);
-            }
-        }
-        let [a, b, c, d] = lanes;
-        mix(&mut lanes[0], c);
-        mix(&mut lanes[1], d);
-        mix(&mut lanes[0], b);
-        mix(&mut lanes[1], a);
-        Some(u128::from(lanes[0]) << 64 | u128::from(lanes[1]))
+        Some(fingerprint::of(bytes, flags))
     }
 
     /// Erases and programs so far.
@@ -241,15 +210,12 @@ impl NorFlash {
     pub fn revive(&mut self) {
         self.dead = false;
         self.cut = None;
+        self.restart();
     }
 
-    fn random(&mut self) -> u64 {
-        // splitmix64
-        self.noise = self.noise.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.noise;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+    /// The board starts anew: what reads one way now may read another way from here on.
+    pub fn restart(&mut self) {
+        self.doubt.turn(&mut self.noise);
     }
 
     fn region(&self, area: Area) -> Region {
@@ -289,7 +255,7 @@ impl NorFlash {
             return Ok(None);
         };
         self.dead = true;
-        self.noise ^= cut.seed.wrapping_mul(0xD134_2543_DE82_EF95);
+        self.noise.stir(cut.seed);
         if cut.moment == Moment::Before {
             Err(FlashError::Hardware)
         } else {
@@ -307,84 +273,30 @@ impl NorFlash {
         }
     }
 
-    /// Makes the bits of `mask` in a byte unstable.
-    fn destabilise(&mut self, at: usize, mask: u8) {
-        if mask != 0 {
-            self.unstable.push((at, mask));
-        }
-    }
-
-    fn program_unit(&mut self, at: usize, data: &[u8]) {
-        for (to, from) in self.bytes.iter_mut().skip(at).zip(data) {
-            *to &= from;
-        }
-        if let Some(flag) = self.programmed.get_mut(at / self.write as usize) {
-            *flag = true;
-        }
-    }
-
-    /// Whole units up to a random place, one unit in between, the rest not at all.
-    fn tear_program(&mut self, at: usize, data: &[u8]) {
+    /// Whole units, or a part of one.
+    fn program_bytes(&mut self, at: usize, data: &[u8]) {
         let unit = self.write as usize;
-        let units = data.len() / unit;
-        let whole = (self.random() % units.max(1) as u64) as usize;
-        for (index, word) in data.chunks(unit).enumerate().take(whole + 1) {
-            let start = at + index * unit;
-            if index < whole {
-                self.program_unit(start, word);
-            } else if self.random().is_multiple_of(2) {
-                self.program_unit(start, &vec![0xFF; unit]);
-                self.weak.push((start, word.to_vec()));
-            } else {
-                for (offset, byte) in word.iter().enumerate() {
-                    let kept = self.random() as u8 | byte;
-                    let loose = self.random() as u8 & !byte;
-                    self.program_unit(at + index * unit + offset, &[kept]);
-                    self.destabilise(at + index * unit + offset, loose);
-                }
+        if let Some(bytes) = self.bytes.get_mut(at..at + data.len()) {
+            for (to, from) in bytes.iter_mut().zip(data) {
+                *to &= from;
             }
+        }
+        if let Some(flags) = self
+            .programmed
+            .get_mut(at / unit..(at + data.len()).div_ceil(unit))
+        {
+            flags.fill(true);
         }
     }
 
     fn erase_bytes(&mut self, at: usize, len: usize) {
-        self.unstable.retain(|&(byte, _)| byte < at || byte >= at + len);
-        self.weak.retain(|(start, _)| *start < at || *start >= at + len);
-        for byte in self.bytes.iter_mut().skip(at).take(len) {
-            *byte = 0xFF;
-        }
         let unit = self.write as usize;
-        for flag in self.programmed.iter_mut().skip(at / unit).take(len / unit) {
-            *flag = false;
+        self.doubt.end(at..at + len);
+        if let Some(bytes) = self.bytes.get_mut(at..at + len) {
+            bytes.fill(0xFF);
         }
-    }
-
-    /// A part of the unit is erased, some bits of the rest are, and some are neither.
-    fn tear_erase(&mut self, at: usize, len: usize) {
-        let unit = self.write as usize;
-        let words = len / unit;
-        let erased = (self.random() % (words as u64 + 1)) as usize;
-        // Which end goes first differs from chip to chip.
-        let from_start = self.random().is_multiple_of(2);
-        let start = if from_start {
-            at
-        } else {
-            at + (words - erased) * unit
-        };
-        self.erase_bytes(start, erased * unit);
-        for _ in 0..16 {
-            let word = (self.random() % words.max(1) as u64) as usize;
-            for offset in 0..unit {
-                let byte = at + word * unit + offset;
-                let set = self.random() as u8;
-                let loose = self.random() as u8;
-                if let Some(value) = self.bytes.get_mut(byte) {
-                    *value |= set;
-                }
-                self.destabilise(byte, loose);
-            }
-            if let Some(flag) = self.programmed.get_mut(at / unit + word) {
-                *flag = true;
-            }
+        if let Some(flags) = self.programmed.get_mut(at / unit..(at + len) / unit) {
+            flags.fill(false);
         }
     }
 }
@@ -402,40 +314,10 @@ impl Flash for NorFlash {
 
     fn read(&mut self, area: Area, offset: u32, out: &mut [u8]) -> Result<(), FlashError> {
         let at = self.place(area, offset, out.len())?;
-        for (to, from) in out.iter_mut().zip(self.bytes.iter().skip(at)) {
-            *to = *from;
+        if let Some(bytes) = self.bytes.get(at..at + out.len()) {
+            out.copy_from_slice(bytes);
         }
-        let end = at + out.len();
-        for index in 0..self.weak.len() {
-            if self.random().is_multiple_of(2)
-                && let Some((start, word)) = self.weak.get(index)
-            {
-                for (byte, meant) in (*start..).zip(word).filter(|(byte, _)| (at..end).contains(byte)) {
-                    if let Some(value) = out.get_mut(byte - at) {
-                        *value &= meant;
-                    }
-                }
-            }
-        }
-        if self.unstable.is_empty() {
-            return Ok(());
-        }
-        let loose: Vec<(usize, u8)> = self
-            .unstable
-            .iter()
-            .copied()
-            .filter(|&(byte, _)| (at..end).contains(&byte))
-            .collect();
-        if self.checked && !loose.is_empty() {
-            return Err(FlashError::Hardware);
-        }
-        for (byte, mask) in loose {
-            let flips = self.random() as u8 & mask;
-            if let Some(value) = out.get_mut(byte - at) {
-                *value ^= flips;
-            }
-        }
-        Ok(())
+        self.doubt.disturb(at, out, self.checked, &mut self.noise)
     }
 
     fn program(&mut self, area: Area, offset: u32, data: &[u8]) -> Result<(), FlashError> {
@@ -450,8 +332,8 @@ impl Flash for NorFlash {
         {
             return Err(FlashError::Misaligned);
         }
-        let mut words = self.programmed.iter().skip(at / unit).take(data.len() / unit);
-        if words.any(|&programmed| programmed) {
+        let words = self.programmed.get(at / unit..(at + data.len()) / unit);
+        if words.is_some_and(|words| words.contains(&true)) {
             return Err(FlashError::NotErased);
         }
         if self.worn.iter().any(|byte| (at..at + data.len()).contains(byte)) {
@@ -467,9 +349,7 @@ impl Flash for NorFlash {
             self.tear_program(at, data);
             return Err(FlashError::Hardware);
         }
-        for (index, word) in data.chunks(unit).enumerate() {
-            self.program_unit(at + index * unit, word);
-        }
+        self.program_bytes(at, data);
         self.spent += self.timing.word * (data.len() as u64).div_ceil(4);
         if cut.is_some() {
             Err(FlashError::Hardware)

@@ -3,8 +3,10 @@
 
 mod common;
 
+use std::ops::Range;
+
 use bootlace_simulator::{Behaviour, Board, Config, Cut, Moment};
-use bootlace_smp::bootlace::{RollbackReason, State as Condition};
+use bootlace_smp::bootlace::{Role, RollbackReason, State as Condition};
 use bootlace_smp::{Header, Request, Response, img, os};
 use common::{Host, builder, config, hash_of, image, key};
 
@@ -81,6 +83,79 @@ fn the_downgrade_check_runs_on_a_permanent_swap() {
     host.reset(None);
     assert!(host.wait_for_port());
     assert_eq!(host.list()[0].1, "2.0.0");
+}
+
+#[test]
+fn the_downgrade_check_runs_on_confirm() {
+    let (current, older) = (counted((2, 0), 5), counted((1, 0), 4));
+    let policy = bootlace_simulator::Policy {
+        permanent: true,
+        ..config().policy
+    };
+    let behaviour = Behaviour::NeverConfirm;
+    let mut host = host(
+        Config {
+            policy,
+            behaviour,
+            ..config()
+        },
+        &current,
+    );
+    host.reset(None);
+    assert!(host.wait_for_port());
+    assert_eq!(host.upload(&older), Some(true));
+    // To confirm what waits is to ask for a permanent swap, where a board allows one.
+    assert!(host.set_state(Some(hash_of(&older)), true).is_err());
+    assert!(!host.list()[1].4, "marked all the same");
+    // An image on trial that was exchanged for an older one is confirmed by the older one's own request.
+    let (new, older) = (counted((2, 1), 6), counted((1, 1), 4));
+    mark_and_restart(&mut host, &new);
+    assert!(host.wait_for_port());
+    assert_eq!(host.list()[0].1, "2.1.0");
+    exchange(&mut host, PRIMARY..SECONDARY, &new, &older);
+    assert_eq!(host.set_state(Some(hash_of(&older)), true), Ok(()));
+    host.reset(None);
+    assert!(host.wait_for_port());
+    assert_eq!(
+        host.describe(|d| (d.state, d.counter)),
+        (Some(Condition::TooOld), Some(5))
+    );
+}
+
+#[test]
+fn the_downgrade_check_runs_on_revert() {
+    let (current, new, older) = (counted((2, 0), 5), counted((2, 1), 6), counted((1, 0), 4));
+    let behaviour = Behaviour::NeverConfirm;
+    let mut host = host(
+        Config {
+            behaviour,
+            ..config()
+        },
+        &current,
+    );
+    host.reset(None);
+    assert!(host.wait_for_port());
+    mark_and_restart(&mut host, &new);
+    assert!(host.wait_for_port());
+    assert_eq!(host.list()[0].1, "2.1.0");
+    // The image to go back to is exchanged for one that was signed as well, long ago.
+    exchange(&mut host, SECONDARY..SECONDARY + SLOT, &current, &older);
+    host.now += 60_000_000;
+    host.board.advance(host.now);
+    assert!(host.wait_for_port());
+    assert_eq!(
+        host.describe(|d| (d.role, d.state, d.counter)),
+        (Role::Bootloader, Some(Condition::NothingToRevertTo), Some(5))
+    );
+}
+
+/// Puts one image in another one's place.
+fn exchange(host: &mut Host, slot: Range<usize>, old: &[u8], new: &[u8]) {
+    tamper(host, |flash| {
+        let slot = &mut flash[slot];
+        let at = slot.windows(old.len()).position(|bytes| bytes == old).unwrap();
+        slot[at..at + new.len()].copy_from_slice(new);
+    });
 }
 
 /// What an application writes to ask for a swap: the magic at the slot's end, and image_ok where it is for good.

@@ -153,14 +153,14 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "a doubtful last record is believed",
         "state/log.rs",
-        "} else if !unit.doubled || unit.state.swap.is_some() {",
-        "} else if unit.state.swap.is_some() {",
+        "|| !unit.doubled || unit.state.swap.is_some()",
+        "|| unit.state.swap.is_some()",
     ),
     mutant(
-        "a lone header is believed",
+        "a unit is not raised before its successor is erased",
         "state/log.rs",
-        "unit.header && !unit.doubled { Job::Seal",
-        "unit.header && !unit.doubled { Job::Idle",
+        "{ Job::Raise } else",
+        "{ Job::Erase } else",
     ),
     mutant(
         "the header is written before the records",
@@ -171,8 +171,14 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "a swap goes on before the log has moved",
         "state/log.rs",
-        "} else if !unit.doubled || unit.state.swap.is_some() {",
-        "} else if !unit.doubled {",
+        "|| !unit.doubled || unit.state.swap.is_some()",
+        "|| !unit.doubled",
+    ),
+    mutant(
+        "a restore goes on before the log has moved",
+        "boot/golden.rs",
+        "self.log.push(Record::Trial(RESTORING));",
+        "if self.log.state().trial != Some(RESTORING) { self.log.push(Record::Trial(RESTORING)); }",
     ),
     mutant(
         "a counter is forgotten when the log moves",

@@ -16,8 +16,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// Runs all sweeps, the last ones first: they take longest. `stop` says whether one that failed is enough.
-    pub fn new(sweeps: &[(String, Sweep)], stop: bool) -> Self {
+    /// Runs all sweeps, the last ones first: they take longest. `stop` says whether one that failed is enough; `done` hears
+    /// of each that held, with its shape.
+    pub fn new(sweeps: &[(String, Sweep)], stop: bool, done: impl Fn(&str, &Sweep, Count) + Sync) -> Self {
         let next = AtomicUsize::new(0);
         let report = Mutex::new(Report::default());
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -32,6 +33,7 @@ impl Report {
                         let Ok(mut report) = report.lock() else { return };
                         match outcome {
                             Ok(count) => {
+                                done(shape, sweep, count);
                                 let key = (shape.clone(), sweep.scenario.name);
                                 let before = report.counts.get(&key).copied().unwrap_or_default();
                                 report.counts.insert(key, before.and(count));

@@ -177,6 +177,7 @@ impl Rig {
 
     /// Runs the loader to its decision.
     pub(crate) fn load(&mut self, entry: Entry) -> (Decision, Log) {
+        self.chip.nor.restart();
         let verdicts = self.verdicts();
         let mut loader = Loader::new(&mut self.chip, &self.board, entry);
         // One that goes on for ever is lost like one that finds nothing to start; no start takes a tenth of this.

@@ -79,7 +79,7 @@ impl Shape {
     /// Every shape that a sweep of this size takes.
     pub fn all(size: Size) -> Vec<Shape> {
         let effort = |stride, tears, again| Effort { stride, tears, again };
-        let twice = effort(1, 1, Again::Everywhere);
+        let twice = effort(1, if size == Size::Full { 12 } else { 1 }, Again::Everywhere);
         if size == Size::Tiny {
             let some = effort(1, 3, Again::Anywhere(2));
             let pages = |page| Geometry {
@@ -88,19 +88,28 @@ impl Shape {
             };
             return vec![
                 Shape::new("4 KB pages, 4 B", pages(4 * KB), effort(1, 24, Again::No)),
-                // A record is one word, which a cut leaves weak as a whole.
+                // A record is one word, which a cut leaves weak as a whole, and a page has few of them.
+                Shape::new(
+                    "1 KB pages, 16 B, torn often",
+                    Geometry { write: 16, ..TINY },
+                    effort(1, 100, Again::No),
+                ),
                 Shape::new(
                     "1 KB pages, 16 B",
                     Geometry { write: 16, ..TINY },
-                    effort(1, 6, Again::Anywhere(6)),
+                    effort(1, 4, Again::Everywhere),
                 ),
                 Shape::new("images of one page", ONE_PAGE, some),
             ];
         }
-        let mut shapes = vec![Shape::new("1 KB pages, 4 B, cut twice everywhere", TINY, twice)];
         let full = size == Size::Full;
+        let mut shapes = Vec::new();
+        for write in [1, 4, 8, 16] {
+            let name = format!("1 KB pages, {write} B, cut twice everywhere");
+            shapes.push(Shape::new(name, Geometry { write, ..TINY }, twice));
+        }
         let once = if full {
-            effort(1, 24, Again::Anywhere(2))
+            effort(1, 12, Again::Anywhere(2))
         } else {
             effort(3, 1, Again::Anywhere(1))
         };
@@ -164,7 +173,7 @@ impl Shape {
         }
         let large = |stride| {
             if full {
-                effort(stride, 2, Again::Anywhere(1))
+                effort(stride, 1, Again::Anywhere(1))
             } else {
                 effort(stride * 16, 1, Again::No)
             }
@@ -196,12 +205,15 @@ impl Shape {
     }
 }
 
-/// All sweeps of this size, with the names of their shapes.
-pub fn plan(size: Size) -> Vec<(String, Sweep)> {
+/// All sweeps of this size, with the names of their shapes; other seeds tear other parts of operations.
+pub fn plan(size: Size, seed: u64) -> Vec<(String, Sweep)> {
     let mut sweeps = Vec::new();
     for shape in Shape::all(size) {
         for (index, scenario) in Scenario::all().into_iter().enumerate() {
-            sweeps.push((shape.name.clone(), shape.sweep(scenario, index as u64)));
+            sweeps.push((
+                shape.name.clone(),
+                shape.sweep(scenario, seed * 1000 + index as u64),
+            ));
         }
     }
     sweeps

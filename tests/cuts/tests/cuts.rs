@@ -5,7 +5,7 @@ use bootlace_cuts::{Report, Size, plan};
 
 #[test]
 fn no_cut_costs_a_board() {
-    let report = Report::new(&plan(Size::Small), true);
+    let report = Report::new(&plan(Size::Small, 0), true, |_, _, _| {});
     assert!(report.bricks.is_empty(), "{}", report.bricks.join("\n"));
     let total = report.total();
     println!("{total:?}");

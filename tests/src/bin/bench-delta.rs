@@ -37,12 +37,13 @@ fn main() -> Result<()> {
         }
         _ => {}
     }
+    let pairs = match arguments.as_slice() {
+        [flag, folder] if flag == "--pairs" => Some(PathBuf::from(folder)),
+        _ => None,
+    };
     let folder = std::env::temp_dir().join(format!("bootlace-bench-delta-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
-    let result = measure(
-        &folder,
-        std::env::var_os("BOOTLACE_PAIRS").map(PathBuf::from).as_deref(),
-    );
+    let result = measure(&folder, pairs.as_deref());
     std::fs::remove_dir_all(&folder).ok();
     result
 }

@@ -26,8 +26,9 @@ impl Loader<'_> {
             self.log
                 .push(self.update(lost.as_ref(), Some(golden), Outcome::Golden, reason));
             self.log.push(Record::Rollback(reason, version(lost.as_ref())));
-            self.log.push(Record::Trial(RESTORING));
         }
+        // Also where it goes on: the log moves, so that a confirmation that seemed absent can't come back.
+        self.log.push(Record::Trial(RESTORING));
         self.trial = false;
         Stage::Restore(0)
     }

@@ -5,9 +5,12 @@
 //! - nothing is appended behind what an earlier start wrote: the first record of each start moves the log to a freshly
 //!   erased unit, so a record that seemed absent can't come back among later ones;
 //! - a swap goes on only once the log has moved: that a copy is not marked as complete counts as little as that it is;
-//! - a last record that was not followed by another, and a unit that was being written without a header, are doubtful:
-//!   the log moves before anybody relies on it. A lone header is written once more in its place instead, because it
-//!   is all that the unit counts by.
+//! - a last record that is not there twice, and a unit that was being written without a header, are doubtful: the log moves
+//!   before anybody relies on it.
+//!
+//! Before the log leaves a unit of an earlier start, that unit is raised: one more header, with a generation above any that
+//! either unit may yet show. A header that seemed absent may read as complete while its unit is being erased, when records
+//! before it are gone; and one that was cut while it raised a unit may come back when the log has moved on.
 
 use super::State;
 use super::journal;
@@ -26,6 +29,8 @@ enum Job {
     Copy(usize),
     /// Write the header of the unit in force once more.
     Seal,
+    /// Write it above all that the other unit may show, and erase that one.
+    Raise,
 }
 
 /// The state area, opened.
@@ -49,8 +54,7 @@ pub struct Log {
 #[repr(C)]
 struct Unit {
     generation: Option<u32>,
-    /// The last valid record: whether it is a header, and whether the one before it is the same.
-    header: bool,
+    /// The last two valid records are the same.
     doubled: bool,
     /// The last place that is not blank holds no valid record.
     torn: bool,
@@ -58,6 +62,9 @@ struct Unit {
     end: u32,
     state: State,
 }
+
+/// Places at a unit's end that are kept for headers: it can be raised as often.
+const RESERVE: u32 = 4;
 
 fn place_size<F: Flash>(flash: &F) -> u32 {
     flash.geometry(Area::State).write.max(LEN as u32)
@@ -81,7 +88,6 @@ impl Unit {
         let mut found = Unit {
             generation: None,
             state: State::default(),
-            header: false,
             doubled: true,
             torn: false,
             end: 0,
@@ -99,10 +105,8 @@ impl Unit {
             let record = Record::decode(&bytes).filter(|_| readable);
             found.torn = record.is_none();
             if let Some(record) = record {
-                found.header = false;
                 if let Record::Header { generation } = record {
                     found.generation = Some(generation);
-                    found.header = true;
                 }
                 found.state.apply(record);
                 found.doubled = bytes == last;
@@ -125,7 +129,7 @@ impl Log {
                 return Log {
                     unit: 1,
                     generation: 0,
-                    next: u32::MAX,
+                    next: places(flash),
                     state: State::default(),
                     job: Job::Idle,
                     inherited: true,
@@ -144,14 +148,10 @@ impl Log {
         };
         // Half-written: its header may read as valid later.
         let half = other.generation.is_none() && other.end > 0;
-        let job = if half || unit.torn {
-            Job::Erase
-        } else if unit.header && !unit.doubled {
-            Job::Seal
-        } else if !unit.doubled || unit.state.swap.is_some() {
-            // What goes on with a swap writes over what a copy left, because no record says that the copy is complete: such
-            // a record must not come back.
-            Job::Erase
+        // What goes on with a swap writes over what a copy left, because no record says that the copy is complete: such a
+        // record must not come back.
+        let job = if half || unit.torn || !unit.doubled || unit.state.swap.is_some() {
+            Job::Raise
         } else {
             Job::Idle
         };
@@ -185,8 +185,9 @@ impl Log {
         self.counted = true;
         self.state.apply(record);
         self.job = match self.job {
-            Job::Idle if self.inherited => Job::Erase,
+            Job::Idle if self.inherited => Job::Raise,
             Job::Idle => Job::Append(record),
+            Job::Raise => Job::Raise,
             // Records that are made together count together: a snapshot's header makes them so.
             _ => Job::Erase,
         };
@@ -205,7 +206,7 @@ impl Log {
         match self.job {
             Job::Idle => Ok(()),
             Job::Append(record) => {
-                if self.next >= places(flash) {
+                if self.next >= places(flash) - RESERVE {
                     self.job = Job::Erase;
                     return Ok(());
                 }
@@ -214,16 +215,18 @@ impl Log {
                 self.job = written.map_or(Job::Erase, |()| Job::Idle);
                 Ok(())
             }
-            Job::Seal => {
+            Job::Seal | Job::Raise => {
+                let raises = matches!(self.job, Job::Raise);
+                // One above is what the other unit's header has, or would have.
+                self.generation = self.generation.wrapping_add(u32::from(raises) * 2);
                 let header = Record::Header {
                     generation: self.generation,
                 };
                 let written = self.write(flash, self.unit, self.next, header);
                 self.next += 1;
-                self.job = Job::Idle;
                 // A place that can't be written is left behind, unless there is none left.
-                if written.is_err() && self.next < places(flash) {
-                    self.job = Job::Seal
+                if written.is_ok() || self.next >= places(flash) {
+                    self.job = if raises { Job::Erase } else { Job::Idle };
                 }
                 written.or(if self.busy() { Ok(()) } else { written })
             }
