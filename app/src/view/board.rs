@@ -3,7 +3,7 @@
 use web_sys::HtmlSelectElement;
 use yew::prelude::*;
 
-use super::firmware::{eyelet, fact, hash};
+use super::parts::{eyelet, fact, hash};
 use super::{Intent, Props, emit, history, icons, slots};
 use crate::messages::{Behaviour, BoardCard, Cable, Via};
 use crate::state::{Board, Run, State};

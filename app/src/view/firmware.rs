@@ -3,6 +3,7 @@
 use web_sys::{File, HtmlInputElement};
 use yew::prelude::*;
 
+use super::parts::{eyelet, fact, hash};
 use super::{Intent, Props, emit, icons, kept, problem};
 use crate::messages::{ImageCard, Target, Verdict};
 use crate::state::{Image, State, TrustedKey};
@@ -44,11 +45,6 @@ pub(super) fn Firmware(props: &Props) -> Html {
             }
         </section>
     }
-}
-
-/// The numbered ring in front of a title.
-pub(super) fn eyelet(number: &'static str) -> Html {
-    html! { <span class="eyelet" aria-hidden="true">{ number }</span> }
 }
 
 fn picked(event: &Event) -> Option<File> {
@@ -118,20 +114,6 @@ fn image_card(state: &State, card: &ImageCard, facts: bool) -> Html {
                 </dl>
             }
         </div>
-    }
-}
-
-pub(super) fn fact(term: &'static str, value: Html) -> Html {
-    html! { <div class="fact"><dt>{ term }</dt><dd>{ value }</dd></div> }
-}
-
-/// The first digits; all of them on demand.
-pub(super) fn hash(hash: &str) -> Html {
-    html! {
-        <details class="hash">
-            <summary><code>{ words::short_hash(hash) }{ " …" }</code></summary>
-            <code>{ words::long_hash(hash) }</code>
-        </details>
     }
 }
 

@@ -2,7 +2,7 @@
 
 use yew::prelude::*;
 
-use super::firmware::hash;
+use super::parts::hash;
 use super::{Intent, Props, emit, icons};
 use crate::messages::KeptImage;
 use crate::words;

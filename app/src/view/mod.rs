@@ -7,6 +7,7 @@ mod history;
 mod icons;
 mod kept;
 mod log;
+mod parts;
 mod problem;
 mod slots;
 mod update;

@@ -5,7 +5,7 @@ use web_sys::{
 };
 use yew::prelude::*;
 
-use super::firmware::eyelet;
+use super::parts::eyelet;
 use super::{Intent, Props, emit, icons, problem};
 use crate::messages::{Cable, Outcome, Phase, Plan, Progress, Sends, Via, Way};
 use crate::state::{Board, Run};
@@ -57,7 +57,7 @@ fn idle(props: &Props, board: Option<&Board>) -> Html {
     let (note, sends) = match plan {
         Some(Plan::Ready {
             way, stored, sends, ..
-        }) => (note(*way, *stored), Some(sends)),
+        }) => (note(*way, *stored, known), Some(sends)),
         _ => (None, None),
     };
     let onclick = known.map(|board| emit(&props.on, Intent::Update(board.id)));
@@ -118,7 +118,7 @@ fn can_start(board: &Board) -> bool {
     plan && board.card.is_some() && board.cable == Cable::Connected
 }
 
-fn note(way: Way, stored: bool) -> Option<String> {
+fn note(way: Way, stored: bool, board: Option<&Board>) -> Option<String> {
     let about = match way {
         Way::Nothing => Some("Exactly this image, confirmed. There is nothing to do."),
         Way::Watch => Some("It is on trial: the page waits until the board says how that ends."),
@@ -127,7 +127,12 @@ fn note(way: Way, stored: bool) -> Option<String> {
         Way::Install | Way::Update => None,
     };
     let stored = stored.then_some("The board holds this image already: nothing has to be sent.");
-    let parts: Vec<&str> = about.into_iter().chain(stored).collect();
+    let card = board.and_then(|board| board.card.as_ref());
+    let low = card.is_some_and(|card| matches!(card.supply, Some((_, true))));
+    // The button stays: the board measures again, and may have been charged since.
+    let low = (low && way != Way::Nothing)
+        .then_some("The board refuses updates until its supply is up again; it measures when one begins.");
+    let parts: Vec<&str> = about.into_iter().chain(stored).chain(low).collect();
     (!parts.is_empty()).then(|| parts.join(" "))
 }
 

@@ -7,6 +7,7 @@ use bootlace_core::board::Board;
 use bootlace_core::boot::{Decision, Entry};
 use bootlace_core::link::Link;
 use bootlace_core::server::{Role, Server, Step};
+use bootlace_simulator::{Cut, Moment};
 use bootlace_smp::bootlace::Reset;
 use bootlace_smp::frame::{self, Framing};
 use bootlace_smp::{self as smp, Header, Request, Response, bootlace, img};
@@ -125,6 +126,13 @@ impl<'a> Served<'a> {
                 return;
             }
         }
+    }
+
+    /// The power goes in the operation that comes after so many others.
+    pub fn cut(&mut self, after: u64, moment: Moment) {
+        let nor = &mut self.chip.nor;
+        let at = nor.operations() + after;
+        nor.cut(Some(Cut { at, moment, seed: at }));
     }
 
     /// Asks, and has the answer read.

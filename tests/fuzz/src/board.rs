@@ -7,8 +7,10 @@ use bootlace_core::flash::{Area, Flash, FlashError, Geometry as Shape};
 use bootlace_core::state::{Log, Record};
 use bootlace_core::trailer::{Trailers, is_on_trial};
 use bootlace_cuts::{Geometry, Images, Rig, Scenario, Served, Started, Through};
+use bootlace_simulator::Moment;
 use bootlace_smp::frame::{self, Framing};
 use bootlace_smp::{self as smp, Request, Version, bootlace, img, os};
+use sha2::{Digest as _, Sha256};
 
 const SHAPE: Geometry = Geometry {
     pages: (512, 512),
@@ -21,6 +23,8 @@ const SHAPE: Geometry = Geometry {
 /// Boards in all the states that a scenario begins with.
 struct Boards {
     images: Images,
+    /// From the first image to each.
+    patches: Vec<Vec<u8>>,
     rigs: Vec<Rig>,
 }
 
@@ -35,7 +39,14 @@ impl Boards {
             rig
         };
         let rigs = Scenario::all().iter().map(rig).collect();
-        Boards { images, rigs }
+        let patches = (0..3)
+            .map(|image| images.patch(image).expect("a patch"))
+            .collect();
+        Boards {
+            images,
+            patches,
+            rigs,
+        }
     }
 }
 
@@ -47,9 +58,12 @@ fn with<T>(work: impl FnOnce(&Boards) -> T) -> T {
     BOARDS.with(|boards| work(boards.get_or_init(Boards::new)))
 }
 
-/// One of the boards, its flash changed by the first bytes: how many changes, then each one's place and value.
-fn changed<'d>(boards: &Boards, data: &'d [u8]) -> Option<(Rig, &'d [u8])> {
+/// One of the boards, its flash changed by the first bytes: how many changes, then each one's place and value. The rest is
+/// for its server: bytes from the line, or a script.
+fn changed<'d>(boards: &Boards, data: &'d [u8]) -> Option<(Rig, Talk<'d>)> {
     let (&[board, count], rest) = data.split_first_chunk()?;
+    let is_script = count & SCRIPT != 0;
+    let count = count & !SCRIPT;
     let mut rig = boards
         .rigs
         .get(usize::from(board) % boards.rigs.len())?
@@ -65,7 +79,119 @@ fn changed<'d>(boards: &Boards, data: &'d [u8]) -> Option<(Rig, &'d [u8])> {
         }
         rig.chip.nor.restore(&bytes);
     }
-    Some((rig, rest))
+    let talk = if is_script {
+        Talk::Script(rest)
+    } else {
+        Talk::Line(rest)
+    };
+    Some((rig, talk))
+}
+
+/// What a server hears.
+enum Talk<'d> {
+    /// Bytes from the line, as they are.
+    Line(&'d [u8]),
+    /// Words for [`play`].
+    Script(&'d [u8]),
+}
+
+/// In the number of changes: a script follows.
+const SCRIPT: u8 = 0x80;
+
+/// A script: requests that make sense by themselves, in any order, with power cuts and restarts between them. Each word is
+/// a byte that says what, and one that says how.
+fn play(boards: &Boards, rig: &mut Rig, mut through: Through, words: &[u8]) {
+    let mut words = words.as_chunks::<2>().0.iter().copied();
+    let mut going = true;
+    while core::mem::take(&mut going) {
+        let Ok(mut served) = Served::new(rig, through) else {
+            return;
+        };
+        let mut at = 0;
+        for [what, how] in words.by_ref() {
+            let what = what % 16;
+            if let Some(moment) = [Moment::Before, Moment::Torn, Moment::After].get(usize::from(what)) {
+                served.cut(how.into(), *moment);
+            } else if what == 3 {
+                going = true;
+                break;
+            } else {
+                ask(&mut served, boards, what, how, &mut at);
+            }
+        }
+        drop(served);
+        rig.chip.nor.revive();
+        let observed = rig.start(&boards.images, None);
+        assert_ne!(observed.started, Started::Unknown);
+        through = match through {
+            Through::Application => Through::Bootloader,
+            Through::Bootloader => Through::Application,
+        };
+    }
+}
+
+/// One request; `at` is where a piece that follows the last one begins.
+fn ask(served: &mut Served, boards: &Boards, what: u8, how: u8, at: &mut usize) {
+    let image = how % 4;
+    let hash = &boards.images.file(image).hash;
+    let file = boards.images.file(image).bytes.as_slice();
+    let patch = boards.patches.get(usize::from(image)).map_or(file, Vec::as_slice);
+    let slot = Some(u32::from(how % 4));
+    let request = match what {
+        4 => Request::Os(os::Request::Params),
+        5 => Request::Os(os::Request::Reset {
+            force: how & 1 != 0,
+            boot_mode: (how & 2 != 0).then_some(how >> 2),
+        }),
+        6 => Request::Os(os::Request::Info { format: Some("a") }),
+        7 => Request::Img(img::Request::State),
+        8 | 9 => Request::Img(img::Request::SetState {
+            hash: (image < 3).then_some(hash),
+            confirm: what == 9,
+        }),
+        10 => Request::Img(img::Request::Erase { slot }),
+        11 => Request::Img(img::Request::SlotInfo),
+        12 => Request::Bootlace(bootlace::Request::Describe),
+        13 => Request::Bootlace(bootlace::Request::Journal),
+        _ => {
+            let file = if what == 14 { file } else { patch };
+            // Another piece of the same, mostly; sometimes anywhere.
+            if how & 0x40 != 0 || *at >= file.len() {
+                *at = usize::from(how >> 2 & 0xF) * 64;
+            }
+            let data = file.get(*at..file.len().min(*at + 512)).unwrap_or_default();
+            let sha: [u8; 32] = Sha256::digest(file).into();
+            let first = *at == 0;
+            let piece = img::Upload {
+                off: *at as u32,
+                len: first.then_some(file.len() as u32),
+                sha: (first && how & 0x80 == 0).then_some(&sha),
+                data,
+                ..img::Upload::default()
+            };
+            *at += data.len();
+            return say(
+                served,
+                &if what == 14 {
+                    Request::Img(img::Request::Upload(piece))
+                } else {
+                    Request::Bootlace(bootlace::Request::Patch(piece))
+                },
+            );
+        }
+    };
+    say(served, &request);
+}
+
+fn say(served: &mut Served, request: &Request) {
+    let mut packet = [0; 1024];
+    if let Ok(len) = smp::encode_request(&mut packet, Version::V2, 1, request) {
+        let mut wire = Vec::new();
+        frame::encode(Framing::Raw, &packet[..len], |bytes| {
+            wire.extend_from_slice(bytes)
+        });
+        served.talk(&wire);
+    }
 }
 
 /// Nothing but a state area and two trailers' units, of 256 bytes each.
@@ -166,7 +292,7 @@ pub fn state(data: &[u8]) {
 /// A board with anything in its flash starts, and its server answers anything. What runs was signed.
 pub fn server(data: &[u8]) {
     with(|boards| {
-        let Some((mut rig, rest)) = changed(boards, data) else {
+        let Some((mut rig, talk)) = changed(boards, data) else {
             return;
         };
         let through = if data.first().is_some_and(|first| *first < 64) {
@@ -174,8 +300,13 @@ pub fn server(data: &[u8]) {
         } else {
             Through::Bootloader
         };
-        if let Ok(mut served) = Served::new(&mut rig, through) {
-            served.talk(rest);
+        match talk {
+            Talk::Line(bytes) => {
+                if let Ok(mut served) = Served::new(&mut rig, through) {
+                    served.talk(bytes);
+                }
+            }
+            Talk::Script(words) => play(boards, &mut rig, through, words),
         }
         // Twice: what the first start left is what the second finds.
         for _ in 0..2 {
@@ -231,6 +362,39 @@ pub(crate) fn server_seeds() -> Vec<Vec<u8>> {
                     seed.extend_from_slice(bytes)
                 });
                 seeds.push(seed);
+            }
+            // An update: pieces, marked, restarted, confirmed; by patch as well; and erased.
+            for piece in [14, 15] {
+                let how = [piece, 1];
+                let script = [
+                    how,
+                    how,
+                    how,
+                    how,
+                    [8, 1],
+                    [7, 0],
+                    [5, 0],
+                    [3, 0],
+                    [9, 3],
+                    [3, 0],
+                    [10, 1],
+                ];
+                seeds.push([vec![board + 87, SCRIPT], script.concat()].concat());
+                let cut = [
+                    how,
+                    [1, 2],
+                    how,
+                    how,
+                    [3, 0],
+                    how,
+                    how,
+                    how,
+                    [8, 1],
+                    [0, 1],
+                    [5, 0],
+                    [3, 0],
+                ];
+                seeds.push([vec![board, SCRIPT], cut.concat()].concat());
             }
         }
         seeds
