@@ -34,7 +34,7 @@ const TARGETS: [Target; 6] = [
     target("images", 20_000_000, 512, false),
     target("state", 20_000_000, 640, false),
     target("delta", 5_000_000, 512, false),
-    target("server", 2_000_000, 640, true),
+    target("server", 2_000_000, 320, true),
 ];
 
 const fn target(name: &'static str, runs: u64, longest: u32, saturates: bool) -> Target {

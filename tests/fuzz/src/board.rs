@@ -98,10 +98,13 @@ enum Talk<'d> {
 /// In the number of changes: a script follows.
 const SCRIPT: u8 = 0x80;
 
+/// Longer scripts find little more, and take longer.
+const WORDS: usize = 32;
+
 /// A script: requests that make sense by themselves, in any order, with power cuts and restarts between them. Each word is
 /// a byte that says what, and one that says how.
 fn play(boards: &Boards, rig: &mut Rig, mut through: Through, words: &[u8]) {
-    let mut words = words.as_chunks::<2>().0.iter().copied();
+    let mut words = words.as_chunks::<2>().0.iter().copied().take(WORDS);
     let mut going = true;
     while core::mem::take(&mut going) {
         let Ok(mut served) = Served::new(rig, through) else {
