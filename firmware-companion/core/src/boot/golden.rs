@@ -2,7 +2,8 @@
 
 use bootlace_smp::bootlace::{Outcome, RollbackReason, State as Condition};
 
-use super::{After, Decision, Loader, Stage, find_twice, version};
+use super::verdict::{find_twice, version};
+use super::{After, Decision, Loader, Stage};
 use crate::flash::{Area, Flash};
 use crate::slots::Found;
 use crate::state::Record;

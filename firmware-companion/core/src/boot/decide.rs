@@ -1,0 +1,92 @@
+//! What the trailers and the records ask for: MCUboot's decision table, read from both slots.
+
+use bootlace_image::trailer::{Mark, SwapType, Trailer};
+use bootlace_smp::bootlace::{RollbackReason, State as Condition};
+
+use super::verdict::{counter, find_twice};
+use super::{Decision, Loader, Progress, Stage};
+use crate::flash::{Area, Flash};
+use crate::state::{Record, SwapKind};
+use crate::trailer::Trailers;
+
+impl Loader<'_> {
+    /// MCUboot's decision table, read from both trailers.
+    #[inline(never)]
+    pub(super) fn decide<F: Flash>(&mut self, flash: &mut F) -> Progress {
+        let trailers = Trailers::read(flash);
+        self.trial = false;
+        match trailers.decision() {
+            SwapType::Test => self.decide_leaving(flash, SwapKind::Test, &trailers.primary),
+            SwapType::Permanent => self.decide_leaving(flash, SwapKind::Permanent, &trailers.primary),
+            decision => self.stage = self.decide_running(decision, &trailers.primary),
+        }
+        Progress::Working
+    }
+
+    /// A new image was asked for. What ran may have been confirmed since its last start, or the power went before the
+    /// counter followed it: the records hear of that first, because the new image is checked against them.
+    fn decide_leaving<F: Flash>(&mut self, flash: &mut F, kind: SwapKind, primary: &Trailer) {
+        let state = self.log.state();
+        let runs = find_twice(flash, Area::Primary);
+        // Read again: this decides about the counter.
+        let confirmed =
+            state.trial.is_none() || is_confirmed(primary) || is_confirmed(&Trailers::read(flash).primary);
+        let raises = runs.is_some_and(|found| counter(&found) > state.counter);
+        self.stage = if confirmed && (raises || state.trial.is_some()) {
+            Stage::Outgoing(kind)
+        } else {
+            Stage::Incoming(kind)
+        };
+    }
+
+    /// Nothing new was asked for: run what is there, or go back.
+    fn decide_running(&mut self, decision: SwapType, primary: &Trailer) -> Stage {
+        let state = self.log.state();
+        let (saved, recorded) = (state.saved, state.recorded);
+        #[cfg(feature = "golden")]
+        if state.trial == Some(super::golden::RESTORING) {
+            return self.last_resort(Condition::NothingToRevertTo, self.why_reverted());
+        }
+        let used = match (decision, state.trial) {
+            (SwapType::Revert, Some(used)) => used,
+            // A torn confirmation that read as set once: what the records call confirmed stays.
+            (SwapType::Revert, None) if recorded => return Stage::Primary,
+            // A trial that no record knows was started by another bootloader.
+            (SwapType::Revert, None) => u8::MAX,
+            (_, None) => return Stage::Primary,
+            (_, Some(used)) => {
+                if is_confirmed(primary) {
+                    self.log.push(Record::Confirmed);
+                    return Stage::Primary;
+                }
+                // A trailer that tells nothing confirms nothing.
+                used
+            }
+        };
+        self.trial = true;
+        let spent = used >= self.board.policy.attempts.max(1) || self.entry.gave_up.is_some();
+        if !spent {
+            Stage::Primary
+        } else if saved || !recorded {
+            Stage::Incoming(SwapKind::Revert)
+        } else {
+            // What the secondary slot holds, if anything, never ran here.
+            self.last_resort(Condition::NothingToRevertTo, self.why_reverted())
+        }
+    }
+
+    /// No image can run: the golden one, if there is one.
+    pub(super) fn last_resort(&self, condition: Condition, reason: RollbackReason) -> Stage {
+        #[cfg(feature = "golden")]
+        if !self.restored {
+            return Stage::Golden(condition, reason);
+        }
+        let _ = reason;
+        Stage::Last(Decision::Stay(condition))
+    }
+}
+
+/// The trailer of an image that was swapped in, and that has confirmed itself; one torn while it did so counts.
+fn is_confirmed(primary: &Trailer) -> bool {
+    primary.magic == Mark::Set && primary.copy_done == Mark::Set && primary.image_ok != Mark::Unset
+}

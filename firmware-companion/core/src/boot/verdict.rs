@@ -1,0 +1,172 @@
+//! What becomes of a verdict on an image: it runs, it goes into the primary slot, or it is given up, and the records hear why.
+
+use bootlace_image::Version;
+use bootlace_smp::bootlace::{Outcome, Reset, RollbackReason, State as Condition, Update};
+
+use super::{After, Decision, Loader, MOST_STARTS, Stage};
+use crate::flash::{Area, Flash};
+use crate::slots::{Found, Reject, find};
+use crate::state::{Record, SwapKind, SwapPlan, release};
+use crate::swap::max_image_size;
+use crate::trailer::TrailerWrite;
+
+impl Loader<'_> {
+    /// Takes the verdict on the image that the last [`Progress::Verify`] asked about.
+    pub fn verified<F: Flash>(&mut self, flash: &mut F, verdict: Result<Found, Reject>) {
+        // What could not be read may be read the next time; nothing is given up for a single failure.
+        self.again = !self.again && matches!(verdict, Err(Reject::Empty | Reject::Unreadable));
+        if self.again {
+            return;
+        }
+        match (self.stage, &verdict) {
+            (Stage::Incoming(kind), _) => self.incoming(flash, kind, &verdict),
+            (Stage::Outgoing(kind), _) => {
+                if let Ok(found) = &verdict {
+                    self.raise_counter(found);
+                }
+                if self.log.state().trial.is_some() {
+                    self.log.push(Record::Confirmed);
+                }
+                self.stage = Stage::Incoming(kind);
+            }
+            (Stage::Primary, Ok(found)) => self.settle(flash, found),
+            (Stage::Primary, Err(_)) if self.trial && self.log.state().saved => {
+                // What the swap brought cannot run: go back at once.
+                self.stage = Stage::Incoming(SwapKind::Revert);
+            }
+            (Stage::Primary, Err(reject)) => {
+                self.stage = self.last_resort((*reject).into(), (*reject).into());
+            }
+            #[cfg(feature = "golden")]
+            (Stage::Golden(condition, reason), verdict) => {
+                self.stage = match verdict {
+                    Ok(golden) => self.begin_restore(flash, golden, reason),
+                    Err(Reject::Empty) => Stage::Last(Decision::Stay(condition)),
+                    Err(Reject::TooOld) => Stage::Last(Decision::Stay(Condition::GoldenTooOld)),
+                    Err(_) => Stage::Last(Decision::Stay(Condition::GoldenBad)),
+                };
+            }
+            _ => {}
+        }
+    }
+
+    #[inline(never)]
+    fn incoming<F: Flash>(&mut self, flash: &mut F, kind: SwapKind, verdict: &Result<Found, Reject>) {
+        let primary = find_twice(flash, Area::Primary);
+        let outgoing = primary.map_or(0, |found| found.units(flash));
+        let fits = primary.is_none_or(|found| found.image.total_len() <= max_image_size(flash));
+        let verdict = match verdict {
+            Ok(found) if fits => Ok(found),
+            Err(reject) if fits => Err(*reject),
+            _ => Err(Reject::TooLarge),
+        };
+        match verdict {
+            Ok(found) => {
+                if kind == SwapKind::Revert {
+                    self.log
+                        .push(Record::Rollback(self.why_reverted(), version(primary.as_ref())));
+                } else {
+                    let (to, reason) = (Some(found), RollbackReason::NotConfirmed);
+                    let update = self.update(primary.as_ref(), to, Outcome::Trial, reason);
+                    self.log.push(update);
+                }
+                self.log.push(Record::SwapStart(SwapPlan {
+                    kind,
+                    incoming: found.units(flash),
+                    outgoing,
+                    shifted: found.base != 0,
+                }));
+                self.stage = Stage::Start;
+            }
+            Err(_) if kind == SwapKind::Revert => {
+                self.stage = self.last_resort(Condition::NothingToRevertTo, self.why_reverted());
+            }
+            Err(reject) => {
+                let refused = find(flash, Area::Secondary);
+                self.log.push(self.update(
+                    primary.as_ref(),
+                    refused.as_ref(),
+                    Outcome::Refused,
+                    reject.into(),
+                ));
+                self.log
+                    .push(Record::Rollback(reject.into(), version(refused.as_ref())));
+                self.stage = Stage::Trailer(TrailerWrite::clear(Area::Secondary), After::Dismissed);
+            }
+        }
+    }
+
+    /// An entry of the journal.
+    pub(super) fn update(
+        &self,
+        from: Option<&Found>,
+        to: Option<&Found>,
+        outcome: Outcome,
+        reason: RollbackReason,
+    ) -> Record {
+        Record::Update(Update {
+            from: release(version(from)),
+            to: release(version(to)),
+            start: self.log.start(),
+            outcome,
+            reason,
+        })
+    }
+
+    pub(super) fn why_reverted(&self) -> RollbackReason {
+        if let Some(reason) = self.entry.gave_up {
+            return reason;
+        }
+        match self.entry.reset {
+            Reset::Watchdog => RollbackReason::Watchdog,
+            Reset::Fault => RollbackReason::Fault,
+            _ => RollbackReason::NotConfirmed,
+        }
+    }
+
+    /// Only a confirmed image raises the counter: before that, its predecessor must still be able to run.
+    fn raise_counter(&mut self, found: &Found) {
+        if counter(found) > self.log.state().counter {
+            self.log.push(Record::Counter(counter(found)));
+        }
+    }
+
+    /// The image in the primary slot may run: count its start, or let the counter follow it.
+    fn settle<F: Flash>(&mut self, flash: &F, found: &Found) {
+        let state = self.log.state();
+        if self.trial {
+            self.log.push(Record::Trial(
+                state.trial.unwrap_or(0).saturating_add(1).min(MOST_STARTS),
+            ));
+        } else {
+            self.raise_counter(found);
+        }
+        let vectors = flash.geometry(Area::Primary).address + u32::from(found.image.header().header_size);
+        self.stage = Stage::Last(Decision::Boot {
+            vectors,
+            trial: self.trial,
+        });
+    }
+}
+
+pub(super) fn counter(found: &Found) -> u32 {
+    found.image.security_counter().unwrap_or(0)
+}
+
+/// The image in a slot. A read that fails only once must not make it seem that there is none.
+#[inline(never)]
+pub(super) fn find_twice<F: Flash>(flash: &mut F, area: Area) -> Option<Found> {
+    find(flash, area).or_else(|| find(flash, area))
+}
+
+pub(super) fn version(found: Option<&Found>) -> Version {
+    found.map_or(
+        Version {
+            major: 0,
+            minor: 0,
+            revision: 0,
+            build: 0,
+        },
+        |found| found.image.header().version,
+    )
+}
