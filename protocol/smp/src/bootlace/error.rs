@@ -1,48 +1,30 @@
 //! The group's own error codes.
 
+use crate::error::error_codes;
 use crate::{ErrorCode as Generic, Fault};
 
-/// Why an update is refused. What flash or the slots have against it comes with the codes of the image group. Whatever
-/// the reason: the image that runs is as it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorCode {
-    /// 2: there is nothing to start from: the primary slot holds no image, or one that its own digest does not prove.
-    NoBase = 2,
-    /// 3: the patch is for another image than the one in the primary slot.
-    WrongBase = 3,
-    /// 4: not a patch, or a header that makes no sense.
-    PatchFormat = 4,
-    /// 5: a version or a method of the format that the board does not know.
-    PatchVersion = 5,
-    /// 6: the image would be larger than the board can hold.
-    PatchTooLarge = 6,
-    /// 7: the patch was damaged: it copies from nowhere, or ends too early or too late.
-    PatchDamaged = 7,
-    /// 8: the supply is below the board's limit; its description has the figures.
-    SupplyLow = 8,
+error_codes! {
+    /// Why an update is refused. What flash or the slots have against it comes with the codes of the image group. Whatever
+    /// the reason: the image that runs is as it was.
+    ErrorCode {
+        /// 2: there is nothing to start from: the primary slot holds no image, or one that its own digest does not prove.
+        NoBase = 2,
+        /// 3: the patch is for another image than the one in the primary slot.
+        WrongBase = 3,
+        /// 4: not a patch, or a header that makes no sense.
+        PatchFormat = 4,
+        /// 5: a version or a method of the format that the board does not know.
+        PatchVersion = 5,
+        /// 6: the image would be larger than the board can hold.
+        PatchTooLarge = 6,
+        /// 7: the patch was damaged: it copies from nowhere, or ends too early or too late.
+        PatchDamaged = 7,
+        /// 8: the supply is below the board's limit; its description has the figures.
+        SupplyLow = 8,
+    }
 }
 
 impl ErrorCode {
-    const ALL: [ErrorCode; 7] = [
-        ErrorCode::NoBase,
-        ErrorCode::WrongBase,
-        ErrorCode::PatchFormat,
-        ErrorCode::PatchVersion,
-        ErrorCode::PatchTooLarge,
-        ErrorCode::PatchDamaged,
-        ErrorCode::SupplyLow,
-    ];
-
-    /// The number on the wire.
-    pub const fn rc(self) -> u16 {
-        self as u16
-    }
-
-    /// The code of a number on the wire.
-    pub fn from_rc(rc: u16) -> Option<ErrorCode> {
-        ErrorCode::ALL.into_iter().find(|code| code.rc() == rc)
-    }
-
     /// The nearest generic code, for v1 clients.
     pub const fn generic(self) -> Generic {
         match self {
