@@ -115,22 +115,8 @@ pub(crate) fn measure(name: &str, flags: &[&str]) -> Result<bool> {
         run::build()?;
     }
     let mut step = Step::start(&format!("bench {name}"));
-    let mut command = process::cargo();
-    command
-        .args([
-            "run",
-            "--quiet",
-            "--locked",
-            "--release",
-            "--package",
-            bench.package,
-            "--bin",
-            bench.program,
-            "--",
-        ])
-        .args(own)
-        .current_dir(project::root())
-        .envs(tools);
+    let mut command = process::program(bench.package, bench.program);
+    command.args(own).envs(tools);
     let outcome = step.run(&mut command, &project::log(&format!("bench-{name}")), None)?;
     let outcome = outcome.require(&format!("bench {name}"))?;
     step.done("measured");

@@ -106,19 +106,8 @@ fn build() -> Result<PathBuf> {
         .env("RUSTFLAGS", FLAGS);
     step.run(&mut command, &project::log("fuzz-build"), None)?
         .require("building the fuzz targets")?;
-    let mut command = process::cargo();
-    command
-        .args([
-            "run",
-            "--quiet",
-            "--locked",
-            "--release",
-            "--package",
-            "bootlace-fuzz-targets",
-        ])
-        .args(["--bin", "fuzz-seeds", "--"])
-        .arg(folder().join("seeds"))
-        .current_dir(project::root());
+    let mut command = process::program("bootlace-fuzz-targets", "fuzz-seeds");
+    command.arg(folder().join("seeds"));
     step.run(&mut command, &project::log("fuzz-seeds"), None)?
         .require("writing the inputs to begin with")?;
     step.done("built");
