@@ -8,6 +8,8 @@ use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -18,6 +20,8 @@ use rustix::fs::{OFlags, inotify};
 use rustix::io::Errno;
 use rustix::pty::OpenptFlags;
 use rustix::termios::OptionalActions;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 
 /// What board to simulate.
 #[derive(Debug, clap::Args)]
@@ -117,8 +121,13 @@ fn uuid(text: &str) -> Result<[u8; 16], String> {
         .ok_or_else(|| "a UUID has 32 hexadecimal digits".into())
 }
 
-/// Runs until it is ended.
+/// Runs until it is ended, and takes its link along; asked a second time, it ends at once.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let ended = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        flag::register_conditional_shutdown(signal, 1, Arc::clone(&ended))?;
+        flag::register(signal, Arc::clone(&ended))?;
+    }
     let mut board = board(arguments)?;
     let file = arguments
         .flash
@@ -127,7 +136,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         .transpose()?;
     let started = Instant::now();
     let mut port: Option<Port> = None;
-    loop {
+    while !ended.load(Ordering::Relaxed) {
         let now = (started.elapsed().as_secs_f64() * 1e6 * arguments.speed) as u64;
         board.advance(now);
         let identity = board.port();
@@ -154,6 +163,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         };
         wait(port.as_ref(), patience.min(Duration::from_secs(1)))?;
     }
+    Ok(())
 }
 
 /// Nothing that somebody keeps is written over.

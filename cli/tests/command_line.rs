@@ -411,3 +411,32 @@ fn simulate_writes_over_nothing_that_somebody_keeps() {
         assert_eq!(std::fs::read_to_string(&kept).unwrap(), "notes", "{option}");
     }
 }
+
+#[test]
+fn simulate_takes_its_link_along_when_it_is_ended() {
+    let bench = Bench::new("ended");
+    let link = bench.path("port");
+    let mut simulate = Command::new(BOOTLACE)
+        .args(["simulate", "--bootloader", "--link", &link])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let is_there = || std::fs::symlink_metadata(&link).is_ok();
+    let until = |wanted: bool| {
+        for _ in 0..500 {
+            if is_there() == wanted {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        panic!("the link is there: {}", is_there());
+    };
+    until(true);
+    let kill = Command::new("kill")
+        .arg(simulate.id().to_string())
+        .status()
+        .unwrap();
+    assert!(kill.success());
+    assert!(simulate.wait().unwrap().success());
+    until(false);
+}
