@@ -1,7 +1,7 @@
 //! What is written into the secondary slot, whichever way it came; and files in flash, read back.
 
 use bootlace_image::Sha256;
-use bootlace_image::trailer::Trailer;
+use bootlace_image::trailer::{Mark, Trailer};
 use bootlace_smp::img::ErrorCode as ImageError;
 
 use super::upload::Stage;
@@ -206,7 +206,12 @@ fn recorded<F: Flash>(flash: &mut F, len: u32, sha: Option<Sha>) -> Option<(u32,
     let same = entry.len == len && sha?.0.first_chunk() == Some(&entry.sha);
     let suspect = entry.at.saturating_add(ledger::distance(flash));
     // An image that was marked is whole. It is compared, not written once more: a cut would leave the request without it.
-    let marked = Trailers::read(flash).secondary != Trailer::ERASED;
-    let at = if marked { len } else { entry.at };
+    // Anything else that is not erased is what a cut left of the trailer, and says nothing of the image.
+    let trailer = Trailers::read(flash).secondary;
+    let at = match trailer.magic {
+        Mark::Set => len,
+        _ if trailer == Trailer::ERASED => entry.at,
+        _ => 0,
+    };
     (same && at > 0).then_some((at, suspect))
 }
