@@ -16,7 +16,7 @@ pub enum Area {
     Primary,
     /// The slot that uploads go to, and that keeps the previous image.
     Secondary,
-    /// Two erase units for the companion's own records (swap progress, counter, attempts, journal): each holds at least 12
+    /// Two erase units for the companion's own records (swap progress, counter, attempts, journal): each holds at least 24
     /// of them, which take 16 bytes or a write unit, whichever is more.
     State,
     /// An image from the factory for when nothing else can run; its size is 0 where the board has none. It is only read.

@@ -12,7 +12,7 @@
 //!
 //! Each copy's source stays whole until the copy is marked in the state area: a copy that was cut is done again.
 
-use crate::flash::{Area, CHUNK, Flash, FlashError, is_blank};
+use crate::flash::{Area, CHUNK, Flash, FlashError};
 use crate::state::SwapPlan;
 
 /// The size that both slots are moved in: the larger of their erase units, in bytes.
@@ -94,19 +94,13 @@ pub(crate) struct Copy {
     route: Route,
     unit: u32,
     stage: Stage,
-    /// The target may have been cut in mid-write: what it reads as proves nothing.
-    suspect: bool,
 }
 
 impl Copy {
+    /// A copy; one whose target is suspect may have been cut in mid-write: what that reads as proves nothing.
     pub(crate) fn new(route: Route, unit: u32, suspect: bool) -> Self {
         let stage = if suspect { Stage::Erase(0) } else { Stage::Compare };
-        Copy {
-            route,
-            unit,
-            stage,
-            suspect,
-        }
+        Copy { route, unit, stage }
     }
 
     /// Does at most one erase or program; true when the unit is complete.
@@ -121,18 +115,13 @@ impl Copy {
                 Ok(false)
             }
             Stage::Erase(done) => {
-                let erase = flash.geometry(to).erase;
-                let mut at = done;
-                // Parts that are blank need no erase; each that is not is one operation.
-                while at < self.unit {
-                    if self.suspect || !is_blank(flash, to, base + at, erase) {
-                        flash.erase(to, base + at)?;
-                        self.stage = Stage::Erase(at + erase);
-                        return Ok(false);
-                    }
-                    at += erase;
+                // Also what reads as erased: a cut may have left it so for now.
+                if done < self.unit {
+                    flash.erase(to, base + done)?;
+                    self.stage = Stage::Erase(done + flash.geometry(to).erase);
+                } else {
+                    self.stage = Stage::Program(0);
                 }
-                self.stage = Stage::Program(0);
                 Ok(false)
             }
             Stage::Program(done) => {

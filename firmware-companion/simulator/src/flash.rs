@@ -66,6 +66,8 @@ pub struct NorFlash {
     doubt: Doubt,
     /// A torn word fails to read instead of reading unstably.
     checked: bool,
+    /// A word that may read as erased is programmed without a word about it.
+    silent: bool,
     noise: Noise,
     timing: Timing,
     spent: u64,
@@ -95,6 +97,7 @@ impl NorFlash {
             programmed: vec![false; (end / write) as usize],
             doubt: Doubt::default(),
             checked: false,
+            silent: false,
             noise: Noise::default(),
             timing,
             spent: 0,
@@ -110,6 +113,13 @@ impl NorFlash {
     /// Makes torn words unreadable, as flash with error correction does.
     pub fn with_error_correction(mut self) -> Self {
         self.checked = true;
+        self
+    }
+
+    /// Programs torn words as if they were erased, as most chips do: what is to be 0 is so from then on, the rest is as
+    /// doubtful as before. Others say that the word is not erased.
+    pub fn silent(mut self) -> Self {
+        self.silent = true;
         self
     }
 
@@ -278,6 +288,7 @@ impl NorFlash {
     /// Whole units, or a part of one.
     fn program_bytes(&mut self, at: usize, data: &[u8]) {
         let unit = self.write as usize;
+        self.doubt.program(at, data);
         if let Some(bytes) = self.bytes.get_mut(at..at + data.len()) {
             for (to, from) in bytes.iter_mut().zip(data) {
                 *to &= from;
@@ -335,7 +346,11 @@ impl Flash for NorFlash {
             return Err(FlashError::Misaligned);
         }
         let words = self.programmed.get(at / unit..(at + data.len()) / unit);
-        if words.is_some_and(|words| words.contains(&true)) {
+        let mut written = (at..)
+            .step_by(unit)
+            .zip(words.unwrap_or_default())
+            .filter(|(_, is)| **is);
+        if written.any(|(word, _)| !self.silent || !self.doubt.is_in(word..word + unit)) {
             return Err(FlashError::NotErased);
         }
         if self.worn.iter().any(|byte| (at..at + data.len()).contains(byte)) {

@@ -350,6 +350,14 @@ impl Models {
             for operation in tape {
                 now = now.operation(step, operation, Moment::After);
             }
+            if matches!(step, Step::Erase(_)) {
+                // Acknowledged: whatever was in doubt is gone.
+                let erased = |model: &Model| Model {
+                    request: None,
+                    ..*model
+                };
+                now.ways = now.ways.iter().map(erased).collect();
+            }
             if *step == Step::Damage {
                 let damage = |model: &Model| Model {
                     damaged: true,

@@ -32,6 +32,8 @@ pub struct Geometry {
     pub state: u32,
     /// Torn words cannot be read.
     pub error_correction: bool,
+    /// Torn words are programmed as if they were erased.
+    pub silent: bool,
 }
 
 impl Geometry {
@@ -125,6 +127,9 @@ impl Rig {
         let mut flash = NorFlash::new(ADDRESS, geometry.map(golden), geometry.write, timing);
         if geometry.error_correction {
             flash = flash.with_error_correction();
+        }
+        if geometry.silent {
+            flash = flash.silent();
         }
         flash.flash_primary(&images.file(0).bytes);
         if golden {

@@ -41,6 +41,7 @@ const TINY: Geometry = Geometry {
     slots: (4, 5),
     state: KB,
     error_correction: false,
+    silent: true,
 };
 
 /// Whole images in one unit: what a swap leaves of one is a whole image.
@@ -56,6 +57,7 @@ const STM32F407: Geometry = Geometry {
     slots: (3, 4),
     state: 16 * KB,
     error_correction: false,
+    silent: true,
 };
 
 /// 32 KB of bootloader, two slots of 384 KB, and the 16 KB that are a scratch area elsewhere for the state.
@@ -65,6 +67,7 @@ const CLASSIC: Geometry = Geometry {
     slots: (96, 96),
     state: 8 * KB,
     error_correction: false,
+    silent: true,
 };
 
 impl Shape {
@@ -104,12 +107,28 @@ impl Shape {
         }
         let full = size == Size::Full;
         let mut shapes = Vec::new();
-        for write in [1, 4, 8, 16] {
-            let name = format!("1 KB pages, {write} B, cut twice everywhere");
-            shapes.push(Shape::new(name, Geometry { write, ..TINY }, twice));
+        for (write, silent) in [
+            (1, true),
+            (4, true),
+            (4, false),
+            (8, true),
+            (16, true),
+            (16, false),
+        ] {
+            let tells = if silent { "" } else { " that tells" };
+            let name = format!("1 KB pages, {write} B{tells}, cut twice everywhere");
+            shapes.push(Shape::new(
+                name,
+                Geometry {
+                    write,
+                    silent,
+                    ..TINY
+                },
+                twice,
+            ));
         }
         let once = if full {
-            effort(1, 12, Again::Anywhere(2))
+            effort(1, 10, Again::Anywhere(2))
         } else {
             effort(3, 1, Again::Anywhere(1))
         };
@@ -120,6 +139,7 @@ impl Shape {
                 write: 8,
                 state: 512,
                 error_correction: true,
+                silent: false,
                 ..TINY
             },
             if full { twice } else { once },
@@ -131,6 +151,7 @@ impl Shape {
                     write,
                     slots: (5, 6),
                     state: page,
+                    silent: matches!(write, 4 | 16),
                     ..TINY
                 };
                 shapes.push(Shape::new(
@@ -150,6 +171,7 @@ impl Shape {
                     slots: (6, 6),
                     state: 2 * KB,
                     error_correction: true,
+                    silent: false,
                 },
             ),
             (

@@ -18,6 +18,7 @@ const SHAPE: Geometry = Geometry {
     slots: (4, 5),
     state: 512,
     error_correction: false,
+    silent: true,
 };
 
 /// Boards in all the states that a scenario begins with.

@@ -8,7 +8,7 @@ use bootlace_smp::img::{
 use bootlace_smp::{ErrorCode, Response, bootlace};
 
 use super::{Job, Refused, Runner, Server, Step};
-use crate::flash::{Area, Flash, is_blank};
+use crate::flash::{Area, Flash};
 use crate::link::{Link, Memory};
 use crate::slots::{Found, Reject, find};
 use crate::swap::max_image_size;
@@ -152,7 +152,7 @@ impl<R: Runner> Server<'_, R> {
                     copy_done: false,
                     image_ok: permanent,
                 };
-                let fresh = self.upload.is_some_and(|upload| upload.suspect == 0);
+                let fresh = self.upload.is_some_and(|upload| upload.cleared);
                 self.job = Job::Marking(TrailerWrite::mark(flash, fields, fresh));
                 return;
             }
@@ -251,16 +251,14 @@ impl<R: Runner> Server<'_, R> {
         mut done: u32,
     ) -> Step {
         let shape = flash.geometry(Area::Secondary);
-        while done < shape.size {
+        // Also what reads as erased: a cut may have left it so for now.
+        if done < shape.size {
             done += shape.erase;
-            let at = shape.size - done;
-            if !is_blank(flash, Area::Secondary, at, shape.erase) {
-                match flash.erase(Area::Secondary, at) {
-                    Ok(()) => self.job = Job::Erasing(done),
-                    Err(_) => self.refuse(link, ImageError::FlashEraseFailed.into()),
-                }
-                return Step::Working;
+            match flash.erase(Area::Secondary, shape.size - done) {
+                Ok(()) => self.job = Job::Erasing(done),
+                Err(_) => self.refuse(link, ImageError::FlashEraseFailed.into()),
             }
+            return Step::Working;
         }
         self.answer(link, &Response::Img(Answer::Erase));
         Step::Working

@@ -2,7 +2,7 @@
 //! stay erased until the image is marked.
 //!
 //! Bootloader and application keep it alike, so that each goes on with what the other began, also after a power cut. A
-//! mark is written after the data that it speaks of, so a torn one still tells the truth.
+//! mark is written after the data that it speaks of.
 
 use crate::flash::{Area, Flash, FlashError};
 use crate::state::record::{LEN, Record};
@@ -53,11 +53,6 @@ fn shape<F: Flash>(flash: &F) -> Shape {
     }
 }
 
-/// Bytes of data between two marks.
-pub(super) fn distance<F: Flash>(flash: &F) -> u32 {
-    shape(flash).distance
-}
-
 /// Notes that an upload begins. The unit was erased just before.
 ///
 /// # Errors
@@ -102,11 +97,13 @@ pub(super) fn read<F: Flash>(flash: &mut F) -> Option<Entry> {
         return None;
     };
     let mut count = 0;
-    while count < shape.marks {
-        let mut mark = [0xFF; 1];
+    // No mark stands for more than there is.
+    while count < shape.marks.min(len / shape.distance) {
+        let mut mark = [0; 32];
         let at = shape.start + shape.head + count * shape.write;
-        // A mark that cannot be read was torn: it was being written.
-        if flash.read(Area::Secondary, at, &mut mark).is_ok() && mark == [0xFF] {
+        let place = mark.get_mut(..shape.write as usize)?;
+        // What is left of a torn mark, or of a torn erase, is none: that costs sending some data again.
+        if flash.read(Area::Secondary, at, place).is_err() || mark != [0; 32] {
             break;
         }
         count += 1;
@@ -114,6 +111,6 @@ pub(super) fn read<F: Flash>(flash: &mut F) -> Option<Entry> {
     Some(Entry {
         len,
         sha,
-        at: (count * shape.distance).min(len),
+        at: count * shape.distance,
     })
 }

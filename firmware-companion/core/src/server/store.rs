@@ -6,7 +6,7 @@ use bootlace_smp::img::ErrorCode as ImageError;
 
 use super::upload::Stage;
 use super::{Job, Patches, Refused, Runner, Server, Step, ledger};
-use crate::flash::{Area, CHUNK, Flash, is_blank};
+use crate::flash::{Area, CHUNK, Flash};
 use crate::trailer::{TrailerWrite, Trailers};
 
 /// The first bytes of a file's SHA-256: they tell files apart and show what was damaged on its way. What is trusted is the
@@ -30,8 +30,8 @@ pub(super) struct Transfer {
 pub(super) struct Upload {
     /// The image's file; what is dealt with is in flash.
     pub(super) file: Transfer,
-    /// Below this offset, units may have been cut in mid-write by a power failure: blank proves nothing.
-    pub(super) suspect: u32,
+    /// The old trailer was erased when it began.
+    pub(super) cleared: bool,
     /// Programs that failed: each costs the unit that it was in.
     failures: u8,
 }
@@ -79,16 +79,15 @@ impl<R: Runner> Server<'_, R> {
         {
             return Err(upload.file.at);
         }
-        let (at, suspect) = recorded(flash, len, sha).unwrap_or_default();
+        let at = recorded(flash, len, sha);
         // A word that can't be written must not send the client round for ever.
-        let before = self
+        let failed = self
             .upload
             .filter(|upload| upload.file.len == len && upload.file.sha == sha);
         self.upload = Some(Upload {
             file: Transfer { len, at, sha },
-            // What failed once is erased, whatever it reads as now.
-            suspect: before.map_or(suspect, |upload| upload.suspect.max(suspect)),
-            failures: before.map_or(0, |upload| upload.failures),
+            cleared: at == 0,
+            failures: failed.map_or(0, |upload| upload.failures),
         });
         if at > 0 {
             return Err(at);
@@ -119,13 +118,11 @@ impl<R: Runner> Server<'_, R> {
             return Ok(Put::Nothing);
         };
         if !ready && file.at.is_multiple_of(shape.erase) {
-            let suspect = file.at < upload.suspect;
-            if suspect || !is_blank(flash, Area::Secondary, file.at, shape.erase) {
-                flash
-                    .erase(Area::Secondary, file.at)
-                    .map_err(|_| ImageError::FlashEraseFailed)?;
-                return Ok(Put::Erased);
-            }
+            // Also what reads as erased: a cut may have left it so for now.
+            flash
+                .erase(Area::Secondary, file.at)
+                .map_err(|_| ImageError::FlashEraseFailed)?;
+            return Ok(Put::Erased);
         }
         let mut padded = [0xFF; CHUNK];
         let end = len.next_multiple_of(shape.write as usize);
@@ -139,7 +136,6 @@ impl<R: Runner> Server<'_, R> {
             if flash.program(Area::Secondary, file.at, whole).is_err() {
                 // A word that a power cut left half erased: the unit is erased and sent again.
                 file.at -= file.at % shape.erase;
-                upload.suspect = upload.suspect.max(file.at + 1);
                 upload.failures += 1;
                 return if upload.failures < MAX_FAILURES {
                     Ok(Put::Undone)
@@ -200,18 +196,20 @@ impl<R: Runner> Server<'_, R> {
     }
 }
 
-/// How far an interrupted upload of the same file got, and below which offset its units are suspect.
-fn recorded<F: Flash>(flash: &mut F, len: u32, sha: Option<Sha>) -> Option<(u32, u32)> {
-    let entry = ledger::read(flash)?;
-    let same = entry.len == len && sha?.0.first_chunk() == Some(&entry.sha);
-    let suspect = entry.at.saturating_add(ledger::distance(flash));
+/// How far an interrupted upload of the same file got.
+fn recorded<F: Flash>(flash: &mut F, len: u32, sha: Option<Sha>) -> u32 {
+    let (Some(entry), Some(Sha(sha))) = (ledger::read(flash), sha) else {
+        return 0;
+    };
+    if entry.len != len || sha.first_chunk() != Some(&entry.sha) {
+        return 0;
+    }
     // An image that was marked is whole. It is compared, not written once more: a cut would leave the request without it.
     // Anything else that is not erased is what a cut left of the trailer, and says nothing of the image.
     let trailer = Trailers::read(flash).secondary;
-    let at = match trailer.magic {
+    match trailer.magic {
         Mark::Set => len,
         _ if trailer == Trailer::ERASED => entry.at,
         _ => 0,
-    };
-    (same && at > 0).then_some((at, suspect))
+    }
 }

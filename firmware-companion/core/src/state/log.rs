@@ -8,9 +8,9 @@
 //! - a last record that is not there twice, and a unit that was being written without a header, are doubtful: the log moves
 //!   before anybody relies on it.
 //!
-//! Before the log leaves a unit of an earlier start, that unit is raised: one more header, with a generation above any that
-//! either unit may yet show. A header that seemed absent may read as complete while its unit is being erased, when records
-//! before it are gone; and one that was cut while it raised a unit may come back when the log has moved on.
+//! Before the log leaves a unit of an earlier start, that unit is raised: it gets one more header, above the other unit's if
+//! that one was being written. A header that seemed absent may read as complete while its unit is being erased, when records
+//! before it are gone.
 
 use super::State;
 use super::journal;
@@ -63,8 +63,8 @@ struct Unit {
     state: State,
 }
 
-/// Places at a unit's end that are kept for headers: it can be raised as often.
-const RESERVE: u32 = 4;
+/// Places at a unit's end that are kept for headers: two each time that the unit is raised.
+const RESERVE: u32 = 8;
 
 fn place_size<F: Flash>(flash: &F) -> u32 {
     flash.geometry(Area::State).write.max(LEN as u32)
@@ -80,7 +80,7 @@ fn offset<F: Flash>(flash: &F, unit: u32, place: u32) -> u32 {
 
 /// How many updates a unit has room for beside everything else.
 fn depth<F: Flash>(flash: &F) -> usize {
-    (places(flash) / 4).min(journal::DEPTH as u32) as usize
+    (places(flash) / 8).min(journal::DEPTH as u32) as usize
 }
 
 impl Unit {
@@ -157,7 +157,12 @@ impl Log {
         };
         Log {
             unit: newer,
-            generation: unit.generation.unwrap_or(0),
+            // One above is what the other unit's header has, or would have. Otherwise nothing unseen is above this one, and
+            // to be raised is to have its header once more, for sure.
+            generation: unit
+                .generation
+                .unwrap_or(0)
+                .wrapping_add(u32::from(half || unit.torn) * 2),
             next: unit.end + 1,
             state: State {
                 recorded: true,
@@ -206,7 +211,7 @@ impl Log {
         match self.job {
             Job::Idle => Ok(()),
             Job::Append(record) => {
-                if self.next >= places(flash) - RESERVE {
+                if self.next + RESERVE >= places(flash) {
                     self.job = Job::Erase;
                     return Ok(());
                 }
@@ -217,8 +222,6 @@ impl Log {
             }
             Job::Seal | Job::Raise => {
                 let raises = matches!(self.job, Job::Raise);
-                // One above is what the other unit's header has, or would have.
-                self.generation = self.generation.wrapping_add(u32::from(raises) * 2);
                 let header = Record::Header {
                     generation: self.generation,
                 };
@@ -240,8 +243,12 @@ impl Log {
                 let generation = self.generation.wrapping_add(1);
                 let record = self.state.snapshot(index, depth(flash));
                 let written = record.unwrap_or(Record::Header { generation });
-                self.write(flash, other, index as u32, written)
-                    .inspect_err(|_| self.job = Job::Erase)?;
+                if let Err(error) = self.write(flash, other, index as u32, written) {
+                    // It may have been the header, and be valid all the same.
+                    self.generation = self.generation.wrapping_add(2);
+                    self.job = Job::Raise;
+                    return Err(error);
+                }
                 self.job = Job::Copy(index + 1);
                 if record.is_none() {
                     (self.unit, self.generation, self.next) = (other, generation, index as u32 + 1);

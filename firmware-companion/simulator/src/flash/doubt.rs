@@ -33,7 +33,8 @@ impl Noise {
     }
 }
 
-/// A word whose programming or erasing had hardly begun, or was all but done: it reads wholly erased, or wholly as this.
+/// A word whose programming or erasing had hardly begun, or was all but done: it reads wholly as in flash, where it is
+/// erased or was programmed since, or has these zeros as well.
 #[derive(Clone, Debug)]
 struct Weak {
     start: usize,
@@ -58,7 +59,7 @@ impl Doubt {
         }
     }
 
-    /// The word from here on reads as these bytes, or as erased; its bytes in flash are erased.
+    /// The word from here on reads as these bytes, or as what is in flash, where it is erased.
     pub(super) fn weaken(&mut self, start: usize, word: &[u8], noise: &mut Noise) {
         self.weak.push(Weak {
             start,
@@ -82,6 +83,35 @@ impl Doubt {
     pub(super) fn is_in(&self, bytes: Range<usize>) -> bool {
         self.unstable.iter().any(|(byte, _)| bytes.contains(byte))
             || self.weak.iter().any(|weak| bytes.contains(&weak.start))
+    }
+
+    /// These bytes are programmed: a bit that is 0 now is so for good.
+    pub(super) fn program(&mut self, at: usize, data: &[u8]) {
+        for (byte, mask) in &mut self.unstable {
+            if let Some(bits) = byte.checked_sub(at).and_then(|index| data.get(index)) {
+                *mask &= bits;
+            }
+        }
+        self.unstable.retain(|(_, mask)| *mask != 0);
+        for weak in &mut self.weak {
+            if let Some(bits) = weak
+                .start
+                .checked_sub(at)
+                .and_then(|start| data.get(start..start + weak.word.len()))
+            {
+                weak.word
+                    .iter_mut()
+                    .zip(bits)
+                    .for_each(|(byte, bits)| *byte &= bits);
+            }
+        }
+        let same = |weak: &Weak| {
+            weak.start
+                .checked_sub(at)
+                .and_then(|start| data.get(start..start + weak.word.len()))
+                == Some(&weak.word)
+        };
+        self.weak.retain(|weak| !same(weak));
     }
 
     /// These bytes are erased, wholly.

@@ -25,7 +25,7 @@ pub const FLASH_START: usize = 36 * 1024;
 /// simulator's test of this name and put down what it found.
 pub const DIGESTS: [&str; 2] = [
     "9d7a958a848dbb536da294b4fffeb7becff8fb7895a91b28cdebe909c1ea8265",
-    "f0d06fc8d07a6958faf304814abf53e7fea853070a592b58c85442e71b3fa3e9",
+    "0aae41c5d6dc82f3e786687854d0a995bf1ee33b4a7c99240fd9f4698d878363",
 ];
 
 const PAGE: u32 = 1024;
