@@ -11,6 +11,9 @@
 //! Before the log leaves a unit of an earlier start, that unit is raised: it gets one more header, above the other unit's if
 //! that one was being written. A header that seemed absent may read as complete while its unit is being erased, when records
 //! before it are gone.
+//!
+//! What is left open: a single record that was appended as one weak word may be absent at one start and there at the next.
+//! Whoever misses it writes it again; a swap or a restore that went on without it would not stand that, so those move the log.
 
 use super::State;
 use super::journal;
