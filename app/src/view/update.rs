@@ -57,7 +57,7 @@ fn idle(props: &Props, board: Option<&Board>) -> Html {
     let (note, sends) = match plan {
         Some(Plan::Ready {
             way, stored, sends, ..
-        }) => (note(*way, *stored, known), Some(sends)),
+        }) => (note(*way, *stored), Some(sends)),
         _ => (None, None),
     };
     let onclick = known.map(|board| emit(&props.on, Intent::Update(board.id)));
@@ -78,6 +78,12 @@ fn idle(props: &Props, board: Option<&Board>) -> Html {
                         { icons::arrow() }
                     }
                 </button>
+                if ready && known.is_some_and(is_low) {
+                    // The button stays: the board measures again, and may have been charged since.
+                    <p class="go__note go__low">
+                        { "The board refuses updates until its supply is up again; it measures when one begins." }
+                    </p>
+                }
                 if let Some(note) = note {
                     <p class="go__note">{ note }</p>
                 }
@@ -118,7 +124,13 @@ fn can_start(board: &Board) -> bool {
     plan && board.card.is_some() && board.cable == Cable::Connected
 }
 
-fn note(way: Way, stored: bool, board: Option<&Board>) -> Option<String> {
+/// The board said that its supply is too low for an update.
+fn is_low(board: &Board) -> bool {
+    let supply = board.card.as_ref().and_then(|card| card.supply.as_ref());
+    supply.is_some_and(|(_, low)| *low)
+}
+
+fn note(way: Way, stored: bool) -> Option<String> {
     let about = match way {
         Way::Nothing => Some("Exactly this image, confirmed. There is nothing to do."),
         Way::Watch => Some("It is on trial: the page waits until the board says how that ends."),
@@ -127,12 +139,7 @@ fn note(way: Way, stored: bool, board: Option<&Board>) -> Option<String> {
         Way::Install | Way::Update => None,
     };
     let stored = stored.then_some("The board holds this image already: nothing has to be sent.");
-    let card = board.and_then(|board| board.card.as_ref());
-    let low = card.is_some_and(|card| matches!(card.supply, Some((_, true))));
-    // The button stays: the board measures again, and may have been charged since.
-    let low = (low && way != Way::Nothing)
-        .then_some("The board refuses updates until its supply is up again; it measures when one begins.");
-    let parts: Vec<&str> = about.into_iter().chain(stored).chain(low).collect();
+    let parts: Vec<&str> = about.into_iter().chain(stored).collect();
     (!parts.is_empty()).then(|| parts.join(" "))
 }
 
