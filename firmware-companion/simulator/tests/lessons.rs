@@ -29,6 +29,13 @@ fn counted(version: (u8, u8), counter: u32) -> Vec<u8> {
         .build()
 }
 
+/// A board that takes a swap for good.
+fn permanent() -> Config {
+    let mut config = config();
+    config.policy.permanent = true;
+    config
+}
+
 fn mark_and_restart(host: &mut Host, new: &[u8]) {
     assert_eq!(host.upload(new), Some(true));
     assert_eq!(host.set_state(Some(hash_of(new)), false), Ok(()));
@@ -70,11 +77,7 @@ fn the_downgrade_check_runs_on_test_and_at_the_swap_itself() {
 #[test]
 fn the_downgrade_check_runs_on_a_permanent_swap() {
     let (current, older) = (counted((2, 0), 5), counted((1, 0), 4));
-    let policy = bootlace_simulator::Policy {
-        permanent: true,
-        ..config().policy
-    };
-    let mut host = host(Config { policy, ..config() }, &current);
+    let mut host = host(permanent(), &current);
     host.reset(None);
     assert!(host.wait_for_port());
     assert_eq!(host.upload(&older), Some(true));
@@ -88,16 +91,11 @@ fn the_downgrade_check_runs_on_a_permanent_swap() {
 #[test]
 fn the_downgrade_check_runs_on_confirm() {
     let (current, older) = (counted((2, 0), 5), counted((1, 0), 4));
-    let policy = bootlace_simulator::Policy {
-        permanent: true,
-        ..config().policy
-    };
     let behaviour = Behaviour::NeverConfirm;
     let mut host = host(
         Config {
-            policy,
             behaviour,
-            ..config()
+            ..permanent()
         },
         &current,
     );

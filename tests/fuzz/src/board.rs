@@ -188,14 +188,20 @@ fn ask(served: &mut Served, boards: &Boards, what: u8, how: u8, at: &mut usize) 
 }
 
 fn say(served: &mut Served, request: &Request) {
-    let mut packet = [0; 1024];
-    if let Ok(len) = smp::encode_request(&mut packet, Version::V2, 1, request) {
-        let mut wire = Vec::new();
-        frame::encode(Framing::Raw, &packet[..len], |bytes| {
-            wire.extend_from_slice(bytes)
-        });
+    if let Some(wire) = wire(request) {
         served.talk(&wire);
     }
+}
+
+/// A request as it goes over the line.
+fn wire(request: &Request) -> Option<Vec<u8>> {
+    let mut packet = [0; 1024];
+    let len = smp::encode_request(&mut packet, Version::V2, 1, request).ok()?;
+    let mut wire = Vec::new();
+    frame::encode(Framing::Raw, &packet[..len], |bytes| {
+        wire.extend_from_slice(bytes)
+    });
+    Some(wire)
 }
 
 /// Nothing but a state area and two trailers' units, of 256 bytes each.
@@ -357,14 +363,9 @@ pub(crate) fn server_seeds() -> Vec<Vec<u8>> {
         let mut seeds = Vec::new();
         for board in 0..boards.rigs.len() as u8 {
             for (index, request) in requests.iter().enumerate() {
-                let mut packet = [0; 512];
-                let Ok(len) = smp::encode_request(&mut packet, Version::V2, 1, request) else {
-                    continue;
-                };
+                let Some(wire) = wire(request) else { continue };
                 let mut seed = vec![board + if index % 2 == 0 { 87 } else { 0 }, 0];
-                frame::encode(Framing::Raw, &packet[..len], |bytes| {
-                    seed.extend_from_slice(bytes)
-                });
+                seed.extend(wire);
                 seeds.push(seed);
             }
             // An update: pieces, marked, restarted, confirmed; by patch as well; and erased.

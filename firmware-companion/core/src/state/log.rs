@@ -32,7 +32,7 @@ enum Job {
     Copy(usize),
     /// Write the header of the unit in force once more.
     Seal,
-    /// Write it above all that the other unit may show, and erase that one.
+    /// Write it once more, above the other unit's if that one was being written, and then erase that one.
     Raise,
 }
 

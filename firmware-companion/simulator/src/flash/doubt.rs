@@ -87,31 +87,25 @@ impl Doubt {
 
     /// These bytes are programmed: a bit that is 0 now is so for good.
     pub(super) fn program(&mut self, at: usize, data: &[u8]) {
-        for (byte, mask) in &mut self.unstable {
-            if let Some(bits) = byte.checked_sub(at).and_then(|index| data.get(index)) {
+        let bits = |start: usize, len| {
+            let start = start.checked_sub(at)?;
+            data.get(start..start + len)
+        };
+        self.unstable.retain_mut(|(byte, mask)| {
+            if let Some([bits]) = bits(*byte, 1) {
                 *mask &= bits;
             }
-        }
-        self.unstable.retain(|(_, mask)| *mask != 0);
-        for weak in &mut self.weak {
-            if let Some(bits) = weak
-                .start
-                .checked_sub(at)
-                .and_then(|start| data.get(start..start + weak.word.len()))
-            {
-                weak.word
-                    .iter_mut()
-                    .zip(bits)
-                    .for_each(|(byte, bits)| *byte &= bits);
+            *mask != 0
+        });
+        self.weak.retain_mut(|weak| {
+            let Some(bits) = bits(weak.start, weak.word.len()) else {
+                return true;
+            };
+            for (byte, bits) in weak.word.iter_mut().zip(bits) {
+                *byte &= bits;
             }
-        }
-        let same = |weak: &Weak| {
-            weak.start
-                .checked_sub(at)
-                .and_then(|start| data.get(start..start + weak.word.len()))
-                == Some(&weak.word)
-        };
-        self.weak.retain(|weak| !same(weak));
+            weak.word != bits
+        });
     }
 
     /// These bytes are erased, wholly.
