@@ -216,7 +216,7 @@ impl Hands {
                 self.state.dispatch(Action::KeyAdded(NamedKey { name, pem }));
             }
             Some(Err(error)) => {
-                let problem = crate::worker::cards::problem(bootlace_session::words::key_error(&error));
+                let problem = crate::worker::cards::problem(bootlace_engine::words::key_error(&error));
                 self.state.dispatch(Action::NotAKey(problem));
             }
             None => self.state.dispatch(Action::NotAKey(PageError::NotAKey.into())),

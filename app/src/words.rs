@@ -1,7 +1,7 @@
 //! What the page says: labels, figures, and the problems that only a browser has. The sentences for what goes wrong
-//! with a board or an image are shared with the command line and live in `bootlace_session::words`.
+//! with a board or an image are shared with the command line and live in `bootlace_engine::words`.
 
-pub use bootlace_session::words::{bytes, rate};
+pub use bootlace_engine::words::{bytes, rate};
 
 use crate::messages::{
     Behaviour, BoardCard, Cable, Note, Outcome, Phase, Plan, Problem, Progress, Role, Sends, Standing, Way,
@@ -122,7 +122,7 @@ pub fn seconds(count: u32) -> String {
 /// `0.8 s`, `12 s`.
 pub fn milliseconds(count: u32) -> String {
     if count < 9_950 {
-        bootlace_session::words::time(std::time::Duration::from_millis(count.into()))
+        bootlace_engine::words::time(std::time::Duration::from_millis(count.into()))
     } else {
         seconds((count + 500) / 1000)
     }

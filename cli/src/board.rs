@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use bootlace_session::words;
-use bootlace_session::{BoardInfo, BoardState, Command, Event, Role, Update, UpdateOutcome};
+use bootlace_engine::words;
+use bootlace_engine::{BoardInfo, BoardState, Command, Event, Role, Update, UpdateOutcome};
 use serde_json::{Value, json};
 
 use crate::Problem;

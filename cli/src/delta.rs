@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use bootlace_delta::make::{Options, Patch, make};
 use bootlace_delta::{Error, Header, HeaderError, Method, WholeError, apply_to_vec};
+use bootlace_engine::words::{self, Sentence};
 use bootlace_image::{Image, Version};
-use bootlace_session::words::{self, Sentence};
 use serde_json::json;
 
 use crate::file;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use bootlace_session::words::{self, Sentence};
-use bootlace_session::{Event, Failure, Instant, Phase, PortEvent, PortInfo, Session};
+use bootlace_engine::words::{self, Sentence};
+use bootlace_engine::{Event, Failure, Instant, Phase, PortEvent, PortInfo, Session};
 
 use crate::Problem;
 use crate::port::{Candidates, Input, Link, unopened};

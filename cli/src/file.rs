@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use bootlace_engine::words::{self, Sentence};
 use bootlace_image::{Algorithm, PublicKey};
-use bootlace_session::words::{self, Sentence};
 
 /// No firmware is larger; a wrong file name should not fill the memory.
 const LARGEST: u64 = 64 << 20;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use bootlace_engine::words::{self, Sentence};
 use bootlace_image::{Digest, Error, Flags, Image, OutOfRange, Policy, Refusal, Tlv, TlvKind};
-use bootlace_session::words::{self, Sentence};
 use serde_json::{Value, json};
 
 use crate::file;

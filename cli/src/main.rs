@@ -15,7 +15,7 @@ mod update;
 
 use std::process::ExitCode;
 
-use bootlace_session::words::Sentence;
+use bootlace_engine::words::Sentence;
 use clap::{Parser, Subcommand};
 
 /// Updates the firmware of microcontrollers: the engine of the web page, for build machines.

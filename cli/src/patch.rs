@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bootlace_delta::make::Options;
-use bootlace_session::words::{self, Sentence};
-use bootlace_session::{Base, Plan, Route, Saving, Session};
+use bootlace_engine::words::{self, Sentence};
+use bootlace_engine::{Base, Plan, Route, Saving, Session};
 
 use crate::{delta, file};
 
@@ -67,10 +67,10 @@ impl Bases {
             Ok(Some(Patch::None { name, why }))
         };
         let board = session.board();
-        if !board.is_some_and(bootlace_session::BoardInfo::takes_patches) {
+        if !board.is_some_and(bootlace_engine::BoardInfo::takes_patches) {
             return none("NotSupported", "The board takes no patches");
         }
-        let Some(running) = board.and_then(bootlace_session::BoardInfo::running) else {
+        let Some(running) = board.and_then(bootlace_engine::BoardInfo::running) else {
             return none(
                 "NothingRuns",
                 "The board runs nothing that a patch could start from",

@@ -9,7 +9,7 @@ use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bootlace_session::words::Sentence;
+use bootlace_engine::words::Sentence;
 use serial2::SerialPort;
 
 /// What a port's thread says. The number tells ports apart that were opened one after another.

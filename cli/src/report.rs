@@ -3,8 +3,8 @@
 use std::fmt::{self, Display, Write as _};
 use std::io::{IsTerminal as _, Write as _};
 
-use bootlace_session::words;
-use bootlace_session::{BoardInfo, Content, Event, FindReason, Outcome, Phase, Progress, Role, Unchanged};
+use bootlace_engine::words;
+use bootlace_engine::{BoardInfo, Content, Event, FindReason, Outcome, Phase, Progress, Role, Unchanged};
 use serde_json::{Value, json};
 
 use crate::Problem;

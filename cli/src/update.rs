@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use bootlace_engine::words;
+use bootlace_engine::{Confirm, Event, Framing, Job, Options, Outcome, Unchanged};
 use bootlace_image::{Image, Policy};
-use bootlace_session::words;
-use bootlace_session::{Confirm, Event, Framing, Job, Options, Outcome, Unchanged};
 
 use crate::driver::{Driver, Ports, problem};
 use crate::patch::{Bases, Patch};

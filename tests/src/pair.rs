@@ -6,7 +6,7 @@ pub mod wire;
 
 use std::collections::VecDeque;
 
-use bootlace_session::{Error, Event, Instant, Job, NoPatch, Options, Outcome, PortEvent, PortInfo, Session};
+use bootlace_engine::{Error, Event, Instant, Job, NoPatch, Options, Outcome, PortEvent, PortInfo, Session};
 use bootlace_simulator::{Activity, Board, Config, Cut, Moment, NorFlash};
 use scenario::{FLASH, map};
 pub use scenario::{Firmware, Mishap, Patch, Scenario};

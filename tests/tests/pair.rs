@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bootlace_session::{Error, NoPatch, Outcome};
+use bootlace_engine::{Error, NoPatch, Outcome};
 use bootlace_simulator::Behaviour;
 use bootlace_tests::pair::wire::Faults;
 use bootlace_tests::pair::{self, Ending, Patch, Scenario, Verdict};

@@ -155,8 +155,8 @@ mod tests {
 
     #[test]
     fn the_workspace_lists_its_crates() {
-        let manifest = "[workspace]\nresolver = \"3\"\nmembers = [\n    \"app\",\n    \"app/session\",\n]\n";
-        assert_eq!(member_folders(manifest), ["app", "app/session"]);
+        let manifest = "[workspace]\nresolver = \"3\"\nmembers = [\n    \"app\",\n    \"engine\",\n]\n";
+        assert_eq!(member_folders(manifest), ["app", "engine"]);
     }
 
     #[test]

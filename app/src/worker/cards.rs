@@ -1,9 +1,9 @@
 //! What the engine says, as the page shows it. No browser types: tested on the host.
 
-use bootlace_image::{Algorithm, Image, Policy, PublicKey, Refusal};
-use bootlace_session::{
+use bootlace_engine::{
     self as session, BoardInfo, Error, Options, Plan, Role, Route, Update, UpdateOutcome, words as say,
 };
+use bootlace_image::{Algorithm, Image, Policy, PublicKey, Refusal};
 
 use crate::messages::{
     self, BoardCard, Ending, HeldImage, ImageCard, KeyCard, NamedKey, PastUpdate, Problem, Sends, SlotCard,

@@ -6,8 +6,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use bootlace_engine::{Base, Options, words as say};
 use bootlace_image::PublicKey;
-use bootlace_session::{Base, Options, words as say};
 use futures_channel::mpsc::{UnboundedSender, unbounded};
 use wasm_bindgen_futures::spawn_local;
 

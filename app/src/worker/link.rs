@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use bootlace_session::PortInfo;
+use bootlace_engine::PortInfo;
 use futures_channel::mpsc::UnboundedSender;
 use gloo::timers::future::TimeoutFuture;
 

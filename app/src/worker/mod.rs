@@ -34,7 +34,7 @@ pub use maker::maker_main;
 
 #[cfg(target_arch = "wasm32")]
 mod entry {
-    use bootlace_session::Instant;
+    use bootlace_engine::Instant;
     use gloo::timers::future::TimeoutFuture;
     use wasm_bindgen::prelude::*;
     use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};

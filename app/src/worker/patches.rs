@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use bootlace_session::Base;
-use bootlace_session::words as say;
+use bootlace_engine::Base;
+use bootlace_engine::words as say;
 use wasm_bindgen_futures::spawn_local;
 
 use super::hub::{File, Hub};

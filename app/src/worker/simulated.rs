@@ -3,8 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use bootlace_engine::{Instant, PortInfo};
 use bootlace_image::PublicKey;
-use bootlace_session::{Instant, PortInfo};
 use bootlace_simulator as simulator;
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::{FutureExt, StreamExt, select};

@@ -4,7 +4,7 @@ mod history;
 
 use std::time::Duration;
 
-use bootlace_session::{
+use bootlace_engine::{
     Attention, Command, Content, Error, Event, FindReason, Instant, Job, Phase as Step, Plan, PortEvent,
     Route, Saving, Session, Unchanged, words as say,
 };

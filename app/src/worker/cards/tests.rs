@@ -1,6 +1,6 @@
+use bootlace_engine::{Rollback, RollbackReason, SlotImage, SlotInfo};
 use bootlace_image::Version;
 use bootlace_image::builder::{ImageBuilder, SigningKey};
-use bootlace_session::{Rollback, RollbackReason, SlotImage, SlotInfo};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
