@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use bootlace_engine::words;
-use bootlace_engine::{BoardInfo, BoardState, Command, Event, Role, Update, UpdateOutcome};
+use bootlace_engine::{BoardInfo, Command, Event, Update, UpdateOutcome};
 use serde_json::{Value, json};
 
 use crate::Problem;
@@ -53,7 +53,7 @@ fn table(board: &BoardInfo) -> Table {
         table.row("Companion", companion);
     }
     match board.running() {
-        Some(image) if runs_nothing(board) => {
+        Some(image) if board.starts_nothing().is_some() => {
             table.row("Runs", format!("nothing: {} can't be started", image.version));
         }
         Some(image) if image.confirmed => table.row("Runs", &image.version),
@@ -75,7 +75,7 @@ fn table(board: &BoardInfo) -> Table {
     if let Some(state) = board.state {
         table.note(words::state(state));
     }
-    if runs_nothing(board) {
+    if board.starts_nothing().is_some() {
         table.note("Send it an image that is signed for it: bootlace update.");
     }
     match board.journal.as_deref() {
@@ -84,15 +84,6 @@ fn table(board: &BoardInfo) -> Table {
         None => {}
     }
     table
-}
-
-/// It waits in its bootloader because there is no image that it may start.
-fn runs_nothing(board: &BoardInfo) -> bool {
-    let waits = matches!(
-        board.state,
-        Some(BoardState::Requested | BoardState::Waiting) | None
-    );
-    board.role == Some(Role::Bootloader) && !waits
 }
 
 /// Newest first.

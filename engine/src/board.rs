@@ -130,6 +130,17 @@ impl BoardInfo {
         self.role.is_some()
     }
 
+    /// Its bootloader answers, and says so: whatever its slots hold, no application runs.
+    pub fn is_in_bootloader(&self) -> bool {
+        self.role == Some(Role::Bootloader)
+    }
+
+    /// Why it stays in its bootloader with no image that it may start; `None` where it may start one, or does not say.
+    pub fn starts_nothing(&self) -> Option<State> {
+        self.state
+            .filter(|state| self.is_in_bootloader() && state.starts_nothing())
+    }
+
     /// It makes images from patches.
     pub fn takes_patches(&self) -> bool {
         self.features.has(Features::DELTA)

@@ -120,6 +120,8 @@ pub enum Error {
     NotPending,
     /// The board was told to restart three times, and did not.
     DidNotRestart,
+    /// The new image is in place and confirmed, but the board stays in its bootloader: nothing says that it runs.
+    StaysInBootloader,
     /// The board did not come back, or does not answer since.
     DidNotReturn {
         /// How long it was waited for.

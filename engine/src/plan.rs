@@ -8,7 +8,7 @@ use bootlace_image::{Digest, FormatError, Image, Policy, PublicKey, Version};
 use bootlace_smp::frame::Framing;
 use sha2::{Digest as _, Sha256};
 
-use crate::{BoardInfo, BoardState, Error, Role};
+use crate::{BoardInfo, Error};
 
 /// What to do with a board.
 #[derive(Clone, Debug, PartialEq)]
@@ -231,10 +231,10 @@ fn way(board: &BoardInfo, hash: &[u8], to: Version) -> (Way, Route) {
         return (Way::Install, waiting(board, hash));
     };
     if running.hash == hash {
-        let in_bootloader = board.role == Some(Role::Bootloader);
+        let in_bootloader = board.is_in_bootloader();
         let route = match running.confirmed {
             // It lies there, but does not start: a damaged image is mended by sending it again.
-            _ if in_bootloader && board.state.is_some_and(starts_nothing) => waiting(board, hash),
+            _ if board.starts_nothing().is_some() => waiting(board, hash),
             // The bootloader was asked to stay: "done" is only said of what runs.
             true if in_bootloader => Route::Restart,
             true => Route::Nothing,
@@ -248,18 +248,6 @@ fn way(board: &BoardInfo, hash: &[u8], to: Version) -> (Way, Route) {
         _ => Way::Replace,
     };
     (way, waiting(board, hash))
-}
-
-/// Whether the bootloader stays because there is nothing that it may start.
-pub(crate) fn starts_nothing(state: BoardState) -> bool {
-    matches!(
-        state,
-        BoardState::NoImage
-            | BoardState::BadImage
-            | BoardState::TooOld
-            | BoardState::FlashFailed
-            | BoardState::NothingToRevertTo
-    )
 }
 
 /// How much of the way an image that lies in the secondary slot has behind it.

@@ -89,6 +89,8 @@ pub struct Board {
     pub secondary: Option<Held>,
     pub role: Role,
     pub rollback: Option<RollbackReason>,
+    /// It never leaves its bootloader, and gives this reason.
+    pub stays: Option<State>,
     /// Resets are answered, and nothing happens.
     pub stubborn: bool,
     /// A port is there; it vanishes while the board restarts.
@@ -139,6 +141,7 @@ impl Board {
             secondary: None,
             role: Role::Application,
             rollback: None,
+            stays: None,
             stubborn: false,
             port: true,
             vanishes: true,
@@ -262,10 +265,9 @@ impl Board {
             Then::Arrive => {
                 self.port = true;
                 self.decoder = Decoder::new();
-                self.role = if self.primary.is_some() {
-                    Role::Application
-                } else {
-                    Role::Bootloader
+                self.role = match self.primary {
+                    Some(_) if self.stays.is_none() => Role::Application,
+                    _ => Role::Bootloader,
                 };
             }
             Then::Confirm => {
@@ -412,7 +414,7 @@ impl Board {
                 Role::Application if on_trial => State::OnTrial,
                 Role::Application => State::Running,
                 _ if self.primary.is_none() => State::NoImage,
-                _ => State::Requested,
+                _ => self.stays.unwrap_or(State::Requested),
             }),
             rollback: self.rollback.map(|reason| Rollback { reason, from }),
             trial: on_trial.then_some(Trial {

@@ -21,6 +21,7 @@ mod bumpy;
 mod inputs;
 mod pair;
 mod patches;
+mod states;
 
 const MINUTE: Duration = Duration::from_secs(60);
 

@@ -11,7 +11,6 @@ use bootlace_smp::{Header, Response, decode_response};
 
 use super::{Restarting, Update, confirm_request, search};
 use crate::line::{Call, Late};
-use crate::plan::starts_nothing;
 use crate::search::{Search, Sought};
 use crate::session::{Context, State};
 use crate::{
@@ -274,11 +273,19 @@ impl Facts {
         }
     }
 
+    /// What there is to do where the board had to restart into its application, and did not so far.
+    fn restart_or(&self, now: Instant, error: Error) -> Verdict {
+        match now.since(self.restarted) >= RESTART_PATIENCE {
+            false => Verdict::Wait,
+            true if self.restarts >= MOST_RESTARTS => Verdict::Fail(error),
+            true => Verdict::Restart,
+        }
+    }
+
     fn verdict(&self, now: Instant, board: &BoardInfo) -> Verdict {
         let is_target = |image: &&SlotImage| self.update.is_target(image);
         let running = board.running();
-        let in_bootloader = board.role == Some(Role::Bootloader);
-        if in_bootloader && let Some(state) = board.state.filter(|state| starts_nothing(*state)) {
+        if let Some(state) = board.starts_nothing() {
             return Verdict::Fail(Error::NothingBoots { state });
         }
         if let Some(running) = running.filter(is_target) {
@@ -286,6 +293,9 @@ impl Facts {
                 // Confirmed between the two answers; or one of them is damaged, and its CRC right by chance. "Done"
                 // is only said when both agree.
                 Verdict::Wait
+            } else if running.confirmed && board.is_in_bootloader() {
+                // It lies there, confirmed, and does not run: "done" is only said of what runs.
+                self.restart_or(now, Error::StaysInBootloader)
             } else if running.confirmed {
                 let took = now.since(self.update.started);
                 Verdict::End(Outcome::Confirmed {
@@ -300,11 +310,7 @@ impl Facts {
             .other()
             .is_some_and(|other| other.pending && self.update.is_target(other))
         {
-            return match now.since(self.restarted) >= RESTART_PATIENCE {
-                false => Verdict::Wait,
-                true if self.restarts >= MOST_RESTARTS => Verdict::Fail(Error::DidNotRestart),
-                true => Verdict::Restart,
-            };
+            return self.restart_or(now, Error::DidNotRestart);
         }
         let version = running.map(|running| running.version.clone());
         match &board.rollback {

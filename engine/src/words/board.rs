@@ -127,6 +127,12 @@ pub(super) fn error(error: &Error) -> Sentence {
             "The board was told to restart three times, and did not.".into(),
             "Restart it by hand (reset button, or unplug it): it then swaps the images.",
         ),
+        Error::StaysInBootloader => (
+            "StaysInBootloader",
+            "The new image is in place, but the board stays in its bootloader: whether the image runs is not known."
+                .into(),
+            "Let go of its button and restart it by hand, then connect: it says what it runs.",
+        ),
         Error::DidNotReturn { waited } => (
             "DidNotReturn",
             format!("The board did not come back within {}.", time(*waited)),
@@ -278,6 +284,7 @@ mod tests {
             Error::Mismatch,
             Error::NotPending,
             Error::DidNotRestart,
+            Error::StaysInBootloader,
             Error::DidNotReturn {
                 waited: Duration::from_secs(600),
             },

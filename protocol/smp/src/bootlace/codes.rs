@@ -116,6 +116,45 @@ codes! {
     }
 }
 
+impl State {
+    /// Whether the bootloader stays because there is nothing that it may start. A code that this version does not know
+    /// says nothing about that: `false`.
+    pub const fn starts_nothing(self) -> bool {
+        matches!(self.reason_to_stay(), Some(Stays::NothingStarts))
+    }
+
+    /// What each code means for the start of an application. The codes are numbers, so no compiler asks for one that is
+    /// missing here: a test does.
+    const fn reason_to_stay(self) -> Option<Stays> {
+        Some(match self {
+            State::Running | State::OnTrial => Stays::No,
+            State::Requested => Stays::Asked,
+            State::Waiting => Stays::Briefly,
+            State::NoImage
+            | State::BadImage
+            | State::TooOld
+            | State::FlashFailed
+            | State::NothingToRevertTo
+            | State::GoldenTooOld
+            | State::GoldenBad => Stays::NothingStarts,
+            _ => return None,
+        })
+    }
+}
+
+/// Whether a board stays in its bootloader, and why.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stays {
+    /// The application runs.
+    No,
+    /// Until the application starts by itself.
+    Briefly,
+    /// It was asked to; a restart starts the application.
+    Asked,
+    /// No image may be started: a restart changes nothing.
+    NothingStarts,
+}
+
 codes! {
     /// Why an image on trial was taken back.
     RollbackReason {
@@ -205,5 +244,27 @@ impl Features {
     /// Both together.
     pub const fn and(self, other: Features) -> Features {
         Features(self.0 | other.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_board_state_says_whether_anything_starts() {
+        let known = (0..=u8::MAX)
+            .map(State::from_code)
+            .filter(|state| state.name().is_some());
+        let mut nothing_starts = 0;
+        for state in known.clone() {
+            assert!(
+                state.reason_to_stay().is_some(),
+                "decide in State::reason_to_stay whether {state:?} starts anything"
+            );
+            nothing_starts += usize::from(state.starts_nothing());
+        }
+        assert_eq!((known.count(), nothing_starts), (11, 7));
+        assert!(!State::from_code(0xFF).starts_nothing());
     }
 }
