@@ -13,6 +13,7 @@ use bootlace_smp::img::{ImageSlots, StateEntry};
 
 /// A board.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct BoardInfo {
     /// Who answers. `None`: a board without Bootlace's group (plain Zephyr, MCUboot's recovery), which does not say.
     pub role: Option<Role>,
@@ -62,6 +63,7 @@ pub struct BoardInfo {
 
 /// A slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SlotInfo {
     /// 0 primary, 1 secondary.
     pub slot: u32,
@@ -79,6 +81,7 @@ pub struct SlotInfo {
 
 /// An image in a slot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SlotImage {
     /// Which pair of slots: 0 on boards with one.
     pub image: u32,
@@ -102,6 +105,7 @@ pub struct SlotImage {
 
 /// The last trial failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Rollback {
     /// Why.
     pub reason: RollbackReason,

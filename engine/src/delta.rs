@@ -11,6 +11,7 @@ use crate::{Code, Error};
 
 /// What goes over the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Content {
     /// The whole image.
     Image,
@@ -20,6 +21,7 @@ pub enum Content {
 
 /// Why a patch is of no use, and the whole image is sent instead. Whatever the reason: what the board runs is as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum NoPatch {
     /// The board takes no patches.
     NotSupported,
@@ -111,6 +113,7 @@ impl<'a> Base<'a> {
 
 /// What a patch saves. The board writes as much flash as ever, so over a fast line it saves bytes and hardly any time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Saving {
     /// Bytes of the whole image.
     pub image: u32,

@@ -11,6 +11,7 @@ use crate::Phase;
 
 /// Something went wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Failure {
     /// What.
     pub error: Error,
@@ -21,6 +22,7 @@ pub struct Failure {
 /// What went wrong. Each carries what was missing or wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Error {
     /// The file is not a whole, well-formed image.
     Image(FormatError),
@@ -142,6 +144,7 @@ pub enum Error {
 
 /// What the board was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Asked {
     /// To describe itself.
     Describe,
@@ -169,6 +172,7 @@ pub enum Asked {
 
 /// Why a board refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Code {
     /// A generic code.
     Generic(ErrorCode),

@@ -72,6 +72,7 @@ pub enum Event {
 
 /// Why the board is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum FindReason {
     /// It was told to restart.
     Restart,
@@ -81,6 +82,7 @@ pub enum FindReason {
 
 /// What a person may have to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Attention {
     /// Unplugged in the middle of an upload: plug it in again, and it goes on.
     Unplugged,
@@ -95,6 +97,7 @@ pub enum Attention {
 
 /// Where an update is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Phase {
     /// Asking the board who it is.
     Connecting,
@@ -132,6 +135,7 @@ impl Phase {
 
 /// How far an upload is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Progress {
     /// Always [`Phase::Uploading`] so far.
     pub phase: Phase,
@@ -149,6 +153,7 @@ pub struct Progress {
 
 /// How an update ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Outcome {
     /// The new image ran, proved itself, is confirmed, and the board said so.
     Confirmed {
@@ -177,6 +182,7 @@ pub enum Outcome {
 
 /// Why a board runs what it ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Unchanged {
     /// It runs that very image, confirmed.
     AlreadyRuns,
@@ -188,6 +194,7 @@ pub enum Unchanged {
 
 /// A thing that can be asked of a board outside of an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Command {
     /// Ask again who it is. Ends in [`Event::Board`].
     Refresh,

@@ -72,6 +72,7 @@ pub enum Confirm {
 
 /// What an update will do.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Plan {
     /// In which direction it goes.
     pub way: Way,
@@ -93,6 +94,7 @@ pub struct Plan {
 
 /// In which direction an update goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Way {
     /// The board has nothing to run.
     Install,
@@ -108,6 +110,7 @@ pub enum Way {
 
 /// Which steps of an update are left to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Route {
     /// Upload, test, watch.
     Upload,

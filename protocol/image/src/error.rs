@@ -19,6 +19,7 @@ pub type VerifyError<E> = Error<E>;
 /// Why bytes are not an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum FormatError {
     /// The first four bytes are not MCUboot's magic; shorter input counts as magic 0.
     NotAnImage {
@@ -74,6 +75,7 @@ pub enum FormatError {
 /// rules of a bootloader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Refusal {
     /// No digest TLV.
     NoDigest,

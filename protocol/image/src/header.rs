@@ -137,6 +137,7 @@ impl Flags {
 
 /// An image's version, compared field by field from the left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Version {
     /// First number.
     pub major: u8,

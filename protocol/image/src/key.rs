@@ -9,6 +9,7 @@ use crate::{Sha256, TlvKind, der};
 
 /// A signature algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Algorithm {
     /// ECDSA over NIST P-256 with SHA-256.
     P256,
@@ -38,6 +39,7 @@ pub enum PublicKey {
 /// Why a key could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum KeyError {
     /// No PEM block of which one could make sense.
     NotPem,
@@ -226,3 +228,19 @@ impl fmt::Display for KeyError {
 }
 
 impl core::error::Error for KeyError {}
+
+/// As its algorithm and its bytes: the codec lends the bytes, as binary codecs do.
+#[cfg(feature = "serde")]
+impl serde::Serialize for PublicKey {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.algorithm(), self.bytes()).serialize(serializer)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for PublicKey {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (algorithm, bytes) = <(Algorithm, &[u8])>::deserialize(deserializer)?;
+        PublicKey::from_parts(algorithm, bytes).map_err(serde::de::Error::custom)
+    }
+}

@@ -11,6 +11,7 @@ pub(crate) const HEAD: u32 = 4;
 
 /// The type of a TLV. Names and numbers are those of imgtool 2.5.0 and MCUboot's `image.h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TlvKind(pub u16);
 
 macro_rules! kinds {

@@ -154,6 +154,7 @@ pub struct Description<'a> {
 
 /// A board's supply, and from where on it takes updates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Supply {
     /// What was measured: millivolts, or percent of a full battery.
     pub level: u32,
@@ -207,6 +208,7 @@ pub struct Rollback<'a> {
 
 /// The running image has yet to prove itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Trial {
     /// Starts left before the image is taken back.
     pub left: u32,

@@ -67,6 +67,21 @@ macro_rules! error_codes {
                 })
             }
         }
+
+        #[cfg(feature = "serde")]
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_u16(self.rc())
+            }
+        }
+
+        #[cfg(feature = "serde")]
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let rc = u16::deserialize(deserializer)?;
+                $name::from_rc(rc).ok_or_else(|| serde::de::Error::custom("not a code of this group"))
+            }
+        }
     };
 }
 pub(crate) use error_codes;

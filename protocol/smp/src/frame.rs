@@ -22,6 +22,7 @@ const LINE_BYTES: usize = 93;
 
 /// How packets are put on the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Framing {
     /// SMP over console: base64 in lines, with a CRC. Every serial peer reads it.
     Console,

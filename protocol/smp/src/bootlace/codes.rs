@@ -7,6 +7,7 @@ macro_rules! codes {
     ($(#[$doc:meta])* $name:ident { $($(#[$item_doc:meta])* $item:ident = $code:literal,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         pub struct $name(u8);
 
         #[allow(non_upper_case_globals, reason = "they are matched on as variants are")]
@@ -220,6 +221,7 @@ impl RollbackReason {
 
 /// What a board can do, one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Features(pub u32);
 
 impl Features {

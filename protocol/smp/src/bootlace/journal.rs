@@ -8,6 +8,7 @@ pub use super::codes::Outcome;
 
 /// Version of an image without its build number, which a record has no room for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Release {
     /// First number.
     pub major: u8,
@@ -37,6 +38,7 @@ impl Release {
 
 /// One update that the board began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Update {
     /// What ran before; 0.0.0 where nothing did.
     pub from: Release,
