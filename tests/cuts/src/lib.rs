@@ -24,7 +24,7 @@ mod tape;
 
 pub use images::Images;
 pub use model::{Model, Models};
-pub use mutants::{MUTANTS, Mutant};
+pub use mutants::{MUTANTS, Mistaken, Mutant, Source, core_sources};
 pub use report::Report;
 pub use rig::{Geometry, Observed, Rig, Started};
 pub use scenario::Scenario;

@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Instant, SystemTime};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use bootlace_cuts::{MUTANTS, Mutant};
+use bootlace_cuts::{MUTANTS, Mutant, core_sources};
 
 /// What the sweep is built from.
 const MEMBERS: [&str; 7] = [
@@ -85,14 +85,11 @@ fn run() -> Result<usize> {
 
 /// Builds with one mistake, and puts the file back.
 fn with(copy: &Path, mutant: &Mutant) -> Result<Option<String>> {
-    let path = copy.join("firmware-companion/core/src").join(mutant.file);
-    let source = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let changed = mutant
-        .apply(&source)
-        .with_context(|| format!("`{}` is not to be found once in {}", mutant.from, mutant.file))?;
-    std::fs::write(&path, changed)?;
+    let sources = core_sources(copy)?;
+    let mistaken = mutant.apply(&sources).map_err(anyhow::Error::msg)?;
+    std::fs::write(&mistaken.source.path, &mistaken.text)?;
     let outcome = sweep(copy).with_context(|| mutant.name);
-    std::fs::write(&path, source)?;
+    std::fs::write(&mistaken.source.path, &mistaken.source.text)?;
     outcome
 }
 
@@ -135,7 +132,9 @@ fn sweep(copy: &Path) -> Result<Option<String>> {
 /// The crates that the sweep needs, as a workspace of their own.
 fn copy_workspace(root: &Path, copy: &Path) -> Result<()> {
     for member in MEMBERS {
-        copy_folder(&root.join(member).join("src"), &copy.join(member).join("src"))?;
+        let (from, to) = (root.join(member).join("src"), copy.join(member).join("src"));
+        copy_folder(&from, &to)?;
+        remove_stale(&from, &to)?;
         copy_file(
             &root.join(member).join("Cargo.toml"),
             &copy.join(member).join("Cargo.toml"),
@@ -161,6 +160,21 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
             copy_folder(&entry.path(), &to)?;
         } else {
             copy_file(&entry.path(), &to)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes what an earlier checkout had and this one does not: a function that moved would be found twice.
+fn remove_stale(from: &Path, copy: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(copy)? {
+        let path = entry?.path();
+        let from = from.join(path.file_name().unwrap_or_default());
+        match (path.is_dir(), from.exists()) {
+            (true, true) => remove_stale(&from, &path)?,
+            (true, false) => std::fs::remove_dir_all(&path)?,
+            (false, false) => std::fs::remove_file(&path)?,
+            (false, true) => {}
         }
     }
     Ok(())
