@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use bootlace_engine::words;
-use bootlace_engine::{BoardInfo, Command, Event, Update, UpdateOutcome};
+use bootlace_engine::{BoardInfo, Command, Event, JournalEntry, JournalOutcome};
 use serde_json::{Value, json};
 
 use crate::Problem;
@@ -87,7 +87,7 @@ fn table(board: &BoardInfo) -> Table {
 }
 
 /// Newest first.
-fn history(updates: &[Update]) -> String {
+fn history(updates: &[JournalEntry]) -> String {
     let lines = updates.iter().map(|update| {
         format!(
             "start {:>5}  {}: {}",
@@ -103,8 +103,8 @@ fn history(updates: &[Update]) -> String {
 }
 
 /// Its reason means something.
-fn failed(update: &Update) -> bool {
-    !matches!(update.outcome, UpdateOutcome::Trial | UpdateOutcome::Confirmed)
+fn failed(update: &JournalEntry) -> bool {
+    !matches!(update.outcome, JournalOutcome::Trial | JournalOutcome::Confirmed)
 }
 
 fn as_json(board: &BoardInfo) -> Value {

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use bootlace_image::{Algorithm, PublicKey};
 use bootlace_smp::List;
 use bootlace_smp::bootlace::{
-    self, Description, Features, Release, Reset, Role, RollbackReason, State, Supply, Trial, Update,
+    self, BootState, Description, Features, JournalEntry, Release, Reset, Role, RollbackReason, Supply, Trial,
 };
 use bootlace_smp::frame::Framing;
 use bootlace_smp::img::{ImageSlots, StateEntry};
@@ -48,7 +48,7 @@ pub struct BoardInfo {
     /// Why it last started.
     pub reset: Option<Reset>,
     /// What it is doing; in the bootloader, why it is there.
-    pub state: Option<State>,
+    pub state: Option<BootState>,
     /// The last trial failed.
     pub rollback: Option<Rollback>,
     /// The running image is on trial.
@@ -58,7 +58,7 @@ pub struct BoardInfo {
     /// Version of its golden image.
     pub golden: Option<Release>,
     /// Its last updates, newest first. `None`: it was not asked ([`Command::Journal`](crate::Command)).
-    pub journal: Option<Vec<Update>>,
+    pub journal: Option<Vec<JournalEntry>>,
 }
 
 /// A slot.
@@ -140,7 +140,7 @@ impl BoardInfo {
     }
 
     /// Why it stays in its bootloader with no image that it may start; `None` where it may start one, or does not say.
-    pub fn starts_nothing(&self) -> Option<State> {
+    pub fn starts_nothing(&self) -> Option<BootState> {
         self.state
             .filter(|state| self.is_in_bootloader() && state.starts_nothing())
     }

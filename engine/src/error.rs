@@ -4,7 +4,7 @@ use alloc::string::String;
 use core::time::Duration;
 
 use bootlace_image::{FormatError, Refusal};
-use bootlace_smp::bootlace::State as BoardState;
+use bootlace_smp::bootlace::BootState;
 use bootlace_smp::{ErrorCode, bootlace, img};
 
 use crate::Phase;
@@ -134,7 +134,7 @@ pub enum Error {
     /// The board is in its bootloader and starts nothing.
     NothingBoots {
         /// Why, as the board says.
-        state: BoardState,
+        state: BootState,
     },
     /// The port is gone.
     PortLost,

@@ -42,8 +42,8 @@ pub mod words;
 
 pub use board::{BoardInfo, Rollback, SlotImage, SlotInfo};
 pub use bootlace_smp::bootlace::{
-    Outcome as UpdateOutcome, Release, Reset as ResetCause, Role, RollbackReason, State as BoardState,
-    Supply, Trial, Update,
+    BootState, JournalEntry, JournalOutcome, Release, Reset as ResetCause, Role, RollbackReason, Supply,
+    Trial,
 };
 pub use bootlace_smp::frame::Framing;
 pub use delta::{Base, Content, NoPatch, Saving};

@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use bootlace_image::{FormatError, KeyError, Refusal, TlvKind, Version};
 
-use crate::{Attention, BoardState, Error, Failure, Outcome, Phase, RollbackReason, Unchanged};
+use crate::{Attention, BootState, Error, Failure, Outcome, Phase, RollbackReason, Unchanged};
 
 mod board;
 mod delta;
@@ -323,25 +323,25 @@ pub fn rollback(reason: RollbackReason) -> &'static str {
 }
 
 /// What a board is doing.
-pub fn state(state: BoardState) -> &'static str {
+pub fn state(state: BootState) -> &'static str {
     match state {
-        BoardState::Running => "It runs its application, confirmed.",
-        BoardState::OnTrial => "It runs its application on trial.",
-        BoardState::Requested => "It is in its bootloader because it was asked to stay there.",
-        BoardState::NoImage => "It is in its bootloader: it has nothing to run.",
-        BoardState::BadImage => {
+        BootState::Running => "It runs its application, confirmed.",
+        BootState::OnTrial => "It runs its application on trial.",
+        BootState::Requested => "It is in its bootloader because it was asked to stay there.",
+        BootState::NoImage => "It is in its bootloader: it has nothing to run.",
+        BootState::BadImage => {
             "It is in its bootloader: what it has is not signed by a key it trusts, or was altered."
         }
-        BoardState::TooOld => "It is in its bootloader: what it has is older than it allows.",
-        BoardState::FlashFailed => "It is in its bootloader: its flash can't be read or written.",
-        BoardState::Waiting => "It is in its bootloader for a moment and starts its application.",
-        BoardState::NothingToRevertTo => {
+        BootState::TooOld => "It is in its bootloader: what it has is older than it allows.",
+        BootState::FlashFailed => "It is in its bootloader: its flash can't be read or written.",
+        BootState::Waiting => "It is in its bootloader for a moment and starts its application.",
+        BootState::NothingToRevertTo => {
             "It is in its bootloader: the image on trial was not confirmed, and there is none to go back to."
         }
-        BoardState::GoldenTooOld => {
+        BootState::GoldenTooOld => {
             "It is in its bootloader: nothing else can run, and its golden image is older than its security counter allows."
         }
-        BoardState::GoldenBad => {
+        BootState::GoldenBad => {
             "It is in its bootloader: nothing else can run, and its golden image does not verify."
         }
         _ => "It is in a state that this version does not know.",

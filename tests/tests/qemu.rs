@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use bootlace_smp::bootlace::{Features, Reset, Role, RollbackReason, State};
+use bootlace_smp::bootlace::{BootState, Features, Reset, Role, RollbackReason};
 use bootlace_smp::frame::Framing;
 use bootlace_smp::{Request, Response, os};
 use bootlace_tests::qemu::{Client, Emulator, Images, Line, PRIMARY, SECONDARY, difference, with_primary};
@@ -67,7 +67,7 @@ fn a_blank_board_serves_in_every_framing() {
         // QEMU's register of reset reasons always reads as this one.
         let wanted = (
             Role::Bootloader,
-            Some(State::NoImage),
+            Some(BootState::NoImage),
             Some(Reset::Pin),
             Some(1),
             slots,
@@ -97,15 +97,15 @@ fn a_blank_board_serves_in_every_framing() {
 fn the_bootloader_is_entered_in_every_way() {
     let (board, mut client, ..) = board(APPLICATION);
     let who = |client: &mut Client| client.describe(|it| (it.role, it.state)).unwrap();
-    assert_eq!(who(&mut client), (Role::Application, Some(State::Running)));
+    assert_eq!(who(&mut client), (Role::Application, Some(BootState::Running)));
     // By SMP, which leaves the word in RAM; once.
     client.reset(true).unwrap();
-    assert_eq!(who(&mut client), (Role::Bootloader, Some(State::Requested)));
+    assert_eq!(who(&mut client), (Role::Bootloader, Some(BootState::Requested)));
     client.reset(false).unwrap();
-    assert_eq!(who(&mut client), (Role::Application, Some(State::Running)));
+    assert_eq!(who(&mut client), (Role::Application, Some(BootState::Running)));
     // By the button.
     board.reset_holding_button().unwrap();
-    assert_eq!(who(&mut client), (Role::Bootloader, Some(State::Requested)));
+    assert_eq!(who(&mut client), (Role::Bootloader, Some(BootState::Requested)));
     board.reset().unwrap();
     assert_eq!(who(&mut client).0, Role::Application);
     // By the word in RAM, whoever wrote it.
@@ -114,7 +114,7 @@ fn the_bootloader_is_entered_in_every_way() {
     drop(gdb);
     board.go().unwrap();
     board.reset().unwrap();
-    assert_eq!(who(&mut client), (Role::Bootloader, Some(State::Requested)));
+    assert_eq!(who(&mut client), (Role::Bootloader, Some(BootState::Requested)));
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_failed_self_test_is_taken_back_and_named() {
     assert_eq!(reason.failed_self_test(), Some(1));
     let wanted = (
         Role::Application,
-        Some(State::Running),
+        Some(BootState::Running),
         Some((reason, Some("1.1.0".to_owned()))),
     );
     assert_eq!(back.unwrap(), wanted);
@@ -253,7 +253,7 @@ fn a_flipped_bit_is_refused_by_bootloader_and_application() {
         .unwrap()
         .describe(|it| (it.role, it.state))
         .unwrap();
-    assert_eq!(state, (Role::Bootloader, Some(State::BadImage)));
+    assert_eq!(state, (Role::Bootloader, Some(BootState::BadImage)));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What the engine says, as the page shows it. No browser types: tested on the host.
 
 use bootlace_engine::{
-    self as session, BoardInfo, Error, Options, Plan, Role, Route, Update, UpdateOutcome, words as say,
+    self as session, BoardInfo, Error, JournalEntry, JournalOutcome, Options, Plan, Role, Route, words as say,
 };
 use bootlace_image::{Algorithm, Image, Policy, PublicKey, Refusal};
 
@@ -184,7 +184,7 @@ pub fn board(info: &BoardInfo) -> BoardCard {
         .journal
         .as_deref()
         .and_then(<[_]>::first)
-        .filter(|newest| newest.outcome == UpdateOutcome::Golden)
+        .filter(|newest| newest.outcome == JournalOutcome::Golden)
         .map(|newest| format!("The {} was {}", say::from_to(newest), say::came_of(newest)));
     BoardCard {
         name: info.name.clone().unwrap_or_default(),
@@ -220,15 +220,15 @@ pub fn board(info: &BoardInfo) -> BoardCard {
     }
 }
 
-fn past(update: &Update) -> PastUpdate {
+fn past(update: &JournalEntry) -> PastUpdate {
     PastUpdate {
         versions: say::from_to(update),
         what: say::came_of(update),
         start: update.start,
         ending: match update.outcome {
-            UpdateOutcome::Confirmed => Ending::Good,
-            UpdateOutcome::RolledBack | UpdateOutcome::Refused => Ending::Back,
-            UpdateOutcome::Golden => Ending::Golden,
+            JournalOutcome::Confirmed => Ending::Good,
+            JournalOutcome::RolledBack | JournalOutcome::Refused => Ending::Back,
+            JournalOutcome::Golden => Ending::Golden,
             _ => Ending::Open,
         },
     }

@@ -7,7 +7,7 @@ use std::vec::Vec;
 
 use bootlace_image::{Image, PublicKey};
 use bootlace_smp::bootlace::{
-    self, Algorithm, Description, Features, Key, Role, Rollback, RollbackReason, Slot, State, Trial,
+    self, Algorithm, BootState, Description, Features, Key, Role, Rollback, RollbackReason, Slot, Trial,
 };
 use bootlace_smp::frame::{self, Decoder, Framing};
 use bootlace_smp::img::{self, ImageSlots, SlotSize, StateEntry, Upload};
@@ -90,7 +90,7 @@ pub struct Board {
     pub role: Role,
     pub rollback: Option<RollbackReason>,
     /// It never leaves its bootloader, and gives this reason.
-    pub stays: Option<State>,
+    pub stays: Option<BootState>,
     /// Resets are answered, and nothing happens.
     pub stubborn: bool,
     /// A port is there; it vanishes while the board restarts.
@@ -411,10 +411,10 @@ impl Board {
                 _ => Features::COBS.and(Features::RESUME).and(Features::DELTA),
             },
             state: Some(match self.role {
-                Role::Application if on_trial => State::OnTrial,
-                Role::Application => State::Running,
-                _ if self.primary.is_none() => State::NoImage,
-                _ => self.stays.unwrap_or(State::Requested),
+                Role::Application if on_trial => BootState::OnTrial,
+                Role::Application => BootState::Running,
+                _ if self.primary.is_none() => BootState::NoImage,
+                _ => self.stays.unwrap_or(BootState::Requested),
             }),
             rollback: self.rollback.map(|reason| Rollback { reason, from }),
             trial: on_trial.then_some(Trial {

@@ -3,14 +3,14 @@
 use super::*;
 
 /// A board whose bootloader lists `primary` as confirmed, stays whatever happens, and gives `state` as its reason.
-fn staying(state: BoardState, primary: &[u8]) -> Pair {
+fn staying(state: BootState, primary: &[u8]) -> Pair {
     let mut board = Board::new(primary, vec![key().public()]);
     (board.role, board.stays) = (Role::Bootloader, Some(state));
     with(board)
 }
 
-fn codes() -> impl Iterator<Item = BoardState> {
-    (0..=u8::MAX).map(BoardState::from_code)
+fn codes() -> impl Iterator<Item = BootState> {
+    (0..=u8::MAX).map(BootState::from_code)
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_board_that_starts_nothing_is_sent_the_very_image_that_it_lists() {
 /// X is confirmed and damaged, and the golden image is below the counter that X set, or no good itself.
 #[test]
 fn a_damaged_image_beside_a_useless_golden_one_is_mended_by_choosing_it_again() {
-    for state in [BoardState::GoldenTooOld, BoardState::GoldenBad] {
+    for state in [BootState::GoldenTooOld, BootState::GoldenBad] {
         let x = image(1, 3000);
         let mut pair = staying(state, &x);
         pair.session.start(pair.now, update(x.clone())).unwrap();

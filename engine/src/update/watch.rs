@@ -6,7 +6,7 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use bootlace_smp::bootlace::{Role, State as BoardState, Trial};
+use bootlace_smp::bootlace::{BootState, Role, Trial};
 use bootlace_smp::{Header, Response, decode_response};
 
 use super::{Restarting, Update, confirm_request, search};
@@ -330,7 +330,7 @@ impl Facts {
                 })
             }
             None if running.is_none() => Verdict::Fail(Error::NothingBoots {
-                state: BoardState::NoImage,
+                state: BootState::NoImage,
             }),
             None => Verdict::End(Outcome::Unchanged {
                 reason: Unchanged::NotStarted,

@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use bootlace_smp::{ErrorCode, bootlace, img};
 
 use super::{Sentence, short, state, time, uuid};
-use crate::{Asked, BoardState, Code, Error};
+use crate::{Asked, BootState, Code, Error};
 
 const REPLUG: &str = "Check the cable, plug the board in again and start the update again: what the board holds already \
                       is not sent twice.";
@@ -160,9 +160,9 @@ pub(super) fn error(error: &Error) -> Sentence {
     Sentence::new(name, what, next)
 }
 
-fn nothing_boots(state: BoardState) -> &'static str {
+fn nothing_boots(state: BootState) -> &'static str {
     match state {
-        BoardState::FlashFailed => {
+        BootState::FlashFailed => {
             "Its flash may be worn out. Start the update again; if it fails, replace the board."
         }
         _ => "Start the update again, with an image that is signed for this board.",
@@ -290,7 +290,7 @@ mod tests {
             },
             Error::NotConfirmed,
             Error::NothingBoots {
-                state: BoardState::NoImage,
+                state: BootState::NoImage,
             },
             Error::PortLost,
             Error::Cancelled,

@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use bootlace_smp::bootlace::{Outcome, Release, Supply, Update};
+use bootlace_smp::bootlace::{JournalEntry, JournalOutcome, Release, Supply};
 
 use super::rollback;
 
@@ -13,22 +13,22 @@ pub fn release(it: Release) -> String {
 }
 
 /// What came of an update, as a sentence that follows "1.0.0 to 1.1.0:".
-pub fn came_of(update: &Update) -> String {
+pub fn came_of(update: &JournalEntry) -> String {
     let why = rollback(update.reason);
     match update.outcome {
-        Outcome::Trial => "on trial, not confirmed yet.".into(),
-        Outcome::Confirmed => "confirmed.".into(),
-        Outcome::RolledBack => format!("taken back: {why}."),
-        Outcome::Refused => format!("never started: {why}."),
-        Outcome::Golden if update.from == Release::default() => format!("restored: {why}."),
-        Outcome::Golden => format!("restored, because {} could not run: {why}.", release(update.from)),
+        JournalOutcome::Trial => "on trial, not confirmed yet.".into(),
+        JournalOutcome::Confirmed => "confirmed.".into(),
+        JournalOutcome::RolledBack => format!("taken back: {why}."),
+        JournalOutcome::Refused => format!("never started: {why}."),
+        JournalOutcome::Golden if update.from == Release::default() => format!("restored: {why}."),
+        JournalOutcome::Golden => format!("restored, because {} could not run: {why}.", release(update.from)),
         _ => "an outcome that this version does not know.".into(),
     }
 }
 
 /// From what to what an update went, or what the golden image is.
-pub fn from_to(update: &Update) -> String {
-    if update.outcome == Outcome::Golden {
+pub fn from_to(update: &JournalEntry) -> String {
+    if update.outcome == JournalOutcome::Golden {
         return format!("golden image {}", release(update.to));
     }
     if update.from == Release::default() {
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn an_update_in_words() {
-        let update = Update {
+        let update = JournalEntry {
             from: Release {
                 major: 1,
                 minor: 2,
@@ -70,13 +70,13 @@ mod tests {
                 ..Release::default()
             },
             start: 4,
-            outcome: Outcome::RolledBack,
+            outcome: JournalOutcome::RolledBack,
             reason: RollbackReason::Fault,
         };
         assert_eq!(from_to(&update), "1.2.3 to 2.0.0");
         assert_eq!(came_of(&update), "taken back: it crashed.");
-        let golden = Update {
-            outcome: Outcome::Golden,
+        let golden = JournalEntry {
+            outcome: JournalOutcome::Golden,
             reason: RollbackReason::BadImage,
             ..update
         };

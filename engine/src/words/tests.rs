@@ -18,7 +18,7 @@ fn figures() {
 fn every_code_has_its_words() {
     let unknown = 0x7F;
     for code in 0..unknown {
-        let state = (BoardState::from_code(code), BoardState::from_code(unknown));
+        let state = (BootState::from_code(code), BootState::from_code(unknown));
         assert_eq!(
             state.0.name().is_some(),
             super::state(state.0) != super::state(state.1),

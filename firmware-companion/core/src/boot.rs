@@ -8,7 +8,7 @@ mod decide;
 mod golden;
 mod verdict;
 
-use bootlace_smp::bootlace::{Reset, RollbackReason, State as Condition};
+use bootlace_smp::bootlace::{BootState, Reset, RollbackReason};
 
 use crate::board::Board;
 use crate::flash::{Area, Flash, FlashError};
@@ -39,7 +39,7 @@ pub enum Decision {
         trial: bool,
     },
     /// Serve SMP, for this reason.
-    Stay(Condition),
+    Stay(BootState),
 }
 
 /// What a step came to.
@@ -74,7 +74,7 @@ enum Stage {
     Primary,
     /// A check of the golden image is under way, because this one could not run, for this reason.
     #[cfg(feature = "golden")]
-    Golden(Condition, RollbackReason),
+    Golden(BootState, RollbackReason),
     /// Units of the golden image that are in the primary slot.
     #[cfg(feature = "golden")]
     Restore(u32),
@@ -167,7 +167,7 @@ impl<'a> Loader<'a> {
         stepped.unwrap_or_else(|_| {
             self.failures += 1;
             if self.failures >= MAX_FAILURES {
-                return Progress::Done(Decision::Stay(Condition::FlashFailed));
+                return Progress::Done(Decision::Stay(BootState::FlashFailed));
             }
             if !recording {
                 // Whatever was being written is suspect now, and every stage may be begun again.
@@ -184,7 +184,7 @@ impl<'a> Loader<'a> {
             Stage::Start => {
                 self.stage = match self.log.state().swap {
                     Some(_) => Stage::Swap,
-                    None if self.entry.requested => Stage::Last(Decision::Stay(Condition::Requested)),
+                    None if self.entry.requested => Stage::Last(Decision::Stay(BootState::Requested)),
                     None => Stage::Decide,
                 };
             }

@@ -1,7 +1,7 @@
 //! The images in the slots: where they lie, and whether they may run on this board.
 
 use bootlace_image::{Error, FormatError, Image, Policy, Source};
-use bootlace_smp::bootlace::{RollbackReason, State as Condition};
+use bootlace_smp::bootlace::{BootState, RollbackReason};
 
 use crate::board::Board;
 use crate::flash::{Area, Flash, FlashError};
@@ -123,13 +123,13 @@ impl From<Reject> for RollbackReason {
     }
 }
 
-impl From<Reject> for Condition {
+impl From<Reject> for BootState {
     fn from(reject: Reject) -> Self {
         match reject {
-            Reject::Empty => Condition::NoImage,
-            Reject::TooOld => Condition::TooOld,
-            Reject::Unreadable => Condition::FlashFailed,
-            Reject::TooLarge | Reject::Refused | Reject::WrongBoard => Condition::BadImage,
+            Reject::Empty => BootState::NoImage,
+            Reject::TooOld => BootState::TooOld,
+            Reject::Unreadable => BootState::FlashFailed,
+            Reject::TooLarge | Reject::Refused | Reject::WrongBoard => BootState::BadImage,
         }
     }
 }

@@ -5,7 +5,7 @@ mod common;
 
 use bootlace_simulator::{Behaviour, Board, Config, Supply};
 use bootlace_smp::bootlace::{
-    ErrorCode, Features, GROUP, Outcome, Release, Role, RollbackReason, State, Update,
+    BootState, ErrorCode, Features, GROUP, JournalEntry, JournalOutcome, Release, Role, RollbackReason,
 };
 use common::{config, counted, hash_of, started, version, with_golden};
 
@@ -21,7 +21,7 @@ fn release(major: u8, minor: u8) -> Release {
     }
 }
 
-fn outcomes(updates: &[Update]) -> Vec<(u8, u8, Outcome)> {
+fn outcomes(updates: &[JournalEntry]) -> Vec<(u8, u8, JournalOutcome)> {
     updates
         .iter()
         .map(|it| (it.from.minor, it.to.minor, it.outcome))
@@ -38,12 +38,12 @@ fn the_journal_tells_what_came_of_each_update() {
     assert_eq!(host.set_state(Some(hash_of(&version(1))), false), Ok(()));
     host.reset(None);
     assert!(host.wait_for_port());
-    assert_eq!(outcomes(&host.journal()), [(0, 1, Outcome::Trial)]);
+    assert_eq!(outcomes(&host.journal()), [(0, 1, JournalOutcome::Trial)]);
     host.now += 1_000_000;
     host.board.advance(host.now);
     assert_eq!(
         outcomes(&host.journal()),
-        [(0, 1, Outcome::Confirmed)],
+        [(0, 1, JournalOutcome::Confirmed)],
         "as soon as it is confirmed, not at the next start"
     );
 
@@ -52,7 +52,10 @@ fn the_journal_tells_what_came_of_each_update() {
     let journal = host.journal();
     assert_eq!(
         outcomes(&journal),
-        [(1, 2, Outcome::RolledBack), (0, 1, Outcome::Confirmed)]
+        [
+            (1, 2, JournalOutcome::RolledBack),
+            (0, 1, JournalOutcome::Confirmed)
+        ]
     );
     let [crashed, confirmed] = journal.as_slice() else {
         unreachable!("two updates")
@@ -74,7 +77,7 @@ fn the_journal_keeps_the_newest_eight() {
     }
     let expected: Vec<_> = (3..=10)
         .rev()
-        .map(|minor| (minor - 1, minor, Outcome::Confirmed))
+        .map(|minor| (minor - 1, minor, JournalOutcome::Confirmed))
         .collect();
     assert_eq!(outcomes(&host.journal()), expected);
 }
@@ -93,7 +96,7 @@ fn a_damaged_image_is_replaced_by_the_golden_one_and_the_board_says_so() {
     let reason = host.describe(|d| d.rollback.map(|it| (it.reason, it.from.map(str::to_owned))));
     assert_eq!(reason, Some((RollbackReason::BadImage, Some("1.3.0".into()))));
     let journal = host.journal();
-    assert_eq!(outcomes(&journal), [(3, 9, Outcome::Golden)]);
+    assert_eq!(outcomes(&journal), [(3, 9, JournalOutcome::Golden)]);
     assert_eq!(
         journal.first().map(|it| it.reason),
         Some(RollbackReason::BadImage)
@@ -103,7 +106,7 @@ fn a_damaged_image_is_replaced_by_the_golden_one_and_the_board_says_so() {
     host.update(&version(4));
     assert_eq!(
         outcomes(&host.journal()),
-        [(9, 4, Outcome::Confirmed), (3, 9, Outcome::Golden)]
+        [(9, 4, JournalOutcome::Confirmed), (3, 9, JournalOutcome::Golden)]
     );
 }
 
@@ -133,12 +136,12 @@ fn a_trial_that_fails_with_nothing_to_go_back_to_ends_in_the_golden_image() {
     let journal = host.journal();
     assert_eq!(
         journal.first().map(|it| (it.to, it.outcome)),
-        Some((release(1, 9), Outcome::Golden))
+        Some((release(1, 9), JournalOutcome::Golden))
     );
     assert!(
         journal
             .iter()
-            .any(|it| it.to == release(1, 2) && it.outcome == Outcome::RolledBack),
+            .any(|it| it.to == release(1, 2) && it.outcome == JournalOutcome::RolledBack),
         "{journal:?}"
     );
 }
@@ -155,7 +158,7 @@ fn a_golden_image_below_the_counter_or_damaged_is_refused_and_the_board_says_why
     assert!(host.wait_for_port());
     assert_eq!(
         host.describe(|d| (d.role, d.state)),
-        (Role::Bootloader, Some(State::GoldenTooOld))
+        (Role::Bootloader, Some(BootState::GoldenTooOld))
     );
 
     let mut bad = version(9);
@@ -163,14 +166,14 @@ fn a_golden_image_below_the_counter_or_damaged_is_refused_and_the_board_says_why
     let mut host = started(with_golden(config(), &bad, None));
     assert_eq!(
         host.describe(|d| (d.role, d.state)),
-        (Role::Bootloader, Some(State::GoldenBad))
+        (Role::Bootloader, Some(BootState::GoldenBad))
     );
     // The board is not lost: it takes an image.
     host.update(&version(4));
     assert_eq!(host.list().first().map(|it| it.1.clone()), Some("1.4.0".into()));
 
     let mut host = started(Board::new(config().with_golden(), None).unwrap());
-    assert_eq!(host.describe(|d| d.state), Some(State::NoImage));
+    assert_eq!(host.describe(|d| d.state), Some(BootState::NoImage));
 }
 
 #[test]
@@ -184,7 +187,7 @@ fn the_counter_follows_a_confirmed_image_even_when_the_next_one_waits_already() 
     let journal = host.journal();
     assert_eq!(
         outcomes(&journal),
-        [(1, 2, Outcome::Refused), (0, 1, Outcome::Confirmed)]
+        [(1, 2, JournalOutcome::Refused), (0, 1, JournalOutcome::Confirmed)]
     );
     assert_eq!(journal.first().map(|it| it.reason), Some(RollbackReason::TooOld));
 }

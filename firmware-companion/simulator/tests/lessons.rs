@@ -6,7 +6,7 @@ mod common;
 use std::ops::Range;
 
 use bootlace_simulator::{Behaviour, Board, Config, Cut, Moment};
-use bootlace_smp::bootlace::{Role, RollbackReason, State as Condition};
+use bootlace_smp::bootlace::{BootState, Role, RollbackReason};
 use bootlace_smp::{Header, Request, Response, img, os};
 use common::{Host, builder, config, hash_of, image, key};
 
@@ -116,7 +116,7 @@ fn the_downgrade_check_runs_on_confirm() {
     assert!(host.wait_for_port());
     assert_eq!(
         host.describe(|d| (d.state, d.counter)),
-        (Some(Condition::TooOld), Some(5))
+        (Some(BootState::TooOld), Some(5))
     );
 }
 
@@ -143,7 +143,7 @@ fn the_downgrade_check_runs_on_revert() {
     assert!(host.wait_for_port());
     assert_eq!(
         host.describe(|d| (d.role, d.state, d.counter)),
-        (Role::Bootloader, Some(Condition::NothingToRevertTo), Some(5))
+        (Role::Bootloader, Some(BootState::NothingToRevertTo), Some(5))
     );
 }
 
@@ -192,7 +192,7 @@ fn the_primary_is_verified_at_every_start() {
     tamper(&mut host, |flash| flash[PRIMARY + 25_000] ^= 1);
     host.reset(None);
     assert!(host.wait_for_port());
-    assert_eq!(host.describe(|d| d.state), Some(Condition::BadImage));
+    assert_eq!(host.describe(|d| d.state), Some(BootState::BadImage));
 }
 
 #[test]

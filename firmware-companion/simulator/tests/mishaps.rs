@@ -259,7 +259,7 @@ fn the_journal_knows_a_confirmed_image_from_a_refused_one() {
     assert!(host.wait_for_port());
     assert_eq!(
         host.journal()[1].outcome,
-        bootlace_smp::bootlace::Outcome::Confirmed
+        bootlace_smp::bootlace::JournalOutcome::Confirmed
     );
 }
 
@@ -311,7 +311,7 @@ fn nothing_is_marked_when_the_supply_sinks_during_the_check() {
     };
     let role = Who::Bootloader {
         log: Log::mount(&mut flash),
-        condition: bootlace_smp::bootlace::State::Requested,
+        condition: bootlace_smp::bootlace::BootState::Requested,
     };
     let mut server = Server::new(&board, role, Reset::PowerOn);
     let mut link = Link::new(vec![0; 8192], 2048, 1).unwrap();
@@ -382,7 +382,7 @@ fn a_restore_cut_anywhere_and_again_ends_confirmed_and_told_once() {
                 let told = host
                     .journal()
                     .iter()
-                    .filter(|u| u.outcome == bootlace_smp::bootlace::Outcome::Golden)
+                    .filter(|u| u.outcome == bootlace_smp::bootlace::JournalOutcome::Golden)
                     .count();
                 if list[0].1 != "1.9.0" || !list[0].3 || told != 2 {
                     bad.push((moment, n, second, list, host.journal()));

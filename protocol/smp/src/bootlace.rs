@@ -10,9 +10,9 @@ use crate::{DecodeError, Header, Op};
 mod codes;
 mod error;
 mod journal;
-pub use codes::{Algorithm, Features, Reset, Role, RollbackReason, State};
+pub use codes::{Algorithm, BootState, Features, Reset, Role, RollbackReason};
 pub use error::ErrorCode;
-pub use journal::{Outcome, Release, Update};
+pub use journal::{JournalEntry, JournalOutcome, Release};
 
 /// Number of the group: the first of the per-user range.
 pub const GROUP: u16 = 64;
@@ -70,7 +70,7 @@ pub enum Response<'a> {
     /// What the board is.
     Describe(Description<'a>),
     /// Its last updates, newest first.
-    Journal(List<'a, Update>),
+    Journal(List<'a, JournalEntry>),
     /// How far the patch is.
     Patch {
         /// The offset in the patch that is wanted next: the board's word is the authority.
@@ -141,7 +141,7 @@ pub struct Description<'a> {
     /// Why it last started.
     pub reset: Option<Reset>,
     /// What it is doing.
-    pub state: Option<State>,
+    pub state: Option<BootState>,
     /// The last trial failed.
     pub rollback: Option<Rollback<'a>>,
     /// The running image is on trial.
@@ -278,7 +278,7 @@ impl<'a> Description<'a> {
             counter: counter.number(),
             features: Features(features.number().unwrap_or(0)),
             reset: reset.byte().map(Reset::from_code),
-            state: state.byte().map(State::from_code),
+            state: state.byte().map(BootState::from_code),
             rollback: rollback.bytes().map(Rollback::decode).transpose()?,
             trial: trial.bytes().map(Trial::decode).transpose()?,
             supply: supply.bytes().map(Supply::decode).transpose()?,

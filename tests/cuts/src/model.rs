@@ -35,7 +35,7 @@ use anyhow::{Result, bail};
 use bootlace_core::flash::{Area, Flash};
 use bootlace_image::trailer::{Field, Layout};
 use bootlace_simulator::Moment;
-use bootlace_smp::bootlace::{Outcome, RollbackReason};
+use bootlace_smp::bootlace::{JournalOutcome, RollbackReason};
 
 use crate::images::Images;
 use crate::rig::{Observed, Rig, Started};
@@ -132,9 +132,9 @@ impl Model {
 
     fn swap(&self, request: Request, rules: Rules) -> Way {
         let outcome = if request.permanent {
-            Outcome::Confirmed
+            JournalOutcome::Confirmed
         } else {
-            Outcome::Trial
+            JournalOutcome::Trial
         };
         let swapped = Model {
             running: request.image,
@@ -160,7 +160,9 @@ impl Model {
             let confirmed = Model {
                 trial: None,
                 confirmation: Confirmation::None,
-                last: self.last.map(|(image, _)| (image, Outcome::Confirmed.code())),
+                last: self
+                    .last
+                    .map(|(image, _)| (image, JournalOutcome::Confirmed.code())),
                 ..*self
             };
             ways.push(confirmed.run_or_restore(rules));
@@ -177,7 +179,9 @@ impl Model {
                         trial: None,
                         confirmation: Confirmation::None,
                         given_up: Some((self.running, rules.reason())),
-                        last: self.last.map(|(image, _)| (image, Outcome::RolledBack.code())),
+                        last: self
+                            .last
+                            .map(|(image, _)| (image, JournalOutcome::RolledBack.code())),
                         ..*self
                     };
                     back.run(rules, How::Swap)
@@ -216,7 +220,7 @@ impl Model {
             trial: None,
             confirmation: Confirmation::None,
             given_up,
-            last: Some((0, Outcome::Golden.code())),
+            last: Some((0, JournalOutcome::Golden.code())),
             ..*self
         };
         restored.run(rules, How::Restore)

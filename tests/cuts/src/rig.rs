@@ -14,7 +14,7 @@ use bootlace_core::slots::{Check, Found, Reject, find};
 use bootlace_core::state::Log;
 use bootlace_image::{PublicKey, Version};
 use bootlace_simulator::{Map, NorFlash, Region, Timing};
-use bootlace_smp::bootlace::{Reset, RollbackReason, State as Condition, Update};
+use bootlace_smp::bootlace::{BootState, JournalEntry, Reset, RollbackReason};
 
 use crate::images::Images;
 use crate::tape::Chip;
@@ -81,7 +81,7 @@ pub enum Started {
     /// An image that nobody made, or a mixture of two, runs.
     Unknown,
     /// The bootloader serves: nothing that may run was found.
-    Bootloader(Condition),
+    Bootloader(BootState),
 }
 
 /// What is seen of a board that has started.
@@ -94,7 +94,7 @@ pub struct Observed {
     /// The image that was last given up, and why.
     pub rollback: Option<(RollbackReason, Version)>,
     /// The journal's newest update.
-    pub last: Option<Update>,
+    pub last: Option<JournalEntry>,
 }
 
 /// Verdicts on what a slot holds, by what it holds: the same bytes are not checked twice.
@@ -186,7 +186,7 @@ impl Rig {
         let verdicts = self.verdicts();
         let mut loader = Loader::new(&mut self.chip, &self.board, entry);
         // One that goes on for ever is lost like one that finds nothing to start; no start takes a tenth of this.
-        let mut decision = Decision::Stay(Condition::FlashFailed);
+        let mut decision = Decision::Stay(BootState::FlashFailed);
         for _ in 0..100_000 {
             match loader.step(&mut self.chip) {
                 Progress::Working => {}

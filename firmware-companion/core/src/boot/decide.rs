@@ -1,7 +1,7 @@
 //! What the trailers and the records ask for: MCUboot's decision table, read from both slots.
 
 use bootlace_image::trailer::{Mark, SwapType, Trailer};
-use bootlace_smp::bootlace::{RollbackReason, State as Condition};
+use bootlace_smp::bootlace::{BootState, RollbackReason};
 
 use super::verdict::{counter, find_twice};
 use super::{Decision, Loader, Progress, Stage};
@@ -45,7 +45,7 @@ impl Loader<'_> {
         let (saved, recorded) = (state.saved, state.recorded);
         #[cfg(feature = "golden")]
         if state.trial == Some(super::golden::RESTORING) {
-            return self.last_resort(Condition::NothingToRevertTo, self.why_reverted());
+            return self.last_resort(BootState::NothingToRevertTo, self.why_reverted());
         }
         let used = match (decision, state.trial) {
             (SwapType::Revert, Some(used)) => used,
@@ -71,12 +71,12 @@ impl Loader<'_> {
             Stage::Incoming(SwapKind::Revert)
         } else {
             // What the secondary slot holds, if anything, never ran here.
-            self.last_resort(Condition::NothingToRevertTo, self.why_reverted())
+            self.last_resort(BootState::NothingToRevertTo, self.why_reverted())
         }
     }
 
     /// No image can run: the golden one, if there is one.
-    pub(super) fn last_resort(&self, condition: Condition, reason: RollbackReason) -> Stage {
+    pub(super) fn last_resort(&self, condition: BootState, reason: RollbackReason) -> Stage {
         #[cfg(feature = "golden")]
         if !self.restored {
             return Stage::Golden(condition, reason);

@@ -1,6 +1,6 @@
 //! The golden image takes the place of one that can't run.
 
-use bootlace_smp::bootlace::{Outcome, RollbackReason, State as Condition};
+use bootlace_smp::bootlace::{BootState, JournalOutcome, RollbackReason};
 
 use super::verdict::{find_twice, version};
 use super::{After, Decision, Loader, Stage};
@@ -25,7 +25,7 @@ impl Loader<'_> {
         if self.log.state().trial != Some(RESTORING) {
             let lost = find_twice(flash, Area::Primary);
             self.log
-                .push(self.update(lost.as_ref(), Some(golden), Outcome::Golden, reason));
+                .push(self.update(lost.as_ref(), Some(golden), JournalOutcome::Golden, reason));
             self.log.push(Record::Rollback(reason, version(lost.as_ref())));
         }
         // Also where it goes on: the log moves, so that a confirmation that seemed absent can't come back.
@@ -38,7 +38,7 @@ impl Loader<'_> {
         let unit = unit_size(flash);
         let Some(golden) = find_twice(flash, Area::Golden) else {
             // It was there a moment ago: nothing is confirmed for that.
-            self.stage = Stage::Last(Decision::Stay(Condition::GoldenBad));
+            self.stage = Stage::Last(Decision::Stay(BootState::GoldenBad));
             return;
         };
         self.stage = if done < u32::from(golden.units(flash)) {

@@ -1,7 +1,7 @@
 //! What becomes of a verdict on an image: it runs, it goes into the primary slot, or it is given up, and the records hear why.
 
 use bootlace_image::Version;
-use bootlace_smp::bootlace::{Outcome, Reset, RollbackReason, State as Condition, Update};
+use bootlace_smp::bootlace::{BootState, JournalEntry, JournalOutcome, Reset, RollbackReason};
 
 use super::{After, Decision, Loader, MOST_STARTS, Stage};
 use crate::flash::{Area, Flash};
@@ -42,8 +42,8 @@ impl Loader<'_> {
                 self.stage = match verdict {
                     Ok(golden) => self.begin_restore(flash, golden, reason),
                     Err(Reject::Empty) => Stage::Last(Decision::Stay(condition)),
-                    Err(Reject::TooOld) => Stage::Last(Decision::Stay(Condition::GoldenTooOld)),
-                    Err(_) => Stage::Last(Decision::Stay(Condition::GoldenBad)),
+                    Err(Reject::TooOld) => Stage::Last(Decision::Stay(BootState::GoldenTooOld)),
+                    Err(_) => Stage::Last(Decision::Stay(BootState::GoldenBad)),
                 };
             }
             _ => {}
@@ -67,7 +67,7 @@ impl Loader<'_> {
                         .push(Record::Rollback(self.why_reverted(), version(primary.as_ref())));
                 } else {
                     let (to, reason) = (Some(found), RollbackReason::NotConfirmed);
-                    let update = self.update(primary.as_ref(), to, Outcome::Trial, reason);
+                    let update = self.update(primary.as_ref(), to, JournalOutcome::Trial, reason);
                     self.log.push(update);
                 }
                 self.log.push(Record::SwapStart(SwapPlan {
@@ -79,14 +79,14 @@ impl Loader<'_> {
                 self.stage = Stage::Start;
             }
             Err(_) if kind == SwapKind::Revert => {
-                self.stage = self.last_resort(Condition::NothingToRevertTo, self.why_reverted());
+                self.stage = self.last_resort(BootState::NothingToRevertTo, self.why_reverted());
             }
             Err(reject) => {
                 let refused = find(flash, Area::Secondary);
                 self.log.push(self.update(
                     primary.as_ref(),
                     refused.as_ref(),
-                    Outcome::Refused,
+                    JournalOutcome::Refused,
                     reject.into(),
                 ));
                 self.log
@@ -101,10 +101,10 @@ impl Loader<'_> {
         &self,
         from: Option<&Found>,
         to: Option<&Found>,
-        outcome: Outcome,
+        outcome: JournalOutcome,
         reason: RollbackReason,
     ) -> Record {
-        Record::Update(Update {
+        Record::Update(JournalEntry {
             from: release(version(from)),
             to: release(version(to)),
             start: self.log.start(),

@@ -3,8 +3,8 @@
 use bootlace_image::{Algorithm as KeyKind, PublicKey, Version};
 use bootlace_smp::Response;
 use bootlace_smp::bootlace::{
-    Algorithm, Description, Features, Key, Outcome, Release, Response as Described, Role as Answerer,
-    Rollback, RollbackReason, Slot, State as Condition, Trial,
+    Algorithm, BootState, Description, Features, JournalOutcome, Key, Release, Response as Described,
+    Role as Answerer, Rollback, RollbackReason, Slot, Trial,
 };
 
 use super::{Patches, Runner, Server};
@@ -59,8 +59,8 @@ impl<R: Runner> Server<'_, R> {
         };
         let (role, condition) = match self.role.condition() {
             Some(condition) => (Answerer::Bootloader, condition),
-            None if on_trial => (Answerer::Application, Condition::OnTrial),
-            None => (Answerer::Application, Condition::Running),
+            None if on_trial => (Answerer::Application, BootState::OnTrial),
+            None => (Answerer::Application, BootState::Running),
         };
         let description = Description {
             role,
@@ -106,7 +106,7 @@ impl<R: Runner> Server<'_, R> {
         let mut journal = self.state().journal;
         if self.is_application() && !on_trial {
             // The records hear of a confirmation at the next start.
-            journal.settle(Outcome::Confirmed, RollbackReason::NotConfirmed);
+            journal.settle(JournalOutcome::Confirmed, RollbackReason::NotConfirmed);
         }
         let updates = journal.updates().into();
         self.answer(link, &Response::Bootlace(Described::Journal(updates)));

@@ -1,6 +1,6 @@
 //! Who runs the server.
 
-use bootlace_smp::bootlace::State as Condition;
+use bootlace_smp::bootlace::BootState;
 
 use crate::flash::Flash;
 use crate::state::{Log, State};
@@ -14,7 +14,7 @@ pub trait Runner {
     fn log(&mut self) -> Option<&mut Log>;
 
     /// Why a bootloader did not start an image; `None` in an application.
-    fn condition(&self) -> Option<Condition>;
+    fn condition(&self) -> Option<BootState>;
 
     /// The bootloader started the image on trial, and nobody has confirmed it since. Its trailer may read as confirmed all
     /// the same: a confirmation that was torn does, now and then, and what the secondary slot holds is still needed.
@@ -32,7 +32,7 @@ pub struct Bootloader {
     /// The records.
     pub log: Log,
     /// Why it did not start an image.
-    pub condition: Condition,
+    pub condition: BootState,
 }
 
 impl Runner for Bootloader {
@@ -44,7 +44,7 @@ impl Runner for Bootloader {
         Some(&mut self.log)
     }
 
-    fn condition(&self) -> Option<Condition> {
+    fn condition(&self) -> Option<BootState> {
         Some(self.condition)
     }
 }
@@ -57,7 +57,7 @@ pub enum Role {
         /// The records.
         log: Log,
         /// Why it did not start an image.
-        condition: Condition,
+        condition: BootState,
     },
     /// The application: it reads the records and leaves the state area alone, which its bootloader may have locked.
     Application {
@@ -93,7 +93,7 @@ impl Runner for Role {
         }
     }
 
-    fn condition(&self) -> Option<Condition> {
+    fn condition(&self) -> Option<BootState> {
         match self {
             Role::Bootloader { condition, .. } => Some(*condition),
             Role::Application { .. } => None,

@@ -1,7 +1,7 @@
 //! The last updates that this board began, and what came of each.
 
 use bootlace_image::Version;
-use bootlace_smp::bootlace::{Outcome, Release, RollbackReason, Update};
+use bootlace_smp::bootlace::{JournalEntry, JournalOutcome, Release, RollbackReason};
 
 /// So many updates are remembered, where the state area has room for them.
 pub(crate) const DEPTH: usize = 8;
@@ -10,7 +10,7 @@ pub(crate) const DEPTH: usize = 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Journal {
     /// Newest first.
-    updates: [Update; DEPTH],
+    updates: [JournalEntry; DEPTH],
     len: u8,
 }
 
@@ -21,11 +21,11 @@ impl Default for Journal {
             minor: 0,
             revision: 0,
         };
-        let none = Update {
+        let none = JournalEntry {
             from: none,
             to: none,
             start: 0,
-            outcome: Outcome::Trial,
+            outcome: JournalOutcome::Trial,
             reason: RollbackReason::NotConfirmed,
         };
         Journal {
@@ -46,22 +46,22 @@ pub(crate) fn release(version: Version) -> Release {
 
 impl Journal {
     /// The updates, newest first.
-    pub fn updates(&self) -> &[Update] {
+    pub fn updates(&self) -> &[JournalEntry] {
         self.updates.get(..usize::from(self.len)).unwrap_or_default()
     }
 
     /// The update that has no outcome yet.
-    pub fn trial(&self) -> Option<&Update> {
+    pub fn trial(&self) -> Option<&JournalEntry> {
         self.updates()
             .iter()
-            .find(|update| update.outcome == Outcome::Trial)
+            .find(|update| update.outcome == JournalOutcome::Trial)
     }
 
     #[inline(never)]
-    pub(super) fn push(&mut self, update: Update) {
+    pub(super) fn push(&mut self, update: JournalEntry) {
         // A trial that another update ends was given up, for that update's reason.
-        if update.outcome != Outcome::Refused {
-            self.settle(Outcome::RolledBack, update.reason);
+        if update.outcome != JournalOutcome::Refused {
+            self.settle(JournalOutcome::RolledBack, update.reason);
         }
         self.updates.rotate_right(1);
         if let Some(first) = self.updates.first_mut() {
@@ -71,15 +71,15 @@ impl Journal {
     }
 
     /// The update under trial came to this.
-    pub(crate) fn settle(&mut self, outcome: Outcome, reason: RollbackReason) {
+    pub(crate) fn settle(&mut self, outcome: JournalOutcome, reason: RollbackReason) {
         let mut updates = self.updates.iter_mut().take(usize::from(self.len));
-        if let Some(update) = updates.find(|update| update.outcome == Outcome::Trial) {
+        if let Some(update) = updates.find(|update| update.outcome == JournalOutcome::Trial) {
             (update.outcome, update.reason) = (outcome, reason);
         }
     }
 
     /// The `index`th of the newest `depth` updates, oldest first.
-    pub(super) fn oldest(&self, index: usize, depth: usize) -> Option<Update> {
+    pub(super) fn oldest(&self, index: usize, depth: usize) -> Option<JournalEntry> {
         let kept = self.updates().len().min(depth);
         self.updates().get(kept.checked_sub(index + 1)?).copied()
     }
@@ -91,8 +91,8 @@ mod tests {
 
     use super::*;
 
-    fn update(number: u8, outcome: Outcome) -> Update {
-        Update {
+    fn update(number: u8, outcome: JournalOutcome) -> JournalEntry {
+        JournalEntry {
             from: Release::default(),
             to: Release {
                 major: number,
@@ -108,8 +108,8 @@ mod tests {
     fn the_oldest_goes_first_and_a_trial_is_settled_once() {
         let mut journal = Journal::default();
         for number in 1..=10 {
-            journal.push(update(number, Outcome::Trial));
-            journal.push(update(100 + number, Outcome::Refused));
+            journal.push(update(number, JournalOutcome::Trial));
+            journal.push(update(100 + number, JournalOutcome::Refused));
             assert_eq!(journal.trial().map(|it| it.start), Some(number.into()));
         }
         let starts: Vec<_> = journal
@@ -122,20 +122,20 @@ mod tests {
             starts.get(..4),
             Some(
                 [
-                    (110, Outcome::Refused),
-                    (10, Outcome::Trial),
-                    (109, Outcome::Refused),
-                    (9, Outcome::RolledBack)
+                    (110, JournalOutcome::Refused),
+                    (10, JournalOutcome::Trial),
+                    (109, JournalOutcome::Refused),
+                    (9, JournalOutcome::RolledBack)
                 ]
                 .as_slice()
             )
         );
-        journal.settle(Outcome::Confirmed, RollbackReason::NotConfirmed);
-        journal.settle(Outcome::RolledBack, RollbackReason::Fault);
+        journal.settle(JournalOutcome::Confirmed, RollbackReason::NotConfirmed);
+        journal.settle(JournalOutcome::RolledBack, RollbackReason::Fault);
         assert_eq!(journal.trial(), None);
         assert_eq!(
             journal.updates().get(1).map(|it| it.outcome),
-            Some(Outcome::Confirmed)
+            Some(JournalOutcome::Confirmed)
         );
         assert_eq!(journal.oldest(0, 2).map(|it| it.start), Some(10));
         assert_eq!(journal.oldest(1, 2).map(|it| it.start), Some(110));

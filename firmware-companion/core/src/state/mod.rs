@@ -10,7 +10,7 @@ pub use log::Log;
 pub use record::{Record, SwapKind, SwapPlan};
 
 use bootlace_image::Version;
-use bootlace_smp::bootlace::{Outcome, RollbackReason};
+use bootlace_smp::bootlace::{JournalOutcome, RollbackReason};
 
 /// A swap under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,11 +66,11 @@ impl State {
                     if plan.kind != SwapKind::Revert {
                         self.rollback = None;
                     } else if let Some((reason, _)) = self.rollback {
-                        self.journal.settle(Outcome::RolledBack, reason);
+                        self.journal.settle(JournalOutcome::RolledBack, reason);
                     }
                     if plan.kind == SwapKind::Permanent {
                         self.journal
-                            .settle(Outcome::Confirmed, RollbackReason::NotConfirmed);
+                            .settle(JournalOutcome::Confirmed, RollbackReason::NotConfirmed);
                     }
                 }
             }
@@ -78,7 +78,7 @@ impl State {
             Record::Confirmed => {
                 self.trial = None;
                 self.journal
-                    .settle(Outcome::Confirmed, RollbackReason::NotConfirmed);
+                    .settle(JournalOutcome::Confirmed, RollbackReason::NotConfirmed);
             }
             Record::Rollback(reason, version) => self.rollback = Some((reason, version)),
             Record::Starts(starts) => self.starts = starts,

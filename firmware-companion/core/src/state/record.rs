@@ -1,7 +1,7 @@
 //! One record of the state area: what happened, in 16 bytes with a checksum.
 
 use bootlace_image::Version;
-use bootlace_smp::bootlace::{Outcome, Release, RollbackReason, Update};
+use bootlace_smp::bootlace::{JournalEntry, JournalOutcome, Release, RollbackReason};
 
 /// Bytes of a record before it is padded to the chip's write size: kind, argument, 10 of body, CRC-32.
 pub(crate) const LEN: usize = 16;
@@ -57,7 +57,7 @@ pub enum Record {
     /// So many starts of the board changed its records.
     Starts(u16),
     /// An update was begun, refused, or replaced by the golden image.
-    Update(Update),
+    Update(JournalEntry),
     /// An upload of `len` bytes began; `sha` is the start of the file's digest. Kept in the slot that it goes to.
     Upload {
         /// Length of the file in bytes.
@@ -188,11 +188,11 @@ impl Record {
                 }
             }
             10 => Record::Starts(low as u16),
-            kind if kind & 0xF0 == UPDATE => Record::Update(Update {
+            kind if kind & 0xF0 == UPDATE => Record::Update(JournalEntry {
                 from: Release::from_bytes(low.to_le_bytes()),
                 to: Release::from_bytes(middle.to_le_bytes()),
                 start: high(third),
-                outcome: Outcome::from_code(kind & 0xF),
+                outcome: JournalOutcome::from_code(kind & 0xF),
                 reason: RollbackReason::from_code(argument),
             }),
             _ => return None,
@@ -204,13 +204,13 @@ impl Record {
 const UPDATE: u8 = 0x20;
 
 #[cfg(test)]
-fn update(major: u8, outcome: Outcome) -> Update {
+fn update(major: u8, outcome: JournalOutcome) -> JournalEntry {
     let release = Release {
         major,
         minor: 3,
         revision: 0x1234,
     };
-    Update {
+    JournalEntry {
         from: Release { minor: 2, ..release },
         to: release,
         start: 0xBEEF,
@@ -253,8 +253,8 @@ pub(super) fn every() -> [Record; 15] {
             sha: [1, 2, 3, 4, 5, 6],
         },
         Record::Starts(0xABCD),
-        Record::Update(update(1, Outcome::Trial)),
-        Record::Update(update(2, Outcome::Refused)),
+        Record::Update(update(1, JournalOutcome::Trial)),
+        Record::Update(update(2, JournalOutcome::Refused)),
         Record::Rollback(RollbackReason::Deadline, version),
     ]
 }

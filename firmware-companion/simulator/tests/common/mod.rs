@@ -327,7 +327,7 @@ impl Host {
     }
 
     /// The board's last updates, newest first.
-    pub fn journal(&mut self) -> Vec<bootlace::Update> {
+    pub fn journal(&mut self) -> Vec<bootlace::JournalEntry> {
         self.ask(
             &Request::Bootlace(bootlace::Request::Journal),
             |response| match response {

@@ -90,7 +90,7 @@ codes! {
 
 codes! {
     /// What the board is doing. In the bootloader: why it is there.
-    State {
+    BootState {
         /// The application runs, and is confirmed.
         Running = 0,
         /// The application runs on trial.
@@ -117,7 +117,7 @@ codes! {
     }
 }
 
-impl State {
+impl BootState {
     /// Whether the bootloader stays because there is nothing that it may start. A code that this version does not know
     /// says nothing about that: `false`.
     pub const fn starts_nothing(self) -> bool {
@@ -128,16 +128,16 @@ impl State {
     /// missing here: a test does.
     const fn reason_to_stay(self) -> Option<Stays> {
         Some(match self {
-            State::Running | State::OnTrial => Stays::No,
-            State::Requested => Stays::Asked,
-            State::Waiting => Stays::Briefly,
-            State::NoImage
-            | State::BadImage
-            | State::TooOld
-            | State::FlashFailed
-            | State::NothingToRevertTo
-            | State::GoldenTooOld
-            | State::GoldenBad => Stays::NothingStarts,
+            BootState::Running | BootState::OnTrial => Stays::No,
+            BootState::Requested => Stays::Asked,
+            BootState::Waiting => Stays::Briefly,
+            BootState::NoImage
+            | BootState::BadImage
+            | BootState::TooOld
+            | BootState::FlashFailed
+            | BootState::NothingToRevertTo
+            | BootState::GoldenTooOld
+            | BootState::GoldenBad => Stays::NothingStarts,
             _ => return None,
         })
     }
@@ -184,7 +184,7 @@ codes! {
 
 codes! {
     /// What came of an update.
-    Outcome {
+    JournalOutcome {
         /// The new image has yet to confirm itself.
         Trial = 0,
         /// It was confirmed.
@@ -256,17 +256,17 @@ mod tests {
     #[test]
     fn every_board_state_says_whether_anything_starts() {
         let known = (0..=u8::MAX)
-            .map(State::from_code)
+            .map(BootState::from_code)
             .filter(|state| state.name().is_some());
         let mut nothing_starts = 0;
         for state in known.clone() {
             assert!(
                 state.reason_to_stay().is_some(),
-                "decide in State::reason_to_stay whether {state:?} starts anything"
+                "decide in BootState::reason_to_stay whether {state:?} starts anything"
             );
             nothing_starts += usize::from(state.starts_nothing());
         }
         assert_eq!((known.count(), nothing_starts), (11, 7));
-        assert!(!State::from_code(0xFF).starts_nothing());
+        assert!(!BootState::from_code(0xFF).starts_nothing());
     }
 }

@@ -4,7 +4,7 @@ use crate::DecodeError;
 use crate::cbor::{Encoder, Item, Key, Kind, Reader, Value, entries};
 
 use super::RollbackReason;
-pub use super::codes::Outcome;
+pub use super::codes::JournalOutcome;
 
 /// Version of an image without its build number, which a record has no room for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +39,7 @@ impl Release {
 /// One update that the board began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Update {
+pub struct JournalEntry {
     /// What ran before; 0.0.0 where nothing did.
     pub from: Release,
     /// What was to run.
@@ -47,12 +47,12 @@ pub struct Update {
     /// At which start of the board: it counts those that changed its records, up to 65535.
     pub start: u16,
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: JournalOutcome,
     /// Why; of no meaning while on trial and where it was confirmed.
     pub reason: RollbackReason,
 }
 
-impl Item<'_> for Update {
+impl Item<'_> for JournalEntry {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let wanted = const {
             &[
@@ -66,11 +66,13 @@ impl Item<'_> for Update {
         let mut values = [Value::Absent; 5];
         entries(reader, wanted, &mut values)?;
         let [from, to, start, outcome, reason] = values;
-        Ok(Update {
+        Ok(JournalEntry {
             from: release(from)?.unwrap_or_default(),
             to: release(to)?.unwrap_or_default(),
             start: start.half().unwrap_or(0),
-            outcome: outcome.byte().map_or(Outcome::Trial, Outcome::from_code),
+            outcome: outcome
+                .byte()
+                .map_or(JournalOutcome::Trial, JournalOutcome::from_code),
             reason: reason
                 .byte()
                 .map_or(RollbackReason::NotConfirmed, RollbackReason::from_code),

@@ -150,8 +150,8 @@ fn state_of_another_server() {
 #[test]
 fn descriptions() {
     use bootlace::{
-        Algorithm, Description, Features, Key, Release, Reset, Role, Rollback, RollbackReason, Slot, State,
-        Supply, Trial,
+        Algorithm, BootState, Description, Features, Key, Release, Reset, Role, Rollback, RollbackReason,
+        Slot, Supply, Trial,
     };
     let response = |description| Response::Bootlace(bootlace::Response::Describe(description));
     let describe = "0800000100400000a0";
@@ -189,7 +189,7 @@ fn descriptions() {
         counter: Some(7),
         features: Features::COBS.and(Features::RESUME),
         reset: Some(Reset::Watchdog),
-        state: Some(State::OnTrial),
+        state: Some(BootState::OnTrial),
         rollback: Some(Rollback {
             reason: RollbackReason::from_code(99),
             from: Some("2.0.0"),
@@ -219,9 +219,11 @@ fn descriptions() {
 
 #[test]
 fn journals() {
-    use bootlace::{Outcome, Release, Request as Ours, Response as Answer, RollbackReason, Update};
+    use bootlace::{
+        JournalEntry, JournalOutcome, Release, Request as Ours, Response as Answer, RollbackReason,
+    };
     check("0800000100400001a0", Request::Bootlace(Ours::Journal), true);
-    let update = Update {
+    let update = JournalEntry {
         from: Release {
             major: 7,
             minor: 27,
@@ -233,7 +235,7 @@ fn journals() {
             revision: 0,
         },
         start: 12,
-        outcome: Outcome::RolledBack,
+        outcome: JournalOutcome::RolledBack,
         reason: RollbackReason::self_test(2),
     };
     let updates = [update; 8];
