@@ -321,7 +321,8 @@ mod tests {
                 .is_err()
         );
         let twice = TEXT.replace("fn other", "fn step");
-        let error = mutant("m", "step", "self.mark(1", "").apply(&source(&twice));
+        let twice = source(&twice);
+        let error = mutant("m", "step", "self.mark(1", "").apply(&twice);
         assert!(error.is_err_and(|text| text.contains("2 times in 2 functions named step")));
     }
 }
