@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use bootlace_image::{Digest, FormatError, Image, Policy, PublicKey, Version};
+use bootlace_image::{Digest, FormatError, Image, Misfit, Policy, PublicKey, Requirements, Version};
 use bootlace_smp::frame::Framing;
 use sha2::{Digest as _, Sha256};
 
@@ -149,14 +149,9 @@ impl Plan {
                 key_hash: verified.key_hash,
             });
         }
-        match_board(&image, source, board)?;
+        check_fit(&image, source, board)?;
 
         let size = image.total_len();
-        if let Some(max) = board.max_image()
-            && size > max
-        {
-            return Err(Error::TooLarge { size, max });
-        }
         let counters = (image.security_counter().unwrap_or(0), board.counter.unwrap_or(0));
         if counters.0 < counters.1 {
             return Err(Error::TooOld {
@@ -202,31 +197,27 @@ impl Plan {
     }
 }
 
-/// Vendor and class must be the board's where both name one; an image that names no class must start inside the
-/// primary slot. The board checks the same again.
-fn match_board(image: &Image, mut source: &[u8], board: &BoardInfo) -> Result<(), Error> {
-    if let (Some(image), Some(board)) = (image.vid(), board.vid)
-        && image != board
-    {
-        return Err(Error::WrongVendor { image, board });
-    }
-    if let (Some(image), Some(board)) = (image.cid(), board.cid) {
-        return if image == board {
-            Ok(())
-        } else {
-            Err(Error::WrongClass { image, board })
-        };
-    }
-    let Some((slot, size)) = board.primary().and_then(|slot| Some((slot.addr?, slot.size))) else {
-        return Ok(());
+/// The same question as the board's own, as far as the board says what it asks for.
+fn check_fit(image: &Image, mut source: &[u8], board: &BoardInfo) -> Result<(), Error> {
+    let requirements = Requirements {
+        vendor: board.vid,
+        class: board.cid,
+        slot: board.primary().and_then(|slot| Some((slot.addr?, slot.size))),
+        max_size: board.max_image(),
     };
-    // Bit 0 of a Cortex-M's reset vector is the Thumb bit.
-    let start = image.reset_vector(&mut source)? & !1;
-    if start.wrapping_sub(slot) < size {
-        Ok(())
-    } else {
-        Err(Error::WrongAddress { start, slot, size })
-    }
+    let fit = image
+        .fit(&mut source, &requirements)
+        .map_err(bootlace_image::Error::Source)?;
+    fit.map_err(|misfit| match misfit {
+        Misfit::TooLarge { size, max } => Error::TooLarge { size, max },
+        Misfit::Vendor { image, board } => Error::WrongVendor { image, board },
+        Misfit::Class { image, board } => Error::WrongClass { image, board },
+        Misfit::Address { start, slot, size } => Error::WrongAddress { start, slot, size },
+        Misfit::NoResetVector => Error::from(bootlace_image::Error::Format(FormatError::Truncated {
+            needed: 8,
+            available: image.header().image_size,
+        })),
+    })
 }
 
 fn way(board: &BoardInfo, hash: &[u8], to: Version) -> (Way, Route) {

@@ -1,6 +1,6 @@
 //! The images in the slots: where they lie, and whether they may run on this board.
 
-use bootlace_image::{Error, FormatError, Image, Policy, Source};
+use bootlace_image::{Image, Misfit, Policy, Requirements, Source};
 use bootlace_smp::bootlace::{BootState, RollbackReason};
 
 use crate::board::Board;
@@ -134,6 +134,17 @@ impl From<Reject> for BootState {
     }
 }
 
+impl From<Misfit> for Reject {
+    fn from(misfit: Misfit) -> Self {
+        match misfit {
+            Misfit::TooLarge { .. } => Reject::TooLarge,
+            Misfit::Vendor { .. } | Misfit::Class { .. } | Misfit::Address { .. } | Misfit::NoResetVector => {
+                Reject::WrongBoard
+            }
+        }
+    }
+}
+
 /// A request to verify an image. It is a value of its own so that a small chip runs it when nothing else is on the
 /// stack: a P-256 check needs about 6 KB there.
 #[derive(Clone, Copy, Debug)]
@@ -165,9 +176,6 @@ impl Check {
             Area::Secondary | Area::Golden => max_image_size(flash),
             _ => primary.size.saturating_sub(unit_size(flash)),
         };
-        if image.total_len() > room {
-            return Err(Reject::TooLarge);
-        }
         let mut source = SlotSource::new(flash, self.area, found.base);
         let trusted = if self.signature {
             let policy = Policy {
@@ -182,42 +190,19 @@ impl Check {
             Ok(false) => return Err(Reject::Refused),
             Err(_) => return Err(Reject::Unreadable),
         }
-        match_board(image, &mut source, board, primary.address, primary.size)?;
+        let requirements = Requirements {
+            vendor: board.vendor,
+            class: board.class,
+            slot: Some((primary.address, primary.size)),
+            max_size: Some(room),
+        };
+        match image.fit(&mut source, &requirements) {
+            Ok(fit) => fit?,
+            Err(_) => return Err(Reject::Unreadable),
+        }
         if image.security_counter().unwrap_or(0) < self.counter {
             return Err(Reject::TooOld);
         }
         Ok(())
-    }
-}
-
-/// Vendor and class must be the board's where both name one; an image that names none must start inside the slot.
-fn match_board<S: Source>(
-    image: &Image,
-    source: &mut S,
-    board: &Board,
-    address: u32,
-    size: u32,
-) -> Result<(), Reject> {
-    for (wanted, named) in [(board.vendor, image.vid()), (board.class, image.cid())] {
-        if let (Some(wanted), Some(named)) = (wanted, named)
-            && wanted != named
-        {
-            return Err(Reject::WrongBoard);
-        }
-    }
-    if image.cid().is_some() && board.class.is_some() {
-        return Ok(());
-    }
-    let vector = image.reset_vector(source).map_err(|error| match error {
-        Error::Source(_) => Reject::Unreadable,
-        Error::Format(FormatError::Truncated { .. }) => Reject::WrongBoard,
-        Error::Format(_) | Error::Refused(_) => Reject::Refused,
-    })?;
-    // Bit 0 of a Cortex-M's reset vector is the Thumb bit.
-    let offset = (vector & !1).wrapping_sub(address);
-    if offset < size {
-        Ok(())
-    } else {
-        Err(Reject::WrongBoard)
     }
 }
