@@ -12,9 +12,11 @@ use bootlace_smp::bootlace::{BootState, Reset, RollbackReason};
 
 use crate::board::Board;
 use crate::flash::{Area, Flash, FlashError};
+use crate::install::copy::Copy;
+use crate::install::swap::{copies, leftover, route};
+use crate::layout::Layout;
 use crate::slots::Check;
 use crate::state::{Log, Record, SwapKind};
-use crate::swap::{Copy, copies, leftover, route, unit_size};
 use crate::trailer::{Fields, TrailerWrite};
 
 /// What the chip knows when it starts.
@@ -260,7 +262,7 @@ impl<'a> Loader<'a> {
             self.stage = Stage::Start;
             return;
         };
-        let unit = unit_size(flash);
+        let unit = Layout::of(flash).unit(flash);
         let (mut number, all) = (swap.done, copies(&swap.plan));
         while number < all {
             if let Some(route) = route(&swap.plan, number, unit) {

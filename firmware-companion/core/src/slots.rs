@@ -5,7 +5,7 @@ use bootlace_smp::bootlace::{BootState, RollbackReason};
 
 use crate::board::Board;
 use crate::flash::{Area, Flash, FlashError};
-use crate::swap::{max_image_size, unit_size};
+use crate::layout::Layout;
 
 /// An image's bytes in a slot, for [`bootlace_image`].
 pub struct SlotSource<'f, F> {
@@ -18,8 +18,7 @@ pub struct SlotSource<'f, F> {
 impl<'f, F: Flash> SlotSource<'f, F> {
     /// The slot from `base` on, without the unit that holds its trailer.
     pub fn new(flash: &'f mut F, area: Area, base: u32) -> Self {
-        let trailer = if area == Area::Golden { 0 } else { unit_size(flash) };
-        let end = flash.geometry(area).size.saturating_sub(trailer);
+        let end = Layout::of(flash).image_end(flash, area);
         SlotSource {
             len: end.saturating_sub(base),
             flash,
@@ -72,16 +71,15 @@ impl Found {
 
     /// Length in units, rounded up.
     pub fn units<F: Flash>(&self, flash: &F) -> u16 {
-        let units = self.image.total_len().div_ceil(unit_size(flash));
-        u16::try_from(units).unwrap_or(u16::MAX)
+        Layout::of(flash).units(flash, self.image.total_len())
     }
 }
 
 /// The image in a slot, if there is one. In the secondary slot an upload starts at the slot's first byte, and the image
 /// that a swap saved at the same place or one unit above; a swap leaves no header where no image is.
 pub fn find<F: Flash>(flash: &mut F, area: Area) -> Option<Found> {
-    let above = (area == Area::Secondary).then(|| unit_size(flash));
-    find_at(flash, area, 0).or_else(|| find_at(flash, area, above?))
+    let second = Layout::of(flash).second_start(flash, area);
+    find_at(flash, area, 0).or_else(|| find_at(flash, area, second?))
 }
 
 fn find_at<F: Flash>(flash: &mut F, area: Area, base: u32) -> Option<Found> {
@@ -172,10 +170,7 @@ impl Check {
     fn verify<F: Flash>(&self, flash: &mut F, board: &Board, found: &Found) -> Result<(), Reject> {
         let image = &found.image;
         let primary = flash.geometry(Area::Primary);
-        let room = match self.area {
-            Area::Secondary | Area::Golden => max_image_size(flash),
-            _ => primary.size.saturating_sub(unit_size(flash)),
-        };
+        let room = Layout::of(flash).capacity(flash, self.area);
         let mut source = SlotSource::new(flash, self.area, found.base);
         let trusted = if self.signature {
             let policy = Policy {

@@ -1,11 +1,11 @@
 //! The slots' trailers in flash: read as they are, written one flash operation at a time.
 
 use bootlace_image::Source;
-use bootlace_image::trailer::{Flag, Layout, SwapType, Trailer, Write, decide};
+use bootlace_image::trailer::{Flag, SwapType, Trailer, TrailerLayout, Write, decide};
 
 use crate::flash::{Area, Flash, FlashError, is_blank};
+use crate::layout::Layout;
 use crate::state::{State, SwapKind};
-use crate::swap::unit_size;
 
 impl From<SwapKind> for SwapType {
     fn from(kind: SwapKind) -> Self {
@@ -18,12 +18,12 @@ impl From<SwapKind> for SwapType {
 }
 
 /// MCUboot's maximum alignment for both slots: what its applications were built with.
-fn layout<F: Flash>(flash: &F) -> Layout {
+fn trailer_layout<F: Flash>(flash: &F) -> TrailerLayout {
     let write = flash
         .geometry(Area::Primary)
         .write
         .max(flash.geometry(Area::Secondary).write);
-    Layout::new(write.max(8)).unwrap_or_default()
+    TrailerLayout::new(write.max(8)).unwrap_or_default()
 }
 
 /// A whole slot, trailer included.
@@ -53,7 +53,7 @@ pub struct Trailers {
 impl Trailers {
     /// Reads both. A field that cannot be read was torn while being written.
     pub fn read<F: Flash>(flash: &mut F) -> Self {
-        let layout = layout(flash);
+        let layout = trailer_layout(flash);
         Trailers {
             primary: Trailer::read_lenient(layout, &mut Slot(flash, Area::Primary)),
             secondary: Trailer::read_lenient(layout, &mut Slot(flash, Area::Secondary)),
@@ -142,10 +142,11 @@ impl TrailerWrite {
     /// # Errors
     /// The flash's own.
     pub fn step<F: Flash>(&mut self, flash: &mut F) -> Result<bool, FlashError> {
-        let layout = layout(flash);
+        let layout = trailer_layout(flash);
         if let Stage::Erase(done) = self.stage {
-            let unit = unit_size(flash);
-            let at = flash.geometry(self.area).size.saturating_sub(unit) + done;
+            let layout = Layout::of(flash);
+            let unit = layout.unit(flash);
+            let at = layout.image_end(flash, self.area) + done;
             let erase = flash.geometry(self.area).erase;
             flash.erase(self.area, at)?;
             // Flash that is write-protected may ignore the command without a word.
@@ -199,7 +200,7 @@ impl TrailerWrite {
 /// # Errors
 /// The flash's own.
 pub fn confirm<F: Flash>(flash: &mut F) -> Result<(), FlashError> {
-    let write = layout(flash).write_flag(Flag::ImageOk);
+    let write = trailer_layout(flash).write_flag(Flag::ImageOk);
     program(flash, Area::Primary, &write)
 }
 

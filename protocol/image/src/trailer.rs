@@ -25,18 +25,18 @@ pub const MAX_ALIGN: usize = 32;
 
 /// Where a trailer's fields lie, for a maximum write alignment (`BOOT_MAX_ALIGN`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Layout {
+pub struct TrailerLayout {
     align: u32,
 }
 
-impl Default for Layout {
+impl Default for TrailerLayout {
     /// A maximum alignment of 8, which suits flash written in units of up to 8 bytes.
     fn default() -> Self {
         Self { align: 8 }
     }
 }
 
-impl Layout {
+impl TrailerLayout {
     /// A layout for `align` bytes: 8, 16 or 32.
     pub const fn new(align: u32) -> Option<Self> {
         match align {
@@ -231,7 +231,7 @@ impl Trailer {
     ///
     /// # Errors
     /// The source's own. A board on which torn words cannot be read uses [`Trailer::read_lenient`].
-    pub fn read<S: Source>(layout: Layout, slot: &mut S) -> Result<Self, S::Error> {
+    pub fn read<S: Source>(layout: TrailerLayout, slot: &mut S) -> Result<Self, S::Error> {
         let mut fields = Fields::default();
         for (field, place) in fields.places() {
             slot.read(layout.place(slot.len(), field), place)?;
@@ -240,7 +240,7 @@ impl Trailer {
     }
 
     /// The same, with a field that cannot be read taken as [`Mark::Bad`]: it was torn while being written.
-    pub fn read_lenient<S: Source>(layout: Layout, slot: &mut S) -> Self {
+    pub fn read_lenient<S: Source>(layout: TrailerLayout, slot: &mut S) -> Self {
         // Neither erased nor written, so that it decodes as bad.
         const TORN: u8 = 0x00;
         let mut fields = Fields::default();
@@ -253,7 +253,13 @@ impl Trailer {
     }
 
     /// Decodes the bytes of the fields.
-    pub fn decode(layout: Layout, magic: &[u8; 16], image_ok: u8, copy_done: u8, swap_info: u8) -> Self {
+    pub fn decode(
+        layout: TrailerLayout,
+        magic: &[u8; 16],
+        image_ok: u8,
+        copy_done: u8,
+        swap_info: u8,
+    ) -> Self {
         let magic = if *magic == layout.magic() {
             Mark::Set
         } else if *magic == [ERASED; 16] {
@@ -302,7 +308,7 @@ impl Fields {
         ]
     }
 
-    fn decode(&self, layout: Layout) -> Trailer {
+    fn decode(&self, layout: TrailerLayout) -> Trailer {
         let ([image_ok], [copy_done], [swap_info]) = (self.image_ok, self.copy_done, self.swap_info);
         Trailer::decode(layout, &self.magic, image_ok, copy_done, swap_info)
     }
@@ -334,14 +340,14 @@ mod tests {
         slot[start..start + write.bytes().len()].copy_from_slice(write.bytes());
     }
 
-    fn read(layout: Layout, slot: &[u8]) -> Trailer {
+    fn read(layout: TrailerLayout, slot: &[u8]) -> Trailer {
         let mut source = slot;
         Trailer::read(layout, &mut source).unwrap()
     }
 
     #[test]
     fn fields_of_the_usual_layout() {
-        let layout = Layout::default();
+        let layout = TrailerLayout::default();
         let at = [
             Field::Magic,
             Field::ImageOk,
@@ -353,15 +359,15 @@ mod tests {
         assert_eq!(at, [16, 24, 32, 40, 48]);
         // imgtool 2.5.0 reserves as much for --align 8 --max-sectors 128.
         assert_eq!(layout.size(8, 128), 48 + 128 * 3 * 8);
-        assert_eq!(Layout::new(32).unwrap().from_end(Field::ImageOk), 64);
-        assert_eq!(Layout::new(16).unwrap().from_end(Field::SwapInfo), 64);
-        assert_eq!(Layout::new(4), None);
+        assert_eq!(TrailerLayout::new(32).unwrap().from_end(Field::ImageOk), 64);
+        assert_eq!(TrailerLayout::new(16).unwrap().from_end(Field::SwapInfo), 64);
+        assert_eq!(TrailerLayout::new(4), None);
     }
 
     #[test]
     fn what_is_written_is_read_in_every_layout() {
         for align in [8, 16, 32] {
-            let layout = Layout::new(align).unwrap();
+            let layout = TrailerLayout::new(align).unwrap();
             let mut slot = vec![ERASED; 512];
             assert_eq!(read(layout, &slot), Trailer::ERASED);
             let mut expected = Trailer::ERASED;
@@ -382,7 +388,7 @@ mod tests {
 
     #[test]
     fn a_torn_mark_is_neither_set_nor_unset() {
-        let layout = Layout::default();
+        let layout = TrailerLayout::default();
         let mut slot = vec![ERASED; 64];
         apply(&mut slot, &layout.write_magic());
         slot[63] = ERASED;

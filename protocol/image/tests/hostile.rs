@@ -4,7 +4,7 @@
 mod common;
 
 use bootlace_image::builder::{ImageBuilder, SigningKey};
-use bootlace_image::trailer::{Layout, Trailer};
+use bootlace_image::trailer::{Trailer, TrailerLayout};
 use bootlace_image::{Algorithm, Error, Image, Policy, PublicKey, Source};
 
 use common::{Random, ed25519, golden, p256, verify};
@@ -38,7 +38,7 @@ fn every_truncation_is_refused() {
 /// Calls everything there is; says whether the image was trusted.
 fn exercise<S: Source>(source: &mut S, keys: &[PublicKey]) -> bool {
     for align in [8, 16, 32] {
-        let layout = Layout::new(align).unwrap();
+        let layout = TrailerLayout::new(align).unwrap();
         let _ = Trailer::read(layout, source);
         Trailer::read_lenient(layout, source);
     }

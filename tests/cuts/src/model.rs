@@ -33,7 +33,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
 use bootlace_core::flash::{Area, Flash};
-use bootlace_image::trailer::{Field, Layout};
+use bootlace_image::trailer::{Field, TrailerLayout};
 use bootlace_simulator::Moment;
 use bootlace_smp::bootlace::{JournalOutcome, RollbackReason};
 
@@ -278,7 +278,7 @@ impl Models {
             rig.chip.geometry(Area::Primary),
             rig.chip.geometry(Area::Secondary),
         );
-        let layout = Layout::new(primary.write.max(secondary.write).max(8)).unwrap_or_default();
+        let layout = TrailerLayout::new(primary.write.max(secondary.write).max(8)).unwrap_or_default();
         let factory = Model {
             running: 0,
             damaged: false,

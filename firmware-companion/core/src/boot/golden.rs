@@ -5,9 +5,10 @@ use bootlace_smp::bootlace::{BootState, JournalOutcome, RollbackReason};
 use super::verdict::{find_twice, version};
 use super::{After, Decision, Loader, Stage};
 use crate::flash::{Area, Flash};
+use crate::install::copy::{Copy, Route};
+use crate::layout::Layout;
 use crate::slots::Found;
 use crate::state::Record;
-use crate::swap::{Copy, Route, unit_size};
 use crate::trailer::TrailerWrite;
 
 /// Starts of an image on trial that stand for this: the golden image takes its place, and is not complete.
@@ -35,7 +36,7 @@ impl Loader<'_> {
     }
 
     pub(super) fn next_unit<F: Flash>(&mut self, flash: &mut F, done: u32) {
-        let unit = unit_size(flash);
+        let unit = Layout::of(flash).unit(flash);
         let Some(golden) = find_twice(flash, Area::Golden) else {
             // It was there a moment ago: nothing is confirmed for that.
             self.stage = Stage::Last(Decision::Stay(BootState::GoldenBad));

@@ -5,9 +5,9 @@ use bootlace_smp::bootlace::{BootState, JournalEntry, JournalOutcome, Reset, Rol
 
 use super::{After, Decision, Loader, MOST_STARTS, Stage};
 use crate::flash::{Area, Flash};
+use crate::layout::Layout;
 use crate::slots::{Found, Reject, find};
 use crate::state::{Record, SwapKind, SwapPlan, release};
-use crate::swap::max_image_size;
 use crate::trailer::TrailerWrite;
 
 impl Loader<'_> {
@@ -54,7 +54,8 @@ impl Loader<'_> {
     fn incoming<F: Flash>(&mut self, flash: &mut F, kind: SwapKind, verdict: &Result<Found, Reject>) {
         let primary = find_twice(flash, Area::Primary);
         let outgoing = primary.map_or(0, |found| found.units(flash));
-        let fits = primary.is_none_or(|found| found.image.total_len() <= max_image_size(flash));
+        let fits =
+            primary.is_none_or(|found| found.image.total_len() <= Layout::of(flash).max_image_size(flash));
         let verdict = match verdict {
             Ok(found) if fits => Ok(found),
             Err(reject) if fits => Err(*reject),

@@ -9,10 +9,10 @@ use bootlace_smp::bootlace::{
 
 use super::{Patches, Runner, Server};
 use crate::flash::{Area, Flash};
+use crate::layout::Layout;
 use crate::link::{Link, Memory};
 use crate::slots::find;
 use crate::state::release;
-use crate::swap::max_image_size;
 
 /// The most keys that fit into an answer.
 const MAX_KEYS: usize = 4;
@@ -27,7 +27,7 @@ impl<R: Runner> Server<'_, R> {
     ) {
         let (counter, rollback) = (self.state().counter, self.state().rollback);
         let on_trial = self.is_on_trial(flash);
-        let max = max_image_size(flash);
+        let max = Layout::of(flash).max_image_size(flash);
         let slot = |number, area| {
             let shape = flash.geometry(area);
             Slot {

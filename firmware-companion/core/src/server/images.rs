@@ -9,9 +9,9 @@ use bootlace_smp::{ErrorCode, Response, bootlace};
 
 use super::{Job, Refused, Runner, Server, Step};
 use crate::flash::{Area, Flash};
+use crate::layout::Layout;
 use crate::link::{Link, Memory};
 use crate::slots::{Found, Reject, find};
-use crate::swap::max_image_size;
 use crate::trailer::{Fields, TrailerWrite, Trailers};
 
 /// A request of the group without its borrowed bytes, which lie in a packet that is about to be freed; a hash that it names
@@ -223,7 +223,7 @@ impl<R: Runner> Server<'_, R> {
                 upload_image_id: Some(0),
             },
         ];
-        let max_image_size = Some(max_image_size(flash));
+        let max_image_size = Some(Layout::of(flash).max_image_size(flash));
         let images = [ImageSlots {
             image: 0,
             slots: slots.as_slice().into(),

@@ -5,8 +5,8 @@
 //! mark is written after the data that it speaks of.
 
 use crate::flash::{Area, Flash, FlashError};
+use crate::layout::Layout;
 use crate::state::record::{LEN, Record};
-use crate::swap::unit_size;
 
 /// Bytes at the unit's end that are MCUboot's: its fields take at most 192 of them, with an alignment of 32.
 const TRAILER: u32 = 256;
@@ -36,16 +36,16 @@ struct Shape {
 }
 
 fn shape<F: Flash>(flash: &F) -> Shape {
-    let (slot, unit) = (flash.geometry(Area::Secondary), unit_size(flash));
+    let (slot, layout) = (flash.geometry(Area::Secondary), Layout::of(flash));
     let head = slot.write.max(LEN as u32);
-    let marks = unit.saturating_sub(TRAILER + head) / slot.write;
+    let marks = layout.unit(flash).saturating_sub(TRAILER + head) / slot.write;
     let mut distance = slot.erase.max(DISTANCE / slot.erase * slot.erase);
     // A slot of many small units in a small one: fewer marks.
     while marks > 0 && slot.size / distance > marks {
         distance *= 2;
     }
     Shape {
-        start: slot.size.saturating_sub(unit),
+        start: layout.image_end(flash, Area::Secondary),
         head,
         write: slot.write,
         marks,

@@ -11,9 +11,9 @@ use super::store::{Put, Sha, Transfer};
 use super::upload::Stage;
 use super::{Refused, Runner, Server};
 use crate::flash::{Area, Flash};
+use crate::layout::Layout;
 use crate::link::{Link, Memory};
 use crate::slots::find;
-use crate::swap::max_image_size;
 use crate::trailer::TrailerWrite;
 
 /// Where patches are applied, if anywhere.
@@ -63,7 +63,11 @@ impl<R: Runner> Server<'_, R> {
             covered = found.image.covered_len();
             digest = found.hash(flash);
         }
-        applier.start(covered, &digest.unwrap_or_default(), max_image_size(flash));
+        applier.start(
+            covered,
+            &digest.unwrap_or_default(),
+            Layout::of(flash).max_image_size(flash),
+        );
         let fed = applier.feed(self.piece.rest(link, 0));
         let taken = fed.map_err(|error| match error {
             Error::WrongBase if digest.is_none() => ErrorCode::NoBase.into(),

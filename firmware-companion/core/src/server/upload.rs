@@ -10,9 +10,9 @@ use bootlace_smp::img::{ErrorCode as ImageError, Response as Answer, Upload as M
 use super::store::{Matching, Put, Sha, Transfer};
 use super::{Job, Patches, Refused, Runner, Server, Step, ledger};
 use crate::flash::{Area, Flash};
+use crate::layout::Layout;
 use crate::link::{Link, Memory};
 use crate::slots::find;
-use crate::swap::max_image_size;
 use crate::trailer::TrailerWrite;
 
 /// What a packet says about a piece; the data stays in the packet.
@@ -192,7 +192,7 @@ impl<R: Runner> Server<'_, R> {
         flash: &mut F,
         len: u32,
     ) -> Result<Stage, Refused> {
-        if len > max_image_size(flash) {
+        if len > Layout::of(flash).max_image_size(flash) {
             return Err(ImageError::ImageTooLarge.into());
         }
         let header = self.piece.rest(link, 0).first_chunk();

@@ -1,0 +1,4 @@
+//! How an image gets into the primary slot.
+
+pub(crate) mod copy;
+pub mod swap;
