@@ -12,7 +12,9 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use crate::serial::udev::Identity;
-use crate::{tools, wait_for};
+use bootlace_browser::wait_for;
+
+use crate::tools;
 
 /// How long the simulator may take to show its port.
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -33,10 +35,10 @@ pub struct Identities(Arc<Mutex<BTreeMap<PathBuf, Value>>>);
 impl Identities {
     /// The identity of the port at `node`, under the kernel name `name`.
     pub fn of(&self, node: &Path, name: &str) -> Identity {
-        let known = crate::wait_for("the port's identity", Duration::from_millis(500), || {
+        let known = wait_for("the port's identity", Duration::from_millis(500), || {
             Ok(self.0.lock().ok().and_then(|all| all.get(node).cloned()))
         });
-        let mut identity = crate::bench::unknown(name);
+        let mut identity = crate::cabled::unknown(name);
         if let Ok(known) = known {
             let number = |key: &str| known[key].as_u64().and_then(|number| u16::try_from(number).ok());
             identity.vendor = number("vendor").unwrap_or(identity.vendor);

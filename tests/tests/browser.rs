@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use bootlace_tests::browser::{Browser, SOON, Scheme};
+use bootlace_browser::{Browser, SOON, Scheme};
 use bootlace_tests::namespace::{self, Namespace};
 use bootlace_tests::runner::{self, Scenario};
 use bootlace_tests::serial::models::echo;
@@ -80,14 +80,14 @@ fn uncaught(stage: &mut Stage) -> Result<()> {
     page.open(stage.site.origin())?;
     page.no_errors()?;
     page.run("setTimeout(() => { throw new Error('on purpose') })", &[])?;
-    let seen = bootlace_tests::wait_for("the uncaught error", SOON, || Ok(page.no_errors().err()))?;
+    let seen = bootlace_browser::wait_for("the uncaught error", SOON, || Ok(page.no_errors().err()))?;
     ensure!(format!("{seen}").contains("on purpose"), "{seen}");
     // A worker's error counts as well.
     page.run(
         "new Worker(URL.createObjectURL(new Blob(['setTimeout(() => { throw new Error(\"in the worker\") })'])))",
         &[],
     )?;
-    let seen = bootlace_tests::wait_for("the worker's error", SOON, || Ok(page.no_errors().err()))?;
+    let seen = bootlace_browser::wait_for("the worker's error", SOON, || Ok(page.no_errors().err()))?;
     ensure!(format!("{seen}").contains("in the worker"), "{seen}");
     Ok(())
 }
@@ -122,7 +122,7 @@ fn plugged_later(stage: &mut Stage) -> Result<()> {
     ensure!(port.baud() == 921_600, "the device sees {} bit/s", port.baud());
     ensure!(port.openings()? == (1, 0), "{:?}", port.openings()?);
     page.run("await port.close()", &[])?;
-    bootlace_tests::wait_for("the close", SOON, || {
+    bootlace_browser::wait_for("the close", SOON, || {
         Ok((port.openings()? == (1, 1)).then_some(()))
     })?;
     Ok(())

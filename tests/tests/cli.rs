@@ -10,9 +10,10 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use bootlace_tests::bench::Bench;
+use bootlace_browser::Folder;
+use bootlace_tests::cabled::CabledBoard;
 use bootlace_tests::simulate::Simulator;
-use bootlace_tests::tools::{self, Algorithm, Fixtures, Folder};
+use bootlace_tests::tools::{self, Algorithm, Fixtures};
 use serde_json::Value;
 
 fn update(link: &Path, image: &Path, key: &Path) -> Command {
@@ -102,7 +103,7 @@ fn an_update_that_was_interrupted_goes_on() {
         "--image",
         old.to_str().unwrap(),
     ];
-    let mut bench = Bench::unconnected(folder.path(), "board", &arguments).unwrap();
+    let mut bench = CabledBoard::unconnected(folder.path(), "board", &arguments).unwrap();
     let mut first = update(bench.link(), &new, &key)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -11,13 +11,13 @@ use bootlace_image::{Error, FormatError, Image, OutOfRange, Policy, PublicKey, R
 use bootlace_tests::tools;
 
 /// Keys, fresh for each run, and a small payload.
-struct Bench {
+struct CabledBoard {
     folder: PathBuf,
 }
 
-impl Bench {
+impl CabledBoard {
     fn shared() -> &'static Self {
-        static SHARED: OnceLock<Bench> = OnceLock::new();
+        static SHARED: OnceLock<CabledBoard> = OnceLock::new();
         SHARED.get_or_init(|| {
             let folder =
                 Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("imgtool-{}", std::process::id()));
@@ -104,7 +104,7 @@ fn ours(bytes: &[u8], key: PublicKey) -> Result<Verified, Error<OutOfRange>> {
 
 /// Both verdicts must be the same, and the one expected.
 fn same(name: &str, bytes: &[u8], key: &str, good: bool) {
-    let bench = Bench::shared();
+    let bench = CabledBoard::shared();
     let verdict = ours(bytes, bench.public(key));
     assert_eq!(verdict.is_ok(), good, "{name} with {key}: {verdict:?}");
     assert_eq!(
@@ -116,7 +116,7 @@ fn same(name: &str, bytes: &[u8], key: &str, good: bool) {
 
 /// imgtool accepts it, we do not, for this reason.
 fn stricter(name: &str, bytes: &[u8], key: &str, reason: impl Into<Error<OutOfRange>>) {
-    let bench = Bench::shared();
+    let bench = CabledBoard::shared();
     assert!(bench.accepts(name, bytes, key), "imgtool on {name} with {key}");
     assert_eq!(
         ours(bytes, bench.public(key)),
@@ -126,7 +126,7 @@ fn stricter(name: &str, bytes: &[u8], key: &str, reason: impl Into<Error<OutOfRa
 }
 
 fn signed(key: &str) -> Vec<u8> {
-    let bench = Bench::shared();
+    let bench = CabledBoard::shared();
     bench.sign(
         &format!("signed-{key}-{:?}", thread::current().id()),
         &bench.path("payload"),
@@ -167,7 +167,7 @@ fn insert(bytes: &[u8], kind: TlvKind, value: &[u8], first: bool) -> Vec<u8> {
 
 #[test]
 fn whatever_imgtool_signs() {
-    let bench = Bench::shared();
+    let bench = CabledBoard::shared();
     let payload = bench.path("payload");
     let options = [
         "",
@@ -197,7 +197,7 @@ fn whatever_imgtool_signs() {
 
 #[test]
 fn other_keys() {
-    let bench = Bench::shared();
+    let bench = CabledBoard::shared();
     for (key, others) in [
         ("p256", ["other-p256", "ed25519"]),
         ("ed25519", ["other-ed25519", "p256"]),
@@ -216,9 +216,9 @@ fn other_keys() {
 #[test]
 fn altered_images() {
     for (key, signature) in [("p256", TlvKind::ECDSA), ("ed25519", TlvKind::ED25519)] {
-        let image = Bench::shared().sign(
+        let image = CabledBoard::shared().sign(
             &format!("unaltered-{key}"),
-            &Bench::shared().path("payload"),
+            &CabledBoard::shared().path("payload"),
             Some(key),
             "--security-counter 5",
         );
@@ -292,14 +292,14 @@ fn stricter_one_digest() {
 
 #[test]
 fn stricter_signatures_have_one_spelling() {
-    let mut image = Bench::shared().sign(
+    let mut image = CabledBoard::shared().sign(
         "spelling",
-        &Bench::shared().path("payload"),
+        &CabledBoard::shared().path("payload"),
         Some("p256"),
         "--pad-sig",
     );
     let (at, len) = find(&image, TlvKind::ECDSA);
-    let key_hash = Bench::shared().public("p256").hash();
+    let key_hash = CabledBoard::shared().public("p256").hash();
     // Behind the signature proper, of which the second byte tells the length.
     let end = at + 4 + usize::from(image[at + 5]) + 2;
     if end == at + len {
@@ -312,7 +312,7 @@ fn stricter_signatures_have_one_spelling() {
 
 #[test]
 fn stricter_only_what_runs_in_place() {
-    let bench = Bench::shared();
+    let bench = CabledBoard::shared();
     let enc = bench.path("other-p256.pub.pem");
     for (name, options, reason) in [
         ("clear", format!("--encrypt {enc} --clear"), Refusal::Encrypted),
@@ -338,7 +338,7 @@ fn stricter_only_what_runs_in_place() {
 fn stricter_development_keys() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../protocol/image/tests/data");
     for key in ["published-p256", "published-ed25519"] {
-        let bench = Bench::shared();
+        let bench = CabledBoard::shared();
         fs::copy(
             data.join(format!("{key}.pub.pem")),
             bench.path(&format!("{key}.pub.pem")),
@@ -360,7 +360,7 @@ fn stricter_development_keys() {
 #[test]
 fn real_firmware_and_ten_thousand_flips_of_it() {
     const FLIPS: u64 = 10_000;
-    let bench = Bench::shared();
+    let bench = CabledBoard::shared();
     let firmware = tools::required("BOOTLACE_FIRMWARE").unwrap();
     for name in ["primehub-7.27.0", "primehub-7.28.0", "movehub-7.28.0"] {
         for key in ["p256", "ed25519"] {

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use bootlace_tests::bench::Bench;
-use bootlace_tests::browser::Browser;
-use bootlace_tests::delta_update;
-use bootlace_tests::main_job::{self, End};
+use bootlace_browser::Browser;
+use bootlace_browser::main_job::{self, End};
+use bootlace_tests::cabled::CabledBoard;
 use bootlace_tests::namespace;
+use bootlace_tests::page_update;
 use bootlace_tests::runner::{self, Scenario};
 use bootlace_tests::serial::udev::Identity;
 use bootlace_tests::serial::{Port, Unplug, Way, models};
@@ -119,12 +119,12 @@ fn main() -> Result<()> {
 
 impl Stage {
     /// A board that runs `board` 7.27.0, on a cable of its own, with more arguments for the simulator.
-    fn bench(&mut self, board: &str, algorithm: Algorithm, way: Way, more: &[&str]) -> Result<Bench> {
+    fn bench(&mut self, board: &str, algorithm: Algorithm, way: Way, more: &[&str]) -> Result<CabledBoard> {
         self.boards += 1;
         let (image, key) = self.fixtures.signed(board, "7.27.0", algorithm)?;
         let mut arguments = vec!["--image", text(&image)?, "--key", text(&key)?];
         arguments.extend_from_slice(more);
-        Bench::new(
+        CabledBoard::new(
             self.fixtures.folder(),
             &format!("ttyACM{}", self.boards),
             way,
@@ -135,7 +135,7 @@ impl Stage {
     /// Opens the page, which trusts the key of the algorithm, with an image chosen.
     fn open_with(&mut self, board: &str, version: &str, algorithm: Algorithm) -> Result<()> {
         let (image, key) = self.fixtures.signed(board, version, algorithm)?;
-        delta_update::forget(&self.browser, ORIGIN)?;
+        page_update::forget(&self.browser, ORIGIN)?;
         main_job::trust(&self.browser, &key)?;
         main_job::choose_file(&self.browser, &image).map(drop)
     }
@@ -398,7 +398,7 @@ fn port_busy(stage: &mut Stage) -> Result<()> {
 fn port_vanishes(stage: &mut Stage) -> Result<()> {
     stage.open_bare()?;
     let mut port = Port::plug(stage.identity(), models::silent)?;
-    bootlace_tests::wait_for("the page to open the port", GIVES_UP, || {
+    bootlace_browser::wait_for("the page to open the port", GIVES_UP, || {
         Ok((port.openings()?.0 > 0).then_some(()))
     })?;
     port.unplug(Unplug::HangupFirst)?;
@@ -417,7 +417,7 @@ fn wrong_device(stage: &mut Stage, model: fn(bootlace_tests::serial::Line)) -> R
     // Boards connect by themselves; a stranger gets its sentence, and the port is let go.
     let said = main_job::problem(&stage.browser, &["Silent", "Garbage", "Echo"], GIVES_UP)?;
     println!("  {}", said.replace('\n', " "));
-    bootlace_tests::wait_for("the page to let the port go", GIVES_UP, || {
+    bootlace_browser::wait_for("the page to let the port go", GIVES_UP, || {
         let (opened, closed) = port.openings()?;
         Ok((opened == closed).then_some(()))
     })?;

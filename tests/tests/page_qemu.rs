@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use bootlace_tests::browser::Browser;
-use bootlace_tests::main_job::{self, End};
+use bootlace_browser::Browser;
+use bootlace_browser::main_job::{self, End};
 use bootlace_tests::namespace;
 use bootlace_tests::qemu::{Emulator, Images, Line, with_primary};
 use bootlace_tests::runner::{self, Scenario};
@@ -31,7 +31,7 @@ struct Stage {
 }
 
 /// A micro:bit on a cable; the cable goes first.
-struct Bench {
+struct CabledBoard {
     cable: Cable,
     board: Emulator,
 }
@@ -66,7 +66,7 @@ fn main() -> Result<()> {
 
 impl Stage {
     /// A board that runs version 1.0.0.
-    fn bench(&mut self) -> Result<Bench> {
+    fn bench(&mut self) -> Result<CabledBoard> {
         self.boards += 1;
         let name = format!("ttyACM{}", self.boards);
         let (image, _) = self.images.signed(APPLICATION, 0, LEN)?;
@@ -77,7 +77,7 @@ impl Stage {
         let identity = Identity::new(&name, 0x0D28, 0x0204);
         // Not QEMU's own terminal: a browser's mark that it has a port to itself would stay on that.
         let cable = Cable::new(link, Way::Relayed, move |_| Ok(identity.clone()));
-        Ok(Bench { cable, board })
+        Ok(CabledBoard { cable, board })
     }
 
     /// Opens the page, which trusts the demonstration's key, with version 1.1.0 of a program chosen.

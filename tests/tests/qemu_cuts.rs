@@ -113,17 +113,17 @@ fn recordings() -> Vec<Recording> {
 }
 
 /// A board that is started again and again with other flash.
-struct Bench {
+struct CabledBoard {
     board: Emulator,
     client: Client,
     holds: Vec<u8>,
 }
 
-impl Bench {
+impl CabledBoard {
     fn new(flash: &[u8]) -> Self {
         let board = Emulator::new(Line::Socket, flash).unwrap();
         let client = board.client().unwrap();
-        Bench {
+        CabledBoard {
             board,
             client,
             holds: flash.to_vec(),
@@ -212,7 +212,7 @@ fn no_cut_makes_a_brick() {
         let workers: Vec<_> = (0..2)
             .map(|_| {
                 scope.spawn(|| {
-                    let (mut bench, mut failures) = (Bench::new(&recordings[0].start), Vec::new());
+                    let (mut bench, mut failures) = (CabledBoard::new(&recordings[0].start), Vec::new());
                     while let Some((recording, (count, torn))) =
                         points.get(next.fetch_add(1, Ordering::Relaxed))
                     {
@@ -243,7 +243,7 @@ fn no_cut_makes_a_brick() {
 
 /// Cuts the power of a board that runs, and compares its flash with what the log says.
 fn live(recording: &Recording) {
-    let mut bench = Bench::new(&recording.start);
+    let mut bench = CabledBoard::new(&recording.start);
     for number in 0..LIVE {
         let count = 7 + number * 61 % recording.log.len().min(400);
         let board = Emulator::new(Line::Socket, &recording.start).unwrap();

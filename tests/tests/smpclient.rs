@@ -9,8 +9,9 @@
 use std::path::Path;
 use std::process::Command;
 
+use bootlace_browser::Folder;
 use bootlace_tests::simulate::Simulator;
-use bootlace_tests::tools::{self, Algorithm, Fixtures, Folder};
+use bootlace_tests::tools::{self, Algorithm, Fixtures};
 use serde_json::{Value, json};
 
 /// Runs the job over one framing; gives what the peer saw.

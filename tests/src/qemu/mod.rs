@@ -28,7 +28,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
-use crate::{tools, wait_for};
+use bootlace_browser::wait_for;
+
+use crate::tools;
 
 /// How long QEMU may take to listen.
 const START_LIMIT: Duration = Duration::from_secs(20);

@@ -5,8 +5,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use bootlace_tests::bench::Bench;
-use bootlace_tests::main_job;
+use bootlace_browser::main_job;
+use bootlace_tests::cabled::CabledBoard;
 use bootlace_tests::serial::Way;
 use bootlace_tests::tools::{self, Algorithm};
 use serde_json::json;
@@ -87,7 +87,7 @@ pub(super) fn bad_files(stage: &mut Stage) -> Result<()> {
         "20",
     ];
     {
-        let bench = Bench::unconnected(stage.fixtures.folder(), &name, &arguments)?;
+        let bench = CabledBoard::unconnected(stage.fixtures.folder(), &name, &arguments)?;
         let mut update = Command::new(tools::cli()?);
         update.args([
             "update",
@@ -100,7 +100,7 @@ pub(super) fn bad_files(stage: &mut Stage) -> Result<()> {
         ]);
         tools::output(&mut update)?;
     }
-    let _bench = Bench::new(stage.fixtures.folder(), &name, Way::Direct, &arguments)?;
+    let _bench = CabledBoard::new(stage.fixtures.folder(), &name, Way::Direct, &arguments)?;
     stage.open_with("movehub", "7.28.0", Algorithm::P256)?;
     let page = &stage.browser;
     main_job::board(page)?;

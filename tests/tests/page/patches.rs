@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use bootlace_tests::browser::Browser;
-use bootlace_tests::delta_update::{self, Wanted};
-use bootlace_tests::main_job;
+use bootlace_browser::Browser;
+use bootlace_browser::main_job;
+use bootlace_tests::page_update::{self, Wanted};
 use bootlace_tests::tools::Algorithm;
 
 use super::{ORIGIN, Stage};
@@ -18,7 +18,7 @@ pub(super) fn only_what_changed(stage: &mut Stage) -> Result<()> {
     let mut taken = |wanted| {
         stage.boards += 1;
         let name = format!("ttyACM{}", stage.boards);
-        delta_update::run(&mut stage.browser, ORIGIN, &stage.fixtures, &name, wanted, &FAST)
+        page_update::run(&mut stage.browser, ORIGIN, &stage.fixtures, &name, wanted, &FAST)
     };
     let patch = taken(Wanted::Patch)?;
     let whole = taken(Wanted::Whole)?;
@@ -53,7 +53,7 @@ pub(super) fn only_what_changed(stage: &mut Stage) -> Result<()> {
 pub(super) fn unknown_base(stage: &mut Stage) -> Result<()> {
     stage.boards += 1;
     let name = format!("ttyACM{}", stage.boards);
-    let taken = delta_update::run(
+    let taken = page_update::run(
         &mut stage.browser,
         ORIGIN,
         &stage.fixtures,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::{board, choose_demo, open, pictures, problem, simulate};
-use crate::browser::{Browser, SOON};
+use crate::{Browser, SOON};
 
 /// A golden image is restored at the speed of flash.
 const RESTORE: Duration = Duration::from_secs(40);

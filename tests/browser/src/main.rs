@@ -8,5 +8,5 @@ fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let usage = "usage: main-job URL SCREENSHOTS";
     let (url, folder) = (arguments.next().context(usage)?, arguments.next().context(usage)?);
-    bootlace_tests::main_job::check(&url, Path::new(&folder))
+    bootlace_browser::main_job::check(&url, Path::new(&folder))
 }

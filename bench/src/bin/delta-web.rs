@@ -5,11 +5,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use bootlace_bench as page_patches;
+use bootlace_browser::Browser;
+use bootlace_browser::Folder;
+use bootlace_browser::main_job;
 use bootlace_delta::make::{Options, make};
-use bootlace_tests::browser::Browser;
 use bootlace_tests::serve::Site;
-use bootlace_tests::tools::{self, Folder};
-use bootlace_tests::{delta_web, main_job};
+use bootlace_tests::tools;
 
 /// Of a few runs the median counts.
 const RUNS: usize = 5;
@@ -43,7 +45,7 @@ fn main() -> Result<()> {
         let (mut web, mut starting, mut native) = (Vec::new(), Vec::new(), Vec::new());
         let mut bytes = 0;
         for _ in 0..RUNS {
-            let made = delta_web::make(&page, &old, &new)?;
+            let made = page_patches::make(&page, &old, &new)?;
             let started = Instant::now();
             let patch = make(&old, &new, &Options::default());
             // The page applies what it made before it lets it out.
@@ -75,7 +77,7 @@ fn main() -> Result<()> {
             "for (const name of await caches.keys()) await caches.delete(name)",
             &[],
         )?;
-        longest.push(delta_web::longest_task(&page, &url)?);
+        longest.push(page_patches::longest_task(&page, &url)?);
     }
     println!(
         "longest-main-thread-task {:.0} ms <= {TASK}",

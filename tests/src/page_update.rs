@@ -4,11 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use bootlace_browser::Browser;
+use bootlace_browser::main_job::{self, End, Seen};
 
-use crate::bench::Bench;
-use crate::browser::Browser;
-use crate::delta_web;
-use crate::main_job::{self, End, Seen};
+use crate::cabled::CabledBoard;
 use crate::serial::Way;
 use crate::tools::{Algorithm, Fixtures};
 
@@ -64,13 +63,13 @@ pub fn run(
     let (image, trusted) = (text(&old)?, text(&key)?);
     let mut arguments = vec!["--image", &image, "--key", &trusted, "--baud", "115200"];
     arguments.extend_from_slice(more);
-    let bench = Bench::new(fixtures.folder(), name, Way::Relayed, &arguments)?;
+    let bench = CabledBoard::new(fixtures.folder(), name, Way::Relayed, &arguments)?;
     main_job::board(page)?;
     let said = match wanted {
         Wanted::Unseen => sends(page, "unseen")?,
-        Wanted::Patch => delta_web::patched(page)?,
+        Wanted::Patch => main_job::patched(page)?,
         Wanted::Whole => {
-            delta_web::patched(page)?;
+            main_job::patched(page)?;
             page.press("whole")?;
             sends(page, "whole")?
         }

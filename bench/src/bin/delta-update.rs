@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use bootlace_tests::browser::Browser;
-use bootlace_tests::delta_update::{self, Taken, Wanted};
+use bootlace_browser::Browser;
+use bootlace_tests::page_update::{self, Taken, Wanted};
 use bootlace_tests::serve::Site;
 use bootlace_tests::tools::{self, Fixtures};
 use bootlace_tests::{namespace, runner};
@@ -22,7 +22,7 @@ fn main() -> Result<()> {
     let fixtures = Fixtures::new(&namespace.scratch().join("fixtures"))?;
     let mut page = Browser::start_at(&namespace.scratch().join("profile"), ORIGIN)?;
     page.run("return (await navigator.serial.getPorts()).length", &[])?;
-    let mut taken = |name, wanted| delta_update::run(&mut page, ORIGIN, &fixtures, name, wanted, &[]);
+    let mut taken = |name, wanted| page_update::run(&mut page, ORIGIN, &fixtures, name, wanted, &[]);
     let patch = taken("ttyACM1", Wanted::Patch)?;
     let whole = taken("ttyACM2", Wanted::Whole)?;
     print("patch", &patch);

@@ -1,14 +1,12 @@
-//! Making patches in the page: its own worker in a real Chromium, timed from outside.
+//! Making patches in the page, timed from outside: its own worker in a real Chromium.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bootlace_browser::{Browser, main_job};
 use serde_json::json;
-
-use crate::browser::Browser;
-use crate::main_job;
 
 /// What making a patch in the page took.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,21 +84,9 @@ pub fn longest_task(page: &Browser, url: &str) -> Result<Duration> {
     main_job::choose_demo(page, "7.28")?;
     let runs = main_job::simulate(page, "Works")?;
     ensure!(runs.contains("7.27"), "the simulated board runs {runs}");
-    patched(page)?;
+    main_job::patched(page)?;
     let longest = page.run("return window.longest", &[])?;
     Ok(Duration::from_secs_f64(
         longest.as_f64().context("no beat")? / 1000.0,
     ))
-}
-
-/// Waits until the page says what a patch would save, and gives what it says.
-///
-/// # Errors
-/// When it says something else, or nothing.
-pub fn patched(page: &Browser) -> Result<String> {
-    page.wait("the patch", Duration::from_secs(20), |page| {
-        let sends = page.attribute_of("sends", "data-sends")?;
-        Ok((sends.as_deref() == Some("patch")).then_some(()))
-    })?;
-    page.text_of("sends")
 }

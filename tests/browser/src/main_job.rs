@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde_json::json;
 
-use crate::browser::{Browser, SOON, Scheme};
-use crate::tools::Folder;
+use crate::{Browser, Folder, SOON, Scheme};
 
 /// Widths in CSS pixels at which the page is looked at: a laptop, a telephone.
 pub const SIZES: [(u32, u32); 2] = [(1280, 900), (390, 844)];
@@ -375,7 +374,7 @@ pub fn check_one(
     step(page, "image verified", &signer)?;
     let runs = simulate(page, behaviour)?;
     // It has seen what the board comes with.
-    let sends = crate::delta_web::patched(page)?;
+    let sends = patched(page)?;
     step(page, "board", &format!("{runs}; {sends}"))?;
     ensure!(
         runs.contains("7.27"),
@@ -394,4 +393,16 @@ pub fn check_one(
     let remembered = field::newest(page, ending)?;
     step(page, "remembered", &remembered)?;
     Ok(())
+}
+
+/// Waits until the page says what a patch would save, and gives what it says.
+///
+/// # Errors
+/// When it says something else, or nothing.
+pub fn patched(page: &Browser) -> Result<String> {
+    page.wait("the patch", Duration::from_secs(20), |page| {
+        let sends = page.attribute_of("sends", "data-sends")?;
+        Ok((sends.as_deref() == Some("patch")).then_some(()))
+    })?;
+    page.text_of("sends")
 }

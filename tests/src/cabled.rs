@@ -10,7 +10,7 @@ use crate::simulate::Simulator;
 
 /// A board on a cable.
 #[derive(Debug)]
-pub struct Bench {
+pub struct CabledBoard {
     arguments: Vec<String>,
     link: PathBuf,
     /// None: no browser is to see it.
@@ -20,7 +20,7 @@ pub struct Bench {
     cable: Option<Cable>,
 }
 
-impl Bench {
+impl CabledBoard {
     /// Powers up a board called `name` and plugs it in. Its flash lies in `folder`; `arguments` go to
     /// `bootlace simulate`.
     ///
@@ -93,7 +93,7 @@ impl Bench {
     }
 }
 
-impl Drop for Bench {
+impl Drop for CabledBoard {
     fn drop(&mut self) {
         self.power_down();
     }

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use base64::Engine as _;
+use bootlace_browser::wait_for;
 use bootlace_image::builder::{ImageBuilder, SigningKey};
 use bootlace_image::{Algorithm, Version};
 use bootlace_simulator::Timing;
 use bootlace_tests::simulate::Simulator;
-use bootlace_tests::{tools, wait_for};
+use bootlace_tests::tools;
 use serde_json::Value;
 
 /// Bytes of the file that is uploaded.
@@ -24,19 +25,19 @@ const PAGE: usize = 4096;
 fn main() -> Result<()> {
     let folder = std::env::temp_dir().join(format!("bootlace-bench-link-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
-    let result = measure(&Bench::new(&folder)?);
+    let result = measure(&CabledBoard::new(&folder)?);
     std::fs::remove_dir_all(&folder).ok();
     result
 }
 
-struct Bench {
+struct CabledBoard {
     folder: PathBuf,
     key: PathBuf,
     /// Three versions, each of exactly [`SIZE`] bytes.
     images: Vec<PathBuf>,
 }
 
-fn measure(bench: &Bench) -> Result<()> {
+fn measure(bench: &CabledBoard) -> Result<()> {
     let line = f64::from(BAUD) / 10.0;
     println!("{SIZE} bytes, frames of 2 KB; the line carries {line:.0} bytes a second, the flash takes");
     println!(
@@ -107,7 +108,7 @@ struct Times {
     running: Duration,
 }
 
-impl Bench {
+impl CabledBoard {
     fn new(folder: &Path) -> Result<Self> {
         let signer =
             SigningKey::from_seed(Algorithm::P256, &[7; 32]).map_err(|error| anyhow::anyhow!("{error:?}"))?;
@@ -120,7 +121,7 @@ impl Bench {
                 Ok(path)
             })
             .collect::<Result<_>>()?;
-        Ok(Bench {
+        Ok(CabledBoard {
             folder: folder.to_owned(),
             key,
             images,
