@@ -3,6 +3,7 @@
 mod bench;
 mod firmware;
 mod fuzz;
+mod house;
 mod process;
 mod project;
 mod run;
@@ -23,6 +24,7 @@ cargo xtask COMMAND
   test                every test there is; ends in one line `N passed, N failed`
   test --quick        leave out what needs a browser, a peer or an emulator
   firmware            build bootloaders and example applications for chips into target/firmware
+  house               files of more than 500 lines, and files of a crate that import each other (--check)
   size                what the bootloaders take of their chips, and which crates take it (--json, --check)
   setup               fetch and build the tools, nothing else (the others do it when needed)
   cuts                the same as `bench cuts`; --mutants: the same as `bench mutants`
@@ -58,6 +60,8 @@ fn dispatch(words: &[&str]) -> Result<ExitCode> {
         ["test"] => return test::all(Extent::Full).map(exit),
         ["test", "--quick"] => return test::all(Extent::Quick).map(exit),
         ["firmware"] => println!("{}", firmware::build()?.display()),
+        ["house"] => drop(house::print()?),
+        ["house", "--check"] => return house::print().map(exit),
         ["size"] => drop(firmware::size::print(false)?),
         ["size", "--json"] => drop(firmware::size::print(true)?),
         ["size", "--check"] => return firmware::size::print(false).map(exit),

@@ -1,0 +1,81 @@
+//! `cargo xtask house`: whether the files of each crate can be read one after another.
+//!
+//! Two rules. No file has more than 500 lines, tests apart: it is read in one sitting. No files of a crate import each other in
+//! a circle: data flows one way, and a newcomer has a place to begin.
+
+mod imports;
+mod modules;
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use crate::project;
+use modules::Crate;
+
+/// Lines that a file has at the most.
+const MOST_LINES: usize = 500;
+
+/// What breaks the rules: a sentence each.
+pub(crate) fn faults() -> Result<Vec<String>> {
+    let mut faults = Vec::new();
+    for source in crates()? {
+        let root = project::root();
+        let named = |path: &Path| path.strip_prefix(&root).unwrap_or(path).display().to_string();
+        let read = Crate::read(&source).with_context(|| named(&source))?;
+        for file in read.files() {
+            let lines = file.text.lines().count();
+            if lines > MOST_LINES {
+                faults.push(format!(
+                    "{} has {lines} lines, more than {MOST_LINES}",
+                    named(&file.path)
+                ));
+            }
+        }
+        for circle in imports::circles(&read) {
+            let files: Vec<String> = circle.files.iter().map(|path| named(path)).collect();
+            faults.push(format!(
+                "{} import each other: {}",
+                files.join(", "),
+                circle.names.join("; ")
+            ));
+        }
+    }
+    Ok(faults)
+}
+
+/// Prints what breaks the rules; says whether all is well.
+pub(crate) fn print() -> Result<bool> {
+    let faults = faults()?;
+    for fault in &faults {
+        println!("{fault}");
+    }
+    println!("house-faults {} faults <= 0", faults.len());
+    Ok(faults.is_empty())
+}
+
+/// The `src` folders of all crates of this project, those for chips included.
+fn crates() -> Result<Vec<std::path::PathBuf>> {
+    let mut found: Vec<_> = project::members()?
+        .into_iter()
+        .map(|member| member.folder.join("src"))
+        .collect();
+    found.extend(sources_below(&project::root().join("firmware-companion/boards"))?);
+    found.sort();
+    found.retain(|folder| folder.is_dir());
+    Ok(found)
+}
+
+/// The `src` folders beside a `Cargo.toml`, two folders deep at the most.
+fn sources_below(folder: &Path) -> Result<Vec<std::path::PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.join("Cargo.toml").is_file() {
+            found.push(path.join("src"));
+        } else if path.ends_with("examples") {
+            found.extend(sources_below(&path)?);
+        }
+    }
+    Ok(found)
+}
