@@ -1,8 +1,12 @@
 //! What xtask reads from the checkout.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::process;
 
 /// The top folder of the checkout.
 pub(crate) fn root() -> PathBuf {
@@ -22,72 +26,113 @@ pub(crate) fn log(name: &str) -> PathBuf {
 
 /// The version of a package that Cargo.lock names, if it names the package.
 pub(crate) fn locked_version(package: &str) -> Result<Option<String>> {
-    let path = root().join("Cargo.lock");
-    Ok(version_in_lock(&read(&path)?, package))
+    // With dependencies: their versions are what the lock file says.
+    let metadata = cargo_metadata(&["--filter-platform", crate::setup::targets::WASM])?;
+    Ok(version_of(&metadata, package))
 }
 
-fn version_in_lock(text: &str, package: &str) -> Option<String> {
-    let name = format!("name = \"{package}\"");
-    let mut lines = text.lines().skip_while(|line| *line != name);
-    lines.next()?;
-    let version = lines.next()?.strip_prefix("version = \"")?.strip_suffix('"')?;
-    Some(version.to_owned())
+fn version_of(metadata: &Value, package: &str) -> Option<String> {
+    let packages = metadata.get("packages")?.as_array()?;
+    let found = packages.iter().find(|found| found["name"] == package)?;
+    found["version"].as_str().map(str::to_owned)
+}
+
+fn cargo_metadata(arguments: &[&str]) -> Result<Value> {
+    let mut command = process::cargo();
+    command
+        .args(["metadata", "--format-version", "1", "--locked"])
+        .args(arguments)
+        .current_dir(root());
+    let text = process::output(&mut command)?;
+    serde_json::from_str(&text).context("`cargo metadata` printed no JSON")
 }
 
 /// A crate of the workspace.
+#[derive(Debug)]
 pub(crate) struct Member {
     /// Its name for cargo.
     pub(crate) name: String,
     /// Its folder.
     pub(crate) folder: PathBuf,
+    /// Its integration tests.
+    pub(crate) tests: Vec<TestTarget>,
+}
+
+/// An integration test: one program.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TestTarget {
+    /// Its name for cargo.
+    pub(crate) name: String,
+    /// Its first file. The others lie in a folder of its name beside it, or in its own folder.
+    pub(crate) source: PathBuf,
+    /// It needs a browser, a peer or an emulator, or builds for minutes: `[package.metadata.bootlace] tests-with-tools`.
+    pub(crate) needs_tools: bool,
 }
 
 /// The crates of the workspace.
 pub(crate) fn members() -> Result<Vec<Member>> {
-    let manifest = read(&root().join("Cargo.toml"))?;
-    let mut members = Vec::new();
-    for folder in member_folders(&manifest) {
-        let folder = root().join(folder);
-        let manifest = read(&folder.join("Cargo.toml"))?;
-        let name = manifest
-            .lines()
-            .find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
-        let name = name
-            .with_context(|| format!("{} names no package", folder.display()))?
-            .to_owned();
-        members.push(Member { name, folder });
-    }
-    Ok(members)
+    let metadata = cargo_metadata(&["--no-deps"])?;
+    let packages = metadata["packages"].as_array();
+    let packages = packages.context("`cargo metadata` names no packages")?;
+    packages.iter().map(member).collect()
 }
 
-/// The paths in `members = [...]`.
-fn member_folders(manifest: &str) -> Vec<&str> {
-    let list = manifest
-        .split_once("members = [")
-        .and_then(|(_, rest)| rest.split_once(']'));
-    let list = list.map_or("", |(list, _)| list);
-    list.split(',')
-        .map(|item| item.trim().trim_matches('"'))
-        .filter(|item| !item.is_empty())
-        .collect()
-}
-
-/// The integration tests of a crate: each one's name and all its files.
-pub(crate) fn test_targets(member: &Path) -> Result<Vec<(String, Vec<PathBuf>)>> {
-    let mut targets = Vec::new();
-    for entry in std::fs::read_dir(member.join("tests")).into_iter().flatten() {
-        let path = entry?.path();
-        let Some(name) = path.file_stem().map(|name| name.to_string_lossy().into_owned()) else {
+fn member(package: &Value) -> Result<Member> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let name = text(&package["name"]).context("a package has no name")?;
+    let manifest = text(&package["manifest_path"]).map(PathBuf::from);
+    let folder = manifest.as_deref().and_then(Path::parent);
+    let folder = folder.with_context(|| format!("{name} has no folder"))?;
+    let mut with_tools = names(&package["metadata"]["bootlace"]["tests-with-tools"]);
+    let mut tests = Vec::new();
+    for target in package["targets"].as_array().into_iter().flatten() {
+        if !names(&target["kind"]).contains("test") {
+            continue;
+        }
+        let (Some(name), Some(source)) = (text(&target["name"]), text(&target["src_path"])) else {
             continue;
         };
-        if path.join("main.rs").is_file() {
-            targets.push((name, sources(&path)?));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            targets.push((name, vec![path]));
-        }
+        tests.push(TestTarget {
+            needs_tools: with_tools.remove(&name),
+            name,
+            source: source.into(),
+        });
     }
-    targets.sort();
-    Ok(targets)
+    ensure!(
+        with_tools.is_empty(),
+        "tests-with-tools of {name} names tests that do not exist: {with_tools:?}"
+    );
+    Ok(Member {
+        name,
+        folder: folder.to_owned(),
+        tests,
+    })
+}
+
+/// The strings of a JSON list; none where there is no list.
+fn names(list: &Value) -> BTreeSet<String> {
+    let list = list.as_array().into_iter().flatten();
+    list.filter_map(|name| name.as_str().map(str::to_owned)).collect()
+}
+
+impl TestTarget {
+    /// All files of the test.
+    pub(crate) fn files(&self) -> Result<Vec<PathBuf>> {
+        let folder = if self.source.file_name().is_some_and(|name| name == "main.rs") {
+            self.source.with_file_name("")
+        } else {
+            self.source.with_extension("")
+        };
+        let mut files = if folder.is_dir() {
+            sources(&folder)?
+        } else {
+            Vec::new()
+        };
+        if !files.contains(&self.source) {
+            files.push(self.source.clone());
+        }
+        Ok(files)
+    }
 }
 
 /// All Rust files in a folder, at any depth.
@@ -104,79 +149,77 @@ pub(crate) fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// What the source of a test names when it needs a browser, a peer or an emulator, or builds for minutes.
-const TOOLS: [&str; 10] = [
-    "CARGO_BIN_EXE_mutants",
-    "BOOTLACE_PYTHON",
-    "BOOTLACE_IMGTOOL",
-    "BOOTLACE_FIRMWARE",
-    "BOOTLACE_CHROMIUM",
-    "BOOTLACE_CHROMEDRIVER",
-    "BOOTLACE_DIST",
-    "bootlace_tests::tools",
-    "bootlace_tests::browser",
-    "bootlace_tests::qemu",
-];
-
 /// The integration tests that need no browser, peer or emulator.
-pub(crate) fn tests_without_tools() -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for member in members()? {
-        for (name, files) in test_targets(&member.folder)? {
-            let mut without = true;
-            for file in &files {
-                let text = read(file)?;
-                without &= !TOOLS.iter().any(|tool| text.contains(tool));
-            }
-            if without && !names.contains(&name) {
-                names.push(name);
-            }
-        }
+pub(crate) fn tests_without_tools() -> Result<BTreeSet<String>> {
+    let members = members()?;
+    let tests = members.iter().flat_map(|member| &member.tests);
+    let (with, without): (Vec<_>, Vec<_>) = tests.partition(|test| test.needs_tools);
+    let without: BTreeSet<String> = without.into_iter().map(|test| test.name.clone()).collect();
+    // Cargo chooses tests by name alone, in whatever crate.
+    let doubled = with.iter().find(|test| without.contains(&test.name));
+    if let Some(test) = doubled {
+        bail!("two tests are called {}, and one of them needs tools", test.name);
     }
-    Ok(names)
-}
-
-fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("{} can't be read", path.display()))
+    Ok(without)
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
-    fn the_lock_file_names_exact_versions() {
-        let lock = "[[package]]\nname = \"wasm-bindgen-macro\"\nversion = \"1.0.0\"\n\n\
-                    [[package]]\nname = \"wasm-bindgen\"\nversion = \"0.2.130\"\n";
-        assert_eq!(version_in_lock(lock, "wasm-bindgen").unwrap(), "0.2.130");
-        assert_eq!(version_in_lock(lock, "bindgen"), None);
+    fn a_version_is_the_exact_packages() {
+        let metadata = json!({"packages": [
+            {"name": "wasm-bindgen-macro", "version": "1.0.0"},
+            {"name": "wasm-bindgen", "version": "0.2.130"},
+        ]});
+        assert_eq!(version_of(&metadata, "wasm-bindgen").unwrap(), "0.2.130");
+        assert_eq!(version_of(&metadata, "bindgen"), None);
+    }
+
+    fn package(with_tools: &[&str]) -> Value {
+        json!({
+            "name": "engine", "manifest_path": "/checkout/engine/Cargo.toml",
+            "metadata": {"bootlace": {"tests-with-tools": with_tools}},
+            "targets": [
+                {"name": "engine", "kind": ["lib"], "src_path": "/checkout/engine/src/lib.rs"},
+                {"name": "page", "kind": ["test"], "src_path": "/checkout/engine/tests/page.rs"},
+                {"name": "pair", "kind": ["test"], "src_path": "/checkout/engine/tests/pair.rs"},
+            ],
+        })
     }
 
     #[test]
-    fn the_workspace_lists_its_crates() {
-        let manifest = "[workspace]\nresolver = \"3\"\nmembers = [\n    \"app\",\n    \"engine\",\n]\n";
-        assert_eq!(member_folders(manifest), ["app", "engine"]);
-    }
-
-    #[test]
-    fn tests_that_need_a_tool_are_told_apart() {
-        let folder = std::env::temp_dir().join(format!("xtask-targets-{}", std::process::id()));
-        std::fs::create_dir_all(folder.join("tests/large/parts")).unwrap();
-        for file in [
-            "tests/small.rs",
-            "tests/large/main.rs",
-            "tests/large/parts/one.rs",
-            "tests/notes.md",
-        ] {
-            std::fs::write(folder.join(file), "").unwrap();
-        }
-        let targets = test_targets(&folder).unwrap();
-        let names: Vec<_> = targets
+    fn a_manifest_says_which_tests_need_tools() {
+        let member = member(&package(&["page"])).unwrap();
+        assert_eq!(
+            (member.name.as_str(), member.folder.as_path()),
+            ("engine", Path::new("/checkout/engine"))
+        );
+        let tests: Vec<_> = member
+            .tests
             .iter()
-            .map(|(name, files)| (name.as_str(), files.len()))
+            .map(|test| (test.name.as_str(), test.needs_tools))
             .collect();
-        assert_eq!(names, [("large", 2), ("small", 1)]);
-        std::fs::remove_dir_all(folder).unwrap();
+        assert_eq!(tests, [("page", true), ("pair", false)]);
+    }
+
+    #[test]
+    fn a_manifest_that_names_a_test_that_is_gone_is_refused() {
+        let error = member(&package(&["page", "pages"])).unwrap_err().to_string();
+        assert!(error.contains("pages"), "{error}");
+    }
+
+    #[test]
+    fn the_workspace_of_this_checkout_can_be_read() {
+        let names: Vec<String> = members().unwrap().into_iter().map(|member| member.name).collect();
+        assert!(
+            names.contains(&"xtask".to_owned()) && names.contains(&"bootlace-engine".to_owned()),
+            "{names:?}"
+        );
+        assert!(tests_without_tools().unwrap().contains("pair"));
     }
 }

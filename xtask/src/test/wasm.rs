@@ -1,12 +1,12 @@
 //! The tests that run as WASM in headless Chromium: the crates of the page, where the page runs them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
 
-use crate::project;
+use crate::project::{self, Member};
 use crate::run::page;
 use crate::setup::{self, targets};
 
@@ -14,7 +14,7 @@ use crate::setup::{self, targets};
 pub(super) fn commands() -> Result<Vec<(String, Command)>> {
     let mut commands = Vec::new();
     for member in project::members()? {
-        let tests = browser_tests(&member.folder)?;
+        let tests = browser_tests(&member)?;
         if tests.is_empty() {
             continue;
         }
@@ -36,14 +36,17 @@ pub(super) fn commands() -> Result<Vec<(String, Command)>> {
 }
 
 /// What cargo is to run of a crate: its unit tests, its integration tests, where they are written for the browser too.
-fn browser_tests(member: &Path) -> Result<Vec<String>> {
+fn browser_tests(member: &Member) -> Result<Vec<String>> {
     let mut arguments = Vec::new();
-    if project::sources(&member.join("src"))?.iter().any(is_for_browser) {
+    if project::sources(&member.folder.join("src"))?
+        .iter()
+        .any(is_for_browser)
+    {
         arguments.push("--lib".to_owned());
     }
-    for (name, files) in project::test_targets(member)? {
-        if files.iter().any(is_for_browser) {
-            arguments.extend(["--test".to_owned(), name]);
+    for test in &member.tests {
+        if test.files()?.iter().any(is_for_browser) {
+            arguments.extend(["--test".to_owned(), test.name.clone()]);
         }
     }
     Ok(arguments)
