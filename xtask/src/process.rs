@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{IsTerminal as _, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -15,8 +16,15 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How many lines of a failed program's output are shown.
 const TAIL: usize = 40;
 
+/// The step whose progress is shown, by its number; 0 while there is none. Steps may run beside each other, but a terminal has
+/// one last line, and two lines in turn can't be read.
+static SHOWN: AtomicU64 = AtomicU64::new(0);
+/// Numbers of steps.
+static STEPS: AtomicU64 = AtomicU64::new(1);
+
 /// One step under way: says its name, where it is, and how long it took.
 pub(crate) struct Step {
+    number: u64,
     title: String,
     started: Instant,
     shown: Instant,
@@ -32,6 +40,7 @@ impl Step {
         }
         let now = Instant::now();
         let mut step = Self {
+            number: STEPS.fetch_add(1, Ordering::Relaxed),
             title: title.to_owned(),
             started: now,
             shown: now,
@@ -58,8 +67,17 @@ impl Step {
         }
     }
 
+    /// Whether this step's progress is shown: the first one that asks keeps the line until it ends.
+    fn holds_line(&self) -> bool {
+        let free = SHOWN.compare_exchange(0, self.number, Ordering::Relaxed, Ordering::Relaxed);
+        free.is_ok() || free == Err(self.number)
+    }
+
     fn show(&mut self, detail: &str) {
         self.shown = Instant::now();
+        if !self.holds_line() {
+            return;
+        }
         let seconds = self.seconds();
         let detail: String = detail.trim().chars().take(70).collect();
         if self.terminal {
@@ -115,6 +133,12 @@ impl Step {
             success,
             log: log.to_path_buf(),
         })
+    }
+}
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        let _ = SHOWN.compare_exchange(self.number, 0, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 

@@ -12,6 +12,20 @@ use crate::{project, setup};
 
 /// Builds the page with its demo images.
 pub(crate) fn build() -> Result<()> {
+    build_beside(&[])
+}
+
+/// Builds the page with its demo images, and does other jobs beside that.
+fn build_beside(jobs: &[setup::Job]) -> Result<()> {
+    page::fetch()?;
+    // Before all else: where rustup has no targets, Debian's package manager brings a compiler, and it runs once at a time.
+    setup::targets::toolchain(setup::targets::WASM)?;
+    let jobs: Vec<setup::Job> = setup::PAGE
+        .into_iter()
+        .chain([&page::compile as setup::Job])
+        .chain(jobs.iter().copied())
+        .collect();
+    setup::together(&jobs)?;
     page::build()?;
     demo::place(&page::dist())
 }
@@ -40,8 +54,8 @@ const SCREENSHOTS: &str = ".screenshots";
 
 /// Drives the page through the whole main job in headless Chromium; says whether it and its weight are well.
 pub(crate) fn check() -> Result<bool> {
-    let tools = setup::environment()?;
-    build()?;
+    let tools = setup::browser_environment()?;
+    build_beside(&[&|| build_driver().map(drop)])?;
     let driver = build_driver()?;
     let listener = bootlace_serve::listen(0)?;
     let port = listener.local_addr()?.port();
@@ -74,7 +88,7 @@ fn build_driver() -> Result<std::path::PathBuf> {
         "build",
         "--locked",
         "--package",
-        "bootlace-tests",
+        "bootlace-browser",
         "--bin",
         "main-job",
     ]);

@@ -23,8 +23,6 @@ pub(crate) fn build() -> Result<()> {
         setup::web::wasm_bindgen()?,
         setup::web::binaryen()?,
     ];
-    let toolchain = targets::toolchain(targets::WASM)?;
-    fetch()?;
     let mut step = Step::start("building the page");
     // Trunk would download the tools that it does not find; offline it says what it misses.
     let mut trunk = std::process::Command::new(tools[0].join("trunk"));
@@ -33,18 +31,41 @@ pub(crate) fn build() -> Result<()> {
         .arg(dist())
         .current_dir(project::root())
         .env("PATH", path_with(&tools)?)
-        .env("CARGO_TARGET_DIR", target_dir())
         // Its own call stack says nothing; what the compiler says must not be buried under it.
-        .env("RUST_BACKTRACE", "0")
-        .envs(toolchain.variables().iter().map(|(name, value)| (name, value)));
+        .env("RUST_BACKTRACE", "0");
+    for_browser(&mut trunk)?;
     step.run(&mut trunk, &project::log("page"), None)?
         .require("building the page")?;
     step.done("dist/");
     Ok(())
 }
 
-/// Gets the sources of all dependencies: the build that follows is offline.
-fn fetch() -> Result<()> {
+/// Compiles the page's program the way Trunk will ask for it, which then finds it done. Trunk itself may still be being built.
+pub(super) fn compile() -> Result<()> {
+    let mut step = Step::start("compiling the page");
+    let mut command = process::cargo();
+    command
+        .args(["build", "--offline", "--locked", "--target", targets::WASM])
+        .args(["--profile", "page", "--bin", "bootlace-app"])
+        .current_dir(project::root().join("app"));
+    for_browser(&mut command)?;
+    step.run(&mut command, &project::log("page-program"), None)?
+        .require("compiling the page")?;
+    step.done("compiled");
+    Ok(())
+}
+
+/// The surroundings of a build for the browser.
+fn for_browser(command: &mut std::process::Command) -> Result<()> {
+    let toolchain = targets::toolchain(targets::WASM)?;
+    command
+        .env("CARGO_TARGET_DIR", target_dir())
+        .envs(toolchain.variables().iter().map(|(name, value)| (name, value)));
+    Ok(())
+}
+
+/// Gets the sources of all dependencies: the builds that follow are offline.
+pub(super) fn fetch() -> Result<()> {
     let mut step = Step::start("fetching dependencies");
     let mut command = process::cargo();
     command.args(["fetch", "--locked"]).current_dir(project::root());

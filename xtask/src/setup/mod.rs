@@ -11,7 +11,7 @@ pub(crate) mod web;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::project;
 
@@ -27,27 +27,61 @@ pub(crate) fn everything() -> Result<()> {
     Ok(())
 }
 
+/// A part of the set-up that may run beside others.
+pub(crate) type Job<'a> = &'a (dyn Fn() -> Result<()> + Sync);
+
+/// Runs jobs beside each other. A first build is limited by the compiler, and one build alone leaves a core idle while it links
+/// or downloads.
+pub(crate) fn together(jobs: &[Job]) -> Result<()> {
+    std::thread::scope(|scope| {
+        let running: Vec<_> = jobs.iter().map(|job| scope.spawn(job)).collect();
+        let ended = running.into_iter().map(|job| job.join());
+        // All of them end before the first error is told: a killed build would have to begin again.
+        ended
+            .map(|ended| ended.unwrap_or_else(|_| bail!("a part of the set-up stopped")))
+            .fold(Ok(()), Result::and)
+    })
+}
+
+/// What the page is built with, and what its demonstration images are made of.
+pub(crate) const PAGE: [Job; 3] = [
+    &|| web::trunk().map(drop),
+    &|| web::wasm_bindgen().map(drop),
+    &|| {
+        web::binaryen()?;
+        python::programs()?;
+        firmware::folder().map(drop)
+    },
+];
+
+/// The variables by which a program finds the browser.
+pub(crate) fn browser_environment() -> Result<Vec<(&'static str, PathBuf)>> {
+    let browser = browser::browser()?;
+    Ok(vec![
+        ("BOOTLACE_CHROMIUM", browser.chromium),
+        ("BOOTLACE_CHROMEDRIVER", browser.driver),
+    ])
+}
+
 /// The variables by which tests find the tools.
 pub(crate) fn environment() -> Result<Vec<(&'static str, PathBuf)>> {
     for target in [targets::WASM, targets::CORTEX_M0, targets::CORTEX_M4] {
         targets::toolchain(target)?;
     }
-    let browser = browser::browser()?;
+    // Debian's package manager runs once at a time: before all else.
+    let mut variables = browser_environment()?;
+    qemu::program()?;
+    together(&PAGE)?;
     let python = python::programs()?;
-    let firmware = firmware::folder()?;
-    web::binaryen()?;
-    web::trunk()?;
-    web::wasm_bindgen()?;
-    Ok(vec![
+    variables.extend([
         ("BOOTLACE_PYTHON", python.join("python")),
         ("BOOTLACE_IMGTOOL", python.join("imgtool")),
-        ("BOOTLACE_CHROMIUM", browser.chromium),
-        ("BOOTLACE_CHROMEDRIVER", browser.driver),
-        ("BOOTLACE_FIRMWARE", firmware),
+        ("BOOTLACE_FIRMWARE", firmware::folder()?),
         ("BOOTLACE_QEMU", qemu::program()?),
         ("BOOTLACE_BOARDS", crate::firmware::build()?),
         ("BOOTLACE_DIST", project::root().join("dist")),
-    ])
+    ]);
+    Ok(variables)
 }
 
 /// Prints the variables for a shell: `eval "$(cargo xtask env)"`.
