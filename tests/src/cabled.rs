@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::serial::udev::Identity;
 use crate::serial::{Cable, Way};
 use crate::simulate::Simulator;
 
@@ -97,9 +96,4 @@ impl Drop for CabledBoard {
     fn drop(&mut self) {
         self.power_down();
     }
-}
-
-/// What a port that says nothing about itself is announced as: pid.codes' numbers for tests.
-pub(crate) fn unknown(name: &str) -> Identity {
-    Identity::new(name, 0x1209, 0x0001)
 }

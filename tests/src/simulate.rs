@@ -38,7 +38,7 @@ impl Identities {
         let known = wait_for("the port's identity", Duration::from_millis(500), || {
             Ok(self.0.lock().ok().and_then(|all| all.get(node).cloned()))
         });
-        let mut identity = crate::cabled::unknown(name);
+        let mut identity = Identity::unknown(name);
         if let Ok(known) = known {
             let number = |key: &str| known[key].as_u64().and_then(|number| u16::try_from(number).ok());
             identity.vendor = number("vendor").unwrap_or(identity.vendor);

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Result, bail};
 
-use crate::process::{self, Step};
+use crate::process::Step;
 use crate::{project, run, setup};
 
 struct Bench {
@@ -115,7 +115,7 @@ pub(crate) fn measure(name: &str, flags: &[&str]) -> Result<bool> {
         run::build()?;
     }
     let mut step = Step::start(&format!("bench {name}"));
-    let mut command = process::program(bench.package, bench.program);
+    let mut command = project::program(bench.package, bench.program);
     command.args(own).envs(tools);
     let outcome = step.run(&mut command, &project::log(&format!("bench-{name}")), None)?;
     let outcome = outcome.require(&format!("bench {name}"))?;

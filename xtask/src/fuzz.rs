@@ -107,7 +107,7 @@ fn build() -> Result<PathBuf> {
         .env("RUSTFLAGS", FLAGS);
     step.run(&mut command, &project::log("fuzz-build"), None)?
         .require("building the fuzz targets")?;
-    let mut command = process::program("bootlace-fuzz-targets", "fuzz-seeds");
+    let mut command = project::program("bootlace-fuzz-targets", "fuzz-seeds");
     command.arg(folder().join("seeds"));
     step.run(&mut command, &project::log("fuzz-seeds"), None)?
         .require("writing the inputs to begin with")?;

@@ -209,16 +209,6 @@ pub(crate) fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// Runs a program of this workspace, built in release mode; arguments for it may follow.
-pub(crate) fn program(package: &str, name: &str) -> Command {
-    let mut command = cargo();
-    command
-        .args(["run", "--quiet", "--locked", "--release", "--package", package])
-        .args(["--bin", name, "--"])
-        .current_dir(crate::project::root());
-    command
-}
-
 fn last_line(log: &Path) -> String {
     let read = || -> std::io::Result<String> {
         let mut file = File::open(log)?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -24,10 +25,26 @@ pub(crate) fn log(name: &str) -> PathBuf {
     target_dir().join("xtask").join(format!("{name}.log"))
 }
 
+/// Cargo in the checkout, for a log: without colours.
+pub(crate) fn cargo() -> Command {
+    let mut command = process::cargo();
+    command.current_dir(root()).env("CARGO_TERM_COLOR", "never");
+    command
+}
+
+/// Runs a program of this workspace, built in release mode; arguments for it may follow.
+pub(crate) fn program(package: &str, name: &str) -> Command {
+    let mut command = cargo();
+    command
+        .args(["run", "--quiet", "--locked", "--release", "--package", package])
+        .args(["--bin", name, "--"]);
+    command
+}
+
 /// The version of a package that Cargo.lock names, if it names the package.
 pub(crate) fn locked_version(package: &str) -> Result<Option<String>> {
     // With dependencies: their versions are what the lock file says.
-    let metadata = cargo_metadata(&["--filter-platform", crate::setup::targets::WASM])?;
+    let metadata = cargo_metadata(&[])?;
     Ok(version_of(&metadata, package))
 }
 
@@ -38,11 +55,10 @@ fn version_of(metadata: &Value, package: &str) -> Option<String> {
 }
 
 fn cargo_metadata(arguments: &[&str]) -> Result<Value> {
-    let mut command = process::cargo();
+    let mut command = cargo();
     command
         .args(["metadata", "--format-version", "1", "--locked"])
-        .args(arguments)
-        .current_dir(root());
+        .args(arguments);
     let text = process::output(&mut command)?;
     serde_json::from_str(&text).context("`cargo metadata` printed no JSON")
 }

@@ -1,31 +1,19 @@
 //! Applying a patch on a board: bytes go in in pieces of any size, pages come out, nothing is allocated.
 
 mod decoder;
+mod memory;
 mod output;
 
 use decoder::Decoder;
+pub use memory::{Memory, PAGE, Unreadable};
 use output::Output;
 
 use crate::header::{DIGEST, Header, HeaderError, Method};
 use crate::model::{History, Model, Op};
 use crate::view::{self, Run};
 
-/// Bytes of a page: what one [`step`](Applier::step) makes at most.
-pub const PAGE: usize = 256;
 /// The most runs that a map may have.
 pub const MAX_RUNS: usize = 384;
-
-/// Flash, as an [`Applier`] reads it. It never writes.
-pub trait Memory {
-    /// Reads the base: the image that the board runs. At most 8 bytes, and never beyond the base's length.
-    fn read_base(&mut self, offset: u32, out: &mut [u8]) -> Result<(), Unreadable>;
-    /// Reads pages of the target that have been programmed already, at most 8 bytes; offsets as in [`Step::Page`].
-    fn read_target(&mut self, offset: u32, out: &mut [u8]) -> Result<(), Unreadable>;
-}
-
-/// Memory could not be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unreadable;
 
 /// Why a patch can't be applied. None of these heals: the patch has to be started again, or another one taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -40,6 +40,7 @@ mod key;
 mod small_p256;
 mod source;
 mod tlv;
+mod tlv_kind;
 pub mod trailer;
 mod verify;
 
@@ -50,9 +51,7 @@ pub use fit::{Misfit, Requirements};
 pub use header::{Flags, Header, Version};
 pub use image::Image;
 pub use key::{Algorithm, KeyError, PublicKey};
-pub use source::{OutOfRange, Source};
-pub use tlv::{Tlv, TlvKind, Tlvs};
+pub use source::{CHUNK, OutOfRange, Source};
+pub use tlv::{Tlv, Tlvs};
+pub use tlv_kind::TlvKind;
 pub use verify::{Policy, Signature, Signatures, Signer, Verified};
-
-/// The largest single read from a [`Source`], in bytes.
-pub const CHUNK: usize = 256;

@@ -1,5 +1,8 @@
 //! Where an image is read from.
 
+/// The largest single read from a [`Source`], in bytes.
+pub const CHUNK: usize = 256;
+
 /// Random access to the bytes of a file or a flash slot.
 pub trait Source {
     /// Why a read failed: on a board, what its flash driver says.
@@ -8,7 +11,7 @@ pub trait Source {
     /// Size in bytes: of the file, or of the whole slot.
     fn len(&self) -> u32;
 
-    /// Fills `out` (at most [`CHUNK`](crate::CHUNK) bytes) from `offset` on.
+    /// Fills `out` (at most [`CHUNK`] bytes) from `offset` on.
     ///
     /// # Errors
     /// What the medium says: a torn word on flash with error correction faults, for instance.

@@ -40,6 +40,11 @@ impl Identity {
             model,
         }
     }
+
+    /// What a port that says nothing about itself is announced as: pid.codes' numbers for tests.
+    pub(crate) fn unknown(name: &str) -> Self {
+        Self::new(name, 0x1209, 0x0001)
+    }
 }
 
 /// A device that has been announced; [`Announced::remove`] takes it away.

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use crate::process::{self, Step};
+use crate::project::{self, cargo};
+use crate::run;
 use crate::run::page;
 use crate::setup::{self, targets};
-use crate::{project, run};
 use counts::Counts;
 
 /// No step takes this long on two cores; one that does hangs, and a build machine should not wait for it.
@@ -213,12 +214,4 @@ impl Session {
     fn add(&mut self, counts: Counts) {
         self.total = self.total + counts;
     }
-}
-
-fn cargo() -> Command {
-    let mut command = process::cargo();
-    command
-        .current_dir(project::root())
-        .env("CARGO_TERM_COLOR", "never");
-    command
 }

@@ -18,7 +18,7 @@ pub(super) fn commands() -> Result<Vec<(String, Command)>> {
         if tests.is_empty() {
             continue;
         }
-        let mut command = super::cargo();
+        let mut command = project::cargo();
         command.args([
             "test",
             "--locked",

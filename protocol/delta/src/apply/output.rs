@@ -1,6 +1,6 @@
 //! The target as it comes out, and what lies behind: views of the base and of what has been written.
 
-use super::{Memory, PAGE, Unreadable};
+use super::memory::{Memory, PAGE, Unreadable};
 use crate::header::Header;
 use crate::view::{self, Run};
 

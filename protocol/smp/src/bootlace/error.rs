@@ -1,7 +1,6 @@
 //! The group's own error codes.
 
-use crate::error::error_codes;
-use crate::{ErrorCode as Generic, Fault};
+use crate::codes::{ErrorCode as Generic, error_codes};
 
 error_codes! {
     /// Why an update is refused. What flash or the slots have against it comes with the codes of the image group. Whatever
@@ -36,11 +35,5 @@ impl ErrorCode {
             ErrorCode::PatchDamaged => Generic::Corrupt,
             ErrorCode::SupplyLow => Generic::AccessDenied,
         }
-    }
-}
-
-impl From<ErrorCode> for Fault {
-    fn from(code: ErrorCode) -> Self {
-        Fault::Bootlace(code)
     }
 }

@@ -1,6 +1,6 @@
 //! Taking packets off the line.
 
-use super::{Framing, crc16};
+use super::framing::{Framing, crc16};
 use crate::Header;
 
 /// A packet that is complete: the first `len` bytes of the buffer.

@@ -1,6 +1,6 @@
 //! Putting packets on the line.
 
-use super::{Framing, LINE_BYTES, crc16};
+use super::framing::{Framing, LINE_BYTES, crc16};
 
 /// The character of a number below 64. No table: this is smaller.
 fn base64(value: u8) -> u8 {

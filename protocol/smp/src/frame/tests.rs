@@ -4,6 +4,7 @@ extern crate std;
 use std::vec;
 use std::vec::Vec;
 
+use super::framing::crc16;
 use super::*;
 use crate::tests::{Random, hex};
 

@@ -1,7 +1,6 @@
 //! The group's own error codes.
 
-use crate::error::error_codes;
-use crate::{ErrorCode as Generic, Fault};
+use crate::codes::{ErrorCode as Generic, error_codes};
 
 error_codes! {
     /// The codes of the image group (Zephyr's `img_mgmt_err_code_t`) that a device of ours gives or an updater explains.
@@ -69,11 +68,5 @@ impl ErrorCode {
             | ErrorCode::FlashEraseFailed => Generic::Unknown,
             _ => Generic::Invalid,
         }
-    }
-}
-
-impl From<ErrorCode> for Fault {
-    fn from(code: ErrorCode) -> Self {
-        Fault::Img(code)
     }
 }
