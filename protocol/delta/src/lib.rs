@@ -37,4 +37,4 @@ mod whole;
 pub use apply::{Applier, Error, MAX_RUNS, Memory, PAGE, Step, Unreadable};
 pub use header::{DIGEST, Header, HeaderError, MAGIC, MAX_LEN, MAX_RELOCATED, MAX_TOTAL, Method, VERSION};
 #[cfg(feature = "make")]
-pub use whole::{WholeError, apply_to_vec};
+pub use whole::{NotProved, WholeError, apply_to_vec, make_proved};

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use sha2::{Digest, Sha256};
 
+use crate::make::{Options, Patch, make_with_progress};
 use crate::{Applier, DIGEST, Error, MAX_TOTAL, Memory, Step, Unreadable};
 
 /// Why [`apply_to_vec`] failed.
@@ -69,4 +70,56 @@ pub fn apply_to_vec(base: &[u8], patch: &[u8]) -> Result<Vec<u8>, WholeError> {
         return Err(WholeError::WrongTarget);
     }
     Ok(memory.target)
+}
+
+/// A patch that was made does not lead back to its target: a mistake in this crate, or images that together are longer
+/// than [`MAX_TOTAL`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotProved;
+
+/// Makes a patch as [`make_with_progress`] does and applies it once, so that none leaves this machine that does not lead
+/// from `base` to `target`.
+///
+/// # Errors
+/// [`NotProved`]: send the target as a whole.
+pub fn make_proved(
+    base: &[u8],
+    target: &[u8],
+    options: &Options,
+    report: &mut dyn FnMut(u32),
+) -> Result<Patch, NotProved> {
+    let patch = make_with_progress(base, target, options, report);
+    match leads_to(base, &patch.bytes, target) {
+        true => Ok(patch),
+        false => Err(NotProved),
+    }
+}
+
+fn leads_to(base: &[u8], patch: &[u8], target: &[u8]) -> bool {
+    apply_to_vec(base, patch).is_ok_and(|made| made == target)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn a_patch_that_leads_elsewhere_is_not_proved() {
+        let base: Vec<u8> = (0..4000u32)
+            .flat_map(|word| (word * word).to_le_bytes())
+            .collect();
+        let mut target = base.clone();
+        target.splice(5000..5002, *b"more than two");
+        let patch = make_proved(&base, &target, &Options::default(), &mut |_| {});
+        let Ok(patch) = patch else {
+            unreachable!("a good patch is proved")
+        };
+        assert!(leads_to(&base, &patch.bytes, &target));
+        let mut other = target.clone();
+        other.push(0);
+        assert!(!leads_to(&base, &patch.bytes, &other));
+        assert!(!leads_to(&target, &patch.bytes, &target));
+    }
 }
