@@ -138,8 +138,6 @@ pub enum Error {
     },
     /// The port is gone.
     PortLost,
-    /// It was cancelled.
-    Cancelled,
 }
 
 /// What the board was asked.

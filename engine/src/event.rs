@@ -95,6 +95,18 @@ pub enum Attention {
     WaitsInBootloader,
 }
 
+impl Attention {
+    /// Its name, for logs and scripts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Attention::Unplugged => "Unplugged",
+            Attention::NoPort => "NoPort",
+            Attention::NoAnswer => "NoAnswer",
+            Attention::WaitsInBootloader => "WaitsInBootloader",
+        }
+    }
+}
+
 /// Where an update is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -103,8 +115,6 @@ pub enum Phase {
     Connecting,
     /// The board is known, nothing is under way.
     Ready,
-    /// The image is checked against keys and board. Instantaneous: seen in a [`Failure`] only.
-    Checking,
     /// The image goes over the line.
     Uploading,
     /// The board verifies the image and marks it for test.
@@ -123,7 +133,6 @@ impl Phase {
         match self {
             Phase::Connecting => "connecting",
             Phase::Ready => "ready",
-            Phase::Checking => "checking",
             Phase::Uploading => "uploading",
             Phase::Verifying => "verifying",
             Phase::Restarting => "restarting",
@@ -137,8 +146,6 @@ impl Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Progress {
-    /// Always [`Phase::Uploading`] so far.
-    pub phase: Phase,
     /// What goes over the line.
     pub content: Content,
     /// Bytes that the board acknowledged.

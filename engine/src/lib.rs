@@ -26,11 +26,11 @@ extern crate std;
 
 mod board;
 mod command;
-mod delta;
 mod error;
 mod event;
 mod identify;
 mod line;
+mod patch;
 mod plan;
 mod search;
 mod session;
@@ -46,11 +46,11 @@ pub use bootlace_smp::bootlace::{
     Trial,
 };
 pub use bootlace_smp::frame::Framing;
-pub use delta::{Base, Content, NoPatch, Saving};
 pub use error::{Asked, Code, Error, Failure};
 pub use event::{
     Attention, Command, Event, FindReason, Outcome, Phase, PortEvent, PortInfo, Progress, Unchanged,
 };
+pub use patch::{Base, Content, NoPatch, Saving, wanted_base, worth_sending};
 pub use plan::{Confirm, Job, Options, Plan, Route, Way};
 pub use session::Session;
 pub use time::Instant;

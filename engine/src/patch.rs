@@ -7,7 +7,7 @@ use bootlace_image::Image;
 use bootlace_smp::ErrorCode as Generic;
 use bootlace_smp::bootlace::ErrorCode;
 
-use crate::{Code, Error};
+use crate::{BoardInfo, Code, Error, Plan, Route, SlotImage};
 
 /// What goes over the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +23,16 @@ pub enum Content {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum NoPatch {
+    /// Nothing is to be sent: the board holds the image already, or runs it.
+    NothingToSend,
+    /// The board runs nothing that a patch could start from, or gives no hash of it.
+    NothingRuns,
+    /// The image that the board runs is not at hand here.
+    BaseNotFound,
+    /// A patch would be no smaller than the image.
+    NotSmaller,
+    /// No patch that leads to the image could be made.
+    NotMade,
     /// The board takes no patches.
     NotSupported,
     /// The board has no image that it could start from, or can't prove it.
@@ -44,6 +54,33 @@ pub enum NoPatch {
     },
     /// The board refused for another reason.
     Refused(Code),
+}
+
+/// The image that a patch has to start from, so that the board can make `plan`'s image of it.
+///
+/// # Errors
+/// Why no patch is of use, whatever files are at hand.
+pub fn wanted_base<'a>(board: &'a BoardInfo, plan: &Plan) -> Result<&'a SlotImage, NoPatch> {
+    if plan.route != Route::Upload {
+        return Err(NoPatch::NothingToSend);
+    }
+    if !board.takes_patches() {
+        return Err(NoPatch::NotSupported);
+    }
+    // What can't be started may be damaged: the board proves its base before it takes a patch.
+    let running = board.running().filter(|running| !running.hash.is_empty());
+    running.ok_or(NoPatch::NothingRuns)
+}
+
+/// Whether a patch of `patch` bytes is worth sending in place of `image` bytes.
+///
+/// # Errors
+/// [`NoPatch::NotSmaller`].
+pub fn worth_sending(patch: usize, image: u32) -> Result<(), NoPatch> {
+    match u32::try_from(patch) {
+        Ok(patch) if patch < image => Ok(()),
+        _ => Err(NoPatch::NotSmaller),
+    }
 }
 
 impl NoPatch {
@@ -72,6 +109,11 @@ impl NoPatch {
     /// Its name, for logs and scripts.
     pub const fn name(self) -> &'static str {
         match self {
+            NoPatch::NothingToSend => "NothingToSend",
+            NoPatch::NothingRuns => "NothingRuns",
+            NoPatch::BaseNotFound => "BaseNotFound",
+            NoPatch::NotSmaller => "NotSmaller",
+            NoPatch::NotMade => "NotMade",
             NoPatch::NotSupported => "NotSupported",
             NoPatch::NoBase => "NoBase",
             NoPatch::WrongBase => "WrongBase",
@@ -124,12 +166,12 @@ pub struct Saving {
 }
 
 /// Microseconds that flash takes for a byte, erased and programmed: between an nRF52 (31) and an STM32F4 (about 15).
-const FLASH: u64 = 25;
+const FLASH_MICROS_PER_BYTE: u64 = 25;
 
 impl Saving {
     /// What sending `patch` bytes instead of `image` saves at `pace` bytes a second.
     pub fn new(image: u32, patch: u32, pace: Option<u32>) -> Self {
-        let flash = u64::from(image) * FLASH;
+        let flash = u64::from(image) * FLASH_MICROS_PER_BYTE;
         let takes = |bytes: u32, pace: u32| (u64::from(bytes) * 1_000_000 / u64::from(pace)).max(flash);
         let time = pace
             .filter(|pace| *pace > 0)

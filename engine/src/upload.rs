@@ -13,7 +13,7 @@ use core::time::Duration;
 use bootlace_smp::{self as smp, ErrorCode, Failure, Header, Request, Response, Version, bootlace, img};
 
 use crate::line::{LARGEST_REQUEST, Line};
-use crate::{Asked, BoardInfo, Code, Content, Error, Instant, Phase, PortInfo, Progress};
+use crate::{Asked, BoardInfo, Code, Content, Error, Instant, PortInfo, Progress};
 
 /// A first piece may make a board erase its slot: Zephyr's 1 MB takes about 20 s.
 const ERASE_WAIT: Duration = Duration::from_secs(10);
@@ -443,7 +443,6 @@ impl Upload {
         let left = u64::from(self.len - self.done.min(self.len));
         let remaining = self.meter.rate.filter(|rate| *rate > 0);
         Some(Progress {
-            phase: Phase::Uploading,
             content: self.content,
             done: self.done,
             total: self.len,

@@ -149,11 +149,6 @@ pub(super) fn error(error: &Error) -> Sentence {
             nothing_boots(*it),
         ),
         Error::PortLost => ("PortLost", "The port is gone.".into(), REPLUG),
-        Error::Cancelled => (
-            "Cancelled",
-            "The update was cancelled.".into(),
-            "Start it again whenever you like: what the board holds already is not sent twice.",
-        ),
         // The caller handles those about images.
         other => ("Error", format!("{other:?}."), "Start the update again."),
     };
@@ -293,7 +288,6 @@ mod tests {
                 state: BootState::NoImage,
             },
             Error::PortLost,
-            Error::Cancelled,
         ];
         for error in errors {
             let sentence = words::error(&error);

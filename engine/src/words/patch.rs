@@ -4,28 +4,101 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use core::time::Duration;
 
-use super::{board, bytes, time};
+use bootlace_delta::{Error, HeaderError, WholeError};
+
+use super::{Sentence, board, bytes, time};
 use crate::{NoPatch, Saving};
 
 /// Why the whole image is sent instead of a patch, as a sentence.
 pub fn no_patch(reason: NoPatch) -> String {
-    let why = match reason {
-        NoPatch::NotSupported => "The board takes no patches",
-        NoPatch::NoBase => "The board can’t prove the image that the patch starts from",
-        NoPatch::WrongBase => "The board runs another image than the patch starts from",
-        NoPatch::UnknownFormat => "The board’s bootloader does not know this kind of patch",
-        NoPatch::TooLarge => "The board has no room for what the patch makes",
-        NoPatch::Damaged => "The patch did not arrive as it was sent",
-        NoPatch::WrongImage => "What the board made of the patch is not the image",
-        NoPatch::Stuck { .. } => "The board asked for the same piece of the patch again and again",
-        NoPatch::Refused(code) => {
-            return format!(
-                "The board refused the patch ({}): the whole image is sent.",
-                board::code(code)
-            );
+    match reason {
+        NoPatch::NothingToSend => "The board holds the image already: nothing is sent.".into(),
+        NoPatch::NothingRuns => {
+            "The board runs nothing that a patch could start from: the whole image is sent.".into()
         }
-    };
-    format!("{why}: the whole image is sent.")
+        NoPatch::BaseNotFound => {
+            "What the board runs is not at hand here, so no patch can be made: the whole image is sent."
+                .into()
+        }
+        NoPatch::NotSmaller => "A patch would be no smaller than the image: the whole image is sent.".into(),
+        NoPatch::NotMade => "No patch to this image could be made: the whole image is sent.".into(),
+        NoPatch::NotSupported => "The board takes no patches: the whole image is sent.".into(),
+        NoPatch::NoBase => {
+            "The board can’t prove the image that the patch starts from: the whole image is sent.".into()
+        }
+        NoPatch::WrongBase => {
+            "The board runs another image than the patch starts from: the whole image is sent.".into()
+        }
+        NoPatch::UnknownFormat => {
+            "The board’s bootloader does not know this kind of patch: the whole image is sent.".into()
+        }
+        NoPatch::TooLarge => {
+            "The board has no room for what the patch makes: the whole image is sent.".into()
+        }
+        NoPatch::Damaged => "The patch did not arrive as it was sent: the whole image is sent.".into(),
+        NoPatch::WrongImage => {
+            "What the board made of the patch is not the image: the whole image is sent.".into()
+        }
+        NoPatch::Stuck { .. } => {
+            "The board asked for the same piece of the patch again and again: the whole image is sent.".into()
+        }
+        NoPatch::Refused(code) => {
+            let why = board::code(code);
+            format!("The board refused the patch ({why}): the whole image is sent.")
+        }
+    }
+}
+
+/// Why a patch can't be used.
+pub fn patch_error(error: WholeError) -> Sentence {
+    match error {
+        WholeError::Patch(Error::Header(error)) => patch_header_error(error),
+        WholeError::Patch(Error::WrongBase) => Sentence::new(
+            "WrongBase",
+            "This patch is for another image than the one given.",
+            "Choose the image that the patch was made from: “bootlace delta show” tells its digest.",
+        ),
+        WholeError::Truncated => Sentence::new(
+            "Truncated",
+            "The patch is longer or shorter than it says.",
+            "Copy or download the patch again.",
+        ),
+        _ => Sentence::new(
+            "DamagedPatch",
+            "The patch is damaged.",
+            "Copy or download it again, or make it again.",
+        ),
+    }
+}
+
+/// Why a file is no patch.
+pub fn patch_header_error(error: HeaderError) -> Sentence {
+    match error {
+        HeaderError::Version(version) => Sentence::new(
+            "UnknownPatchVersion",
+            format!("This patch has the format's version {version}, which this program does not know."),
+            "Use a newer bootlace.",
+        ),
+        HeaderError::Magic => Sentence::new(
+            "NoPatch",
+            "This file is no patch.",
+            "Choose a file that “bootlace delta make” wrote.",
+        ),
+        _ => Sentence::new(
+            "DamagedPatch",
+            "The patch is damaged.",
+            "Copy or download it again, or make it again.",
+        ),
+    }
+}
+
+/// A patch that was made does not lead to the image.
+pub fn patch_not_proved() -> Sentence {
+    Sentence::new(
+        "PatchFailed",
+        "The patch that was made does not give the new image.",
+        "This is a mistake in bootlace: please report it, and send the image as a whole.",
+    )
 }
 
 /// Less than this is not told from nothing: how fast a line is shows roughly, and how fast a flash is not at all.

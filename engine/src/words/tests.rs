@@ -1,7 +1,13 @@
+use alloc::format;
+use core::time::Duration;
+
+use bootlace_image::{Refusal, TlvKind};
+
 use super::*;
+use crate::{BootState, RollbackReason};
 
 #[test]
-fn figures() {
+fn sizes_times_and_hashes_are_short() {
     assert_eq!(
         [bytes(1023), bytes(1025), bytes(1_500_000)],
         ["1023 B", "2 KB", "1.4 MB"]
@@ -13,9 +19,9 @@ fn figures() {
     assert_eq!(uuid(&[0x12; 16]), "12121212-1212-1212-1212-121212121212");
 }
 
-/// The codes are numbers, so no compiler tells which of them lacks its words.
+/// The codes are numbers, so no compiler tells which of them lacks a sentence.
 #[test]
-fn every_code_has_its_words() {
+fn every_code_has_a_sentence() {
     let unknown = 0x7F;
     for code in 0..unknown {
         let state = (BootState::from_code(code), BootState::from_code(unknown));

@@ -1,0 +1,215 @@
+//! What is said about image files and keys.
+
+use alloc::format;
+use alloc::string::ToString;
+
+use bootlace_image::{Algorithm, FormatError, KeyError, Refusal, TlvKind};
+
+use super::{Sentence, short, tlv};
+
+/// Why a file is no image.
+pub fn format_error(error: &FormatError) -> Sentence {
+    let damaged = "Copy or download the file again. If it stays like this, sign it again with imgtool.";
+    let (name, what, next) = match error {
+        FormatError::NotAnImage { .. } => (
+            "NotAnImage",
+            "This file is no MCUboot image.".to_string(),
+            "Choose the signed image that “imgtool sign” wrote (often signed.bin), not the bare firmware, an ELF or \
+             a HEX file.",
+        ),
+        FormatError::Truncated { needed, available } => (
+            "Truncated",
+            format!(
+                "The file ends too early: the image needs at least {needed} bytes, and there are {available}."
+            ),
+            damaged,
+        ),
+        FormatError::HeaderSize { size } => (
+            "HeaderSize",
+            format!("The image is damaged: its header claims {size} bytes."),
+            damaged,
+        ),
+        FormatError::ProtectedSize { header, area } => (
+            "ProtectedSize",
+            format!(
+                "The image is damaged: its header promises {header} bytes of protected fields, and there are {area}."
+            ),
+            damaged,
+        ),
+        FormatError::TlvMagic { found } => (
+            "TlvMagic",
+            format!("The image is damaged: its signature block starts with {found:#06x}."),
+            damaged,
+        ),
+        FormatError::TlvOverrun { offset } => (
+            "TlvOverrun",
+            format!("The image is damaged: the field at byte {offset} reaches past its end."),
+            damaged,
+        ),
+        FormatError::TlvLength { kind, len } => (
+            "TlvLength",
+            format!(
+                "The image is damaged: its {} field can't be {len} bytes long.",
+                tlv(*kind)
+            ),
+            damaged,
+        ),
+        FormatError::DuplicateTlv { kind } => (
+            "DuplicateTlv",
+            format!("The image has two {} fields; only one makes sense.", tlv(*kind)),
+            "Sign the firmware again with imgtool.",
+        ),
+        other => ("Image", format!("The image is damaged ({other:?})."), damaged),
+    };
+    Sentence::new(name, what, next)
+}
+
+/// Why an image is not to be trusted or can't be run.
+pub fn refusal(refusal: &Refusal) -> Sentence {
+    let (name, what, next) = match refusal {
+        Refusal::Altered => (
+            "Altered",
+            "The image was altered or damaged after it was signed.".to_string(),
+            "Get it again from where it was signed. If it stays like this, don't use it.",
+        ),
+        Refusal::NoDigest => (
+            "NoDigest",
+            "The image carries no digest, so nothing can be said about it.".to_string(),
+            "Sign the firmware again with imgtool.",
+        ),
+        Refusal::Unsigned => (
+            "Unsigned",
+            "The image is not signed.".to_string(),
+            "Sign it: “imgtool sign --key KEY.pem …”.",
+        ),
+        Refusal::UnknownSigner { key_hash } => (
+            "UnknownSigner",
+            match key_hash {
+                Some(hash) => format!(
+                    "The image was signed with a key that is not trusted here ({}).",
+                    short(hash)
+                ),
+                None => "The image does not say which key it was signed with.".to_string(),
+            },
+            "Compare with the key hash of your vendor. Use the public key that belongs to this image, or the image \
+             that was signed with your key.",
+        ),
+        Refusal::BadSignature { key_hash } => (
+            "BadSignature",
+            format!(
+                "The image names the key {}, but the signature is not of that key.",
+                short(key_hash)
+            ),
+            "Don't use this image. Get it again from where it was signed.",
+        ),
+        Refusal::DevelopmentKey { key_hash } => (
+            "DevelopmentKey",
+            format!(
+                "The image was signed with a key ({}) whose private half MCUboot publishes: anybody can sign with it.",
+                short(key_hash)
+            ),
+            "Sign with a key of your own (“imgtool keygen”). For a trial on a desk, allow development keys.",
+        ),
+        Refusal::UnprotectedTlv { kind } => (
+            "UnprotectedTlv",
+            format!(
+                "The image has a {} field outside of what its signature covers.",
+                tlv(*kind)
+            ),
+            "Don't use this image: somebody may have added the field. Sign the firmware again with imgtool.",
+        ),
+        Refusal::Encrypted => (
+            "Encrypted",
+            "The image is encrypted.".to_string(),
+            "Choose one that was signed without “--encrypt”: encrypted images are not supported yet.",
+        ),
+        Refusal::Compressed => (
+            "Compressed",
+            "The image is compressed.".to_string(),
+            "Choose one that was signed without “--compression”.",
+        ),
+        Refusal::NonBootable => (
+            "NonBootable",
+            "The image is marked as not to be started.".to_string(),
+            "Choose one that was signed without “--non-bootable”.",
+        ),
+        Refusal::RamLoad => (
+            "RamLoad",
+            "The image wants to run from RAM, which the bootloader does not do.".to_string(),
+            "Choose one that was signed without “--load-addr”.",
+        ),
+        Refusal::UnsupportedDigest { kind } => (
+            "UnsupportedDigest",
+            format!("The image's digest is a {}, which is not supported.", tlv(*kind)),
+            "Sign it with SHA-256 (“imgtool sign --sha 256”).",
+        ),
+        Refusal::UnsupportedSignature { kind } => (
+            "UnsupportedSignature",
+            format!(
+                "The image's signature is a {} of a kind that is not supported.",
+                tlv(*kind)
+            ),
+            "Sign it with an ECDSA P-256 or Ed25519 key.",
+        ),
+        other => (
+            "Refused",
+            format!("The image is refused ({other:?})."),
+            "Get it again from where it was signed.",
+        ),
+    };
+    Sentence::new(name, what, next)
+}
+
+/// An image was signed with a key whose private half is `file` of MCUboot's repository.
+pub fn published_key(key_hash: &[u8; 32], file: &str) -> Sentence {
+    let it = refusal(&Refusal::DevelopmentKey { key_hash: *key_hash });
+    Sentence {
+        what: format!(
+            "The image was signed with a key ({}) whose private half MCUboot publishes: anybody can sign with it. It is \
+             {file} of its repository.",
+            short(key_hash)
+        ),
+        ..it
+    }
+}
+
+/// Why a key can't be used.
+pub fn key_error(error: &KeyError) -> Sentence {
+    let (name, what, next) = match error {
+        KeyError::NotPem => (
+            "NotAKey",
+            "This file holds no public key in PEM.",
+            "Choose the file that “imgtool getpub --encoding pem --key KEY.pem” writes.",
+        ),
+        KeyError::PrivateKey => (
+            "PrivateKey",
+            "This is a private key. It must not leave the place where images are signed.",
+            "Make its public half with “imgtool getpub --encoding pem --key KEY.pem” and use that.",
+        ),
+        _ => (
+            "UnsupportedKey",
+            "This key is neither an ECDSA P-256 nor an Ed25519 one.",
+            "Use a P-256 or Ed25519 key (“imgtool keygen --type ed25519”).",
+        ),
+    };
+    Sentence::new(name, what, next)
+}
+
+/// What people call a key's algorithm.
+pub fn algorithm(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::P256 => "ECDSA P-256",
+        Algorithm::Ed25519 => "Ed25519",
+    }
+}
+
+/// What people call a signature's algorithm.
+pub fn signature_kind(kind: TlvKind) -> &'static str {
+    match kind {
+        TlvKind::ECDSA => "ECDSA",
+        TlvKind::ED25519 => "Ed25519",
+        TlvKind::RSA2048 => "RSA-2048, not supported",
+        TlvKind::RSA3072 => "RSA-3072, not supported",
+        _ => "not supported",
+    }
+}

@@ -1,0 +1,91 @@
+//! What the command line says while an update goes on.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::fmt::Display;
+
+use super::{bytes, no_patch, rate, rollback, saving, short, time};
+use crate::{BoardInfo, NoPatch, Progress, Role, Saving, SlotImage};
+
+/// A port was opened.
+pub fn port_opened(port: impl Display) -> String {
+    format!("Port {port}")
+}
+
+/// A patch is sent; `base` is the file that it starts from.
+pub fn patch_made(base: impl Display, it: &Saving) -> String {
+    format!("Only what changed since {base} is sent: {}", saving(it))
+}
+
+/// No patch is sent, and why; `running` is what the board runs.
+pub fn no_patch_made(reason: NoPatch, running: Option<&SlotImage>) -> String {
+    match (reason, running) {
+        (NoPatch::BaseNotFound, Some(running)) => {
+            let (version, hash) = (&running.version, short(&running.hash));
+            format!(
+                "None of the given files is {version} ({hash}), which the board runs: the whole image is sent."
+            )
+        }
+        _ => no_patch(reason),
+    }
+}
+
+/// The upload goes on where the board has it.
+pub fn resumed(offset: u32) -> String {
+    format!("The board holds the first {} already", bytes(offset))
+}
+
+/// The port of the board is gone, without a restart.
+pub fn looking() -> &'static str {
+    "The board is gone; looking for it"
+}
+
+/// A board that was asked who it is, in one line, and a second one where its last trial failed.
+pub fn board(board: &BoardInfo) -> String {
+    let name = board.name.as_deref().unwrap_or("A board");
+    let who = match &board.serial {
+        Some(serial) => format!("{name} {serial}"),
+        None => name.to_string(),
+    };
+    let running = board
+        .running()
+        .map(|image| (image.version.as_str(), image.confirmed));
+    let line = match (board.role, running) {
+        (Some(Role::Bootloader), Some((version, true))) => {
+            format!("{who}, in its bootloader: version {version}")
+        }
+        (Some(Role::Bootloader), Some((version, false))) => {
+            format!("{who}, in its bootloader: version {version}, on trial")
+        }
+        (Some(Role::Bootloader), None) => format!("{who}, in its bootloader: nothing to run"),
+        (Some(Role::Application), Some((version, true))) => {
+            format!("{who}, running its application: version {version}")
+        }
+        (Some(Role::Application), Some((version, false))) => {
+            format!("{who}, running its application: version {version}, on trial")
+        }
+        (Some(Role::Application), None) => format!("{who}, running its application: nothing to run"),
+        (_, Some((version, true))) => format!("{who}: version {version}"),
+        (_, Some((version, false))) => format!("{who}: version {version}, on trial"),
+        (_, None) => format!("{who}: nothing to run"),
+    };
+    match &board.rollback {
+        Some(back) => {
+            let (from, why) = (back.from.as_deref().unwrap_or("an image"), rollback(back.reason));
+            format!("{line}\n  Before, it took {from} back: {why}")
+        }
+        None => line,
+    }
+}
+
+/// How far an upload is.
+pub fn progress(it: &Progress) -> String {
+    let percent = u64::from(it.done) * 100 / u64::from(it.total.max(1));
+    let (done, total) = (bytes(it.done), bytes(it.total));
+    match (it.rate.map(rate), it.remaining.map(time)) {
+        (Some(rate), Some(left)) => format!("{percent:>3} %  {done} of {total}  {rate}  {left} left"),
+        (Some(rate), None) => format!("{percent:>3} %  {done} of {total}  {rate}"),
+        (None, Some(left)) => format!("{percent:>3} %  {done} of {total}  {left} left"),
+        (None, None) => format!("{percent:>3} %  {done} of {total}"),
+    }
+}
