@@ -3,14 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use bootlace_delta::make::{Options, Patch, make};
-use bootlace_delta::{Error, Header, HeaderError, Method, WholeError, apply_to_vec};
-use bootlace_engine::words::{self, Sentence};
+use bootlace_delta::make::{Options, Patch};
+use bootlace_delta::{Header, WholeError, apply_to_vec, make_proved};
+use bootlace_engine::words::{self, Sentence, files, tables};
 use bootlace_image::{Image, Version};
-use serde_json::json;
+use serde_json::json as value;
 
-use crate::file;
-use crate::report::Table;
+use crate::{file, json, report};
 
 /// What to do with patches.
 #[derive(Debug, clap::Subcommand)]
@@ -76,7 +75,7 @@ impl Command {
     }
 }
 
-pub(crate) fn run(command: &Command) -> crate::Result {
+pub(crate) fn run(command: &Command) -> crate::problem::Result {
     match command {
         Command::Make {
             old,
@@ -92,14 +91,14 @@ pub(crate) fn run(command: &Command) -> crate::Result {
                 ..Options::default()
             };
             let patch = patch(&old, &new, &options)?;
-            write(output, &patch.bytes)?;
+            file::write(output, &patch.bytes)?;
             if *json {
-                let mut value = facts(&patch.header, patch.bytes.len());
+                let mut value = json::delta(&patch.header, patch.bytes.len());
                 value["runs"] = patch.runs.into();
-                crate::report::json(&value);
+                report::json(value);
             } else {
-                let title = format!("{}: {}", output.display(), saving(patch.bytes.len(), new.len()));
-                print!("{}", table(&title, &patch.header, patch.bytes.len()));
+                let (name, len) = (output.display(), patch.bytes.len());
+                report::text(tables::patch_made(name, &patch.header, len, new.len()));
             }
         }
         Command::Apply {
@@ -109,24 +108,24 @@ pub(crate) fn run(command: &Command) -> crate::Result {
             json,
         } => {
             let (old, patch) = (file::read(old)?, file::read(patch)?);
-            let new = apply_to_vec(base(&old), &patch).map_err(sentence)?;
-            write(output, &new)?;
+            let new = apply_to_vec(base(&old), &patch).map_err(words::patch_error)?;
+            file::write(output, &new)?;
             if *json {
-                crate::report::json(&json!({ "written": new.len() }));
+                report::json(value!({ "written": new.len() }));
             } else {
-                println!("{}: {}", output.display(), size(new.len()));
+                report::line(tables::written(output.display(), new.len()));
             }
         }
         Command::Show { patch, json } => {
             let bytes = file::read(patch)?;
-            let (header, len) = Header::parse(&bytes).map_err(header_sentence)?;
+            let (header, len) = Header::parse(&bytes).map_err(words::patch_header_error)?;
             if len + header.stream_len as usize != bytes.len() {
-                return Err(sentence(WholeError::Truncated).into());
+                return Err(words::patch_error(WholeError::Truncated).into());
             }
             if *json {
-                crate::report::json(&facts(&header, bytes.len()));
+                report::json(json::delta(&header, bytes.len()));
             } else {
-                print!("{}", table(&patch.display().to_string(), &header, bytes.len()));
+                report::text(tables::patch(patch.display(), &header, bytes.len()));
             }
         }
         Command::Set { folder, output, json } => set(folder, output.as_deref().unwrap_or(folder), *json)?,
@@ -151,86 +150,8 @@ fn base(file: &[u8]) -> &[u8] {
 }
 
 /// A patch that has been applied once, so that none that fails leaves this machine.
-pub(crate) fn patch(old: &[u8], new: &[u8], options: &Options) -> Result<Patch, Sentence> {
-    let patch = make(base(old), new, options);
-    match apply_to_vec(base(old), &patch.bytes) {
-        Ok(back) if back == new => Ok(patch),
-        _ => Err(Sentence {
-            name: "PatchFailed".into(),
-            what: "The patch that was made does not give the new image.".into(),
-            next: "This is a mistake in bootlace: please report it, and send the image as a whole.".into(),
-            unharmed: true,
-        }),
-    }
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Sentence> {
-    std::fs::write(path, bytes).map_err(|error| Sentence {
-        name: "Unwritable".into(),
-        what: format!("{} can't be written: {error}.", path.display()),
-        next: "Check the name, your rights and the room on the disk.".into(),
-        unharmed: true,
-    })
-}
-
-fn size(len: usize) -> String {
-    words::bytes(u32::try_from(len).unwrap_or(u32::MAX))
-}
-
-fn saving(patch: usize, full: usize) -> String {
-    format!("{:.1} % of the image", patch as f64 * 100.0 / full.max(1) as f64)
-}
-
-fn method(method: Method) -> &'static str {
-    match method {
-        Method::Full => "full",
-        Method::Plain => "plain",
-        Method::FullThumb => "full-thumb",
-        Method::Relocated => "relocated",
-    }
-}
-
-fn facts(header: &Header, len: usize) -> serde_json::Value {
-    let mut value = json!({
-        "bytes": len,
-        "method": method(header.method),
-        "target": { "bytes": header.target_len, "digest": words::hex(&header.target_digest) },
-    });
-    if header.method.has_base() {
-        value["base"] = json!({ "bytes": header.base_len, "digest": words::hex(&header.base_digest) });
-    }
-    if header.method == Method::Relocated {
-        value["base"]["address"] = header.base_address.into();
-        value["target"]["address"] = header.target_address.into();
-    }
-    value
-}
-
-fn table(title: &str, header: &Header, len: usize) -> Table {
-    let mut table = Table::new(title);
-    table.row("patch", format!("{len} bytes"));
-    table.row(
-        "method",
-        match header.method {
-            Method::Full => "compressed as a whole: no base",
-            Method::FullThumb => "compressed as a whole, branches as targets: no base",
-            Method::Plain => "the base as dictionary",
-            Method::Relocated => "the base as dictionary, branches and pointers moved",
-        },
-    );
-    if header.method.has_base() {
-        table.row("base", size(header.base_len as usize));
-        table.row("  digest", format!("{}...", words::hex(&header.base_digest)));
-    }
-    if header.method == Method::Relocated {
-        table.row("  address", format!("{:#010x}", header.base_address));
-    }
-    table.row("target", size(header.target_len as usize));
-    table.row("  digest", format!("{}...", words::hex(&header.target_digest)));
-    if header.method == Method::Relocated {
-        table.row("  address", format!("{:#010x}", header.target_address));
-    }
-    table
+fn patch(old: &[u8], new: &[u8], options: &Options) -> Result<Patch, Sentence> {
+    make_proved(base(old), new, options, &mut |_| {}).map_err(|_| words::patch_not_proved())
 }
 
 /// One of a folder's versions.
@@ -241,12 +162,7 @@ struct Release {
 }
 
 fn set(folder: &Path, output: &Path, json: bool) -> Result<(), Sentence> {
-    let unreadable = |error: std::io::Error| Sentence {
-        name: "Unreadable".into(),
-        what: format!("{} can't be read: {error}.", folder.display()),
-        next: "Check the name and your rights to the folder.".into(),
-        unharmed: true,
-    };
+    let unreadable = |error| files::unreadable_folder(folder.display(), error);
     let mut releases = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
@@ -266,12 +182,7 @@ fn set(folder: &Path, output: &Path, json: bool) -> Result<(), Sentence> {
     }
     releases.sort_by(|a, b| (a.version, &a.name).cmp(&(b.version, &b.name)));
     if releases.len() < 2 {
-        return Err(Sentence {
-            name: "NoVersions".into(),
-            what: format!("{} holds {} images (*.bin).", folder.display(), releases.len()),
-            next: "Choose a folder with at least two versions of a firmware.".into(),
-            unharmed: true,
-        });
+        return Err(files::no_versions(folder.display(), releases.len()));
     }
     std::fs::create_dir_all(output).map_err(unreadable)?;
     let width = releases
@@ -283,77 +194,18 @@ fn set(folder: &Path, output: &Path, json: bool) -> Result<(), Sentence> {
         for old in releases.iter().take(index) {
             let patch = patch(&old.bytes, &new.bytes, &Options::default())?;
             let name = format!("{}--{}.delta", old.name, new.name);
-            write(&output.join(&name), &patch.bytes)?;
+            file::write(&output.join(&name), &patch.bytes)?;
             if json {
-                let mut value = facts(&patch.header, patch.bytes.len());
+                let mut value = json::delta(&patch.header, patch.bytes.len());
                 value["from"] = old.name.as_str().into();
                 value["to"] = new.name.as_str().into();
                 value["file"] = name.into();
-                crate::report::json(&value);
+                report::json(value);
             } else {
-                println!(
-                    "{:<width$}  {:<width$}  {:>9}  {:>9} bytes  {}",
-                    old.name,
-                    new.name,
-                    size(new.bytes.len()),
-                    patch.bytes.len(),
-                    saving(patch.bytes.len(), new.bytes.len()),
-                );
+                let (image, patch) = (new.bytes.len(), patch.bytes.len());
+                report::line(tables::set_line(&old.name, &new.name, width, image, patch));
             }
         }
     }
     Ok(())
-}
-
-fn sentence(error: WholeError) -> Sentence {
-    let (name, what, next) = match error {
-        WholeError::Patch(Error::Header(error)) => return header_sentence(error),
-        WholeError::Patch(Error::WrongBase) => (
-            "WrongBase",
-            "This patch is for another image than the one given.",
-            "Choose the image that the patch was made from: “bootlace delta show” tells its digest.",
-        ),
-        WholeError::Truncated => (
-            "Truncated",
-            "The patch is longer or shorter than it says.",
-            "Copy or download the patch again.",
-        ),
-        _ => (
-            "DamagedPatch",
-            "The patch is damaged.",
-            "Copy or download it again, or make it again.",
-        ),
-    };
-    Sentence {
-        name: name.into(),
-        what: what.into(),
-        next: next.into(),
-        unharmed: true,
-    }
-}
-
-fn header_sentence(error: HeaderError) -> Sentence {
-    let (name, what, next) = match error {
-        HeaderError::Version(version) => (
-            "UnknownPatchVersion",
-            format!("This patch has the format's version {version}, which this program does not know."),
-            "Use a newer bootlace.",
-        ),
-        HeaderError::Magic => (
-            "NoPatch",
-            "This file is no patch.".into(),
-            "Choose a file that “bootlace delta make” wrote.",
-        ),
-        _ => (
-            "DamagedPatch",
-            "The patch is damaged.".into(),
-            "Copy or download it again, or make it again.",
-        ),
-    };
-    Sentence {
-        name: name.into(),
-        what,
-        next: next.into(),
-        unharmed: true,
-    }
 }

@@ -2,34 +2,25 @@
 
 use std::path::{Path, PathBuf};
 
-use bootlace_engine::words::{self, Sentence};
-use bootlace_image::{Algorithm, PublicKey};
+use bootlace_engine::words::{self, Sentence, files};
+use bootlace_image::PublicKey;
 
 /// No firmware is larger; a wrong file name should not fill the memory.
-const LARGEST: u64 = 64 << 20;
+const LARGEST_FILE: u64 = 64 << 20;
 
 /// Reads a whole file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Sentence> {
-    let failed = |error: std::io::Error| Sentence {
-        name: "Unreadable".into(),
-        what: format!("{} can't be read: {error}.", path.display()),
-        next: "Check the name and your rights to the file.".into(),
-        unharmed: true,
-    };
+    let failed = |error: std::io::Error| files::unreadable(path.display(), error);
     let size = std::fs::metadata(path).map_err(failed)?.len();
-    if size > LARGEST {
-        return Err(Sentence {
-            name: "FileTooLarge".into(),
-            what: format!(
-                "{} is too large to be firmware: {} MB.",
-                path.display(),
-                size >> 20
-            ),
-            next: "Choose the signed image.".into(),
-            unharmed: true,
-        });
+    if size > LARGEST_FILE {
+        return Err(files::too_large(path.display(), size >> 20));
     }
     std::fs::read(path).map_err(failed)
+}
+
+/// Writes a whole file.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Sentence> {
+    std::fs::write(path, bytes).map_err(|error| files::unwritable(path.display(), error))
 }
 
 /// Reads public keys, one a file, in PEM or DER. A private key is refused: it has no business where images are checked.
@@ -43,17 +34,5 @@ fn key(path: &Path) -> Result<PublicKey, Sentence> {
         Ok(text) => PublicKey::from_pem(text),
         Err(_) => PublicKey::from_spki_der(&bytes),
     };
-    key.map_err(|error| {
-        let mut sentence = words::key_error(&error);
-        sentence.what = format!("{}: {}", path.display(), sentence.what);
-        sentence
-    })
-}
-
-/// What people call an algorithm.
-pub(crate) fn algorithm(algorithm: Algorithm) -> &'static str {
-    match algorithm {
-        Algorithm::P256 => "ECDSA P-256",
-        Algorithm::Ed25519 => "Ed25519",
-    }
+    key.map_err(|error| files::at(path.display(), words::key_error(&error)))
 }

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bootlace_delta::make::Options;
-use bootlace_engine::words::{self, Sentence};
-use bootlace_engine::{Base, Plan, Route, Saving, Session};
+use bootlace_delta::make_proved;
+use bootlace_engine::words::{Sentence, files};
+use bootlace_engine::{Base, NoPatch, Plan, Saving, Session, wanted_base, worth_sending};
 
-use crate::{delta, file};
+use crate::file;
 
 /// Where the image that the board runs may lie.
 #[derive(Debug, clap::Args)]
@@ -35,15 +36,15 @@ pub(crate) enum Patch {
         /// How long it took to make.
         took: Duration,
     },
-    /// The whole image is sent: a name for scripts, and a sentence.
-    None { name: &'static str, why: String },
+    /// The whole image is sent, and why.
+    None(NoPatch),
 }
 
 impl Bases {
     /// Makes the patch from what the board runs to `image`; `None` where none was asked for or nothing is to be sent.
     ///
     /// # Errors
-    /// A file that can't be read; a patch that does not lead to the image.
+    /// A file that can't be read, a folder that is none.
     pub(crate) fn patch(
         &self,
         session: &Session,
@@ -51,48 +52,35 @@ impl Bases {
         image: &[u8],
     ) -> Result<Option<Patch>, Sentence> {
         if let Some(folder) = self.base_dir.as_deref().filter(|folder| !folder.is_dir()) {
-            return Err(Sentence {
-                name: "NoFolder".into(),
-                what: format!("{} is no folder.", folder.display()),
-                next: "Name a folder of images that the board may run, or leave --base-dir away.".into(),
-                unharmed: true,
-            });
+            return Err(files::no_folder(folder.display()));
         }
         let asked = !self.base.is_empty() || self.base_dir.is_some();
-        if !asked || self.full || plan.route != Route::Upload {
+        let Some(board) = session.board().filter(|_| asked && !self.full) else {
             return Ok(None);
-        }
-        let none = |name, why: &str| {
-            let why = format!("{why}: the whole image is sent.");
-            Ok(Some(Patch::None { name, why }))
         };
-        let board = session.board();
-        if !board.is_some_and(bootlace_engine::BoardInfo::takes_patches) {
-            return none("NotSupported", "The board takes no patches");
-        }
-        let Some(running) = board.and_then(bootlace_engine::BoardInfo::running) else {
-            return none(
-                "NothingRuns",
-                "The board runs nothing that a patch could start from",
-            );
+        let none = |reason| Ok(Some(Patch::None(reason)));
+        let wanted = match wanted_base(board, plan) {
+            Ok(wanted) => wanted,
+            Err(NoPatch::NothingToSend) => return Ok(None),
+            Err(reason) => return none(reason),
         };
-        let Some((path, base)) = self.find(&running.hash)? else {
-            let hash = words::short(&running.hash);
-            let why = format!(
-                "None of the given files is {} ({hash}), which the board runs",
-                running.version
-            );
-            return none("BaseNotFound", &why);
+        let Some((path, base)) = self.find(&wanted.hash)? else {
+            return none(NoPatch::BaseNotFound);
+        };
+        let Some(base) = Base::of(&base) else {
+            return none(NoPatch::BaseNotFound);
         };
         let started = Instant::now();
-        let patch = delta::patch(&base, image, &Options::default())?;
+        let Ok(patch) = make_proved(base.bytes, image, &Options::default(), &mut |_| {}) else {
+            return none(NoPatch::NotMade);
+        };
         let took = started.elapsed();
-        let size = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        if patch.bytes.len() >= image.len() {
-            return none("NotSmaller", "A patch would be no smaller than the image");
+        let size = u32::try_from(patch.bytes.len()).unwrap_or(u32::MAX);
+        if let Err(reason) = worth_sending(patch.bytes.len(), plan.size) {
+            return none(reason);
         }
         Ok(Some(Patch::Made {
-            saving: Saving::new(size(image), size(&patch.bytes), session.pace()),
+            saving: Saving::new(plan.size, size, session.pace()),
             bytes: patch.bytes,
             base: path,
             took,
@@ -108,7 +96,7 @@ impl Bases {
                 return Ok(Some((path.clone(), bytes)));
             }
         }
-        for path in self.base_dir.iter().flat_map(|folder| files(folder)) {
+        for path in self.base_dir.iter().flat_map(|folder| files_of(folder)) {
             // A folder may hold anything: what is no image is passed over.
             let bytes = file::read(&path).unwrap_or_default();
             if is_it(&bytes) {
@@ -120,7 +108,7 @@ impl Bases {
 }
 
 /// The files of a folder, by name.
-fn files(folder: &Path) -> Vec<PathBuf> {
+fn files_of(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut files: Vec<PathBuf> = entries
         .map(|entry| entry.path())

@@ -4,16 +4,16 @@
 //! standard output says who it is; when the port vanishes, so does the link.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
-use bootlace_image::PublicKey;
+use bootlace_engine::words::simulate::{self, TerminalStep};
+use bootlace_engine::words::{Sentence, files};
 use bootlace_simulator::{Area, Behaviour, Board, Config, NorFlash, Policy, PortIdentity, Supply};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, inotify};
@@ -22,6 +22,10 @@ use rustix::pty::OpenptFlags;
 use rustix::termios::OptionalActions;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
+
+use crate::{file, report};
+
+type Result<T> = std::result::Result<T, Sentence>;
 
 /// What board to simulate.
 #[derive(Debug, clap::Args)]
@@ -91,14 +95,19 @@ pub(crate) struct Arguments {
     permanent: bool,
 }
 
-fn behaviour(name: &str) -> Result<Behaviour, String> {
+/// What the system says about a step with the pseudo-terminal, as a sentence.
+fn refused<E: std::fmt::Display>(step: TerminalStep) -> impl FnOnce(E) -> Sentence {
+    move |why| simulate::terminal(step, why)
+}
+
+fn behaviour(name: &str) -> std::result::Result<Behaviour, String> {
     Behaviour::from_name(name).ok_or_else(|| {
         let known: Vec<_> = Behaviour::ALL.iter().map(|(name, _)| *name).collect();
         format!("known are {}", known.join(", "))
     })
 }
 
-fn supply(text: &str) -> Result<Supply, String> {
+fn supply(text: &str) -> std::result::Result<Supply, String> {
     let parse = |text: &str| text.trim().parse().ok();
     text.split_once(',')
         .and_then(|(level, limit)| {
@@ -111,7 +120,7 @@ fn supply(text: &str) -> Result<Supply, String> {
         .ok_or_else(|| "two numbers of millivolts are wanted, as in 2900,3300".into())
 }
 
-fn uuid(text: &str) -> Result<[u8; 16], String> {
+fn uuid(text: &str) -> std::result::Result<[u8; 16], String> {
     let digits: String = text.chars().filter(|&c| c != '-').collect();
     let number = (digits.len() == 32)
         .then(|| u128::from_str_radix(&digits, 16).ok())
@@ -122,17 +131,23 @@ fn uuid(text: &str) -> Result<[u8; 16], String> {
 }
 
 /// Runs until it is ended, and takes its link along; asked a second time, it ends at once.
-pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+pub(crate) fn run(arguments: &Arguments) -> crate::problem::Result {
+    simulate(arguments)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn simulate(arguments: &Arguments) -> Result<()> {
     let ended = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
-        flag::register_conditional_shutdown(signal, 1, Arc::clone(&ended))?;
-        flag::register(signal, Arc::clone(&ended))?;
+        flag::register_conditional_shutdown(signal, 1, Arc::clone(&ended))
+            .map_err(refused(TerminalStep::Signals))?;
+        flag::register(signal, Arc::clone(&ended)).map_err(refused(TerminalStep::Signals))?;
     }
     let mut board = board(arguments)?;
     let file = arguments
         .flash
-        .as_ref()
-        .map(|path| open_flash(path, board.flash()))
+        .as_deref()
+        .map(|path| Ok((path, open_flash(path, board.flash())?)))
         .transpose()?;
     let started = Instant::now();
     let mut port: Option<Port> = None;
@@ -149,11 +164,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         if let Some(port) = &mut port {
             port.exchange(&mut board, now)?;
         }
-        if let Some(file) = &file {
+        if let Some((path, file)) = &file {
             for (start, len) in board.flash_mut().take_changed() {
                 let bytes = board.flash().bytes().get(start..start + len).unwrap_or_default();
                 file.write_all_at(bytes, start as u64)
-                    .context("writing the flash file")?;
+                    .map_err(|why| files::unwritable(path.display(), why))?;
             }
         }
         let patience = match board.next_deadline() {
@@ -170,7 +185,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 fn spare(arguments: &Arguments, flash: &NorFlash) -> Result<()> {
     let link = &arguments.link;
     if std::fs::symlink_metadata(link).is_ok_and(|found| !found.is_symlink()) {
-        bail!("{} is no link: name one that does not exist yet", link.display());
+        return Err(simulate::not_a_link(link.display()));
     }
     let kept = arguments
         .flash
@@ -178,30 +193,22 @@ fn spare(arguments: &Arguments, flash: &NorFlash) -> Result<()> {
         .and_then(|path| Some((path, std::fs::metadata(path).ok()?.len())));
     let size = flash.bytes().len() as u64;
     match kept {
-        Some((path, len)) if len != size => bail!(
-            "{} has {len} bytes, and this board's flash {size}: name a file that does not exist yet",
-            path.display()
-        ),
+        Some((path, len)) if len != size => Err(simulate::flash_size(path.display(), len, size)),
         _ => Ok(()),
     }
 }
 
 fn board(arguments: &Arguments) -> Result<Board> {
     if !(arguments.speed > 0.0 && arguments.speed <= 1e6) {
-        bail!("--speed must be above 0");
+        return Err(simulate::bad_speed());
     }
     if arguments.key.is_empty() {
-        eprintln!("bootlace: without --key the board trusts nobody, and runs no image");
-    }
-    let mut keys = Vec::new();
-    for path in &arguments.key {
-        let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-        keys.push(PublicKey::from_pem(&text).with_context(|| path.display().to_string())?);
+        report::warning(simulate::no_key());
     }
     let config = Config {
         name: arguments.name.clone(),
         serial: arguments.serial.clone(),
-        keys,
+        keys: file::keys(&arguments.key)?,
         vendor: arguments.vid,
         class: arguments.cid,
         policy: Policy {
@@ -228,16 +235,14 @@ fn board(arguments: &Arguments) -> Result<Board> {
     match (kept, &arguments.image) {
         (Some(kept), _) => flash.restore(&kept),
         (None, Some(path)) => {
-            flash.flash_primary(&std::fs::read(path).with_context(|| format!("reading {}", path.display()))?);
+            flash.flash_primary(&file::read(path)?);
         }
         (None, None) => {}
     }
     if let Some(path) = &arguments.golden {
-        let image = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-        flash.flash_area(Area::Golden, &image);
+        flash.flash_area(Area::Golden, &file::read(path)?);
     }
-    let mut board = Board::with_flash(config, flash)
-        .map_err(|needed| anyhow::anyhow!("frame and window need {needed} bytes of memory"))?;
+    let mut board = Board::with_flash(config, flash).map_err(simulate::no_memory)?;
     if arguments.damaged {
         board.damage();
     }
@@ -255,9 +260,9 @@ fn open_flash(path: &Path, flash: &NorFlash) -> Result<File> {
         .truncate(false)
         .write(true)
         .open(path)
-        .with_context(|| format!("opening {}", path.display()))?;
+        .map_err(|why| files::unwritable(path.display(), why))?;
     file.write_all_at(flash.bytes(), 0)
-        .context("writing the flash file")?;
+        .map_err(|why| files::unwritable(path.display(), why))?;
     Ok(file)
 }
 
@@ -283,24 +288,26 @@ struct Port {
 impl Port {
     fn open(link: &Path, identity: PortIdentity) -> Result<Self> {
         let master = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
-            .context("making a pseudo-terminal")?;
-        rustix::pty::grantpt(&master)?;
-        rustix::pty::unlockpt(&master)?;
-        let name = rustix::pty::ptsname(&master, Vec::new())?;
-        let path = PathBuf::from(name.to_str().context("the terminal's name is not UTF-8")?);
+            .map_err(refused(TerminalStep::Make))?;
+        rustix::pty::grantpt(&master).map_err(refused(TerminalStep::Make))?;
+        rustix::pty::unlockpt(&master).map_err(refused(TerminalStep::Make))?;
+        let name = rustix::pty::ptsname(&master, Vec::new()).map_err(refused(TerminalStep::Make))?;
+        let path = PathBuf::from(name.to_str().map_err(refused(TerminalStep::Make))?);
         let slave = rustix::fs::open(
             &path,
             OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC,
             rustix::fs::Mode::empty(),
         )
-        .context("opening the pseudo-terminal")?;
+        .map_err(refused(TerminalStep::Open))?;
         // A device that nobody has opened does not echo.
-        let mut settings = rustix::termios::tcgetattr(&slave)?;
+        let mut settings = rustix::termios::tcgetattr(&slave).map_err(refused(TerminalStep::Open))?;
         settings.make_raw();
-        rustix::termios::tcsetattr(&slave, OptionalActions::Now, &settings)?;
-        rustix::io::ioctl_fionbio(&master, true)?;
-        let watch = inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC)?;
-        inotify::add_watch(&watch, &path, inotify::WatchFlags::CLOSE)?;
+        rustix::termios::tcsetattr(&slave, OptionalActions::Now, &settings)
+            .map_err(refused(TerminalStep::Open))?;
+        rustix::io::ioctl_fionbio(&master, true).map_err(refused(TerminalStep::Open))?;
+        let watch = inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC)
+            .map_err(refused(TerminalStep::Open))?;
+        inotify::add_watch(&watch, &path, inotify::WatchFlags::CLOSE).map_err(refused(TerminalStep::Open))?;
         let port = Port {
             link: link.to_owned(),
             master,
@@ -310,21 +317,19 @@ impl Port {
             leaving: Vec::new(),
             identity,
         };
-        let line = serde_json::json!({
+        // Whoever started this program may not listen.
+        report::json(serde_json::json!({
             "port": path,
             "vendor": port.identity.vid,
             "product": port.identity.pid,
             "serial": port.identity.serial,
-        });
-        let mut out = std::io::stdout().lock();
-        // Whoever started us may not listen.
-        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+        }));
         // Made aside and moved, so that the link is never half there.
         let aside = link.with_extension("new");
         let _ = std::fs::remove_file(&aside);
         std::os::unix::fs::symlink(&path, &aside)
             .and_then(|()| std::fs::rename(&aside, link))
-            .with_context(|| format!("making the link {}", link.display()))?;
+            .map_err(|why| files::unwritable(link.display(), why))?;
         Ok(port)
     }
 
@@ -332,7 +337,7 @@ impl Port {
         let mut buffer = [0; 4096];
         // A host that had the port to itself leaves that mark on a terminal that somebody else keeps open: us.
         if rustix::io::read(&self.watch, &mut buffer).is_ok() {
-            rustix::termios::ioctl_tiocnxcl(&self.slave)?;
+            rustix::termios::ioctl_tiocnxcl(&self.slave).map_err(refused(TerminalStep::Open))?;
         }
         if self.waiting.is_empty() {
             match rustix::io::read(&self.master, &mut buffer) {
@@ -340,7 +345,7 @@ impl Port {
                     .waiting
                     .extend_from_slice(buffer.get(..len).unwrap_or_default()),
                 Err(Errno::AGAIN | Errno::INTR | Errno::IO) => {}
-                Err(error) => return Err(error).context("reading the pseudo-terminal"),
+                Err(error) => return Err(simulate::terminal(TerminalStep::Read, error)),
             }
         }
         let taken = board.receive(now, &self.waiting);
@@ -351,7 +356,7 @@ impl Port {
                 Ok(len) => drop(self.leaving.drain(..len)),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => break,
-                Err(error) => return Err(error).context("writing the pseudo-terminal"),
+                Err(error) => return Err(simulate::terminal(TerminalStep::Write, error)),
             }
         }
         Ok(())
@@ -388,6 +393,6 @@ fn wait(port: Option<&Port>, patience: Duration) -> Result<()> {
         .collect();
     match poll(&mut polled, Some(&timeout)) {
         Ok(_) | Err(Errno::INTR) => Ok(()),
-        Err(error) => Err(error).context("waiting for the port"),
+        Err(error) => Err(simulate::terminal(TerminalStep::Wait, error)),
     }
 }

@@ -4,13 +4,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bootlace_engine::words;
 use bootlace_engine::{Confirm, Event, Framing, Job, Options, Outcome, Unchanged};
+use bootlace_host::Notice;
 use bootlace_image::{Image, Policy};
 
-use crate::driver::{Driver, Ports, problem};
 use crate::patch::{Bases, Patch};
-use crate::{Problem, code, file, image};
+use crate::ports::Ports;
+use crate::problem::{Problem, code};
+use crate::report::Reporter;
+use crate::{file, image};
 
 /// What to update, and how.
 #[derive(Debug, clap::Args)]
@@ -58,7 +60,7 @@ fn framing(name: &str) -> Result<Framing, String> {
     }
 }
 
-pub(crate) fn run(arguments: &Arguments) -> crate::Result {
+pub(crate) fn run(arguments: &Arguments) -> crate::problem::Result {
     let bytes = file::read(&arguments.image)?;
     let options = Options {
         keys: file::keys(&arguments.key)?,
@@ -84,7 +86,8 @@ pub(crate) fn run(arguments: &Arguments) -> crate::Result {
             .map_err(image::sentence)?;
     }
 
-    let mut driver = Driver::connect(&arguments.ports, arguments.json)?;
+    let mut reporter = Reporter::new(arguments.json);
+    let mut driver = arguments.ports.connect(|notice| reporter.notice(notice))?;
     let patch = match driver.session.plan(&bytes, &options) {
         Ok(plan) => {
             // What follows the image in its file is not sent.
@@ -95,25 +98,25 @@ pub(crate) fn run(arguments: &Arguments) -> crate::Result {
         Err(_) => None,
     };
     if let Some(patch) = &patch {
-        driver.reporter.patch(patch);
+        let board = driver.session.board();
+        reporter.patch(patch, board.and_then(bootlace_engine::BoardInfo::running));
     }
     let job = Job::Update {
         image: bytes,
         patch: patch.and_then(|patch| match patch {
             Patch::Made { bytes, .. } => Some(bytes),
-            Patch::None { .. } => None,
+            Patch::None(_) => None,
         }),
         options,
     };
     let now = driver.now();
-    driver
-        .session
-        .start(now, job)
-        .map_err(|error| Problem::from(words::error(&error)))?;
+    driver.session.start(now, job)?;
     let outcome = loop {
-        match driver.next() {
-            Event::Outcome(outcome) => break outcome,
-            Event::Failed(failure) => return Err(problem(&failure)),
+        let notice = driver.next_notice();
+        reporter.notice(&notice);
+        match notice {
+            Notice::Session(Event::Outcome(outcome)) => break outcome,
+            Notice::Session(Event::Failed(failure)) => return Err(Problem::from(&failure)),
             _ => {}
         }
     };

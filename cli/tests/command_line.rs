@@ -29,7 +29,11 @@ fn code(output: &Output) -> i32 {
 fn lines(output: &Output) -> Vec<Value> {
     let out = String::from_utf8_lossy(&output.stdout);
     out.lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")))
+        .map(|line| {
+            let value: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
+            assert_eq!(value["schema"], 1, "every line says its form: {line}");
+            value
+        })
         .collect()
 }
 

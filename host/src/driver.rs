@@ -5,41 +5,40 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use bootlace_engine::words::{self, Sentence};
-use bootlace_engine::{Event, Failure, Instant, Phase, PortEvent, PortInfo, Session};
+use bootlace_engine::{Event, Instant, Phase, PortEvent, PortInfo, Session};
 
-use crate::Problem;
-use crate::port::{Candidates, Input, Link, unopened};
-use crate::report::Reporter;
+use crate::port::{Input, Port};
+use crate::{Candidates, Error, Unusable};
+
+/// How often new ports are looked for while the board has none.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Where the board may be.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Ports {
-    /// The board's port, or a pattern such as '/dev/ttyACM*'. May be given several times: after a restart the board is
-    /// looked for on all of them.
-    #[arg(long, required = true, value_name = "PATH")]
-    port: Vec<String>,
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Ports that may be the board's. After a restart the board is looked for on all of them.
+    pub candidates: Candidates,
     /// Speed of the port in bits per second; USB ports ignore it.
-    #[arg(long, default_value_t = 115_200)]
-    baud: u32,
+    pub baud: u32,
 }
 
-/// Why the session gave up.
-pub(crate) fn problem(failure: &Failure) -> Problem {
-    Problem {
-        phase: Some(failure.phase.name()),
-        ..Problem::from(words::failure(failure))
-    }
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Notice {
+    /// A port was opened that is not the one before.
+    Port(PathBuf),
+    /// The session says something.
+    Session(Event),
 }
 
-/// A session, the port it goes over, and the clock.
-pub(crate) struct Driver {
-    pub(crate) session: Session,
-    pub(crate) reporter: Reporter,
-    candidates: Candidates,
-    baud: u32,
+/// A session, the port that it goes over, and the clock.
+#[derive(Debug)]
+pub struct Driver {
+    /// The session. Whoever gives it a job then takes [`Driver::next_notice`] until the job has ended.
+    pub session: Session,
+    settings: Settings,
     started: std::time::Instant,
-    link: Option<Link>,
+    port: Option<Port>,
     /// The port that the board was last seen on.
     path: Option<PathBuf>,
     /// Ports to try next, while the board is being looked for.
@@ -47,127 +46,134 @@ pub(crate) struct Driver {
     /// Ports that were there when they were last looked at.
     present: VecDeque<PathBuf>,
     outgoing: VecDeque<u8>,
+    /// How many ports were opened.
     opened: u64,
+    notices: VecDeque<Notice>,
     sender: Sender<Input>,
     input: Receiver<Input>,
 }
 
 impl Driver {
-    /// Opens one candidate after another until a board answers.
-    pub(crate) fn connect(ports: &Ports, json: bool) -> Result<Self, Problem> {
-        Driver::with(ports, Reporter::new(json))
-    }
-
-    /// The same without a word about it.
-    pub(crate) fn silent(ports: &Ports) -> Result<Self, Problem> {
-        Driver::with(ports, Reporter::silent())
-    }
-
-    fn with(ports: &Ports, reporter: Reporter) -> Result<Self, Problem> {
+    /// Opens one candidate after another until a board answers. `told` hears what happens meanwhile.
+    ///
+    /// # Errors
+    /// Why the last candidate is not the board's port; [`Error::NoPort`] where there is no candidate.
+    pub fn connect(settings: Settings, mut told: impl FnMut(&Notice)) -> Result<Self, Error> {
         let (sender, input) = channel();
         let mut driver = Driver {
             session: Session::new(Instant(0)),
-            reporter,
-            candidates: Candidates::new(&ports.port),
-            baud: ports.baud,
+            settings,
             started: std::time::Instant::now(),
-            link: None,
+            port: None,
             path: None,
             untried: VecDeque::new(),
             present: VecDeque::new(),
             outgoing: VecDeque::new(),
             opened: 0,
+            notices: VecDeque::new(),
             sender,
             input,
         };
-        let mut last = Problem::from(no_port(&driver.candidates));
-        for path in driver.candidates.now(None) {
+        let mut last = Error::NoPort {
+            names: driver.settings.candidates.names().to_vec(),
+        };
+        for path in driver.settings.candidates.now(None) {
             if let Err(error) = driver.open(&path) {
-                last = unopened(&path, &error).into();
+                let why = Unusable::from(&error);
+                last = Error::Unopened { port: path, why };
                 continue;
             }
             driver.session = Session::new(driver.now());
             driver.opened();
-            loop {
-                match driver.next() {
-                    Event::Board(_) => return Ok(driver),
-                    Event::Failed(failure) => {
-                        last = problem(&failure);
-                        last.sentence.what = format!("{}: {}", path.display(), last.sentence.what);
-                        break;
+            last = loop {
+                let notice = driver.next_notice();
+                told(&notice);
+                match notice {
+                    Notice::Session(Event::Board(_)) => return Ok(driver),
+                    Notice::Session(Event::Failed(failure)) => {
+                        break Error::NoBoard { port: path, failure };
                     }
                     // It went away while it was being asked.
-                    Event::FindBoard { .. } => {
-                        last = unopened(&path, &std::io::ErrorKind::NotFound.into()).into();
-                        break;
+                    Notice::Session(Event::FindBoard { .. }) => {
+                        let why = Unusable::Missing;
+                        break Error::Unopened { port: path, why };
                     }
                     _ => {}
                 }
-            }
+            };
             driver.close();
         }
         Err(last)
     }
 
     /// Waits until the session takes commands.
-    pub(crate) fn until_ready(&mut self) -> Result<(), Problem> {
+    ///
+    /// # Errors
+    /// [`Error::Failed`]: the session gave up.
+    pub fn until_ready(&mut self) -> Result<(), Error> {
         while self.session.phase() != Phase::Ready {
-            if let Event::Failed(failure) = self.next() {
-                return Err(problem(&failure));
+            if let Notice::Session(Event::Failed(failure)) = self.next_notice() {
+                return Err(Error::Failed(failure));
             }
         }
         Ok(())
     }
 
-    pub(crate) fn now(&self) -> Instant {
+    /// The driver's time, which the session's functions take.
+    pub fn now(&self) -> Instant {
         Instant(u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 
     fn open(&mut self, path: &Path) -> std::io::Result<()> {
         self.close();
         self.opened += 1;
-        self.link = Some(Link::open(path, self.baud, self.opened, self.sender.clone())?);
+        let port = Port::open(path, self.settings.baud, self.opened, self.sender.clone())?;
+        self.port = Some(port);
         if self.path.as_deref() != Some(path) {
-            self.reporter.port(&path.display().to_string());
+            self.notices.push_back(Notice::Port(path.to_owned()));
             self.path = Some(path.to_owned());
         }
         Ok(())
     }
 
     fn close(&mut self) {
-        self.link = None;
+        self.port = None;
         self.outgoing.clear();
     }
 
-    /// The next thing that the session says; ports are found and opened on the way.
-    pub(crate) fn next(&mut self) -> Event {
+    /// Waits for the next thing that happens; ports are found and opened on the way.
+    pub fn next_notice(&mut self) -> Notice {
         loop {
+            if let Some(notice) = self.notices.pop_front() {
+                return notice;
+            }
             while let Some(bytes) = self.session.poll_transmit() {
                 self.outgoing.extend(bytes);
             }
-            if let Some(event) = self.session.poll_event() {
-                self.reporter.event(&event);
-                match &event {
-                    Event::FindBoard { .. } => {
-                        self.close();
-                        self.present = self.candidates.now(self.path.as_deref());
-                        self.untried = self.present.clone();
-                        self.try_next();
-                    }
-                    Event::WrongBoard { .. } => self.try_next(),
-                    _ => {}
-                }
-                return event;
+            let Some(event) = self.session.poll_event() else {
+                self.write();
+                self.wait();
+                continue;
+            };
+            // A port that is opened now is told of after the event that asked for it.
+            let finds = matches!(event, Event::FindBoard { .. });
+            let wrong = matches!(event, Event::WrongBoard { .. });
+            self.notices.push_back(Notice::Session(event));
+            if finds {
+                self.close();
+                self.present = self.settings.candidates.now(self.path.as_deref());
+                self.untried = self.present.clone();
             }
-            self.write();
-            self.wait();
+            if finds || wrong {
+                self.try_next();
+            }
         }
     }
 
     /// Tells the session of the open port.
     fn opened(&mut self) {
         let port = PortInfo {
-            baud: Some(self.baud),
+            baud: Some(self.settings.baud),
             ..PortInfo::default()
         };
         self.session.handle_port(self.now(), PortEvent::Opened(port));
@@ -186,7 +192,7 @@ impl Driver {
 
     /// A port that has just appeared is tried at once, before the session asks for it again.
     fn look(&mut self) {
-        let now = self.candidates.now(self.path.as_deref());
+        let now = self.settings.candidates.now(self.path.as_deref());
         let appeared: VecDeque<PathBuf> = now
             .iter()
             .filter(|path| !self.present.contains(path))
@@ -200,9 +206,9 @@ impl Driver {
     }
 
     fn write(&mut self) {
-        match &self.link {
-            Some(link) if !self.outgoing.is_empty() => {
-                if !link.write(&mut self.outgoing) {
+        match &self.port {
+            Some(port) if !self.outgoing.is_empty() => {
+                if !port.write(&mut self.outgoing) {
                     self.lost();
                 }
             }
@@ -219,7 +225,7 @@ impl Driver {
 
     /// Waits for bytes or for the session's deadline, and hands over what came.
     fn wait(&mut self) {
-        let looks = self.link.is_none();
+        let looks = self.port.is_none();
         let patience = match self.session.poll_timeout() {
             _ if !self.outgoing.is_empty() => Duration::ZERO,
             Some(at) => at.since(self.now()),
@@ -233,7 +239,7 @@ impl Driver {
         }
         // Bytes that arrived go before timeouts that are due.
         while let Some(input) = next {
-            let current = self.link.as_ref().map(|link| link.number);
+            let current = self.port.as_ref().map(|port| port.number);
             match input {
                 Input::Bytes(number, bytes) if Some(number) == current => {
                     self.session.handle_input(self.now(), &bytes);
@@ -247,18 +253,5 @@ impl Driver {
         if self.session.poll_timeout().is_some_and(|at| at <= now) {
             self.session.handle_timeout(now);
         }
-    }
-}
-
-/// How often new ports are looked for while the board has none.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
-
-fn no_port(candidates: &Candidates) -> Sentence {
-    Sentence {
-        name: "NoPort".into(),
-        what: format!("There is no port {}.", candidates.names()),
-        next: "Plug the board in and check the port's name. A board that restarts has no port for a moment."
-            .into(),
-        unharmed: true,
     }
 }

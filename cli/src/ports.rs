@@ -1,0 +1,28 @@
+//! The arguments that say where the board may be.
+
+use bootlace_host::{Candidates, Driver, Notice, Settings};
+
+use crate::problem::Problem;
+
+/// Where the board may be.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Ports {
+    /// The board's port, or a pattern such as '/dev/ttyACM*'. May be given several times: after a restart the board is
+    /// looked for on all of them.
+    #[arg(long, required = true, value_name = "PATH")]
+    port: Vec<String>,
+    /// Speed of the port in bits per second; USB ports ignore it.
+    #[arg(long, default_value_t = 115_200)]
+    baud: u32,
+}
+
+impl Ports {
+    /// Opens one port after another until a board answers; `told` hears what happens meanwhile.
+    pub(crate) fn connect(&self, told: impl FnMut(&Notice)) -> Result<Driver, Problem> {
+        let settings = Settings {
+            candidates: Candidates::new(&self.port),
+            baud: self.baud,
+        };
+        Ok(Driver::connect(settings, told)?)
+    }
+}
