@@ -476,7 +476,6 @@ impl Station {
         }
         let phase = match step {
             Step::Connecting | Step::Ready => return,
-            Step::Checking => Phase::Verify,
             Step::Uploading => Phase::Send,
             Step::Verifying | Step::Restarting => Phase::Restart,
             Step::Swapping => Phase::Swap,
