@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use bootlace_engine::CheckedImage;
 use bootlace_engine::words::tables::{self, ImageFacts, SignatureFacts, TlvFacts};
 use bootlace_engine::words::{self, Sentence};
 use bootlace_image::{Digest, Error, Flags, Image, OutOfRange, Policy, Refusal, Signer};
@@ -64,14 +65,12 @@ pub(crate) fn run(command: &Command) -> crate::problem::Result {
         } => {
             let bytes = file::read(file)?;
             let keys = file::keys(key)?;
-            let mut source = &bytes[..];
             let policy = Policy {
                 allow_development_keys: *allow_development_keys,
             };
-            let verdict = Image::read(&mut source)
-                .and_then(|image| Ok((image, image.verify(&mut source, &keys, &policy)?)));
-            let (image, verified) = verdict.map_err(sentence)?;
-            let version = image.header().version;
+            let image = CheckedImage::new(bytes)?;
+            let verified = image.verify(&keys, &policy)?;
+            let version = image.version();
             let algorithm = keys
                 .get(verified.key)
                 .map_or("", |key| words::algorithm(key.algorithm()));
@@ -92,7 +91,7 @@ pub(crate) fn run(command: &Command) -> crate::problem::Result {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) fn sentence(error: Error<OutOfRange>) -> Sentence {
+fn sentence(error: Error<OutOfRange>) -> Sentence {
     words::error(&error.into())
 }
 

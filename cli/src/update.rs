@@ -2,17 +2,18 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bootlace_engine::{Confirm, Event, Framing, Job, Options, Outcome, Unchanged};
+use bootlace_engine::{CheckedImage, Confirm, Event, Framing, Job, Options, Outcome, Unchanged};
 use bootlace_host::Notice;
-use bootlace_image::{Image, Policy};
+use bootlace_image::Policy;
 
+use crate::file;
 use crate::patch::{Bases, Patch};
 use crate::ports::Ports;
 use crate::problem::{Problem, code};
 use crate::report::Reporter;
-use crate::{file, image};
 
 /// What to update, and how.
 #[derive(Debug, clap::Args)]
@@ -61,7 +62,8 @@ fn framing(name: &str) -> Result<Framing, String> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> crate::problem::Result {
-    let bytes = file::read(&arguments.image)?;
+    let image = CheckedImage::new(file::read(&arguments.image)?)?;
+    let image = Arc::new(image);
     let options = Options {
         keys: file::keys(&arguments.key)?,
         allow_development_keys: arguments.allow_development_keys,
@@ -76,24 +78,17 @@ pub(crate) fn run(arguments: &Arguments) -> crate::problem::Result {
         ..Options::default()
     };
     // A bad file is refused before any board is asked.
-    let mut source = &bytes[..];
-    let read = Image::read(&mut source).map_err(image::sentence)?;
     if !options.keys.is_empty() {
         let policy = Policy {
             allow_development_keys: arguments.allow_development_keys,
         };
-        read.verify(&mut source, &options.keys, &policy)
-            .map_err(image::sentence)?;
+        image.verify(&options.keys, &policy)?;
     }
 
     let mut reporter = Reporter::new(arguments.json);
     let mut driver = arguments.ports.connect(|notice| reporter.notice(notice))?;
-    let patch = match driver.session.plan(&bytes, &options) {
-        Ok(plan) => {
-            // What follows the image in its file is not sent.
-            let image = bytes.get(..plan.size as usize).unwrap_or(&bytes);
-            arguments.bases.patch(&driver.session, &plan, image)?
-        }
+    let patch = match driver.session.plan(&image, &options) {
+        Ok(plan) => arguments.bases.patch(&driver.session, &plan, image.bytes())?,
         // The session says so.
         Err(_) => None,
     };
@@ -102,9 +97,9 @@ pub(crate) fn run(arguments: &Arguments) -> crate::problem::Result {
         reporter.patch(patch, board.and_then(bootlace_engine::BoardInfo::running));
     }
     let job = Job::Update {
-        image: bytes,
+        image,
         patch: patch.and_then(|patch| match patch {
-            Patch::Made { bytes, .. } => Some(bytes),
+            Patch::Made { bytes, .. } => Some(Arc::from(bytes)),
             Patch::None(_) => None,
         }),
         options,

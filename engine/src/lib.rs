@@ -29,6 +29,7 @@ mod command;
 mod error;
 mod event;
 mod identify;
+mod image;
 mod line;
 mod patch;
 mod plan;
@@ -50,6 +51,7 @@ pub use error::{Asked, Code, Error, Failure};
 pub use event::{
     Attention, Command, Event, FindReason, Outcome, Phase, PortEvent, PortInfo, Progress, Unchanged,
 };
+pub use image::CheckedImage;
 pub use patch::{Base, Content, NoPatch, Saving, wanted_base, worth_sending};
 pub use plan::{Confirm, Job, Options, Plan, Route, Way};
 pub use session::Session;

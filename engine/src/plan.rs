@@ -1,25 +1,25 @@
 //! What an update will do, found out before anything is sent.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use bootlace_image::{Digest, FormatError, Image, Misfit, Policy, PublicKey, Requirements, Version};
+use bootlace_image::{FormatError, Misfit, Policy, PublicKey, Requirements, Version};
 use bootlace_smp::frame::Framing;
-use sha2::{Digest as _, Sha256};
 
-use crate::{BoardInfo, Error};
+use crate::{BoardInfo, CheckedImage, Error};
 
 /// What to do with a board.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Job {
     /// Bring it to this image.
     Update {
-        /// The whole file, as imgtool signed it. What follows the image in it (imgtool's `--pad`) is left out.
-        image: Vec<u8>,
+        /// The image, shared by all boards that it is sent to.
+        image: Arc<CheckedImage>,
         /// A patch that makes this very file from the image that the board runs, to be sent in its place. Where the
         /// board does not take it the image is sent, and [`Event::WholeInstead`](crate::Event::WholeInstead) says why.
-        patch: Option<Vec<u8>>,
+        patch: Option<Arc<[u8]>>,
         /// How.
         options: Options,
     },
@@ -125,13 +125,12 @@ pub enum Route {
 }
 
 impl Plan {
-    /// Checks an image against keys and board. Reads the whole image: milliseconds.
+    /// Checks an image against keys and board.
     ///
     /// # Errors
     /// The first reason that speaks against the update.
-    pub fn new(file: &[u8], options: &Options, board: &BoardInfo) -> Result<Plan, Error> {
-        let mut source = file;
-        let image = Image::read(&mut source)?;
+    pub fn new(checked: &CheckedImage, options: &Options, board: &BoardInfo) -> Result<Plan, Error> {
+        let image = checked.image();
         let policy = Policy {
             allow_development_keys: options.allow_development_keys,
         };
@@ -143,13 +142,13 @@ impl Plan {
         if keys.is_empty() {
             return Err(Error::NoKeys);
         }
-        let verified = image.verify(&mut source, keys, &policy)?;
+        let verified = checked.verify(keys, &policy)?;
         if !board.keys.is_empty() && !board.keys.iter().any(|key| key.hash() == verified.key_hash) {
             return Err(Error::UntrustedByBoard {
                 key_hash: verified.key_hash,
             });
         }
-        check_fit(&image, source, board)?;
+        check_fit(checked, board)?;
 
         let size = image.total_len();
         let counters = (image.security_counter().unwrap_or(0), board.counter.unwrap_or(0));
@@ -160,10 +159,7 @@ impl Plan {
             });
         }
 
-        let hash = match &verified.digest {
-            Digest::Sha256(hash) => hash.to_vec(),
-            other => other.as_bytes().to_vec(),
-        };
+        let hash = verified.digest.as_bytes().to_vec();
         let to = image.header().version;
         let (way, route) = way(board, &hash, to);
         if !board.has_image_group {
@@ -180,10 +176,6 @@ impl Plan {
         {
             return Err(Error::OtherOnTrial);
         }
-        let bytes = file.get(..size as usize).ok_or(FormatError::Truncated {
-            needed: size.into(),
-            available: 0,
-        })?;
         Ok(Plan {
             way,
             route,
@@ -192,13 +184,14 @@ impl Plan {
             hash,
             size,
             key_hash: verified.key_hash,
-            sha: Sha256::digest(bytes).into(),
+            sha: checked.sha(),
         })
     }
 }
 
 /// The same question as the board's own, as far as the board says what it asks for.
-fn check_fit(image: &Image, mut source: &[u8], board: &BoardInfo) -> Result<(), Error> {
+fn check_fit(checked: &CheckedImage, board: &BoardInfo) -> Result<(), Error> {
+    let image = checked.image();
     let requirements = Requirements {
         vendor: board.vid,
         class: board.cid,
@@ -206,7 +199,7 @@ fn check_fit(image: &Image, mut source: &[u8], board: &BoardInfo) -> Result<(), 
         max_size: board.max_image(),
     };
     let fit = image
-        .fit(&mut source, &requirements)
+        .fit(&mut checked.bytes(), &requirements)
         .map_err(bootlace_image::Error::Source)?;
     fit.map_err(|misfit| match misfit {
         Misfit::TooLarge { size, max } => Error::TooLarge { size, max },

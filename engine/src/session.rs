@@ -11,8 +11,8 @@ use crate::identify::{Identify, Identity, Known};
 use crate::line::Line;
 use crate::update::{Away, Marking, Restarting, Update, Uploading, Watching};
 use crate::{
-    BoardInfo, Command, Error, Event, Failure, Instant, Job, Options, Outcome, Phase, Plan, PortEvent,
-    PortInfo, Unchanged,
+    BoardInfo, CheckedImage, Command, Error, Event, Failure, Instant, Job, Options, Outcome, Phase, Plan,
+    PortEvent, PortInfo, Unchanged,
 };
 
 /// A session with one board. See the crate's documentation for how to drive it.
@@ -171,7 +171,7 @@ impl Session {
     ///
     /// # Errors
     /// What speaks against it.
-    pub fn plan(&self, image: &[u8], options: &Options) -> Result<Plan, Error> {
+    pub fn plan(&self, image: &CheckedImage, options: &Options) -> Result<Plan, Error> {
         Plan::new(image, options, self.board.as_deref().ok_or(Error::NoBoard)?)
     }
 

@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::ToString;
-use alloc::vec::Vec;
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use bootlace_smp::bootlace::Features;
@@ -15,8 +15,8 @@ use crate::search::{Search, Sought, Wanted};
 use crate::session::{Context, State};
 use crate::upload::{Headway, Upload};
 use crate::{
-    Asked, Attention, BoardInfo, Code, Content, Error, Event, FindReason, Instant, NoPatch, Options, Outcome,
-    Phase, Plan, PortEvent, Route, SlotImage, Unchanged,
+    Asked, Attention, BoardInfo, CheckedImage, Code, Content, Error, Event, FindReason, Instant, NoPatch,
+    Options, Outcome, Phase, Plan, PortEvent, Route, SlotImage, Unchanged,
 };
 
 mod watch;
@@ -29,7 +29,7 @@ const RESET_WAIT: Duration = Duration::from_millis(1500);
 /// What stays the same all the way.
 #[derive(Debug)]
 pub(crate) struct Update {
-    image: Vec<u8>,
+    image: Arc<CheckedImage>,
     /// What is sent in place of the image, as long as nothing speaks against it.
     patch: Option<Patch>,
     options: Options,
@@ -43,15 +43,15 @@ pub(crate) struct Update {
 
 #[derive(Debug)]
 struct Patch {
-    bytes: Vec<u8>,
+    bytes: Arc<[u8]>,
     sha: [u8; 32],
 }
 
 impl Update {
     pub(crate) fn new(
         now: Instant,
-        image: Vec<u8>,
-        patch: Option<Vec<u8>>,
+        image: Arc<CheckedImage>,
+        patch: Option<Arc<[u8]>>,
         options: Options,
         board: &BoardInfo,
     ) -> Result<Box<Self>, Error> {
@@ -114,7 +114,7 @@ impl Update {
     fn content(&self, content: Content) -> &[u8] {
         match (content, &self.patch) {
             (Content::Patch, Some(patch)) => &patch.bytes,
-            _ => &self.image,
+            _ => self.image.bytes(),
         }
     }
 

@@ -5,8 +5,11 @@ mod scenario;
 pub mod wire;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use bootlace_engine::{Error, Event, Instant, Job, NoPatch, Options, Outcome, PortEvent, PortInfo, Session};
+use bootlace_engine::{
+    CheckedImage, Error, Event, Instant, Job, NoPatch, Options, Outcome, PortEvent, PortInfo, Session,
+};
 use bootlace_simulator::{Activity, Board, Config, Cut, Moment, NorFlash};
 use scenario::{FLASH, map};
 pub use scenario::{Firmware, Mishap, Patch, Scenario};
@@ -185,9 +188,13 @@ impl Pair {
                 // The person presses the button as soon as there is one.
                 Event::Board(_) if !self.started && self.session.is_ready() => {
                     self.started = true;
+                    let image = match CheckedImage::new(firmware.new.clone()) {
+                        Ok(image) => Arc::new(image),
+                        Err(error) => return Some(Verdict::Failed(error)),
+                    };
                     let job = Job::Update {
-                        image: firmware.new.clone(),
-                        patch: firmware.patch(self.patch),
+                        image,
+                        patch: firmware.patch(self.patch).map(Arc::from),
                         options: Options::default(),
                     };
                     if let Err(error) = self.session.start(Instant(self.now), job) {

@@ -2,11 +2,12 @@
 
 mod history;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bootlace_engine::{
-    Attention, Command, Content, Error, Event, FindReason, Instant, Job, Phase as Step, Plan, PortEvent,
-    Route, Saving, Session, Unchanged, words as say,
+    Attention, CheckedImage, Command, Content, Error, Event, FindReason, Instant, Job, Phase as Step, Plan,
+    PortEvent, Route, Saving, Session, Unchanged, words as say,
 };
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::{FutureExt, StreamExt, select_biased};
@@ -235,7 +236,8 @@ impl Station {
         let board = self.session.board();
         let keys = board.map(|board| board.keys.clone()).unwrap_or_default();
         let file = self.hub.image()?;
-        Some(self.session.plan(&file.bytes, &self.hub.options(&keys)))
+        let image = CheckedImage::new(file.bytes.clone());
+        Some(image.and_then(|image| self.session.plan(&image, &self.hub.options(&keys))))
     }
 
     /// What an update would send, and the patch if there is one.
@@ -334,9 +336,13 @@ impl Station {
                 patched.map(|patched| Note::Saves(say::saving(&Saving::new(size, patched, None))));
         });
         let keys = self.session.board().map(|board| board.keys.clone());
+        let image = match CheckedImage::new(file.bytes.clone()) {
+            Ok(image) => Arc::new(image),
+            Err(error) => return self.failed(cards::problem(say::error(&error))),
+        };
         let job = Job::Update {
-            image: file.bytes.clone(),
-            patch,
+            image,
+            patch: patch.map(Arc::from),
             options: self.hub.options(&keys.unwrap_or_default()),
         };
         if let Err(error) = self.session.start(now(), job) {

@@ -209,7 +209,7 @@ fn a_bad_line_ends_in_done_or_in_a_named_error() {
             ..Options::default()
         };
         let job = Job::Update {
-            image: new.clone(),
+            image: checked(new.clone()),
             patch: None,
             options,
         };

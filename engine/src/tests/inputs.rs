@@ -9,7 +9,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 #[track_caller]
 fn refused(pair: &Pair, file: &[u8], error: Error) {
     let board = pair.board.pieces;
-    assert_eq!(pair.session.plan(file, &Options::default()), Err(error));
+    assert_eq!(plan(&pair, file, &Options::default()), Err(error));
     assert_eq!(pair.board.pieces, board);
 }
 
@@ -19,9 +19,7 @@ fn images_that_are_not_sent() {
     (board.counter, board.class) = (3, Some([9; 16]));
     let mut pair = with(board);
     let good = unsigned(2, 3000).security_counter(3);
-    pair.session
-        .plan(&good.clone().sign(&key()).build(), &Options::default())
-        .unwrap();
+    plan(&pair, &good.clone().sign(&key()).build(), &Options::default()).unwrap();
 
     refused(
         &pair,
@@ -29,8 +27,7 @@ fn images_that_are_not_sent() {
         Error::Image(FormatError::NotAnImage { magic: 0x622f_2123 }),
     );
     let file = good.clone().sign(&key()).build();
-    let Err(Error::Image(FormatError::Truncated { .. })) =
-        pair.session.plan(&file[..2000], &Options::default())
+    let Err(Error::Image(FormatError::Truncated { .. })) = plan(&pair, &file[..2000], &Options::default())
     else {
         panic!()
     };
@@ -54,7 +51,7 @@ fn images_that_are_not_sent() {
         ..Options::default()
     };
     assert_eq!(
-        pair.session.plan(&foreign, &options),
+        plan(&pair, &foreign, &options),
         Err(Error::UntrustedByBoard { key_hash })
     );
     refused(&pair, &image(2, 3000), Error::TooOld { image: 0, board: 3 });
@@ -87,16 +84,19 @@ fn images_that_are_not_sent() {
         size: board::SLOT,
     };
     refused(&pair, &elsewhere.clone().sign(&key()).build(), error);
-    pair.session
-        .plan(&elsewhere.cid([9; 16]).sign(&key()).build(), &Options::default())
-        .unwrap();
+    plan(
+        &pair,
+        &elsewhere.cid([9; 16]).sign(&key()).build(),
+        &Options::default(),
+    )
+    .unwrap();
     let stray = good
         .clone()
         .unprotected(TlvKind::SEC_CNT, &[9, 0, 0, 0])
         .sign(&key())
         .build();
     assert!(matches!(
-        pair.session.plan(&stray, &Options::default()),
+        plan(&pair, &stray, &Options::default()),
         Err(Error::Refused(_) | Error::Image(_))
     ));
 
@@ -123,13 +123,13 @@ fn what_follows_an_image_is_left_out() {
 #[test]
 fn an_older_image_is_a_downgrade() {
     let pair = pair();
-    let plan = pair.session.plan(&image(0, 3000), &Options::default()).unwrap();
-    assert_eq!(plan.way, Way::Downgrade);
+    let downgrade = plan(&pair, &image(0, 3000), &Options::default()).unwrap();
+    assert_eq!(downgrade.way, Way::Downgrade);
     let options = Options {
         only_newer: true,
         ..Options::default()
     };
-    assert_eq!(pair.session.plan(&image(0, 3000), &options), Err(Error::NotNewer));
+    assert_eq!(plan(&pair, &image(0, 3000), &options), Err(Error::NotNewer));
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn a_second_page_goes_on_where_the_first_stopped() {
         let before = first.board.pieces.0;
         let mut second = with(first.board);
         assert_eq!(
-            second.session.plan(&new, &Options::default()).unwrap().route,
+            plan(&second, &new, &Options::default()).unwrap().route,
             route,
             "{stop:?}"
         );
@@ -205,10 +205,7 @@ fn a_stale_image_is_uploaded_again() {
     let new = image(2, 9_000);
     board.secondary = board::Held::new(&new, false);
     let mut pair = with(board);
-    assert_eq!(
-        pair.session.plan(&new, &Options::default()).unwrap().route,
-        Route::Test
-    );
+    assert_eq!(plan(&pair, &new, &Options::default()).unwrap().route, Route::Test);
     pair.board.secondary = None;
     pair.session.start(pair.now, update(new)).unwrap();
     assert!(matches!(outcome(&mut pair, MINUTE), Outcome::Confirmed { .. }));
@@ -335,4 +332,24 @@ fn noise_never_panics() {
             }
         }
     }
+}
+
+#[test]
+fn an_image_is_read_once_and_its_padding_is_left_out() {
+    let file = image(2, 3000);
+    let padded = [&file[..], &[0xFF; 500]].concat();
+    let read = CheckedImage::new(padded).unwrap();
+    assert_eq!((read.bytes(), read.file_len()), (&file[..], file.len() + 500));
+    assert_eq!(read.base().unwrap().hash, read.hash().unwrap());
+    let keys = [key().public()];
+    assert!(read.verify(&keys, &Default::default()).is_ok());
+    // One that was altered is still read, and says so when it is verified.
+    let mut altered = file;
+    altered[1000] ^= 1;
+    let altered = CheckedImage::new(altered).unwrap();
+    assert_eq!(altered.base(), None);
+    assert_eq!(
+        altered.verify(&keys, &Default::default()),
+        Err(Error::Refused(Refusal::Altered))
+    );
 }

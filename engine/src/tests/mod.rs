@@ -2,6 +2,7 @@
 //! The engine against a small board, with a virtual clock.
 
 use core::time::Duration;
+use std::sync::Arc;
 use std::vec;
 use std::vec::Vec;
 
@@ -56,9 +57,17 @@ fn with(board: Board) -> Pair {
     pair
 }
 
+fn checked(image: Vec<u8>) -> Arc<CheckedImage> {
+    Arc::new(CheckedImage::new(image).unwrap())
+}
+
+fn plan(pair: &Pair, file: &[u8], options: &Options) -> Result<Plan, Error> {
+    pair.session.plan(&CheckedImage::new(file.to_vec())?, options)
+}
+
 fn update(image: Vec<u8>) -> Job {
     Job::Update {
-        image,
+        image: checked(image),
         patch: None,
         options: Options::default(),
     }
@@ -108,7 +117,7 @@ fn an_update_from_first_contact_to_confirmed() {
     assert_eq!(board.running().unwrap().version, "1.0.0");
 
     let new = image(2, 100_000);
-    let plan = pair.session.plan(&new, &Options::default()).unwrap();
+    let plan = plan(&pair, &new, &Options::default()).unwrap();
     assert_eq!(
         (plan.way, plan.route, plan.size as usize),
         (Way::Update, Route::Upload, new.len())
@@ -167,7 +176,7 @@ fn the_line_is_full() {
             .start(
                 start,
                 Job::Update {
-                    image: new.clone(),
+                    image: checked(new.clone()),
                     patch: None,
                     options,
                 },
@@ -225,7 +234,7 @@ fn a_zephyr_application_is_confirmed_by_the_updater() {
         .start(
             pair.now,
             Job::Update {
-                image: new.clone(),
+                image: checked(new.clone()),
                 patch: None,
                 options,
             },
@@ -250,7 +259,7 @@ fn mcuboots_recovery() {
         .start(
             pair.now,
             Job::Update {
-                image: image(2, 9_000),
+                image: checked(image(2, 9_000)),
                 patch: None,
                 options,
             },
@@ -294,7 +303,7 @@ fn a_board_that_keeps_no_records_is_taken_at_its_slots() {
         .start(
             pair.now,
             Job::Update {
-                image: image(2, 9_000),
+                image: checked(image(2, 9_000)),
                 patch: None,
                 options,
             },
@@ -326,13 +335,13 @@ fn an_image_that_nobody_confirms() {
         confirm: Confirm::ByUpdater,
         ..Options::default()
     };
-    let plan = pair.session.plan(&image(2, 9_000), &options).unwrap();
+    let plan = plan(&pair, &image(2, 9_000), &options).unwrap();
     assert_eq!(plan.route, Route::Watch);
     pair.session
         .start(
             pair.now,
             Job::Update {
-                image: image(2, 9_000),
+                image: checked(image(2, 9_000)),
                 patch: None,
                 options,
             },

@@ -9,7 +9,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 /// A patch to this image; what is in it only the board could say.
 fn patched(new: &[u8], patch: usize) -> Job {
     Job::Update {
-        image: new.to_vec(),
+        image: checked(new.to_vec()),
         patch: Some((0..patch).map(|at| at as u8).collect()),
         options: Options::default(),
     }

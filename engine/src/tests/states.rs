@@ -35,7 +35,7 @@ fn a_board_that_starts_nothing_is_sent_the_very_image_that_it_lists() {
     let listed = image(1, 3000);
     for state in codes() {
         let pair = staying(state, &listed);
-        let plan = pair.session.plan(&listed, &Options::default()).unwrap();
+        let plan = plan(&pair, &listed, &Options::default()).unwrap();
         let right = match state.starts_nothing() {
             true => Route::Upload,
             // "Done" is only said of what runs.
