@@ -1,5 +1,6 @@
 //! Set-up, run, test, bench and size: one command each.
 
+mod audit;
 mod bench;
 mod firmware;
 mod fuzz;
@@ -24,6 +25,7 @@ cargo xtask COMMAND
   test                every test there is; ends in one line `N passed, N failed`
   test --quick        leave out what needs a browser, a peer or an emulator
   firmware            build bootloaders and example applications for chips into target/firmware
+  audit               known advisories against crates and packages of npm and PyPI
   house               files of more than 500 lines, and files of a crate that import each other (--check)
   size                what the bootloaders take of their chips, and which crates take it (--json, --check)
   setup               fetch and build the tools, nothing else (the others do it when needed)
@@ -60,6 +62,7 @@ fn dispatch(words: &[&str]) -> Result<ExitCode> {
         ["test"] => return test::all(Extent::Full).map(exit),
         ["test", "--quick"] => return test::all(Extent::Quick).map(exit),
         ["firmware"] => println!("{}", firmware::build()?.display()),
+        ["audit"] => return audit::run().map(exit),
         ["house"] => drop(house::print()?),
         ["house", "--check"] => return house::print().map(exit),
         ["size"] => drop(firmware::size::print(false)?),

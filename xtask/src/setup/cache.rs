@@ -22,6 +22,15 @@ pub(super) fn log(name: &str) -> Result<PathBuf> {
     Ok(folder()?.join("logs").join(format!("{name}.log")))
 }
 
+/// A short name for exactly these texts: another list is another edition of a tool.
+pub(super) fn edition(texts: &[&str]) -> String {
+    let mut crc = flate2::Crc::new();
+    for text in texts {
+        crc.update(text.as_bytes());
+    }
+    format!("{:08x}", crc.sum())
+}
+
 /// The folder of a tool; `install` fills it the first time.
 pub(crate) fn ensure(
     name: &str,

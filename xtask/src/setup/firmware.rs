@@ -9,6 +9,9 @@ use anyhow::{Context as _, Result};
 use super::{cache, debian, web};
 use crate::process;
 
+/// The names of the two versions in `xtask/npm/package.json`.
+const PACKAGES: [&str; 2] = ["pybricks-old", "pybricks-new"];
+
 /// The versions of npm's `@pybricks/firmware`, old and new.
 pub(crate) const VERSIONS: [&str; 2] = ["7.27.0", "7.28.0"];
 
@@ -19,20 +22,15 @@ const BOARDS: [&str; 5] = ["primehub", "movehub", "essentialhub", "technichub", 
 pub(crate) fn folder() -> Result<PathBuf> {
     let edition = format!("{}-{}", VERSIONS.join("-"), BOARDS.len());
     cache::ensure("firmware", &edition, |home| {
-        for version in VERSIONS {
-            let package = home.join("package");
-            fs::create_dir_all(&package)?;
-            web::npm_install(&package, &format!("@pybricks/firmware@{version}"))?;
+        let packages = web::npm_packages()?;
+        for (package, version) in PACKAGES.into_iter().zip(VERSIONS) {
+            let package = packages.join(package);
             for board in BOARDS {
-                let archive = package.join(format!("node_modules/@pybricks/firmware/build/{board}.zip"));
+                let archive = package.join(format!("build/{board}.zip"));
                 let image = home.join(format!("{board}-{version}.bin"));
                 unzip(&archive, "firmware-base.bin", &image)?;
             }
-            fs::copy(
-                package.join("node_modules/@pybricks/firmware/LICENSE"),
-                home.join("LICENSE"),
-            )?;
-            fs::remove_dir_all(&package)?;
+            fs::copy(package.join("LICENSE"), home.join("LICENSE"))?;
         }
         Ok(())
     })

@@ -9,8 +9,10 @@ use anyhow::{Context as _, Result};
 use super::{cache, debian};
 use crate::process::{self, Step};
 
-const IMGTOOL: &str = "2.5.0";
-const SMPCLIENT: &str = "7.3.0";
+/// What is installed, each file with its digest: pip takes nothing else. `xtask/python/README.md` says how the lists are made.
+const REQUIREMENTS: &str = include_str!("../../python/requirements.txt");
+/// What builds the packages that come as sources.
+const BUILD_REQUIREMENTS: &str = include_str!("../../python/build.txt");
 
 /// The folder with `python`, `imgtool` and what they need.
 pub(crate) fn programs() -> Result<PathBuf> {
@@ -29,11 +31,9 @@ pub(crate) fn programs() -> Result<PathBuf> {
 fn environment() -> Result<PathBuf> {
     cache::ensure(
         "python",
-        &format!("imgtool-{IMGTOOL}-smpclient-{SMPCLIENT}"),
+        &cache::edition(&[REQUIREMENTS, BUILD_REQUIREMENTS]),
         |partial| {
-            let mut step = Step::start(&format!(
-                "Python with imgtool {IMGTOOL} and smpclient {SMPCLIENT}"
-            ));
+            let mut step = Step::start("Python with imgtool and smpclient");
             let log = cache::log("python")?;
             let mut create = Command::new("python3");
             create.args(["-m", "venv"]).arg(partial);
@@ -43,20 +43,27 @@ fn environment() -> Result<PathBuf> {
                 step.run(&mut create, &log, None)?
                     .require("`python3 -m venv` (Debian's python3-venv)")?;
             }
-            let mut install = Command::new(partial.join("bin/python"));
-            install.args([
-                "-m",
-                "pip",
-                "install",
-                "--disable-pip-version-check",
-                "--no-input",
-            ]);
-            install.args([
-                format!("imgtool=={IMGTOOL}"),
-                format!("smpclient[serial]=={SMPCLIENT}"),
-            ]);
-            step.run(&mut install, &log, None)?
-                .require("`pip install imgtool smpclient`")?;
+            // Sources are built by what is installed, not by what pip would fetch without a digest.
+            for (name, list) in [
+                ("build.txt", BUILD_REQUIREMENTS),
+                ("requirements.txt", REQUIREMENTS),
+            ] {
+                let file = partial.join(name);
+                fs::write(&file, list)?;
+                let mut install = Command::new(partial.join("bin/python"));
+                install
+                    .args([
+                        "-m",
+                        "pip",
+                        "install",
+                        "--disable-pip-version-check",
+                        "--no-input",
+                    ])
+                    .args(["--require-hashes", "--no-build-isolation", "-r"])
+                    .arg(&file);
+                step.run(&mut install, &log, None)?
+                    .require(&format!("`pip install -r xtask/python/{name}`"))?;
+            }
             let home = partial.with_file_name(final_name(partial)?);
             move_scripts(&partial.join("bin"), partial, &home)?;
             step.done("installed");
