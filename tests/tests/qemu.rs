@@ -6,17 +6,18 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use bootlace_client::Client as _;
 use bootlace_smp::bootlace::{BootState, Features, Reset, Role, RollbackReason};
 use bootlace_smp::frame::Framing;
 use bootlace_smp::{Request, Response, os};
-use bootlace_tests::qemu::{Client, Emulator, Images, Line, PRIMARY, SECONDARY, difference, with_primary};
+use bootlace_tests::qemu::{Emulator, Host, Images, Line, PRIMARY, SECONDARY, difference, with_primary};
 use bootlace_tests::tools;
 
 const APPLICATION: &str = "self-testing";
 const LEN: usize = 50_000;
 
 /// A board that runs version 1.0.0 of the self-testing application, and the version that it is to get.
-fn board(next: &str) -> (Emulator, Client, Vec<u8>, [u8; 32]) {
+fn board(next: &str) -> (Emulator, Host, Vec<u8>, [u8; 32]) {
     let images = Images::new().unwrap();
     let (old, _) = images.signed(APPLICATION, 0, LEN).unwrap();
     let (new, hash) = images.signed(next, 1, LEN).unwrap();
@@ -26,7 +27,7 @@ fn board(next: &str) -> (Emulator, Client, Vec<u8>, [u8; 32]) {
 }
 
 /// Slot, version, confirmed.
-fn slots(client: &mut Client) -> Vec<(u32, String, bool)> {
+fn slots(client: &mut Host) -> Vec<(u32, String, bool)> {
     client
         .list()
         .unwrap()
@@ -35,7 +36,7 @@ fn slots(client: &mut Client) -> Vec<(u32, String, bool)> {
         .collect()
 }
 
-fn update(client: &mut Client, new: &[u8], hash: &[u8; 32]) {
+fn update(client: &mut Host, new: &[u8], hash: &[u8; 32]) {
     assert_eq!(client.upload(new, new.len()).unwrap().1, Some(true));
     client.test(hash).unwrap();
     client.reset(false).unwrap();
@@ -47,7 +48,7 @@ fn a_blank_board_serves_in_every_framing() {
     let mut client = board.client().unwrap();
     for framing in [Framing::Console, Framing::Cobs, Framing::Raw] {
         client.speak(framing);
-        let described = client.describe(|it| {
+        let described = client.describe_when_up(|it| {
             let slots: Vec<_> = it
                 .slots
                 .iter()
@@ -76,17 +77,17 @@ fn a_blank_board_serves_in_every_framing() {
         assert_eq!(described.unwrap(), wanted);
         let text = "0123456789".repeat(50);
         let same = client.ask(&Request::Os(os::Request::Echo(&text)), |answer| {
-            answer == Response::Os(os::Response::Echo(&text))
+            Some(*answer == Response::Os(os::Response::Echo(&text)))
         });
         assert!(same.unwrap(), "{framing:?}");
         let params = client.ask(&Request::Os(os::Request::Params), |answer| {
-            matches!(
+            Some(matches!(
                 answer,
                 Response::Os(os::Response::Params {
                     buf_size: 1088,
                     buf_count: 1
                 })
-            )
+            ))
         });
         assert!(params.unwrap());
         assert_eq!(client.list().unwrap(), []);
@@ -96,7 +97,7 @@ fn a_blank_board_serves_in_every_framing() {
 #[test]
 fn the_bootloader_is_entered_in_every_way() {
     let (board, mut client, ..) = board(APPLICATION);
-    let who = |client: &mut Client| client.describe(|it| (it.role, it.state)).unwrap();
+    let who = |client: &mut Host| client.describe_when_up(|it| (it.role, it.state)).unwrap();
     assert_eq!(who(&mut client), (Role::Application, Some(BootState::Running)));
     // By SMP, which leaves the word in RAM; once.
     client.reset(true).unwrap();
@@ -120,11 +121,13 @@ fn the_bootloader_is_entered_in_every_way() {
 #[test]
 fn an_update_while_the_application_runs_confirms_itself() {
     let (board, mut client, new, hash) = board(APPLICATION);
-    assert_eq!(client.describe(|it| it.role).unwrap(), Role::Application);
+    assert_eq!(client.describe_when_up(|it| it.role).unwrap(), Role::Application);
     let start = Instant::now();
     update(&mut client, &new, &hash);
     assert_eq!(
-        client.describe(|it| (it.role, it.trial.is_some())).unwrap(),
+        client
+            .describe_when_up(|it| (it.role, it.trial.is_some()))
+            .unwrap(),
         (Role::Application, false)
     );
     println!(
@@ -135,7 +138,7 @@ fn an_update_while_the_application_runs_confirms_itself() {
     assert_eq!(slots(&mut client), wanted);
     // It stays.
     board.reset().unwrap();
-    client.describe(|_| ()).unwrap();
+    client.describe_when_up(|_| ()).unwrap();
     assert_eq!(slots(&mut client), wanted);
 }
 
@@ -143,7 +146,7 @@ fn an_update_while_the_application_runs_confirms_itself() {
 fn a_failed_self_test_is_taken_back_and_named() {
     let (_board, mut client, new, hash) = board("self-testing-unhealthy");
     update(&mut client, &new, &hash);
-    let back = client.describe(|it| {
+    let back = client.describe_when_up(|it| {
         let rollback = it.rollback.map(|it| (it.reason, it.from.map(str::to_owned)));
         (it.role, it.state, rollback)
     });
@@ -166,7 +169,7 @@ fn a_hanging_image_is_taken_back() {
     // Its timer's interrupt still runs, through the bootloader's vector table, and gives up on it.
     let (_board, mut client, new, hash) = board("self-testing-hangs");
     update(&mut client, &new, &hash);
-    let back = client.describe(|it| (it.role, it.rollback.map(|it| it.reason)));
+    let back = client.describe_when_up(|it| (it.role, it.rollback.map(|it| it.reason)));
     assert_eq!(back.unwrap(), (Role::Application, Some(RollbackReason::Watchdog)));
     assert_eq!(slots(&mut client)[0], (0, "1.0.0".to_owned(), true));
 }
@@ -177,12 +180,14 @@ fn a_dead_image_is_taken_back_after_a_reset_from_outside() {
     update(&mut client, &new, &hash);
     let request = Request::Os(os::Request::Params);
     assert_eq!(
-        client.try_ask(&request, Duration::from_secs(2), |_| ()).unwrap(),
+        client
+            .ask_within(&request, Duration::from_secs(2), |_| ())
+            .unwrap(),
         None,
         "it is dead"
     );
     board.reset().unwrap();
-    let back = client.describe(|it| (it.role, it.rollback.map(|it| it.reason)));
+    let back = client.describe_when_up(|it| (it.role, it.rollback.map(|it| it.reason)));
     assert_eq!(
         back.unwrap(),
         (Role::Application, Some(RollbackReason::NotConfirmed))
@@ -216,7 +221,8 @@ fn an_image_that_never_confirms_is_taken_back_at_the_deadline() {
     board.hold_button().unwrap();
     board.go().unwrap();
     let mut client = board.client().unwrap();
-    let rollback = client.describe(|it| it.rollback.map(|it| (it.reason, it.from.map(str::to_owned))));
+    let rollback =
+        client.describe_when_up(|it| it.rollback.map(|it| (it.reason, it.from.map(str::to_owned))));
     assert_eq!(
         rollback.unwrap(),
         Some((RollbackReason::Deadline, Some("1.1.0".to_owned())))
@@ -233,7 +239,7 @@ fn a_flipped_bit_is_refused_by_bootloader_and_application() {
     new[30_000] ^= 1;
     for bootloader in [false, true] {
         client.reset(bootloader).unwrap();
-        client.describe(|_| ()).unwrap();
+        client.describe_when_up(|_| ()).unwrap();
         assert_eq!(
             client.upload(&new, new.len()).unwrap().1,
             Some(true),
@@ -260,20 +266,20 @@ fn a_flipped_bit_is_refused_by_bootloader_and_application() {
 fn an_upload_goes_on_after_the_power_was_gone() {
     let (board, mut client, new, hash) = board(APPLICATION);
     client.reset(true).unwrap();
-    client.describe(|_| ()).unwrap();
+    client.describe_when_up(|_| ()).unwrap();
     client.upload(&new, 30_000).unwrap();
     let flash = board.power_down().unwrap();
     let board = Emulator::new(Line::Socket, &flash).unwrap();
     let mut client = board.client().unwrap();
     board.hold_button().unwrap();
     board.go().unwrap();
-    client.describe(|_| ()).unwrap();
+    client.describe_when_up(|_| ()).unwrap();
     let (offsets, matched) = client.upload(&new, new.len()).unwrap();
     assert!((20_000..=30_000).contains(&offsets[0]), "{offsets:?}");
     assert_eq!(matched, Some(true));
     client.test(&hash).unwrap();
     client.reset(false).unwrap();
-    client.describe(|_| ()).unwrap();
+    client.describe_when_up(|_| ()).unwrap();
     assert_eq!(slots(&mut client)[0], (0, "1.1.0".to_owned(), true));
 }
 
@@ -290,7 +296,9 @@ fn an_application_that_knows_nothing_confirms_itself() {
         .wait_for_text("plain: running", Duration::from_secs(20))
         .unwrap();
     board.reset_holding_button().unwrap();
-    let rollback = client.describe(|it| it.rollback.map(|it| it.reason)).unwrap();
+    let rollback = client
+        .describe_when_up(|it| it.rollback.map(|it| it.reason))
+        .unwrap();
     assert_eq!(rollback, None);
     assert_eq!(
         slots(&mut client),
@@ -307,7 +315,7 @@ fn patches_in_application_and_bootloader() {
     let (third, third_hash) = images.signed("plain", 2, 0).unwrap();
     let board = Emulator::running(Line::Socket, &with_primary(Some(&first)).unwrap()).unwrap();
     let mut client = board.client().unwrap();
-    let who = |client: &mut Client| {
+    let who = |client: &mut Host| {
         client
             .describe(|it| (it.role, it.features.has(Features::DELTA)))
             .unwrap()
@@ -347,14 +355,14 @@ fn the_stack_stays_within_the_chip() {
     let (old, _) = images.signed(APPLICATION, 0, LEN).unwrap();
     let patch = difference(&old, &new).unwrap();
     client.reset(true).unwrap();
-    client.describe(|_| ()).unwrap();
+    client.describe_when_up(|_| ()).unwrap();
     assert_eq!(client.patch(&patch, patch.len()).unwrap().1, Some(true));
     client.test(&hash).unwrap();
     board.halt().unwrap();
     let serving = board.peak_stack().unwrap();
     board.go().unwrap();
     client.reset(false).unwrap();
-    client.describe(|_| ()).unwrap();
+    client.describe_when_up(|_| ()).unwrap();
     let patch = difference(&new, &old).unwrap();
     assert_eq!(client.patch(&patch, patch.len()).unwrap().1, Some(true));
     board.halt().unwrap();
@@ -444,10 +452,10 @@ fn smpclient_sees_what_the_applications_confirmed() {
 #[test]
 fn half_a_packet_is_forgotten_after_a_while() {
     let (_board, mut client, ..) = board(APPLICATION);
-    client.describe(|_| ()).unwrap();
+    client.describe_when_up(|_| ()).unwrap();
     for bootloader in [false, true] {
         client.reset(bootloader).unwrap();
-        client.describe(|_| ()).unwrap();
+        client.describe_when_up(|_| ()).unwrap();
         // The head of a raw packet of which 900 more bytes were announced.
         client.speak(Framing::Raw);
         client
@@ -457,7 +465,9 @@ fn half_a_packet_is_forgotten_after_a_while() {
         std::thread::sleep(Duration::from_millis(1500));
         client.speak(Framing::Cobs);
         let request = Request::Os(os::Request::Params);
-        let answered = client.try_ask(&request, Duration::from_secs(5), |_| ()).unwrap();
+        let answered = client
+            .ask_within(&request, Duration::from_secs(5), |_| ())
+            .unwrap();
         assert_eq!(answered, Some(()), "bootloader: {bootloader}");
     }
 }

@@ -5,9 +5,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use bootlace_client::Client as _;
 use bootlace_image::Image;
 use bootlace_tests::qemu::{
-    Client, Emulator, FLASH, Images, Line, Operation, PAGE, PRIMARY, RAM, Recorder, SECONDARY, difference,
+    Emulator, FLASH, Host, Images, Line, Operation, PAGE, PRIMARY, RAM, Recorder, SECONDARY, difference,
     undone, with_primary,
 };
 
@@ -30,7 +31,7 @@ struct Recording {
 }
 
 /// Writes down what a board does: with a host, it is held in its bootloader by the button and `host` talks to it.
-fn record(start: &[u8], host: Option<impl FnOnce(Client) + Send>) -> Vec<Operation> {
+fn record(start: &[u8], host: Option<impl FnOnce(Host) + Send>) -> Vec<Operation> {
     let board = Emulator::new(Line::Socket, start).unwrap();
     if host.is_some() {
         board.hold_button().unwrap();
@@ -63,10 +64,10 @@ fn record(start: &[u8], host: Option<impl FnOnce(Client) + Send>) -> Vec<Operati
 }
 
 /// Sends the image, or a patch that makes it.
-fn update(file: &[u8], is_patch: bool, hash: [u8; 32]) -> Option<impl FnOnce(Client) + Send> {
+fn update(file: &[u8], is_patch: bool, hash: [u8; 32]) -> Option<impl FnOnce(Host) + Send> {
     let file = file.to_vec();
-    Some(move |mut client: Client| {
-        client.describe(|_| ()).unwrap();
+    Some(move |mut client: Host| {
+        client.describe_when_up(|_| ()).unwrap();
         let sent = if is_patch {
             client.patch(&file, file.len())
         } else {
@@ -83,7 +84,7 @@ fn recordings() -> Vec<Recording> {
     let (first, _) = images.signed("plain", 0, 1500).unwrap();
     let (second, second_hash) = images.signed("plain", 1, 1700).unwrap();
     let (dead, dead_hash) = images.signed("self-testing-dead", 2, 1400).unwrap();
-    let nobody = None::<fn(Client)>;
+    let nobody = None::<fn(Host)>;
     let start = with_primary(Some(&first)).unwrap();
     let log = record(&start, update(&second, false, second_hash));
     let updated = undone(&start, &log, log.len(), None);
@@ -115,7 +116,7 @@ fn recordings() -> Vec<Recording> {
 /// A board that is started again and again with other flash.
 struct CabledBoard {
     board: Emulator,
-    client: Client,
+    client: Host,
     holds: Vec<u8>,
 }
 

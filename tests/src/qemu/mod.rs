@@ -9,7 +9,7 @@ mod images;
 mod log;
 mod qmp;
 
-pub use client::Client;
+pub use client::Host;
 pub use gdb::{Gdb, Watched};
 pub use images::{
     FLASH, Images, PAGE, PRIMARY, SECONDARY, SLOTS_END, STATE, bootloader, difference, with_primary,
@@ -281,8 +281,8 @@ impl Emulator {
     ///
     /// # Errors
     /// When QEMU is gone, or its line is not a socket.
-    pub fn client(&self) -> Result<Client> {
-        Ok(Client::new(UnixStream::connect(self.folder.join("line"))?))
+    pub fn client(&self) -> Result<Host> {
+        Ok(Host::new(UnixStream::connect(self.folder.join("line"))?))
     }
 
     /// The pseudo-terminal that is the board's line.
