@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use bootlace_engine::words::simulate::{self, TerminalStep};
 use bootlace_engine::words::{Sentence, files};
-use bootlace_simulator::{Area, Behaviour, Board, Config, NorFlash, Policy, PortIdentity, Supply};
+use bootlace_simulator::{Area, Behaviour, Config, NorFlash, Policy, PortIdentity, SimulatedBoard, Supply};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, inotify};
 use rustix::io::Errno;
@@ -198,7 +198,7 @@ fn spare(arguments: &Arguments, flash: &NorFlash) -> Result<()> {
     }
 }
 
-fn board(arguments: &Arguments) -> Result<Board> {
+fn board(arguments: &Arguments) -> Result<SimulatedBoard> {
     if !(arguments.speed > 0.0 && arguments.speed <= 1e6) {
         return Err(simulate::bad_speed());
     }
@@ -242,7 +242,7 @@ fn board(arguments: &Arguments) -> Result<Board> {
     if let Some(path) = &arguments.golden {
         flash.flash_area(Area::Golden, &file::read(path)?);
     }
-    let mut board = Board::with_flash(config, flash).map_err(simulate::no_memory)?;
+    let mut board = SimulatedBoard::with_flash(config, flash).map_err(simulate::no_memory)?;
     if arguments.damaged {
         board.damage();
     }
@@ -333,7 +333,7 @@ impl Port {
         Ok(port)
     }
 
-    fn exchange(&mut self, board: &mut Board, now: u64) -> Result<()> {
+    fn exchange(&mut self, board: &mut SimulatedBoard, now: u64) -> Result<()> {
         let mut buffer = [0; 4096];
         // A host that had the port to itself leaves that mark on a terminal that somebody else keeps open: us.
         if rustix::io::read(&self.watch, &mut buffer).is_ok() {

@@ -1,4 +1,4 @@
-//! A [`Session`] and a [`Board`] on a bad line under a virtual clock: the engine of the page and of the command line
+//! A [`Session`] and a [`SimulatedBoard`] on a bad line under a virtual clock: the engine of the page and of the command line
 //! against the companion's own code, with neither a port nor a clock. The same seed gives the same run, to the byte.
 
 mod scenario;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bootlace_engine::{
     CheckedImage, Error, Event, Instant, Job, NoPatch, Options, Outcome, PortEvent, PortInfo, Session,
 };
-use bootlace_simulator::{Activity, Board, Config, Cut, Moment, NorFlash};
+use bootlace_simulator::{Activity, Config, Cut, Moment, NorFlash, SimulatedBoard};
 use scenario::{FLASH, map};
 pub use scenario::{Firmware, Mishap, Patch, Scenario};
 use wire::{Dice, Faults, Wire};
@@ -53,7 +53,7 @@ pub enum Verdict {
 pub struct Pair {
     session: Session,
     patch: Patch,
-    board: Board,
+    board: SimulatedBoard,
     to_board: Wire,
     to_host: Wire,
     faults: Faults,
@@ -129,7 +129,7 @@ impl Pair {
                 .fill(0x55);
             flash.restore(&bytes);
         }
-        let mut board = Board::with_flash(config, flash).expect("memory for a board");
+        let mut board = SimulatedBoard::with_flash(config, flash).expect("memory for a board");
         // It was plugged in a second ago.
         let now = 1_000_000;
         board.advance(now);

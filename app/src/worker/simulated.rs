@@ -16,7 +16,7 @@ use crate::messages::{Behaviour, Bench};
 
 /// A simulated board on the bench.
 pub(super) struct Device {
-    board: RefCell<simulator::Board>,
+    board: RefCell<simulator::SimulatedBoard>,
     line: RefCell<Option<Line>>,
     /// Bytes that the board had no room for yet.
     waiting: RefCell<Vec<u8>>,
@@ -126,10 +126,10 @@ const LOW: simulator::Supply = simulator::Supply {
 };
 
 /// The board with its image; where that is to be damaged, the same image is its golden one.
-fn board(bench: &Bench, config: simulator::Config) -> Option<simulator::Board> {
+fn board(bench: &Bench, config: simulator::Config) -> Option<simulator::SimulatedBoard> {
     let installed = (!bench.installed.is_empty()).then_some(bench.installed.as_slice());
     if bench.behaviour != Behaviour::Damaged {
-        return simulator::Board::new(config, installed).ok();
+        return simulator::SimulatedBoard::new(config, installed).ok();
     }
     let config = config.with_golden();
     let mut flash = simulator::NorFlash::new(config.address, config.map, config.write, config.timing);
@@ -137,7 +137,7 @@ fn board(bench: &Bench, config: simulator::Config) -> Option<simulator::Board> {
         flash.flash_area(simulator::Area::Golden, image);
         flash.flash_primary(image);
     }
-    let mut board = simulator::Board::with_flash(config, flash).ok()?;
+    let mut board = simulator::SimulatedBoard::with_flash(config, flash).ok()?;
     board.damage();
     Some(board)
 }

@@ -59,6 +59,11 @@ pub fn format_error(error: &FormatError) -> Sentence {
             format!("The image has two {} fields; only one makes sense.", tlv(*kind)),
             "Sign the firmware again with imgtool.",
         ),
+        FormatError::TooManyTlvs { most } => (
+            "TooManyTlvs",
+            format!("The image has more than {most} fields behind its firmware: no board reads that many."),
+            "Sign the firmware again with imgtool.",
+        ),
         other => ("Image", format!("The image is damaged ({other:?})."), damaged),
     };
     Sentence::new(name, what, next)
@@ -109,6 +114,14 @@ pub fn refusal(refusal: &Refusal) -> Sentence {
                 short(key_hash)
             ),
             "Sign with a key of your own (“imgtool keygen”). For a trial on a desk, allow development keys.",
+        ),
+        Refusal::RepeatedSigner { key_hash } => (
+            "RepeatedSigner",
+            format!(
+                "The image carries two signatures that name the key {}; one is enough, and somebody may have added the other.",
+                short(key_hash)
+            ),
+            "Don't use this image. Sign the firmware again with imgtool.",
         ),
         Refusal::UnprotectedTlv { kind } => (
             "UnprotectedTlv",

@@ -65,6 +65,7 @@ fn every_sentence_has_a_next_step() {
         Refusal::UnknownSigner { key_hash: None },
         Refusal::BadSignature { key_hash: [1; 32] },
         Refusal::DevelopmentKey { key_hash: [1; 32] },
+        Refusal::RepeatedSigner { key_hash: [1; 32] },
         Refusal::UnprotectedTlv {
             kind: TlvKind::SEC_CNT,
         },

@@ -4,7 +4,7 @@ use bootlace_image::PublicKey;
 
 /// A board's identity, keys and rules.
 #[derive(Clone, Copy, Debug)]
-pub struct Board<'a> {
+pub struct Identity<'a> {
     /// What people call it: at most 32 bytes.
     pub name: &'a str,
     /// Unique among all boards, and the same as its USB serial number: at most 32 bytes.

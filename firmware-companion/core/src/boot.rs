@@ -1,27 +1,28 @@
 //! From reset to the decision what runs: continue a swap, read the trailers, verify, count attempts.
 //!
-//! [`Loader::step`] does at most one flash operation, so that a board can feed its watchdog and a test can cut the
-//! power between any two. Signatures are checked by the caller ([`Progress::Verify`]), with nothing else on the stack.
+//! [`Decider::step`] does at most one flash operation or one step of an image's check, so that a board can feed its
+//! watchdog and a test can cut the power between any two.
 
 mod decide;
 #[cfg(feature = "golden")]
 mod golden;
 mod verdict;
 
+use bootlace_image::Verification;
 use bootlace_smp::bootlace::{BootState, Reset, RollbackReason};
 
-use crate::board::Board;
+use crate::board::Identity;
+use crate::check::Check;
 use crate::flash::{Area, Flash, FlashError};
 use crate::install::copy::Copy;
 use crate::install::swap::{copies, leftover, route};
 use crate::layout::Layout;
-use crate::slots::Check;
 use crate::state::{Log, Record, SwapKind};
 use crate::trailer::{Fields, TrailerWrite};
 
 /// What the chip knows when it starts.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry {
+pub struct Start {
     /// Why it started.
     pub reset: Reset,
     /// Somebody wants the bootloader: SMP reset with boot_mode 1, a held pin.
@@ -44,19 +45,8 @@ pub enum Decision {
     Stay(BootState),
 }
 
-/// What a step came to.
 #[derive(Clone, Copy, Debug)]
-pub enum Progress {
-    /// More steps are needed.
-    Working,
-    /// Run the check, then hand its verdict to [`Loader::verified`].
-    Verify(Check),
-    /// Decided.
-    Done(Decision),
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Stage {
+enum BootStage {
     Start,
     /// Carry on with the swap that the log names.
     Swap,
@@ -100,11 +90,9 @@ enum After {
 
 /// The boot decision under way.
 #[derive(Debug)]
-// In this order: see `Link`.
-#[repr(C)]
-pub struct Loader<'a> {
-    board: &'a Board<'a>,
-    entry: Entry,
+pub struct Decider<'a> {
+    board: &'a Identity<'a>,
+    start: Start,
     /// No copy of this run is complete yet, so the next one's target may be half-written.
     suspect: bool,
     trial: bool,
@@ -114,7 +102,9 @@ pub struct Loader<'a> {
     failures: u8,
     /// The last check found nothing that could be read; perhaps only that once.
     again: bool,
-    stage: Stage,
+    stage: BootStage,
+    /// The check of the image that the stage is about, under way.
+    check: Check<Verification>,
     log: Log,
 }
 
@@ -124,21 +114,22 @@ const MOST_STARTS: u8 = u8::MAX - 1;
 /// Flash that fails this often in one start is not going to mend.
 const MAX_FAILURES: u8 = 8;
 
-impl<'a> Loader<'a> {
+impl<'a> Decider<'a> {
     /// Reads the state area; writes nothing yet.
-    pub fn new<F: Flash>(flash: &mut F, board: &'a Board<'a>, entry: Entry) -> Self {
+    pub fn new<F: Flash>(flash: &mut F, board: &'a Identity<'a>, start: Start) -> Self {
         let log = Log::mount(flash);
-        Loader {
+        Decider {
             board,
-            entry,
+            start,
             log,
-            stage: Stage::Start,
+            stage: BootStage::Start,
             suspect: true,
             trial: false,
             #[cfg(feature = "golden")]
             restored: false,
             failures: 0,
             again: false,
+            check: Check::NONE,
         }
     }
 
@@ -157,123 +148,153 @@ impl<'a> Loader<'a> {
         self.log.state().swap.map(|swap| (swap.done, copies(&swap.plan)))
     }
 
-    /// Does at most one flash operation.
-    pub fn step<F: Flash>(&mut self, flash: &mut F) -> Progress {
+    /// Does at most one flash operation or one step of an image's check; returns the decision at the end.
+    // Its frame must not become part of the caller's, which serves as well.
+    #[inline(never)]
+    pub fn step<F: Flash>(&mut self, flash: &mut F) -> Option<Decision> {
         // Nothing may be done that relies on a record before the record is in flash.
         let recording = self.log.busy();
         let stepped = if recording {
-            self.log.step(flash).map(|()| Progress::Working)
+            self.log.step(flash).map(|()| None)
         } else {
             self.advance(flash)
         };
         stepped.unwrap_or_else(|_| {
             self.failures += 1;
             if self.failures >= MAX_FAILURES {
-                return Progress::Done(Decision::Stay(BootState::FlashFailed));
+                return Some(Decision::Stay(BootState::FlashFailed));
             }
             if !recording {
                 // Whatever was being written is suspect now, and every stage may be begun again.
                 self.suspect = true;
-                self.stage = Stage::Start;
+                self.stage = BootStage::Start;
+                self.check.end();
             }
-            Progress::Working
+            None
         })
     }
 
-    #[inline(never)]
-    fn advance<F: Flash>(&mut self, flash: &mut F) -> Result<Progress, FlashError> {
+    fn advance<F: Flash>(&mut self, flash: &mut F) -> Result<Option<Decision>, FlashError> {
         match &mut self.stage {
-            Stage::Start => {
+            BootStage::Start => {
                 self.stage = match self.log.state().swap {
-                    Some(_) => Stage::Swap,
-                    None if self.entry.requested => Stage::Last(Decision::Stay(BootState::Requested)),
-                    None => Stage::Decide,
+                    Some(_) => BootStage::Swap,
+                    None if self.start.requested => BootStage::Last(Decision::Stay(BootState::Requested)),
+                    None => BootStage::Decide,
                 };
             }
-            Stage::Swap => self.next_copy(flash),
-            Stage::Copying(copy, number) => {
+            BootStage::Swap => self.next_copy(flash),
+            BootStage::Copying(copy, number) => {
                 if copy.step(flash)? {
                     self.suspect = false;
                     let done = *number + 1;
                     self.log.push(Record::SwapMark(done));
-                    self.stage = Stage::Swap;
+                    self.stage = BootStage::Swap;
                 }
             }
-            Stage::Leftover { at, end } => {
+            BootStage::Leftover { at, end } => {
                 let (at, end) = (*at, *end);
                 if at < end {
                     flash.erase(Area::Secondary, at)?;
                     let at = at + flash.geometry(Area::Secondary).erase;
-                    self.stage = Stage::Leftover { at, end };
+                    self.stage = BootStage::Leftover { at, end };
                 } else {
                     self.finish();
                 }
             }
-            Stage::Trailer(write, after) => {
+            BootStage::Trailer(write, after) => {
                 if write.step(flash)? {
                     self.stage = match after {
-                        After::Swap => Stage::Trailer(TrailerWrite::clear(Area::Secondary), After::SwapEnd),
+                        After::Swap => {
+                            BootStage::Trailer(TrailerWrite::clear(Area::Secondary), After::SwapEnd)
+                        }
                         After::SwapEnd => {
                             self.log.push(Record::SwapEnd);
-                            Stage::Start
+                            BootStage::Start
                         }
-                        After::Dismissed => Stage::Decide,
+                        After::Dismissed => BootStage::Decide,
                         #[cfg(feature = "golden")]
                         After::Restored => {
                             self.restored = true;
                             self.log.push(Record::Confirmed);
-                            Stage::Primary
+                            BootStage::Primary
                         }
                     };
                 }
             }
-            Stage::Decide => return Ok(self.decide(flash)),
-            Stage::Incoming(_) => return Ok(Progress::Verify(self.check(Area::Secondary))),
-            Stage::Primary | Stage::Outgoing(_) => return Ok(Progress::Verify(self.check(Area::Primary))),
+            BootStage::Decide => self.decide(flash),
+            BootStage::Incoming(_) => self.check(flash, Area::Secondary),
+            BootStage::Primary | BootStage::Outgoing(_) => self.check(flash, Area::Primary),
             #[cfg(feature = "golden")]
-            Stage::Golden(..) => return Ok(Progress::Verify(self.check(Area::Golden))),
+            BootStage::Golden(..) => self.check(flash, Area::Golden),
             #[cfg(feature = "golden")]
-            Stage::Restore(done) => {
+            BootStage::Restore(done) => {
                 let done = *done;
                 self.next_unit(flash, done);
             }
             #[cfg(feature = "golden")]
-            Stage::Restoring(copy, done) => {
+            BootStage::Restoring(copy, done) => {
                 if copy.step(flash)? {
-                    self.stage = Stage::Restore(*done + 1);
+                    self.stage = BootStage::Restore(*done + 1);
                 }
             }
-            Stage::Last(decision) => return Ok(Progress::Done(*decision)),
+            BootStage::Last(decision) => return Ok(Some(*decision)),
         }
-        Ok(Progress::Working)
+        Ok(None)
     }
 
-    fn check(&self, area: Area) -> Check {
-        let state = self.log.state();
-        Check {
-            area,
-            counter: state.counter,
-            signature: true,
+    /// Does a step of the check of the image in `area`, and acts on the verdict after the last one.
+    fn check<F: Flash>(&mut self, flash: &mut F, area: Area) {
+        if !self.check.is_begun() {
+            self.check.begin(area, self.log.state().counter);
         }
+        if let Some(verdict) = self.check.step(flash, self.board) {
+            self.verified(flash, verdict);
+        }
+    }
+
+    /// Which image is about to be checked (see [`Check::question`]): a test that starts a board millions of times knows
+    /// the verdict on the same bytes already.
+    #[cfg(feature = "known-verdicts")]
+    pub fn question(&self) -> Option<(Area, u32)> {
+        let area = match self.stage {
+            _ if self.check.is_begun() || self.log.busy() => return None,
+            BootStage::Incoming(_) => Area::Secondary,
+            BootStage::Primary | BootStage::Outgoing(_) => Area::Primary,
+            #[cfg(feature = "golden")]
+            BootStage::Golden(..) => Area::Golden,
+            _ => return None,
+        };
+        Some((area, self.log.state().counter))
+    }
+
+    /// Takes the verdict on the [`Decider::question`] instead of finding it out.
+    #[cfg(feature = "known-verdicts")]
+    pub fn answer<F: Flash>(
+        &mut self,
+        flash: &mut F,
+        verdict: Result<crate::slots::Found, crate::slots::Reject>,
+    ) {
+        self.verified(flash, verdict);
     }
 
     fn next_copy<F: Flash>(&mut self, flash: &mut F) {
         let Some(swap) = self.log.state().swap else {
-            self.stage = Stage::Start;
+            self.stage = BootStage::Start;
             return;
         };
         let unit = Layout::of(flash).unit(flash);
         let (mut number, all) = (swap.done, copies(&swap.plan));
         while number < all {
             if let Some(route) = route(&swap.plan, number, unit) {
-                self.stage = Stage::Copying(Copy::new(route, unit, self.suspect), number);
+                self.stage = BootStage::Copying(Copy::new(route, unit, self.suspect), number);
                 return;
             }
             number += 1;
         }
         self.stage = match leftover(&swap.plan, unit) {
-            Some(at) => Stage::Leftover { at, end: at + unit },
-            None => Stage::Leftover { at: 0, end: 0 },
+            Some(at) => BootStage::Leftover { at, end: at + unit },
+            None => BootStage::Leftover { at: 0, end: 0 },
         };
     }
 
@@ -289,26 +310,6 @@ impl<'a> Loader<'a> {
             copy_done: true,
             image_ok: kind != SwapKind::Test,
         };
-        self.stage = Stage::Trailer(TrailerWrite::new(Area::Primary, fields), After::Swap);
-    }
-}
-
-/// Runs the loader to its decision. `between` is called after every step, to feed a watchdog or stop a test.
-pub fn run<F: Flash>(
-    flash: &mut F,
-    board: &Board,
-    loader: &mut Loader,
-    mut between: impl FnMut(),
-) -> Decision {
-    loop {
-        match loader.step(flash) {
-            Progress::Working => {}
-            Progress::Verify(check) => {
-                let verdict = check.run(flash, board);
-                loader.verified(flash, verdict);
-            }
-            Progress::Done(decision) => return decision,
-        }
-        between();
+        self.stage = BootStage::Trailer(TrailerWrite::new(Area::Primary, fields), After::Swap);
     }
 }

@@ -1,8 +1,8 @@
 //! The companion bootloader without its chip: SMP server, slots, swap and boot decision.
 //!
-//! Everything here is sans-IO: [`link::Link`] takes bytes and gives bytes, [`boot::Loader::step`] and
-//! [`server::Server::step`] do at most one bounded flash operation a call, and the binary of a board only acts on what
-//! they return. The core can name the two slots and the state area and nothing else ([`flash::Area`]), so it can
+//! Everything here is sans-IO: [`link::Link`] takes bytes and gives bytes, and [`Companion::poll`] does at most one bounded
+//! thing a call and returns what is next. The binary of a board moves bytes between its port and the link, feeds its
+//! watchdog, and polls again. The core can name the two slots and the state area and nothing else ([`flash::Area`]), so it can
 //! never touch the bootloader's own region.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -12,14 +12,24 @@ extern crate std;
 
 #[cfg(feature = "delta")]
 pub use bootlace_delta::Applier;
+/// What patches are applied in: nothing, in a build without feature `delta`.
+#[cfg(not(feature = "delta"))]
+#[derive(Debug)]
+pub enum Applier {}
 
 pub mod board;
 pub mod boot;
+pub mod check;
+pub mod companion;
 pub mod flash;
 pub mod install;
 pub mod layout;
 pub mod link;
 pub mod server;
+pub mod serving;
 pub mod slots;
 pub mod state;
 pub mod trailer;
+
+pub use companion::Companion;
+pub use serving::{Next, Owner};

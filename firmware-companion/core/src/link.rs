@@ -21,8 +21,6 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Memory for T {}
 
 /// A serial line's packets, in and out, in memory of the caller's: a slice on a chip, a vector elsewhere.
 #[derive(Debug)]
-// The large parts last: the code of a Cortex-M0 reaches 124 bytes of a struct at once, and all beyond takes more code.
-#[repr(C)]
 pub struct Link<M> {
     memory: M,
     frame: usize,
@@ -31,6 +29,8 @@ pub struct Link<M> {
     first: usize,
     count: usize,
     decoder: Decoder,
+    /// Bytes have arrived since the last look.
+    heard: bool,
     sending: Option<(Encoder, usize)>,
     arrived: [Option<Arrived>; MAX_WINDOW],
 }
@@ -38,21 +38,58 @@ pub struct Link<M> {
 /// Bytes of a decoded frame beside the packet: console framing's length and CRC.
 const OVERHEAD: usize = 4;
 
+const fn clamp(window: usize) -> usize {
+    if window == 0 {
+        1
+    } else if window > MAX_WINDOW {
+        MAX_WINDOW
+    } else {
+        window
+    }
+}
+
+impl<'m> Link<&'m mut [u8]> {
+    /// A link in an array whose size the compiler checks, so that nothing can fail when the board starts.
+    pub fn in_array<const FRAME: usize, const WINDOW: usize, const N: usize>(
+        memory: &'m mut [u8; N],
+    ) -> Self {
+        const {
+            assert!(
+                N >= Self::memory(FRAME, WINDOW),
+                "less memory than the link needs"
+            )
+        };
+        Self::split(memory, FRAME, WINDOW)
+    }
+}
+
+/// Bytes of the longest reply: a board with the most keys that fits into a description, long names and a rollback. A test
+/// makes that description.
+pub const REPLY: usize = 640;
+
 impl<M: Memory> Link<M> {
-    /// Splits `memory` into `window` packets of `frame` bytes each and, with what is left, the reply's buffer:
-    /// at least 600 bytes for a board that describes itself with one key.
+    /// Bytes of memory that `window` packets of `frame` bytes each and the reply need.
+    pub const fn memory(frame: usize, window: usize) -> usize {
+        (frame + OVERHEAD) * clamp(window) + REPLY
+    }
+
+    /// Splits `memory` into `window` packets (1 to [`MAX_WINDOW`]) of `frame` bytes each and, with what is left, the
+    /// reply's buffer.
     ///
     /// # Errors
-    /// The bytes needed, where `memory` has fewer.
-    #[inline(never)]
+    /// [`Link::memory`], where `memory` has fewer bytes. On a chip, where both are constants: [`Link::in_array`].
     pub fn new(memory: M, frame: usize, window: usize) -> Result<Self, usize> {
-        let window = window.clamp(1, MAX_WINDOW);
-        let frame = frame + OVERHEAD;
-        let needed = frame * window + 128;
+        let needed = Self::memory(frame, window);
         if memory.as_ref().len() < needed {
             return Err(needed);
         }
-        Ok(Link {
+        Ok(Self::split(memory, frame, window))
+    }
+
+    fn split(memory: M, frame: usize, window: usize) -> Self {
+        let window = clamp(window);
+        let frame = frame + OVERHEAD;
+        Link {
             memory,
             frame,
             window,
@@ -60,8 +97,9 @@ impl<M: Memory> Link<M> {
             first: 0,
             count: 0,
             decoder: Decoder::new(),
+            heard: false,
             sending: None,
-        })
+        }
     }
 
     /// Largest packet that can arrive, in bytes with its header.
@@ -78,6 +116,7 @@ impl<M: Memory> Link<M> {
     #[inline(never)]
     pub fn feed(&mut self, bytes: &[u8]) -> usize {
         let mut taken = 0;
+        self.heard |= !bytes.is_empty();
         while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
             if self.count == self.window {
                 break;
@@ -98,6 +137,11 @@ impl<M: Memory> Link<M> {
             }
         }
         taken
+    }
+
+    /// Whether bytes have arrived since the last time this was asked.
+    pub(crate) fn take_heard(&mut self) -> bool {
+        core::mem::take(&mut self.heard)
     }
 
     /// A packet is half received: the owner waits for the rest a while, then calls [`Link::idle`].

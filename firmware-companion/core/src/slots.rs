@@ -1,9 +1,8 @@
 //! The images in the slots: where they lie, and whether they may run on this board.
 
-use bootlace_image::{Image, Misfit, Policy, Requirements, Source};
+use bootlace_image::{Image, Misfit, Source};
 use bootlace_smp::bootlace::{BootState, RollbackReason};
 
-use crate::board::Board;
 use crate::flash::{Area, Flash, FlashError};
 use crate::layout::Layout;
 
@@ -56,6 +55,13 @@ pub struct Found {
 }
 
 impl Found {
+    /// To be found.
+    pub(crate) const NONE: Self = Found {
+        area: Area::Secondary,
+        base: 0,
+        image: Image::NONE,
+    };
+
     /// The image's own digest TLV (what SMP calls its hash); `None` where there is none or it is not SHA-256.
     pub fn hash<F: Flash>(&self, flash: &mut F) -> Option<[u8; 32]> {
         let mut hash = [0; 32];
@@ -140,64 +146,5 @@ impl From<Misfit> for Reject {
                 Reject::WrongBoard
             }
         }
-    }
-}
-
-/// A request to verify an image. It is a value of its own so that a small chip runs it when nothing else is on the
-/// stack: a P-256 check needs about 6 KB there.
-#[derive(Clone, Copy, Debug)]
-pub struct Check {
-    /// Which slot.
-    pub area: Area,
-    /// The security counter to reach.
-    pub counter: u32,
-    /// Whether the signature is checked. False only in an application that holds no keys: its bootloader checks
-    /// again before the image ever runs.
-    pub signature: bool,
-}
-
-impl Check {
-    /// Verifies the image's form, digest, signature, counter and board.
-    ///
-    /// # Errors
-    /// The first reason that keeps it from running here.
-    #[inline(never)]
-    pub fn run<F: Flash>(&self, flash: &mut F, board: &Board) -> Result<Found, Reject> {
-        let found = find(flash, self.area).ok_or(Reject::Empty)?;
-        self.verify(flash, board, &found).map(|()| found)
-    }
-
-    fn verify<F: Flash>(&self, flash: &mut F, board: &Board, found: &Found) -> Result<(), Reject> {
-        let image = &found.image;
-        let primary = flash.geometry(Area::Primary);
-        let room = Layout::of(flash).capacity(flash, self.area);
-        let mut source = SlotSource::new(flash, self.area, found.base);
-        let trusted = if self.signature {
-            let policy = Policy {
-                allow_development_keys: board.policy.development_keys,
-            };
-            image.is_trusted(&mut source, board.keys, &policy)
-        } else {
-            image.is_unaltered(&mut source)
-        };
-        match trusted {
-            Ok(true) => {}
-            Ok(false) => return Err(Reject::Refused),
-            Err(_) => return Err(Reject::Unreadable),
-        }
-        let requirements = Requirements {
-            vendor: board.vendor,
-            class: board.class,
-            slot: Some((primary.address, primary.size)),
-            max_size: Some(room),
-        };
-        match image.fit(&mut source, &requirements) {
-            Ok(fit) => fit?,
-            Err(_) => return Err(Reject::Unreadable),
-        }
-        if image.security_counter().unwrap_or(0) < self.counter {
-            return Err(Reject::TooOld);
-        }
-        Ok(())
     }
 }

@@ -6,12 +6,11 @@
 
 use core::hint::black_box;
 
-use bootlace_core::Applier;
-use bootlace_core::board::{Board, Policy};
-use bootlace_core::boot::{self, Decision, Entry, Loader};
+use bootlace_core::board::{Identity, Policy};
+use bootlace_core::boot::Start;
 use bootlace_core::flash::{Area, Flash, FlashError, Geometry};
 use bootlace_core::link::Link;
-use bootlace_core::server::{Role, Server, Step};
+use bootlace_core::{Applier, Companion, Next, Owner};
 use bootlace_image::PublicKey;
 use bootlace_smp::bootlace::Reset;
 
@@ -20,6 +19,7 @@ const SLOT: u32 = 200 * 1024;
 /// Bytes of a packet, and how many the board holds.
 const FRAME: usize = 2048;
 const WINDOW: usize = 2;
+const MEMORY: usize = Link::<&mut [u8]>::memory(FRAME, WINDOW);
 
 struct Chip;
 
@@ -58,7 +58,7 @@ impl Flash for Chip {
 /// From reset to the application or, with the server, to the next reset.
 fn companion() {
     let keys = black_box([PublicKey::P256([4; 65])]);
-    let board = Board {
+    let board = Identity {
         name: "link-check",
         serial: black_box("0"),
         vendor: None,
@@ -67,43 +67,24 @@ fn companion() {
         policy: Policy::default(),
     };
     let mut flash = Chip;
-    let reset = black_box(Reset::PowerOn);
-    let entry = Entry {
-        reset,
+    let start = Start {
+        reset: black_box(Reset::PowerOn),
         requested: black_box(false),
         gave_up: None,
     };
-    let mut loader = Loader::new(&mut flash, &board, entry);
-    match boot::run(&mut flash, &board, &mut loader, || ()) {
-        Decision::Boot { vectors, trial } => {
-            black_box((vectors, trial));
+    let mut companion = Companion::new(&mut flash, &board, start);
+    let mut memory = black_box([0; MEMORY]);
+    let mut link = Link::in_array::<FRAME, WINDOW, MEMORY>(&mut memory);
+    let mut applier = const { Applier::new() };
+    loop {
+        link.feed(&black_box([0; 64]));
+        let next = companion.poll(&mut flash, &mut link, black_box(0), Some(&mut applier));
+        if let Next::Boot { .. } | Next::Reset { .. } = black_box(next) {
+            return;
         }
-        Decision::Stay(condition) => {
-            let mut memory = black_box([0; (FRAME + 4) * WINDOW + 768]);
-            let Ok(mut link) = Link::new(memory.as_mut_slice(), FRAME, WINDOW) else {
-                return;
-            };
-            let log = loader.into_log();
-            let mut server = Server::new(&board, Role::Bootloader { log, condition }, reset);
-            let mut applier = const { Applier::new() };
-            loop {
-                link.feed(&black_box([0; 64]));
-                match server.step_with(&mut link, &mut flash, &mut applier) {
-                    Step::Idle | Step::Working => {}
-                    Step::Verify(check) => {
-                        let verdict = check.run(&mut flash, &board);
-                        server.verified(&mut link, &mut flash, verdict);
-                    }
-                    Step::Reset { bootloader } => {
-                        black_box(bootloader);
-                        return;
-                    }
-                }
-                let mut out = [0; 64];
-                let sent = link.transmit(&mut out);
-                black_box((out, sent));
-            }
-        }
+        let mut out = [0; 64];
+        let sent = link.transmit(&mut out);
+        black_box((out, sent));
     }
 }
 

@@ -3,14 +3,14 @@
 //! The code that runs is the companion's own core and the application's own app-kit; simulated are the flash, the
 //! line and the passing of time. Nothing here reads a clock: times are microseconds since an arbitrary start.
 
-use bootlace_app_kit::{Action, Application, Applier, Restart};
-use bootlace_core::board::Board as Identity;
-use bootlace_core::boot::{Decision, Entry, Loader, Progress};
+use bootlace_app_kit::{Application, Applier};
+use bootlace_core::board::Identity;
+use bootlace_core::boot::Start;
 use bootlace_core::flash::Area;
 use bootlace_core::link::Link;
-use bootlace_core::server::{Role, Server, Step};
 use bootlace_core::slots::find;
-use bootlace_smp::bootlace::{Reset, Supply};
+use bootlace_core::{Companion, Next, Owner};
+use bootlace_smp::bootlace::{Reset, RollbackReason, Supply};
 
 use crate::config::{Behaviour, Config};
 use crate::flash::NorFlash;
@@ -42,31 +42,27 @@ pub enum Activity {
     Hung,
 }
 
+/// What the chip is doing.
 #[derive(Debug)]
-enum Phase {
-    Starting {
-        at: u64,
-        entry: Entry,
-    },
-    Loading {
-        loader: Loader<'static>,
-        entry: Entry,
-    },
+enum Chip {
+    /// Between a reset and the first instruction, which comes at this time.
+    Starting { at: u64, start: Start },
+    /// The bootloader decides or serves.
     Bootloader {
-        server: Server<'static>,
+        companion: Box<Companion<'static>>,
+        reset: Reset,
     },
     Application {
         application: Application<'static>,
-        plan: Plan,
+        fate: Fate,
     },
-    Hung {
-        until: u64,
-    },
+    /// Nothing, until the watchdog bites.
+    Hung { until: u64 },
 }
 
 /// What the application will do, in microseconds of the board's time.
 #[derive(Clone, Copy, Debug)]
-struct Plan {
+struct Fate {
     started: u64,
     /// Whether it serves a port, and which product id it has.
     product: Option<u16>,
@@ -77,11 +73,11 @@ struct Plan {
 
 /// A simulated board.
 #[derive(Debug)]
-pub struct Board {
+pub struct SimulatedBoard {
     config: Config,
     identity: &'static Identity<'static>,
     flash: NorFlash,
-    phase: Phase,
+    chip: Chip,
     link: Link<Vec<u8>>,
     /// Where patches are applied.
     applier: Option<Box<Applier>>,
@@ -94,8 +90,8 @@ pub struct Board {
     idle: bool,
     /// When the host sees the port.
     visible: u64,
-    /// When the last byte came.
-    heard: u64,
+    /// The owner wants to be polled then at the latest.
+    wakes: Option<u64>,
     /// The image that the board came with.
     factory: Option<[u8; 32]>,
     button: bool,
@@ -106,12 +102,10 @@ pub struct Board {
 const START: u64 = 5_000;
 /// Microseconds from an application's start to its crash.
 const CRASH: u64 = 700_000;
-/// Microseconds of silence after which half a packet is no longer waited for.
-const SILENCE: u64 = 300_000;
 /// Bytes that a port takes in before it makes the host wait.
 const PORT_BUFFER: usize = 4096;
 
-impl Board {
+impl SimulatedBoard {
     /// A board with this in flash: `primary` is an image that the factory put into the primary slot.
     ///
     /// # Errors
@@ -121,7 +115,7 @@ impl Board {
         if let Some(image) = primary {
             flash.flash_primary(image);
         }
-        Board::with_flash(config, flash)
+        SimulatedBoard::with_flash(config, flash)
     }
 
     /// A board with flash that has a past.
@@ -139,18 +133,18 @@ impl Board {
             keys: Box::leak(config.keys.clone().into_boxed_slice()),
             policy: config.policy,
         }));
-        let memory = vec![0; (config.frame + 4) * config.window + 1024];
+        let memory = vec![0; Link::<Vec<u8>>::memory(config.frame, config.window)];
         let link = Link::new(memory, config.frame, config.window)?;
         let factory = find(&mut flash, Area::Primary).and_then(|found| found.hash(&mut flash));
-        let entry = Entry {
+        let start = Start {
             reset: Reset::PowerOn,
             requested: false,
             gave_up: None,
         };
-        Ok(Board {
+        Ok(SimulatedBoard {
             identity,
             flash,
-            phase: Phase::Starting { at: START, entry },
+            chip: Chip::Starting { at: START, start },
             link,
             applier: config.delta.then(Box::default),
             incoming: Line::new(config.baud, PORT_BUFFER),
@@ -159,7 +153,7 @@ impl Board {
             busy: 0,
             idle: false,
             visible: u64::MAX,
-            heard: 0,
+            wakes: None,
             factory,
             button: false,
             resets: 0,
@@ -179,12 +173,12 @@ impl Board {
 
     /// What it does.
     pub fn activity(&self) -> Activity {
-        match &self.phase {
-            Phase::Starting { .. } => Activity::Starting,
-            Phase::Loading { loader, .. } => Activity::Loading(loader.swap_progress()),
-            Phase::Bootloader { .. } => Activity::Bootloader,
-            Phase::Application { .. } => Activity::Application,
-            Phase::Hung { .. } => Activity::Hung,
+        match &self.chip {
+            Chip::Starting { .. } => Activity::Starting,
+            Chip::Bootloader { companion, .. } if companion.is_serving() => Activity::Bootloader,
+            Chip::Bootloader { companion, .. } => Activity::Loading(companion.swap_progress()),
+            Chip::Application { .. } => Activity::Application,
+            Chip::Hung { .. } => Activity::Hung,
         }
     }
 
@@ -223,10 +217,10 @@ impl Board {
             return None;
         }
         let (vid, product) = self.config.usb;
-        let pid = match &self.phase {
-            Phase::Bootloader { .. } => product,
-            Phase::Application { plan, .. } => plan.product?,
-            Phase::Starting { .. } | Phase::Loading { .. } | Phase::Hung { .. } => return None,
+        let pid = match &self.chip {
+            Chip::Bootloader { companion, .. } if companion.is_serving() => product,
+            Chip::Application { fate, .. } => fate.product?,
+            Chip::Starting { .. } | Chip::Bootloader { .. } | Chip::Hung { .. } => return None,
         };
         Some(PortIdentity {
             vid,
@@ -246,29 +240,23 @@ impl Board {
     pub fn power_cycle(&mut self, now: u64) {
         self.now = self.now.max(now);
         self.flash.revive();
-        self.restart(
-            Reset::PowerOn,
-            Restart {
-                bootloader: false,
-                gave_up: None,
-            },
-        );
+        self.restart(Reset::PowerOn, false, None);
     }
 
-    fn restart(&mut self, reset: Reset, restart: Restart) {
-        let requested = restart.bootloader || self.button;
-        let entry = Entry {
+    fn restart(&mut self, reset: Reset, bootloader: bool, gave_up: Option<RollbackReason>) {
+        let start = Start {
             reset,
-            requested,
-            gave_up: restart.gave_up,
+            requested: bootloader || self.button,
+            gave_up,
         };
-        self.phase = Phase::Starting {
+        self.chip = Chip::Starting {
             at: self.now + START,
-            entry,
+            start,
         };
         self.visible = u64::MAX;
         self.busy = self.now;
         self.idle = false;
+        self.wakes = None;
         self.resets += 1;
         self.forget_patch();
         self.incoming.clear();
@@ -290,21 +278,13 @@ impl Board {
             // The power is gone for all of it.
             return None;
         }
-        let (timer, runs) = match &self.phase {
-            Phase::Starting { at, .. } => (Some(*at), false),
-            Phase::Hung { until } => (Some(*until), false),
-            Phase::Loading { .. } | Phase::Bootloader { .. } => (None, true),
-            Phase::Application { application, plan } => {
-                let deadline = application
-                    .deadline()
-                    .map(|deadline| plan.started + deadline * 1000);
-                (
-                    [plan.confirms, plan.fails, plan.crashes, deadline]
-                        .into_iter()
-                        .flatten()
-                        .min(),
-                    true,
-                )
+        let (timer, runs) = match &self.chip {
+            Chip::Starting { at, .. } => (Some(*at), false),
+            Chip::Hung { until } => (Some(*until), false),
+            Chip::Bootloader { .. } => (self.wakes, true),
+            Chip::Application { fate, .. } => {
+                let timers = [fate.confirms, fate.fails, fate.crashes, self.wakes];
+                (timers.into_iter().flatten().min(), true)
             }
         };
         let work = (runs && !self.idle).then_some(self.busy);
@@ -313,8 +293,7 @@ impl Board {
         let arrival = self.incoming.next(64).filter(|_| runs && !self.link.is_full());
         let arrival = arrival.map(|at| if self.config.stall { at.max(self.busy) } else { at });
         let timer = timer.map(|at| at.max(self.busy));
-        let silence = self.link.is_receiving().then_some(self.heard + SILENCE);
-        [timer, work, port, arrival, silence].into_iter().flatten().min()
+        [timer, work, port, arrival].into_iter().flatten().min()
     }
 
     /// Lets time pass until `now`.
@@ -334,11 +313,6 @@ impl Board {
         let link = &mut self.link;
         let taken = self.incoming.deliver(self.now, |bytes| link.feed(bytes));
         self.idle &= taken == 0;
-        if taken > 0 {
-            self.heard = self.now;
-        } else if self.link.is_receiving() && self.now >= self.heard + SILENCE {
-            self.link.idle();
-        }
     }
 
     /// What the processor does when it is free.
@@ -352,26 +326,7 @@ impl Board {
             self.busy = self.incoming.next(64).unwrap_or(self.now).max(self.now);
             return;
         }
-        self.phase = match core::mem::replace(&mut self.phase, Phase::Hung { until: u64::MAX }) {
-            Phase::Starting { at, entry } if self.now >= at => {
-                let loader = Loader::new(&mut self.flash, self.identity, entry);
-                Phase::Loading { loader, entry }
-            }
-            Phase::Loading { loader, entry } => self.load(loader, entry),
-            Phase::Bootloader { server } => self.serve(server),
-            Phase::Application { application, plan } => self.apply(application, plan),
-            Phase::Hung { until } if self.now >= until => {
-                self.restart(
-                    Reset::Watchdog,
-                    Restart {
-                        bootloader: false,
-                        gave_up: None,
-                    },
-                );
-                return;
-            }
-            waiting @ (Phase::Starting { .. } | Phase::Hung { .. }) => waiting,
-        };
+        self.poll();
         let spent = self.flash.take_spent();
         self.busy = self.now + spent;
         if self.config.stall && spent > 0 {
@@ -395,26 +350,91 @@ impl Board {
             .is_some_and(|at| at <= self.now + 64 && at > self.now)
     }
 
-    fn load(&mut self, mut loader: Loader<'static>, entry: Entry) -> Phase {
-        match loader.step(&mut self.flash) {
-            Progress::Working => {}
-            Progress::Verify(check) => {
-                let verdict = check.run(&mut self.flash, self.identity);
-                loader.verified(&mut self.flash, verdict);
+    /// Lets whoever owns the board do one thing, and does what follows from it.
+    fn poll(&mut self) {
+        let millis = self.now / 1000;
+        let next = match &mut self.chip {
+            Chip::Starting { at, start } => {
+                if self.now >= *at {
+                    let companion = Companion::new(&mut self.flash, self.identity, *start);
+                    self.chip = Chip::Bootloader {
+                        reset: start.reset,
+                        companion: Box::new(companion),
+                    };
+                    self.idle = false;
+                }
+                return;
             }
-            Progress::Done(Decision::Stay(condition)) => {
-                self.appear();
-                let role = Role::Bootloader {
-                    log: loader.into_log(),
-                    condition,
-                };
-                return Phase::Bootloader {
-                    server: Server::new(self.identity, role, entry.reset),
-                };
+            Chip::Hung { until } => {
+                if self.now >= *until {
+                    self.restart(Reset::Watchdog, false, None);
+                }
+                return;
             }
-            Progress::Done(Decision::Boot { trial, .. }) => return self.start_application(trial, entry),
+            Chip::Bootloader { companion, .. } => {
+                let served = companion.is_serving();
+                let next = poll(
+                    companion.as_mut(),
+                    &self.config,
+                    &mut self.flash,
+                    &mut self.link,
+                    &mut self.applier,
+                    millis,
+                );
+                if companion.is_serving() && !served {
+                    self.appear();
+                }
+                next
+            }
+            Chip::Application { application, fate } => {
+                let due = |at: Option<u64>| at.is_some_and(|at| at <= self.now);
+                if due(fate.crashes) {
+                    self.restart(Reset::Fault, false, None);
+                    return;
+                }
+                if due(fate.fails) {
+                    fate.fails = None;
+                    application.fail(0);
+                }
+                if due(fate.confirms) {
+                    fate.confirms = None;
+                    // Flash that fails leaves the image on trial, and the deadline ends that.
+                    let _ = application.confirm(&mut self.flash);
+                }
+                // Its clock starts with itself.
+                let started = fate.started / 1000;
+                let next = poll(
+                    application,
+                    &self.config,
+                    &mut self.flash,
+                    &mut self.link,
+                    &mut self.applier,
+                    millis.saturating_sub(started),
+                );
+                match next {
+                    Next::Idle { until } => Next::Idle {
+                        until: until.map(|until| until + started),
+                    },
+                    next => next,
+                }
+            }
+        };
+        match next {
+            Next::Again => (self.idle, self.wakes) = (false, None),
+            Next::Idle { until } => {
+                // The first microsecond of that millisecond, in the owner's own count of them.
+                (self.idle, self.wakes) = (true, until.map(|until| until * 1000));
+            }
+            Next::Boot { trial, .. } => self.start_application(trial),
+            Next::Reset { bootloader, gave_up } => {
+                // The last bytes must have left the chip's port before the chip resets.
+                if self.outgoing.is_empty() || gave_up.is_some() {
+                    self.restart(Reset::Software, bootloader, gave_up);
+                } else {
+                    self.idle = true;
+                }
+            }
         }
-        Phase::Loading { loader, entry }
     }
 
     fn appear(&mut self) {
@@ -423,18 +443,23 @@ impl Board {
         self.link.clear();
     }
 
-    fn start_application(&mut self, trial: bool, entry: Entry) -> Phase {
+    fn start_application(&mut self, trial: bool) {
+        let reset = match &self.chip {
+            Chip::Bootloader { reset, .. } => *reset,
+            _ => Reset::PowerOn,
+        };
         let behaviour = self.config.behaviour;
         if trial && behaviour == Behaviour::Hang {
-            return Phase::Hung {
+            self.chip = Chip::Hung {
                 until: self.now + u64::from(self.config.watchdog) * 1000,
             };
+            return;
         }
-        let application = Application::new(&mut self.flash, self.identity, entry.reset);
+        let application = Application::new(&mut self.flash, self.identity, reset);
         let hash = find(&mut self.flash, Area::Primary).and_then(|found| found.hash(&mut self.flash));
         let (_, product) = self.config.usb;
         let tested = self.now + u64::from(self.config.self_test) * 1000;
-        let mut plan = Plan {
+        let mut fate = Fate {
             started: self.now,
             product: Some(product),
             confirms: trial.then_some(tested),
@@ -444,90 +469,15 @@ impl Board {
         match behaviour {
             Behaviour::Normal | Behaviour::Hang => {}
             // The image from the factory is an ordinary one.
-            Behaviour::Silent if hash != self.factory => plan.product = None,
-            Behaviour::OtherId if hash != self.factory => plan.product = Some(product + 1),
+            Behaviour::Silent if hash != self.factory => fate.product = None,
+            Behaviour::OtherId if hash != self.factory => fate.product = Some(product + 1),
             Behaviour::Silent | Behaviour::OtherId => {}
-            Behaviour::Crash => (plan.confirms, plan.crashes) = (None, trial.then_some(self.now + CRASH)),
-            Behaviour::NeverConfirm => plan.confirms = None,
-            Behaviour::Unhealthy => (plan.confirms, plan.fails) = (None, trial.then_some(tested)),
+            Behaviour::Crash => (fate.confirms, fate.crashes) = (None, trial.then_some(self.now + CRASH)),
+            Behaviour::NeverConfirm => fate.confirms = None,
+            Behaviour::Unhealthy => (fate.confirms, fate.fails) = (None, trial.then_some(tested)),
         }
         self.appear();
-        Phase::Application { application, plan }
-    }
-
-    fn serve(&mut self, mut server: Server<'static>) -> Phase {
-        if let Some(supply) = self.config.supply {
-            server.measured(supply);
-        }
-        let step = match &mut self.applier {
-            Some(applier) => server.step_with(&mut self.link, &mut self.flash, applier),
-            None => server.step(&mut self.link, &mut self.flash),
-        };
-        match step {
-            Step::Idle => self.idle = true,
-            Step::Working => {}
-            Step::Verify(check) => {
-                self.forget_patch();
-                let verdict = check.run(&mut self.flash, self.identity);
-                server.verified(&mut self.link, &mut self.flash, verdict);
-            }
-            Step::Reset { bootloader } => {
-                if let Some(starting) = self.reset_once_sent(Restart {
-                    bootloader,
-                    gave_up: None,
-                }) {
-                    return starting;
-                }
-            }
-        }
-        Phase::Bootloader { server }
-    }
-
-    fn apply(&mut self, mut application: Application<'static>, mut plan: Plan) -> Phase {
-        let due = |at: Option<u64>| at.is_some_and(|at| at <= self.now);
-        if due(plan.crashes) {
-            self.restart(
-                Reset::Fault,
-                Restart {
-                    bootloader: false,
-                    gave_up: None,
-                },
-            );
-            return core::mem::replace(&mut self.phase, Phase::Hung { until: u64::MAX });
-        }
-        if due(plan.fails) {
-            plan.fails = None;
-            application.fail(0);
-        }
-        if due(plan.confirms) {
-            plan.confirms = None;
-            // Flash that fails leaves the image on trial, and the deadline ends that.
-            let _ = application.confirm(&mut self.flash);
-        }
-        if let Some(supply) = self.config.supply {
-            application.measured(supply);
-        }
-        let age = (self.now - plan.started) / 1000;
-        let (link, flash) = (&mut self.link, &mut self.flash);
-        let action = match &mut self.applier {
-            Some(applier) => application.step_with(link, flash, age, applier),
-            None => application.step(link, flash, age),
-        };
-        match action {
-            Action::Idle => self.idle = true,
-            Action::Working => {}
-            Action::Verify(check) => {
-                self.forget_patch();
-                let verdict = check.run(&mut self.flash, self.identity);
-                application.verified(&mut self.link, &mut self.flash, verdict);
-            }
-            Action::Restart(restart) => {
-                if let Some(starting) = self.reset_once_sent(restart) {
-                    return starting;
-                }
-            }
-        }
-        Phase::Application { application, plan }
+        self.chip = Chip::Application { application, fate };
     }
 
     /// A small chip checks signatures in the memory that patches are applied in, and none keeps it over a reset.
@@ -535,19 +485,6 @@ impl Board {
         if let Some(applier) = &mut self.applier {
             **applier = Applier::new();
         }
-    }
-
-    /// The answer to the request must have left the chip before the chip resets.
-    fn reset_once_sent(&mut self, restart: Restart) -> Option<Phase> {
-        if !self.outgoing.is_empty() && restart.gave_up.is_none() {
-            self.idle = true;
-            return None;
-        }
-        self.restart(Reset::Software, restart);
-        Some(core::mem::replace(
-            &mut self.phase,
-            Phase::Hung { until: u64::MAX },
-        ))
     }
 
     /// Bytes from the host; says how many were taken.
@@ -571,4 +508,25 @@ impl Board {
             self.idle = false;
         }
     }
+}
+
+/// One poll of the board's owner.
+fn poll<O: Owner>(
+    owner: &mut O,
+    config: &Config,
+    flash: &mut NorFlash,
+    link: &mut Link<Vec<u8>>,
+    applier: &mut Option<Box<Applier>>,
+    millis: u64,
+) -> Next {
+    if let Some(supply) = config.supply {
+        owner.measured(supply);
+    }
+    if owner.is_checking()
+        && let Some(applier) = applier
+    {
+        // A small chip uses that memory for something else meanwhile.
+        **applier = Applier::new();
+    }
+    owner.poll(flash, link, millis, applier.as_deref_mut())
 }

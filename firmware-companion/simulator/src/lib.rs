@@ -9,7 +9,7 @@ mod config;
 mod flash;
 mod line;
 
-pub use board::{Activity, Board, PortIdentity};
+pub use board::{Activity, PortIdentity, SimulatedBoard};
 pub use config::{Behaviour, Config};
 pub use flash::{Cut, Moment, NorFlash, Timing};
 

@@ -3,12 +3,12 @@
 
 mod common;
 
-use bootlace_core::board::Board as Identity;
-use bootlace_core::boot::{self, Decision, Entry, Loader};
+use bootlace_core::board::Identity;
+use bootlace_core::boot::{Decider, Decision, Start};
 use bootlace_core::flash::{Flash, FlashError, Geometry};
 use bootlace_core::slots::find;
 use bootlace_core::state::State;
-use bootlace_simulator::{Area, Behaviour, Board, Config, NorFlash};
+use bootlace_simulator::{Area, Behaviour, Config, NorFlash, SimulatedBoard};
 use bootlace_smp::bootlace::{Reset, RollbackReason};
 use common::{config, counted, hash_of, key, started, version, with_golden};
 
@@ -80,16 +80,21 @@ fn bad_starts(
             fail,
         };
         flash.flash.restore(snapshot);
-        let entry = Entry {
+        let start = Start {
             reset: Reset::PowerOn,
             requested: false,
             gave_up,
         };
-        let mut loader = Loader::new(&mut flash, &board, entry);
+        let mut decider = Decider::new(&mut flash, &board, start);
+        let decision = loop {
+            if let Some(decision) = decider.step(&mut flash) {
+                break decision;
+            }
+        };
         let came = Came {
-            decision: boot::run(&mut flash, &board, &mut loader, || ()),
+            decision,
             runs: find(&mut flash.flash, Area::Primary).map(|found| found.image.header().version.minor),
-            state: *loader.log().state(),
+            state: *decider.log().state(),
         };
         if flash.reads < fail {
             assert!(fail > 10, "hardly anything was read");
@@ -133,7 +138,7 @@ fn of_a_golden_image_it_confirms_nothing() {
 
 #[test]
 fn of_what_was_confirmed_just_now_it_does_not_lower_the_counter() {
-    let mut host = started(Board::new(config(), Some(&counted(0, 1))).unwrap());
+    let mut host = started(SimulatedBoard::new(config(), Some(&counted(0, 1))).unwrap());
     host.board.power_cycle(host.now);
     assert!(host.wait_for_port());
     host.update(&counted(1, 5));
@@ -164,7 +169,7 @@ fn of_a_good_image_it_does_not_bring_the_golden_one() {
 
 #[test]
 fn of_the_image_to_go_back_to_it_does_not_lose_that() {
-    let mut host = started(Board::new(config(), Some(&version(0))).unwrap());
+    let mut host = started(SimulatedBoard::new(config(), Some(&version(0))).unwrap());
     assert_eq!(host.upload(&version(1)), Some(true));
     assert_eq!(host.set_state(Some(hash_of(&version(1))), false), Ok(()));
     let bad = bad_starts(

@@ -3,7 +3,7 @@
 
 mod common;
 
-use bootlace_simulator::{Behaviour, Board, Config, Supply};
+use bootlace_simulator::{Behaviour, Config, SimulatedBoard, Supply};
 use bootlace_smp::bootlace::{
     BootState, ErrorCode, Features, GROUP, JournalEntry, JournalOutcome, Release, Role, RollbackReason,
 };
@@ -30,7 +30,7 @@ fn outcomes(updates: &[JournalEntry]) -> Vec<(u8, u8, JournalOutcome)> {
 
 #[test]
 fn the_journal_tells_what_came_of_each_update() {
-    let mut host = started(Board::new(config(), Some(&version(0))).unwrap());
+    let mut host = started(SimulatedBoard::new(config(), Some(&version(0))).unwrap());
     assert!(host.describe(|d| d.features.has(Features::JOURNAL)));
     assert_eq!(host.journal(), []);
 
@@ -71,7 +71,7 @@ fn the_journal_tells_what_came_of_each_update() {
 
 #[test]
 fn the_journal_keeps_the_newest_eight() {
-    let mut host = started(Board::new(config(), Some(&version(0))).unwrap());
+    let mut host = started(SimulatedBoard::new(config(), Some(&version(0))).unwrap());
     for minor in 1..=10 {
         host.update(&version(minor));
     }
@@ -172,13 +172,13 @@ fn a_golden_image_below_the_counter_or_damaged_is_refused_and_the_board_says_why
     host.update(&version(4));
     assert_eq!(host.list().first().map(|it| it.1.clone()), Some("1.4.0".into()));
 
-    let mut host = started(Board::new(config().with_golden(), None).unwrap());
+    let mut host = started(SimulatedBoard::new(config().with_golden(), None).unwrap());
     assert_eq!(host.describe(|d| d.state), Some(BootState::NoImage));
 }
 
 #[test]
 fn the_counter_follows_a_confirmed_image_even_when_the_next_one_waits_already() {
-    let mut host = started(Board::new(config(), Some(&counted(0, 1))).unwrap());
+    let mut host = started(SimulatedBoard::new(config(), Some(&counted(0, 1))).unwrap());
     host.update(&counted(1, 5));
     // It runs, confirmed, and has not been started again since; an older one is asked for.
     host.update(&counted(2, 2));
@@ -200,7 +200,7 @@ fn a_low_supply_refuses_every_beginning_and_says_its_limit() {
         percent: false,
     };
     for bootloader in [false, true] {
-        let mut host = started(Board::new(config(), Some(&version(0))).unwrap());
+        let mut host = started(SimulatedBoard::new(config(), Some(&version(0))).unwrap());
         if bootloader {
             host.reset(Some(1));
             assert!(host.wait_for_port());
@@ -227,7 +227,7 @@ fn a_low_supply_refuses_every_beginning_and_says_its_limit() {
 
 #[test]
 fn an_upload_that_has_begun_goes_on_when_the_supply_sinks() {
-    let mut host = started(Board::new(config(), Some(&version(0))).unwrap());
+    let mut host = started(SimulatedBoard::new(config(), Some(&version(0))).unwrap());
     assert!(host.begin(&version(1)).is_ok());
     host.board.supply(Supply {
         level: 1,

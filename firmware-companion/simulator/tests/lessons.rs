@@ -5,7 +5,7 @@ mod common;
 
 use std::ops::Range;
 
-use bootlace_simulator::{Behaviour, Board, Config, Cut, Moment};
+use bootlace_simulator::{Behaviour, Config, Cut, Moment, SimulatedBoard};
 use bootlace_smp::bootlace::{BootState, Role, RollbackReason};
 use bootlace_smp::{Header, Request, Response, img, os};
 use common::{Host, builder, config, hash_of, image, key};
@@ -17,7 +17,7 @@ const SLOT: usize = 123 * 4096;
 const SECONDARY: usize = PRIMARY + SLOT;
 
 fn host(config: Config, old: &[u8]) -> Host {
-    let mut host = Host::new(Board::new(config, Some(old)).unwrap());
+    let mut host = Host::new(SimulatedBoard::new(config, Some(old)).unwrap());
     assert!(host.wait_for_port());
     host
 }

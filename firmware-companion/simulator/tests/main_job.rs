@@ -3,7 +3,7 @@
 
 mod common;
 
-use bootlace_simulator::{Behaviour, Board, Config};
+use bootlace_simulator::{Behaviour, Config, SimulatedBoard};
 use bootlace_smp::bootlace::{Role, RollbackReason};
 use bootlace_smp::frame::Framing;
 use common::{Host, builder, config, hash_of, image, key};
@@ -15,7 +15,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 const ADDRESS: u32 = 0x0801_0000;
 
 fn host(config: Config, old: &[u8]) -> Host {
-    let mut host = Host::new(Board::new(config, Some(old)).unwrap());
+    let mut host = Host::new(SimulatedBoard::new(config, Some(old)).unwrap());
     assert!(host.wait_for_port());
     host
 }
@@ -198,7 +198,7 @@ fn while_an_image_is_on_trial_the_one_to_go_back_to_is_safe() {
 #[test]
 fn an_empty_board_takes_its_first_image() {
     let new = image((2, 0), 40_000, ADDRESS);
-    let mut host = Host::new(Board::new(config(), None).unwrap());
+    let mut host = Host::new(SimulatedBoard::new(config(), None).unwrap());
     assert!(host.wait_for_port());
     assert_eq!(host.describe(|d| d.role), Role::Bootloader);
     assert_eq!(host.list(), []);

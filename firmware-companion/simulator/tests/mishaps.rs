@@ -4,8 +4,7 @@
 
 mod common;
 
-use bootlace_core::state::Log;
-use bootlace_simulator::{Area, Behaviour, Board, Config, Cut, Moment, NorFlash};
+use bootlace_simulator::{Area, Behaviour, Config, Cut, Moment, NorFlash, SimulatedBoard};
 use bootlace_smp::bootlace::{Reset, Role};
 use common::{Host, config, counted, hash_of, key, started, version, with_golden};
 
@@ -13,7 +12,7 @@ use common::{Host, config, counted, hash_of, key, started, version, with_golden}
 #[test]
 fn a_cut_before_the_counter_follows_opens_no_way_back() {
     let prepare = || {
-        let mut host = started(Board::new(config(), Some(&counted(0, 1))).unwrap());
+        let mut host = started(SimulatedBoard::new(config(), Some(&counted(0, 1))).unwrap());
         host.board.power_cycle(host.now);
         assert!(host.wait_for_port());
         host.update(&counted(1, 5));
@@ -55,7 +54,7 @@ fn a_cut_before_the_counter_follows_opens_no_way_back() {
 fn a_permanent_image_raises_the_counter_before_the_next_is_checked() {
     let mut config = config();
     config.policy.permanent = true;
-    let mut host = started(Board::new(config, Some(&counted(0, 1))).unwrap());
+    let mut host = started(SimulatedBoard::new(config, Some(&counted(0, 1))).unwrap());
     assert_eq!(host.upload(&counted(1, 5)), Some(true));
     assert_eq!(host.set_state(Some(hash_of(&counted(1, 5))), true), Ok(()));
     // Power goes in mid-swap, the button is held at the next start.
@@ -137,7 +136,7 @@ fn a_golden_image_is_never_on_trial() {
 fn a_torn_confirmation_and_an_upload_leave_an_image_that_runs() {
     let mut bad = Vec::new();
     for seed in 0..60 {
-        let mut host = started(Board::new(config(), Some(&version(0))).unwrap());
+        let mut host = started(SimulatedBoard::new(config(), Some(&version(0))).unwrap());
         assert_eq!(host.upload(&version(1)), Some(true));
         assert_eq!(host.set_state(Some(hash_of(&version(1))), false), Ok(()));
         host.reset(None);
@@ -175,7 +174,7 @@ fn an_upload_that_nobody_marked_never_runs() {
     policy.attempts = 2;
     for seed in 0..330 {
         let config = Config { policy, ..config() };
-        let mut host = started(Board::new(config, Some(&version(0))).unwrap());
+        let mut host = started(SimulatedBoard::new(config, Some(&version(0))).unwrap());
         assert_eq!(host.upload(&version(1)), Some(true));
         assert_eq!(host.set_state(Some(hash_of(&version(1))), false), Ok(()));
         host.reset(None);
@@ -222,7 +221,7 @@ fn first_trial(attempts: u8) -> Host {
         self_test: 20_000,
         ..config()
     };
-    let mut host = started(Board::new(config, None).unwrap());
+    let mut host = started(SimulatedBoard::new(config, None).unwrap());
     assert_eq!(host.upload(&version(1)), Some(true));
     assert_eq!(host.set_state(Some(hash_of(&version(1))), false), Ok(()));
     host.reset(None);
@@ -288,20 +287,21 @@ fn a_restore_that_was_cut_is_told_once() {
 /// The supply sinks while the signature is checked.
 #[test]
 fn nothing_is_marked_when_the_supply_sinks_during_the_check() {
+    use bootlace_core::boot::Start;
     use bootlace_core::link::Link;
-    use bootlace_core::server::{Role as Who, Server, Step};
+    use bootlace_core::{Companion, Owner};
     use bootlace_smp::{
         self as smp, Request,
         frame::{self, Framing},
         img,
     };
     let config = config();
-    let mut host = started(Board::new(config.clone(), Some(&version(0))).unwrap());
+    let mut host = started(SimulatedBoard::new(config.clone(), Some(&version(0))).unwrap());
     assert_eq!(host.upload(&version(1)), Some(true));
     let mut flash = NorFlash::new(config.address, config.map, config.write, config.timing);
     flash.restore(host.board.flash().bytes());
     let keys = [key().public()];
-    let board = bootlace_core::board::Board {
+    let board = bootlace_core::board::Identity {
         name: "Board",
         serial: "1",
         vendor: None,
@@ -309,11 +309,12 @@ fn nothing_is_marked_when_the_supply_sinks_during_the_check() {
         keys: &keys,
         policy: config.policy,
     };
-    let role = Who::Bootloader {
-        log: Log::mount(&mut flash),
-        condition: bootlace_smp::bootlace::BootState::Requested,
+    let start = Start {
+        reset: Reset::PowerOn,
+        requested: true,
+        gave_up: None,
     };
-    let mut server = Server::new(&board, role, Reset::PowerOn);
+    let mut companion = Companion::new(&mut flash, &board, start);
     let mut link = Link::new(vec![0; 8192], 2048, 1).unwrap();
     let hash = hash_of(&version(1));
     let mut packet = [0; 4096];
@@ -325,23 +326,21 @@ fn nothing_is_marked_when_the_supply_sinks_during_the_check() {
     let mut wire = Vec::new();
     frame::encode(Framing::Cobs, &packet[..len], |b| wire.extend_from_slice(b));
     link.feed(&wire);
-    server.measured(bootlace_smp::bootlace::Supply {
-        level: 3400,
+    let supply = |level| bootlace_smp::bootlace::Supply {
+        level,
         limit: 3300,
         percent: false,
-    });
+    };
+    while !companion.is_serving() {
+        companion.poll(&mut flash, &mut link, 0, None);
+    }
+    companion.measured(supply(3400));
     let mut low_since = None;
     for _ in 0..1000 {
-        if let Step::Verify(check) = server.step(&mut link, &mut flash) {
-            // 2 to 3 s on a Cortex-M0.
-            let verdict = check.run(&mut flash, &board);
-            server.measured(bootlace_smp::bootlace::Supply {
-                level: 2900,
-                limit: 3300,
-                percent: false,
-            });
+        companion.poll(&mut flash, &mut link, 0, None);
+        if companion.is_checking() {
+            companion.measured(supply(2900));
             low_since = Some(flash.operations());
-            server.verified(&mut link, &mut flash, verdict);
         }
     }
     assert_eq!(
@@ -396,7 +395,7 @@ fn a_restore_cut_anywhere_and_again_ends_confirmed_and_told_once() {
 #[test]
 fn a_word_that_cant_be_written_ends_an_upload_wherever_it_is() {
     for worn in [100, 9000] {
-        let mut host = started(Board::new(config(), Some(&version(0))).unwrap());
+        let mut host = started(SimulatedBoard::new(config(), Some(&version(0))).unwrap());
         host.board.flash_mut().wear(Area::Secondary, worn);
         let file = version(1);
         let (mut off, mut pieces) = (0, 0);

@@ -6,7 +6,7 @@ mod common;
 use bootlace_delta::Method;
 use bootlace_image::Version;
 use bootlace_image::builder::ImageBuilder;
-use bootlace_simulator::{Board, Config, Cut, Moment};
+use bootlace_simulator::{Config, Cut, Moment, SimulatedBoard};
 use bootlace_smp::bootlace::{ErrorCode, Features, Role};
 use common::{Host, config, hash_of, key, patch};
 
@@ -42,7 +42,7 @@ fn image(version: u8) -> Vec<u8> {
 }
 
 fn host(role: Role, old: &[u8]) -> Host {
-    let mut host = Host::new(Board::new(config(), Some(old)).unwrap());
+    let mut host = Host::new(SimulatedBoard::new(config(), Some(old)).unwrap());
     assert!(host.wait_for_port());
     into(&mut host, role);
     host
@@ -104,7 +104,7 @@ fn a_board_without_room_for_it_says_so() {
         delta: false,
         ..config()
     };
-    let mut host = Host::new(Board::new(config, Some(&old)).unwrap());
+    let mut host = Host::new(SimulatedBoard::new(config, Some(&old)).unwrap());
     assert!(host.wait_for_port());
     assert!(!host.describe(|d| d.features.has(Features::DELTA)));
     let code = bootlace_smp::ErrorCode::NotSupported.rc();
@@ -284,7 +284,7 @@ fn refused_for_a_reason_and_nothing_is_lost() {
 #[test]
 fn a_board_without_an_image_has_no_base() {
     let (old, new) = (image(1), image(2));
-    let mut host = Host::new(Board::new(config(), None).unwrap());
+    let mut host = Host::new(SimulatedBoard::new(config(), None).unwrap());
     assert!(host.wait_for_port());
     assert_eq!(
         host.patch(&patch(&old, &new, Some(Method::Plain))),

@@ -2,7 +2,7 @@
 
 use sha2::Digest as _;
 
-use crate::{CHUNK, Error, Refusal, Source, TlvKind};
+use crate::{CHUNK, Error, Image, Refusal, Source, TlvKind};
 
 /// SHA-256. The crate's is generic, and each way of using it adds a copy to a bootloader's flash: this is one.
 #[derive(Debug, Clone, Default)]
@@ -31,7 +31,7 @@ impl Sha256 {
 const LARGEST: usize = if cfg!(feature = "sha512") { 64 } else { 32 };
 
 /// Room for a digest of an image or of a key. It is handed on by reference: copies of arrays cost a bootloader's flash.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Hashed {
     bytes: [u8; LARGEST],
     len: usize,
@@ -74,6 +74,17 @@ impl Hashed {
             32 => Some(Digest::Sha256(*self.bytes.first_chunk()?)),
             _ => None,
         }
+    }
+}
+
+impl From<Digest> for Hashed {
+    fn from(digest: Digest) -> Self {
+        let mut hashed = Self::NONE;
+        let bytes = digest.as_bytes();
+        if let Some(room) = hashed.room(bytes.len()) {
+            room.copy_from_slice(bytes);
+        }
+        hashed
     }
 }
 
@@ -122,20 +133,40 @@ pub(crate) fn of_part<S: Source>(
 
 #[derive(Debug, Clone)]
 enum Hash {
+    None,
     Sha256(Sha256),
     #[cfg(feature = "sha512")]
     Sha512(sha2::Sha512),
 }
 
 impl Digester {
+    /// To be begun: of nothing.
+    pub(crate) const NONE: Self = Self {
+        hash: Hash::None,
+        at: 0,
+        end: 0,
+    };
+
     pub(crate) fn new(kind: TlvKind, at: u32, end: u32) -> Result<Self, Refusal> {
-        let hash = match kind {
+        let mut digester = Self::NONE;
+        digester.begin_part(kind, at, end)?;
+        Ok(digester)
+    }
+
+    /// Begins anew, with the digest that the image carries.
+    pub(crate) fn begin(&mut self, image: &Image) -> Result<(), Refusal> {
+        self.begin_part(image.digest_kind()?, 0, image.covered_len())
+    }
+
+    fn begin_part(&mut self, kind: TlvKind, at: u32, end: u32) -> Result<(), Refusal> {
+        self.hash = match kind {
             TlvKind::SHA256 => Hash::Sha256(Sha256::new()),
             #[cfg(feature = "sha512")]
             TlvKind::SHA512 => Hash::Sha512(sha2::Sha512::new()),
             _ => return Err(Refusal::UnsupportedDigest { kind }),
         };
-        Ok(Self { hash, at, end })
+        (self.at, self.end) = (at, end);
+        Ok(())
     }
 
     /// Takes in at most the next [`CHUNK`] bytes; says whether that was the last of them.
@@ -150,6 +181,7 @@ impl Digester {
         };
         source.read(self.at, chunk).map_err(Error::Source)?;
         match &mut self.hash {
+            Hash::None => {}
             Hash::Sha256(hash) => hash.update(chunk),
             #[cfg(feature = "sha512")]
             Hash::Sha512(hash) => hash.update(chunk),
@@ -164,24 +196,25 @@ impl Digester {
     }
 
     /// The digest of what was taken in: the image's once [`Digester::step`] said `true`.
-    pub fn finish(self) -> Digest {
+    pub fn finish(mut self) -> Digest {
         let mut hashed = Hashed::NONE;
         self.finish_into(&mut hashed);
         // It always holds one: the other is never seen.
         hashed.digest().unwrap_or(Digest::Sha256([0; 32]))
     }
 
-    pub(crate) fn finish_into(self, out: &mut Hashed) {
-        match self.hash {
+    pub(crate) fn finish_into(&mut self, out: &mut Hashed) {
+        match &mut self.hash {
+            Hash::None => out.clear(),
             Hash::Sha256(hash) => {
                 if let Some(out) = out.sha256() {
-                    hash.finish(out);
+                    core::mem::take(hash).finish(out);
                 }
             }
             #[cfg(feature = "sha512")]
             Hash::Sha512(hash) => {
                 if let Some(out) = out.room(64) {
-                    out.copy_from_slice(&hash.finalize());
+                    out.copy_from_slice(&hash.finalize_reset());
                 }
             }
         }

@@ -62,6 +62,11 @@ pub enum FormatError {
         /// The length found, in bytes.
         len: u16,
     },
+    /// More TLVs than any image needs: reading them all would keep a small board busy for long.
+    TooManyTlvs {
+        /// The most that are read.
+        most: u16,
+    },
     /// A TLV that may stand once stands twice.
     DuplicateTlv {
         /// Its type.
@@ -90,6 +95,12 @@ pub enum Refusal {
     },
     /// A trusted key is named, but the signature is not that key's.
     BadSignature {
+        /// The key named: SHA-256 of its `SubjectPublicKeyInfo`.
+        key_hash: [u8; 32],
+    },
+    /// Two signatures name the same trusted key. One is enough, and each takes a small board a second to check, at every
+    /// start: an image with many would stop the board.
+    RepeatedSigner {
         /// The key named: SHA-256 of its `SubjectPublicKeyInfo`.
         key_hash: [u8; 32],
     },

@@ -4,6 +4,9 @@ use crate::digest::{Hashed, of_part};
 use crate::tlv::{AREA_MAGIC, HEAD, PROTECTED_MAGIC, Position};
 use crate::{Digest, Digester, Error, FormatError, Header, Refusal, Source, Tlv, TlvKind, Tlvs};
 
+/// TLVs of an image, at most. imgtool writes about ten; 64 KB of them would take a Cortex-M0 seconds to read.
+pub const MAX_TLVS: u16 = 128;
+
 /// A well-formed image: its areas lie inside the source and its TLVs fill theirs. That says nothing yet about trust;
 /// [`Image::verify`] does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,10 +56,16 @@ impl Image {
         read_header(&mut self.header, source)?;
         self.locate(source)?;
         let (mut position, mut tlv) = (self.position(), Tlv::NONE);
-        while position.step(source, &mut tlv)? {
+        for _ in 0..MAX_TLVS {
+            if !position.step(source, &mut tlv)? {
+                return Ok(());
+            }
             self.note(&tlv, source)?;
         }
-        Ok(())
+        match position.step(source, &mut tlv)? {
+            false => Ok(()),
+            true => Err(FormatError::TooManyTlvs { most: MAX_TLVS }.into()),
+        }
     }
 
     /// Finds the ends of the covered part and of the image. Sums are 64-bit: header and sizes are whatever somebody wrote.
@@ -210,17 +219,8 @@ impl Image {
     /// As [`Image::hash`].
     pub fn digest<S: Source>(&self, source: &mut S) -> Result<Digest, Error<S::Error>> {
         let mut hashed = Hashed::NONE;
-        self.computed(source, &mut hashed)?;
+        of_part(source, self.digest_kind()?, (0, self.covered), &mut hashed)?;
         Ok(hashed.digest().ok_or(Refusal::NoDigest)?)
-    }
-
-    pub(crate) fn computed<S: Source>(
-        &self,
-        source: &mut S,
-        out: &mut Hashed,
-    ) -> Result<(), Error<S::Error>> {
-        let digest = self.digest.ok_or(Refusal::NoDigest)?;
-        of_part(source, digest.kind, (0, self.covered), out)
     }
 
     /// The same in steps.
@@ -228,7 +228,11 @@ impl Image {
     /// # Errors
     /// [`Refusal::NoDigest`] or [`Refusal::UnsupportedDigest`].
     pub fn digester(&self) -> Result<Digester, Refusal> {
-        Digester::new(self.digest.ok_or(Refusal::NoDigest)?.kind, 0, self.covered)
+        Digester::new(self.digest_kind()?, 0, self.covered)
+    }
+
+    pub(crate) fn digest_kind(&self) -> Result<TlvKind, Refusal> {
+        self.digest.map(|tlv| tlv.kind).ok_or(Refusal::NoDigest)
     }
 
     /// The security counter, if the image has one.

@@ -152,7 +152,7 @@ impl PublicKey {
         crate::development_key(&self.hash()).is_some()
     }
 
-    /// Whether this is the key with that hash, of either length.
+    /// Whether this is the key with that hash, of either length; no key has an empty one.
     pub(crate) fn has_hash(&self, hash: &[u8]) -> bool {
         #[cfg(feature = "sha512")]
         if hash.len() == 64 {
@@ -170,27 +170,62 @@ impl PublicKey {
         }
     }
 
-    /// Whether `signature` is this key's over the digest of an image; `None` if this build cannot tell.
-    #[inline(never)]
-    pub(crate) fn signed(&self, digest: &[u8], signature: &[u8]) -> Option<bool> {
+    /// Begins to check whether `signature` is this key's over the digest of an image; `check` says no so far. False if
+    /// this build can't check it.
+    pub(crate) fn begin_check(&self, digest: &[u8], signature: &[u8], check: &mut SignatureCheck) -> bool {
         match self {
             #[cfg(feature = "p256")]
-            Self::P256(point) => Some(signed_p256(point, digest.try_into().ok()?, signature).is_some()),
+            Self::P256(point) => {
+                let Ok(digest) = digest.try_into() else {
+                    return false;
+                };
+                *check = SignatureCheck::Done(signed_p256(point, digest, signature).is_some());
+                true
+            }
             #[cfg(all(feature = "small-p256", not(feature = "p256")))]
             Self::P256(point) => {
-                let digest = digest.try_into().ok()?;
+                let Ok(digest) = digest.try_into() else {
+                    return false;
+                };
                 let mut numbers = [0; 64];
-                let verdict = der::ecdsa_signature(signature, &mut numbers)
-                    .and_then(|()| crate::small_p256::verify(point, digest, &numbers));
-                Some(verdict.is_some())
+                let begun = der::ecdsa_signature(signature, &mut numbers)
+                    .and_then(|()| crate::small_p256::EcdsaCheck::new(point, digest, &numbers));
+                if let Some(begun) = begun {
+                    *check = SignatureCheck::Ecdsa(begun);
+                }
+                true
             }
             #[cfg(feature = "ed25519")]
-            Self::Ed25519(key) => Some(signed_ed25519(key, digest, signature).is_some()),
+            Self::Ed25519(key) => {
+                *check = SignatureCheck::Done(signed_ed25519(key, digest, signature).is_some());
+                true
+            }
             #[allow(unreachable_patterns)]
             _ => {
-                let _ = (digest, signature);
-                None
+                let _ = (digest, signature, check);
+                false
             }
+        }
+    }
+}
+
+/// The check of one signature, under way.
+#[derive(Debug, Clone)]
+pub(crate) enum SignatureCheck {
+    /// In pieces.
+    #[cfg(all(feature = "small-p256", not(feature = "p256")))]
+    Ecdsa(crate::small_p256::EcdsaCheck),
+    /// It was done in one call.
+    Done(bool),
+}
+
+impl SignatureCheck {
+    /// Does the next piece; returns the verdict after the last one.
+    pub(crate) fn step(&mut self) -> Option<bool> {
+        match self {
+            #[cfg(all(feature = "small-p256", not(feature = "p256")))]
+            Self::Ecdsa(check) => check.step(),
+            Self::Done(verdict) => Some(*verdict),
         }
     }
 }

@@ -40,6 +40,14 @@ pub(crate) struct Position {
 }
 
 impl Position {
+    /// Behind the last entry.
+    pub(crate) const END: Self = Self {
+        at: 0,
+        end: 0,
+        protected: false,
+        next: None,
+    };
+
     /// Areas are (offset of the first entry, end), already checked against the source.
     pub(crate) fn new(protected: Option<(u32, u32)>, unprotected: (u32, u32)) -> Self {
         match protected {
@@ -112,7 +120,7 @@ impl<S: Source> Iterator for Tlvs<'_, S> {
             Ok(true) => Some(Ok(tlv)),
             Ok(false) => None,
             Err(error) => {
-                self.position = Position::new(None, (0, 0));
+                self.position = Position::END;
                 Some(Err(error))
             }
         }

@@ -2,10 +2,10 @@
 
 #[cfg(all(feature = "ed25519", feature = "sha512"))]
 use crate::CHUNK;
-use crate::digest::{Hashed, of_part};
-use crate::image::value;
-use crate::tlv::Position;
-use crate::{Digest, Error, Flags, Image, PublicKey, Refusal, Source, Tlv, TlvKind, VerifyError};
+use crate::digest::Hashed;
+use crate::key::SignatureCheck;
+use crate::signatures::{Walk, Walked};
+use crate::{Digest, Digester, Error, Flags, Image, PublicKey, Refusal, Source, Tlv, TlvKind, VerifyError};
 
 /// What a verifier lets through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,127 +25,221 @@ pub struct Verified {
     pub digest: Digest,
 }
 
-/// Whose key a signature names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signer {
-    /// A hash of the key: SHA-256, or SHA-512 beside a SHA-512 digest.
-    Key(Digest),
-    /// Nobody's that can be understood: no key before the signature, or a hash of another length.
-    Unnamed,
-}
-
-impl Signer {
-    /// SHA-256 of the key, where the image gives that.
-    pub fn sha256(&self) -> Option<[u8; 32]> {
-        match self {
-            Self::Key(Digest::Sha256(hash)) => Some(*hash),
-            _ => None,
-        }
-    }
-
-    /// The file in MCUboot's repository that this key's private half stands in, if it does: see
-    /// [`development_key`](crate::development_key).
-    pub fn development_key(&self) -> Option<&'static str> {
-        match self {
-            Self::Key(hash) => crate::development_key(hash.as_bytes().first_chunk()?),
-            Self::Unnamed => None,
-        }
-    }
-}
-
-/// A signature in an image; not yet checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Signature {
-    /// Whose it claims to be.
-    pub signer: Signer,
-    /// Its TLV type, which tells the algorithm.
-    pub kind: TlvKind,
-    /// Where its value lies, in bytes from the start of the image.
-    pub offset: u32,
-    /// Its length in bytes.
-    pub len: u16,
-}
-
-/// The signatures of an image in their order; ends after the first error.
-#[derive(Debug)]
-pub struct Signatures<'s, S> {
-    source: &'s mut S,
+/// The check of an image's form, digest and signatures in bounded steps, for a board that has other things to do between
+/// them: about 700 bytes.
+///
+/// A step hashes [`CHUNK`](crate::CHUNK) bytes, reads one TLV, or does a piece of a signature's check: with feature
+/// `small-p256` at most a million instructions of a Cortex-M0. The crates behind the features `p256` and `ed25519` check a
+/// signature in one call, and so in one step, as does an Ed25519 signature over the whole image (feature `sha512`).
+///
+/// The work is bounded by the verifier's own keys, not by the image: no key is tried twice, and an image with two
+/// signatures that name one of the keys is refused before either is tried.
+#[derive(Debug, Clone)]
+pub struct Verification {
+    stage: VerificationStage,
+    digester: Digester,
+    digest: Hashed,
     walk: Walk,
+    /// Index of the key whose signatures are counted, then of the one that a signature is checked with.
+    key: usize,
+    /// A signature that names the key was counted.
+    seen: bool,
+    check: SignatureCheck,
 }
 
-/// The walk apart from the source, so that a verifier may read the signature itself meanwhile.
-#[derive(Debug)]
-struct Walk {
-    position: Position,
-    /// Hash of the key that was named last.
-    named: Hashed,
+#[derive(Debug, Clone, Copy)]
+enum VerificationStage {
+    Hashing,
+    /// The signatures that name the key are counted.
+    Counting,
+    /// The next signature by one of the keys is looked for.
+    Seeking,
+    /// A signature is being checked with the key.
+    Checking,
 }
 
-impl Walk {
-    fn new(image: &Image) -> Self {
-        Self {
-            position: Position::new(None, image.unprotected()),
-            named: Hashed::NONE,
+/// What a step came to.
+enum Stepped {
+    Working,
+    /// The key of this index signed the image.
+    Trusted(usize),
+    Untrusted,
+}
+
+impl Verification {
+    /// To be begun.
+    pub const NONE: Self = Self {
+        stage: VerificationStage::Hashing,
+        digester: Digester::NONE,
+        digest: Hashed::NONE,
+        walk: Walk::NONE,
+        key: 0,
+        seen: false,
+        check: SignatureCheck::Done(false),
+    };
+
+    /// Begins to check `image`.
+    ///
+    /// # Errors
+    /// What can be refused without reading on.
+    pub fn begin(&mut self, image: &Image) -> Result<(), Refusal> {
+        image.check_shape()?;
+        self.stage = VerificationStage::Hashing;
+        self.digester.begin(image)
+    }
+
+    /// Does the next step; returns the verdict after the last one. The image, the source and the keys are the same at
+    /// every step.
+    ///
+    /// # Errors
+    /// A failed read.
+    pub fn step<S: Source>(
+        &mut self,
+        image: &Image,
+        source: &mut S,
+        keys: &[PublicKey],
+        policy: &Policy,
+    ) -> Result<Option<bool>, S::Error> {
+        match self.advance(image, source, keys, policy, &mut ()) {
+            Ok(Stepped::Working) => Ok(None),
+            Ok(Stepped::Trusted(_)) => Ok(Some(true)),
+            Ok(Stepped::Untrusted) => Ok(Some(false)),
+            Err(Error::Source(error)) => Err(error),
+            Err(Error::Format(_) | Error::Refused(_)) => Ok(Some(false)),
         }
     }
 
-    /// Reads the next signature's TLV to `tlv`, false at the end; `named` is the key that it names. A key speaks for the next signature only, so the caller
-    /// clears it.
-    fn step<S: Source>(&mut self, source: &mut S, tlv: &mut Tlv) -> Result<bool, Error<S::Error>> {
-        while self.position.step(source, tlv)? {
-            match tlv.kind {
-                TlvKind::KEYHASH => {
-                    if let Some(room) = self.named.room(usize::from(tlv.len)) {
-                        value(tlv, source, room)?;
+    /// Does the next step of a check of the digest alone, which says nothing about who made the image; returns the verdict
+    /// after the last one.
+    ///
+    /// # Errors
+    /// A failed read.
+    pub fn step_unsigned<S: Source>(
+        &mut self,
+        image: &Image,
+        source: &mut S,
+    ) -> Result<Option<bool>, S::Error> {
+        match self.hash(image, source) {
+            Ok(done) => Ok(done.then_some(true)),
+            Err(Error::Source(error)) => Err(error),
+            Err(Error::Format(_) | Error::Refused(_)) => Ok(Some(false)),
+        }
+    }
+
+    /// Hashes the next bytes; returns whether all of them were hashed to the digest that the image carries.
+    fn hash<S: Source>(&mut self, image: &Image, source: &mut S) -> Result<bool, Error<S::Error>> {
+        if !self.digester.step(source)? {
+            return Ok(false);
+        }
+        self.digester.finish_into(&mut self.digest);
+        let mut carried = Hashed::NONE;
+        image.carried(source, &mut carried)?;
+        if carried.as_slice() == self.digest.as_slice() {
+            Ok(true)
+        } else {
+            Err(Refusal::Altered.into())
+        }
+    }
+
+    fn begin_counting(&mut self, image: &Image, key: usize) {
+        self.stage = VerificationStage::Counting;
+        self.walk.begin(image);
+        (self.key, self.seen) = (key, false);
+    }
+
+    fn advance<S: Source>(
+        &mut self,
+        image: &Image,
+        source: &mut S,
+        keys: &[PublicKey],
+        policy: &Policy,
+        report: &mut impl Report,
+    ) -> Result<Stepped, Error<S::Error>> {
+        match self.stage {
+            VerificationStage::Hashing => {
+                if self.hash(image, source)? {
+                    self.begin_counting(image, 0);
+                }
+            }
+            VerificationStage::Counting => {
+                let Some(key) = keys.get(self.key) else {
+                    self.stage = VerificationStage::Seeking;
+                    return Ok(Stepped::Working);
+                };
+                let mut tlv = Tlv::NONE;
+                match self.walk.step(source, &mut tlv)? {
+                    Walked::Other => {}
+                    Walked::Signature => {
+                        if key.has_hash(self.walk.named.as_slice()) {
+                            if self.seen {
+                                let key_hash = key.hash();
+                                return Err(Refusal::RepeatedSigner { key_hash }.into());
+                            }
+                            self.seen = true;
+                        }
+                        self.walk.named.clear();
                     }
+                    Walked::End => self.begin_counting(image, self.key + 1),
                 }
-                // The whole key: its hash says as much.
-                TlvKind::PUBKEY => {
-                    let end = tlv.offset + u32::from(tlv.len);
-                    of_part(source, TlvKind::SHA256, (tlv.offset, end), &mut self.named)?;
+            }
+            VerificationStage::Seeking => {
+                let mut tlv = Tlv::NONE;
+                match self.walk.step(source, &mut tlv)? {
+                    Walked::Other => {}
+                    Walked::Signature => self.begin_signature(image, source, keys, &tlv, report)?,
+                    Walked::End => return Ok(Stepped::Untrusted),
                 }
-                kind if kind.is_signature() => return Ok(true),
-                _ => {}
+            }
+            VerificationStage::Checking => {
+                let (Some(good), Some(key)) = (self.check.step(), keys.get(self.key)) else {
+                    return Ok(Stepped::Working);
+                };
+                if !good {
+                    report.refused(|| Refusal::BadSignature { key_hash: key.hash() });
+                } else if !policy.allow_development_keys && key.is_development_key() {
+                    report.refused(|| Refusal::DevelopmentKey { key_hash: key.hash() });
+                } else {
+                    return Ok(Stepped::Trusted(self.key));
+                }
+                self.stage = VerificationStage::Seeking;
             }
         }
-        Ok(false)
+        Ok(Stepped::Working)
     }
-}
 
-impl<S: Source> Iterator for Signatures<'_, S> {
-    type Item = Result<Signature, Error<S::Error>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let mut tlv = Tlv::NONE;
-        match self.walk.step(self.source, &mut tlv) {
-            Ok(true) => {
-                let signer = self.walk.named.digest().map_or(Signer::Unnamed, Signer::Key);
-                self.walk.named.clear();
-                Some(Ok(Signature {
-                    signer,
-                    kind: tlv.kind,
-                    offset: tlv.offset,
-                    len: tlv.len,
-                }))
+    /// Begins to check the signature at `tlv`, if one of the keys is named.
+    fn begin_signature<S: Source>(
+        &mut self,
+        image: &Image,
+        source: &mut S,
+        keys: &[PublicKey],
+        tlv: &Tlv,
+        report: &mut impl Report,
+    ) -> Result<(), Error<S::Error>> {
+        let named = self.walk.named.as_slice();
+        let found = keys.iter().enumerate().find(|(_, key)| key.has_hash(named));
+        if let Some((index, key)) = found {
+            self.key = index;
+            if image.begin_signature(source, tlv, self.digest.as_slice(), key, &mut self.check)? {
+                self.stage = VerificationStage::Checking;
+            } else {
+                report.refused(|| Refusal::UnsupportedSignature { kind: tlv.kind });
             }
-            Ok(false) => None,
-            Err(error) => {
-                self.walk.position = Position::new(None, (0, 0));
-                Some(Err(error))
-            }
+        } else {
+            // No key of another kind could be trusted, whoever's it is.
+            report.refused(|| match tlv.kind {
+                TlvKind::ECDSA | TlvKind::ED25519 => Refusal::UnknownSigner {
+                    key_hash: named.try_into().ok(),
+                },
+                kind => Refusal::UnsupportedSignature { kind },
+            });
         }
+        self.walk.named.clear();
+        Ok(())
     }
 }
 
 impl Image {
-    /// Its signatures, as they claim to be.
-    pub fn signatures<'s, S: Source>(&self, source: &'s mut S) -> Signatures<'s, S> {
-        Signatures {
-            source,
-            walk: Walk::new(self),
-        }
-    }
-
     /// Checks that the image is whole, unaltered, runs in place and is signed by one of `keys`.
     ///
     /// Reads the whole image once (twice for a pure signature). Stricter than `imgtool verify`, and why: see
@@ -159,9 +253,9 @@ impl Image {
         keys: &[PublicKey],
         policy: &Policy,
     ) -> Result<Verified, VerifyError<S::Error>> {
-        self.check_shape()?;
-        let digest = self.digest(source)?;
-        self.verify_digest(source, digest, keys, policy)
+        let mut verification = Verification::NONE;
+        verification.begin(self)?;
+        self.finish(verification, source, keys, policy)
     }
 
     /// The rest of [`Image::verify`], for a digest that was computed in steps (see [`Image::digester`]).
@@ -179,95 +273,36 @@ impl Image {
         if self.hash(source)? != digest {
             return Err(Refusal::Altered.into());
         }
+        let mut verification = Verification::NONE;
+        verification.digest = digest.into();
+        verification.begin_counting(self, 0);
+        self.finish(verification, source, keys, policy)
+    }
+
+    fn finish<S: Source>(
+        &self,
+        mut verification: Verification,
+        source: &mut S,
+        keys: &[PublicKey],
+        policy: &Policy,
+    ) -> Result<Verified, VerifyError<S::Error>> {
         let mut refusal = Refusal::Unsigned;
-        match self.signer(source, digest.as_bytes(), keys, policy, &mut refusal)? {
-            Some((key, signed)) => Ok(Verified {
+        let key = loop {
+            match verification.advance(self, source, keys, policy, &mut refusal)? {
+                Stepped::Working => {}
+                Stepped::Trusted(key) => break key,
+                Stepped::Untrusted => return Err(refusal.into()),
+            }
+        };
+        match (keys.get(key), verification.digest.digest()) {
+            (Some(signed), Some(digest)) => Ok(Verified {
                 key,
                 key_hash: signed.hash(),
                 digest,
             }),
-            None => Err(refusal.into()),
+            // It was found among the keys, and the digest was compared: the other is never seen.
+            _ => Err(refusal.into()),
         }
-    }
-
-    /// [`Image::verify`] for a board, which has nobody to tell the reasons to: only what it means to run the image or not.
-    ///
-    /// # Errors
-    /// A failed read.
-    pub fn is_trusted<S: Source>(
-        &self,
-        source: &mut S,
-        keys: &[PublicKey],
-        policy: &Policy,
-    ) -> Result<bool, S::Error> {
-        if self.check_shape().is_err() {
-            return Ok(false);
-        }
-        let mut digest = Hashed::NONE;
-        let signer = self.is_whole(source, &mut digest).and_then(|whole| match whole {
-            true => self.signer(source, digest.as_slice(), keys, policy, &mut ()),
-            false => Ok(None),
-        });
-        match signer {
-            Ok(signer) => Ok(signer.is_some()),
-            Err(Error::Source(error)) => Err(error),
-            Err(Error::Format(_) | Error::Refused(_)) => Ok(false),
-        }
-    }
-
-    /// Whether the image has the digest that it carries: as much as can be said without a key.
-    ///
-    /// # Errors
-    /// A failed read.
-    pub fn is_unaltered<S: Source>(&self, source: &mut S) -> Result<bool, S::Error> {
-        let mut digest = Hashed::NONE;
-        match self.is_whole(source, &mut digest) {
-            Ok(whole) => Ok(whole),
-            Err(Error::Source(error)) => Err(error),
-            Err(Error::Format(_) | Error::Refused(_)) => Ok(false),
-        }
-    }
-
-    #[inline(never)]
-    fn is_whole<S: Source>(&self, source: &mut S, digest: &mut Hashed) -> Result<bool, Error<S::Error>> {
-        let mut carried = Hashed::NONE;
-        self.carried(source, &mut carried)?;
-        self.computed(source, digest)?;
-        Ok(carried.as_slice() == digest.as_slice())
-    }
-
-    /// The key that made one of the signatures, and its place among the keys.
-    fn signer<'k, S: Source>(
-        &self,
-        source: &mut S,
-        digest: &[u8],
-        keys: &'k [PublicKey],
-        policy: &Policy,
-        report: &mut impl Report,
-    ) -> Result<Option<(usize, &'k PublicKey)>, Error<S::Error>> {
-        let (mut walk, mut tlv) = (Walk::new(self), Tlv::NONE);
-        while walk.step(source, &mut tlv)? {
-            let named = walk.named.as_slice();
-            let found = keys
-                .iter()
-                .enumerate()
-                .find(|(_, key)| !named.is_empty() && key.has_hash(named));
-            match found {
-                Some((index, key)) if self.check(source, &tlv, digest, key, policy, report)? => {
-                    return Ok(Some((index, key)));
-                }
-                Some(_) => {}
-                // No key of another kind could be trusted, whoever's it is.
-                None => report.refused(|| match tlv.kind {
-                    TlvKind::ECDSA | TlvKind::ED25519 => Refusal::UnknownSigner {
-                        key_hash: named.try_into().ok(),
-                    },
-                    kind => Refusal::UnsupportedSignature { kind },
-                }),
-            }
-            walk.named.clear();
-        }
-        Ok(None)
     }
 
     /// What can be refused without reading on.
@@ -288,39 +323,34 @@ impl Image {
         }
     }
 
-    /// Whether this key made this signature, and may.
-    fn check<S: Source>(
+    /// Begins to check the signature at `tlv` with `key`. False where this build can't, or where the signature is of
+    /// another algorithm than the key.
+    fn begin_signature<S: Source>(
         &self,
         source: &mut S,
         tlv: &Tlv,
         digest: &[u8],
         key: &PublicKey,
-        policy: &Policy,
-        report: &mut impl Report,
+        check: &mut SignatureCheck,
     ) -> Result<bool, Error<S::Error>> {
+        if tlv.kind != key.algorithm().tlv() {
+            return Ok(false);
+        }
+        *check = SignatureCheck::Done(false);
         // An Ed25519 signature has 64 bytes, an ECDSA one at most 72.
         let mut bytes = [0; 72];
-        let mut good = None;
-        if tlv.kind == key.algorithm().tlv() {
-            good = Some(false);
-            if let Some(bytes) = bytes.get_mut(..usize::from(tlv.len)) {
-                source.read(tlv.offset, bytes).map_err(Error::Source)?;
-                good = if self.pure {
-                    self.signed_pure(source, key, bytes)?
-                } else {
-                    key.signed(digest, bytes)
-                };
-            }
+        let Some(bytes) = bytes.get_mut(..usize::from(tlv.len)) else {
+            return Ok(true);
+        };
+        source.read(tlv.offset, bytes).map_err(Error::Source)?;
+        if !self.pure {
+            return Ok(key.begin_check(digest, bytes, check));
         }
-        match good {
-            None => report.refused(|| Refusal::UnsupportedSignature { kind: tlv.kind }),
-            Some(false) => report.refused(|| Refusal::BadSignature { key_hash: key.hash() }),
-            Some(true) if !policy.allow_development_keys && key.is_development_key() => {
-                report.refused(|| Refusal::DevelopmentKey { key_hash: key.hash() });
-            }
-            Some(true) => return Ok(true),
+        let verdict = self.signed_pure(source, key, bytes)?;
+        if let Some(verdict) = verdict {
+            *check = SignatureCheck::Done(verdict);
         }
-        Ok(false)
+        Ok(verdict.is_some())
     }
 
     /// Checks a signature over the image itself instead of its digest.

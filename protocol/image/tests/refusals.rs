@@ -5,7 +5,8 @@ mod common;
 
 use bootlace_image::builder::{ImageBuilder, SigningKey};
 use bootlace_image::{
-    Algorithm, Error, Flags, FormatError, Header, Image, Policy, PublicKey, Refusal, TlvKind,
+    Algorithm, CHUNK, Error, Flags, FormatError, Header, Image, MAX_TLVS, Policy, PublicKey, Refusal,
+    TlvKind, Verification,
 };
 
 use common::{p256, verify};
@@ -369,5 +370,73 @@ fn malformed_images_are_named() {
     assert_eq!(
         image.verify(&mut empty, &[], &Policy::default()),
         Err(Refusal::NoDigest.into())
+    );
+}
+
+/// Decoys stand before the genuine signature, outside the digest: each would take a small board a second, at every start.
+#[test]
+fn a_second_signature_by_the_same_key_is_refused_in_any_order() {
+    for key in keys() {
+        let (key_hash, kind) = (key.public().hash(), key.public().algorithm().tlv());
+        let digest = builder().digest();
+        let (good, decoy) = (key.sign(&digest), key.sign(&[7; 32]));
+        for values in [[&good, &decoy], [&decoy, &good], [&good, &good]] {
+            let twice = values.iter().fold(builder(), |builder, value| {
+                builder
+                    .unprotected(TlvKind::KEYHASH, &key_hash)
+                    .unprotected(kind, value)
+            });
+            assert_eq!(
+                refusal(&twice.build(), &[key.public()]),
+                Refusal::RepeatedSigner { key_hash }
+            );
+        }
+    }
+}
+
+/// Whatever stands in an image, a check takes no more steps than its digest, its TLVs and the verifier's keys explain.
+#[test]
+fn the_steps_of_a_check_are_bounded_by_the_keys_and_not_by_the_signatures() {
+    let [p256, ed25519] = keys();
+    let many = (0..60u8).fold(builder(), |builder, number| {
+        builder
+            .unprotected(TlvKind::KEYHASH, &[number; 32])
+            .unprotected(TlvKind::ECDSA, &p256.sign(&[number; 32]))
+    });
+    let many = many.sign(&ed25519).build();
+    let keys = [p256.public(), ed25519.public()];
+    let mut source = many.as_slice();
+    let image = Image::read(&mut source).unwrap();
+    let mut verification = Verification::NONE;
+    verification.begin(&image).unwrap();
+    let policy = Policy::default();
+    let mut steps = 0;
+    let trusted = loop {
+        steps += 1;
+        if let Some(trusted) = verification.step(&image, &mut source, &keys, &policy).unwrap() {
+            break trusted;
+        }
+    };
+    assert!(trusted);
+    let hashed = image.covered_len().div_ceil(CHUNK as u32);
+    let tlvs = image.tlvs(&mut source).count() as u32;
+    // Each key's signatures are counted, each key is tried once, and each walk has an end.
+    assert!(steps <= hashed + 3 * (tlvs + 1) + 3, "{steps} steps, {tlvs} TLVs");
+    assert!(size_of::<Verification>() <= 800, "{}", size_of::<Verification>());
+}
+
+#[test]
+fn more_tlvs_than_any_image_needs_are_refused() {
+    let with = |count: u16| {
+        // The digest is one as well.
+        let image = (1..count).fold(builder(), |builder, _| {
+            builder.unprotected(TlvKind::KEYHASH, &[1; 32])
+        });
+        Image::read(&mut image.build().as_slice()).err()
+    };
+    assert_eq!(with(MAX_TLVS), None);
+    assert_eq!(
+        with(MAX_TLVS + 1),
+        Some(Error::Format(FormatError::TooManyTlvs { most: MAX_TLVS }))
     );
 }

@@ -7,12 +7,15 @@ use std::sync::OnceLock;
 
 use anyhow::{Result, anyhow};
 use bootlace_app_kit::Application;
-use bootlace_core::board::{Board, Policy};
-use bootlace_core::boot::{Decision, Entry, Loader, Progress};
+use bootlace_core::board::{Identity, Policy};
+use bootlace_core::boot::Start;
+use bootlace_core::check::Check;
 use bootlace_core::flash::Area;
-use bootlace_core::slots::{Check, Found, Reject, find};
+use bootlace_core::link::Link;
+use bootlace_core::slots::{Found, Reject, find};
 use bootlace_core::state::Log;
-use bootlace_image::{PublicKey, Version};
+use bootlace_core::{Companion, Next, Owner};
+use bootlace_image::{PublicKey, Verification, Version};
 use bootlace_simulator::{Map, NorFlash, Region, Timing};
 use bootlace_smp::bootlace::{BootState, JournalEntry, Reset, RollbackReason};
 
@@ -101,16 +104,23 @@ pub struct Observed {
 ///
 /// A verdict depends on nothing but the slot's bytes, the shape of the flash and the check itself, so this changes nothing
 /// but the time; bytes that may read differently the next time are never looked up.
-pub(crate) type Verdicts = Rc<RefCell<HashMap<(u128, Area8, u32, bool), Result<Found, Reject>>>>;
-/// An area, as a key.
-pub(crate) type Area8 = u8;
+pub(crate) type Verdicts = Rc<RefCell<HashMap<(u128, u8, u32), Result<Found, Reject>>>>;
+
+/// A link for two packets of `frame` bytes.
+///
+/// # Errors
+/// None: its memory is as large as it asks for.
+pub(crate) fn link(frame: usize) -> Result<Link<Vec<u8>>> {
+    let memory = vec![0; Link::<Vec<u8>>::memory(frame, 2)];
+    Link::new(memory, frame, 2).map_err(|needed| anyhow!("{needed} bytes of memory"))
+}
 
 /// The board.
 #[derive(Clone)]
 pub struct Rig {
     /// Its flash.
     pub chip: Chip,
-    pub(crate) board: Board<'static>,
+    pub(crate) board: &'static Identity<'static>,
     verdicts: Verdicts,
 }
 
@@ -135,14 +145,15 @@ impl Rig {
         if golden {
             flash.flash_area(Area::Golden, &images.file(0).bytes);
         }
-        let board = Board {
+        // A board's identity is constant data on a chip; here it lives as long as the program.
+        let board = Box::leak(Box::new(Identity {
             name: "Rig",
             serial: "RIG",
             vendor: None,
             class: None,
             keys: keys(images.key.public()),
             policy,
-        };
+        }));
         Rig {
             chip: Chip::new(flash),
             board,
@@ -157,69 +168,81 @@ impl Rig {
         self.clone()
     }
 
-    /// Checks an image, or finds the verdict on the same bytes.
-    pub(crate) fn check(
+    /// Checks the image in `area`, or finds the verdict on the same bytes. `None` for bytes that may read differently the
+    /// next time: their check is the board's own.
+    pub(crate) fn verdict(
         chip: &mut Chip,
-        board: &Board,
+        board: &Identity,
         verdicts: &Verdicts,
-        check: &Check,
-    ) -> Result<Found, Reject> {
-        let Some(print) = chip.nor.fingerprint(Some(check.area)) else {
-            return check.run(chip, board);
-        };
-        let key = (print, check.area as u8, check.counter, check.signature);
+        (area, counter): (Area, u32),
+    ) -> Option<Result<Found, Reject>> {
+        let key = (chip.nor.fingerprint(Some(area))?, area as u8, counter);
         if let Some(verdict) = verdicts.borrow().get(&key) {
-            return *verdict;
+            return Some(*verdict);
         }
-        let verdict = check.run(chip, board);
+        let mut check = Check::<Verification>::NONE;
+        check.begin(area, counter);
+        let verdict = loop {
+            if let Some(verdict) = check.step(chip, board) {
+                break verdict;
+            }
+        };
         verdicts.borrow_mut().insert(key, verdict);
-        verdict
+        Some(verdict)
     }
 
     pub(crate) fn verdicts(&self) -> Verdicts {
         Rc::clone(&self.verdicts)
     }
 
-    /// Runs the loader to its decision.
-    pub(crate) fn load(&mut self, entry: Entry) -> (Decision, Log) {
+    /// Runs the bootloader until it starts an image or serves.
+    pub(crate) fn load(&mut self, start: Start) -> (Companion<'static>, Started) {
         self.chip.nor.restart();
         let verdicts = self.verdicts();
-        let mut loader = Loader::new(&mut self.chip, &self.board, entry);
+        let mut companion = Companion::new(&mut self.chip, self.board, start);
+        // Nobody is on the line.
+        let Ok(mut link) = link(64) else {
+            return (companion, Started::Unknown);
+        };
         // One that goes on for ever is lost like one that finds nothing to start; no start takes a tenth of this.
-        let mut decision = Decision::Stay(BootState::FlashFailed);
+        let mut started = Started::Bootloader(BootState::FlashFailed);
         for _ in 0..100_000 {
-            match loader.step(&mut self.chip) {
-                Progress::Working => {}
-                Progress::Verify(check) => {
-                    let verdict = Self::check(&mut self.chip, &self.board, &verdicts, &check);
-                    loader.verified(&mut self.chip, verdict);
-                }
-                Progress::Done(done) => {
-                    decision = done;
-                    break;
-                }
+            if let Some(question) = companion.question()
+                && let Some(verdict) = Self::verdict(&mut self.chip, self.board, &verdicts, question)
+            {
+                companion.answer_check(&mut self.chip, &mut link, verdict);
+                continue;
+            }
+            let next = companion.poll(&mut self.chip, &mut link, 0, None);
+            if let Next::Boot { trial, .. } = next {
+                started = Started::Image(0, trial);
+                break;
+            }
+            if let Some(condition) = companion.condition() {
+                started = Started::Bootloader(condition);
+                break;
             }
         }
-        (decision, loader.into_log())
+        (companion, started)
     }
 
     /// Starts the board and says what is to be seen of it. `gave_up` is what the application left in RAM.
     pub fn start(&mut self, images: &Images, gave_up: Option<RollbackReason>) -> Observed {
-        let entry = Entry {
+        let start = Start {
             reset: Reset::PowerOn,
             requested: false,
             gave_up,
         };
-        let (decision, _) = self.load(entry);
-        let started = match decision {
-            Decision::Stay(condition) => Started::Bootloader(condition),
-            Decision::Boot { trial, .. } => {
+        let (_, started) = self.load(start);
+        let started = match started {
+            Started::Image(_, trial) => {
                 let hash = find(&mut self.chip, Area::Primary).and_then(|found| found.hash(&mut self.chip));
                 match hash.and_then(|hash| images.which(&hash)) {
                     Some(image) => Started::Image(image, trial),
                     None => Started::Unknown,
                 }
             }
+            started => started,
         };
         // As the next start will read them.
         let state = *Log::mount(&mut self.chip).state();
@@ -233,7 +256,7 @@ impl Rig {
 
     /// The application starts, and its self-tests pass.
     pub(crate) fn confirm(&mut self) -> Result<()> {
-        let mut application = Application::new(&mut self.chip, &self.board, Reset::PowerOn);
+        let mut application = Application::new(&mut self.chip, self.board, Reset::PowerOn);
         application
             .confirm(&mut self.chip)
             .map_err(|error| anyhow!("{error:?}"))

@@ -1,12 +1,11 @@
 //! A board's server, in its bootloader or in its application, and somebody who asks.
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use bootlace_app_kit::{Action, Application};
-use bootlace_core::Applier;
-use bootlace_core::board::Board;
-use bootlace_core::boot::{Decision, Entry};
+use bootlace_app_kit::Application;
+use bootlace_core::board::Identity;
+use bootlace_core::boot::Start;
 use bootlace_core::link::Link;
-use bootlace_core::server::{Role, Server, Step};
+use bootlace_core::{Applier, Companion, Next, Owner};
 use bootlace_simulator::{Cut, Moment};
 use bootlace_smp::bootlace::Reset;
 use bootlace_smp::frame::{self, Framing};
@@ -14,30 +13,24 @@ use bootlace_smp::{self as smp, Header, Request, Response, bootlace, img};
 use sha2::{Digest as _, Sha256};
 
 use crate::images::File;
-use crate::rig::Rig;
+use crate::rig::{Rig, Started, link};
 use crate::step::Through;
 use crate::tape::Chip;
 
-enum Runs<'a> {
-    Bootloader(Server<'a>),
-    Application(Application<'a>),
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
+enum Runs {
+    Bootloader(Companion<'static>),
+    Application(Application<'static>),
 }
 
 /// A board that answers.
 pub struct Served<'a> {
-    runs: Runs<'a>,
+    runs: Runs,
     link: Link<Vec<u8>>,
     applier: Box<Applier>,
     chip: &'a mut Chip,
-    board: &'a Board<'static>,
+    board: &'static Identity<'static>,
     verdicts: crate::rig::Verdicts,
-}
-
-/// What the board does next.
-enum Next {
-    Idle,
-    Working,
-    Stopped,
 }
 
 impl<'a> Served<'a> {
@@ -47,27 +40,22 @@ impl<'a> Served<'a> {
     /// When the bootloader does not stay.
     pub fn new(rig: &'a mut Rig, through: Through) -> Result<Self> {
         let verdicts = rig.verdicts();
-        let entry = Entry {
+        let start = Start {
             reset: Reset::Software,
             requested: true,
             gave_up: None,
         };
-        let log = match through {
-            Through::Application => None,
-            Through::Bootloader => match rig.load(entry) {
-                (Decision::Stay(condition), log) => Some((log, condition)),
-                (decision, _) => bail!("the bootloader did not stay: {decision:?}"),
+        let runs = match through {
+            Through::Application => {
+                Runs::Application(Application::new(&mut rig.chip, rig.board, Reset::PowerOn))
+            }
+            Through::Bootloader => match rig.load(start) {
+                (companion, Started::Bootloader(_)) if companion.is_serving() => Runs::Bootloader(companion),
+                (_, started) => bail!("the bootloader did not stay: {started:?}"),
             },
         };
         let Rig { chip, board, .. } = rig;
-        let runs = match log {
-            Some((log, condition)) => {
-                let role = Role::Bootloader { log, condition };
-                Runs::Bootloader(Server::new(board, role, entry.reset))
-            }
-            None => Runs::Application(Application::new(chip, board, Reset::PowerOn)),
-        };
-        let link = Link::new(vec![0; 4096], 600, 2).map_err(|needed| anyhow!("{needed} bytes of memory"))?;
+        let link = link(600)?;
         Ok(Served {
             runs,
             link,
@@ -78,31 +66,26 @@ impl<'a> Served<'a> {
         })
     }
 
-    fn step(&mut self) -> Next {
-        let check = match &mut self.runs {
-            Runs::Bootloader(server) => {
-                match server.step_with(&mut self.link, self.chip, &mut self.applier) {
-                    Step::Idle => return Next::Idle,
-                    Step::Working => return Next::Working,
-                    Step::Reset { .. } => return Next::Stopped,
-                    Step::Verify(check) => check,
-                }
-            }
-            Runs::Application(application) => {
-                match application.step_with(&mut self.link, self.chip, 0, &mut self.applier) {
-                    Action::Idle => return Next::Idle,
-                    Action::Working => return Next::Working,
-                    Action::Restart(_) => return Next::Stopped,
-                    Action::Verify(check) => check,
-                }
-            }
+    fn poll(&mut self) -> Next {
+        let (chip, link) = (&mut *self.chip, &mut self.link);
+        let question = match &self.runs {
+            Runs::Bootloader(companion) => companion.question(),
+            Runs::Application(application) => application.question(),
         };
-        let verdict = Rig::check(self.chip, self.board, &self.verdicts, &check);
-        match &mut self.runs {
-            Runs::Bootloader(server) => server.verified(&mut self.link, self.chip, verdict),
-            Runs::Application(application) => application.verified(&mut self.link, self.chip, verdict),
+        if let Some(question) = question
+            && let Some(verdict) = Rig::verdict(chip, self.board, &self.verdicts, question)
+        {
+            match &mut self.runs {
+                Runs::Bootloader(companion) => companion.answer_check(chip, link, verdict),
+                Runs::Application(application) => application.answer_check(chip, link, verdict),
+            }
+            return Next::Again;
         }
-        Next::Working
+        let patches = Some(self.applier.as_mut());
+        match &mut self.runs {
+            Runs::Bootloader(companion) => companion.poll(chip, link, 0, patches),
+            Runs::Application(application) => application.poll(chip, link, 0, patches),
+        }
     }
 
     /// Takes any bytes from the line and does whatever they ask for, until it rests. What it answers is not looked at.
@@ -112,12 +95,12 @@ impl<'a> Served<'a> {
             bytes = bytes.get(taken..).unwrap_or_default();
             let mut moved = taken > 0;
             loop {
-                let next = self.step();
+                let next = self.poll();
                 let len = self.link.transmit(&mut [0; 256]);
-                if matches!(next, Next::Stopped) {
+                if matches!(next, Next::Boot { .. } | Next::Reset { .. }) {
                     return;
                 }
-                if !matches!(next, Next::Working) && len == 0 {
+                if !matches!(next, Next::Again) && len == 0 {
                     break;
                 }
                 moved = true;
@@ -147,11 +130,11 @@ impl<'a> Served<'a> {
         let mut answer = Vec::new();
         // Far more than any request takes: what goes on for ever is an error, not a test that hangs.
         for _ in 0..100_000 {
-            let next = self.step();
+            let next = self.poll();
             let mut piece = [0; 256];
             let len = self.link.transmit(&mut piece);
             answer.extend_from_slice(piece.get(..len).unwrap_or_default());
-            if !matches!(next, Next::Working) && len == 0 {
+            if !matches!(next, Next::Again) && len == 0 {
                 let (header, payload) =
                     Header::parse(&answer).map_err(|error| anyhow!("no answer: {error:?}"))?;
                 return read(smp::decode_response(&header, payload).map_err(|error| anyhow!("{error:?}"))?);

@@ -21,13 +21,13 @@ const BUDGETS: [Budget; 2] = [
     Budget {
         board: "qemu-microbit",
         patches: true,
-        flash: 36 * 1024,
+        flash: 40 * 1024,
         ram: 16 * 1024,
     },
     Budget {
         board: "qemu-microbit",
         patches: false,
-        flash: 32 * 1024,
+        flash: 35 * 1024,
         ram: 16 * 1024,
     },
 ];

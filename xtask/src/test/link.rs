@@ -13,7 +13,7 @@ use crate::setup::targets;
 const PROGRAM: &str = "link-check";
 
 /// Parts of the names of functions that may panic: the arithmetic of signatures, whose assertions are about the sizes
-/// of its own numbers. `PublicKey::signed` is where much of it is inlined.
+/// of its own numbers. `PublicKey::begin_check` is where much of it is inlined.
 const ARITHMETIC: [&str; 8] = [
     "crypto_bigint",
     "primeorder",
@@ -22,7 +22,7 @@ const ARITHMETIC: [&str; 8] = [
     "subtle",
     "ecdsa",
     "elliptic_curve",
-    "PublicKey6signed",
+    "PublicKey11begin_check",
 ];
 
 /// What came of the link.

@@ -14,6 +14,4 @@ mod small;
 #[cfg(feature = "forward")]
 pub use forward::fault;
 pub use jump::{jump, reset};
-#[cfg(feature = "delta")]
-pub use serve::companion_with_patches;
-pub use serve::{Exit, Port, companion};
+pub use serve::{Clock, Exit, Gauge, Line, Parts, Watchdog, serve};

@@ -1,14 +1,14 @@
-//! The bootloader's life: decide, and where there is nothing to run, serve.
+//! The loop around whoever owns the board: move bytes, feed the watchdog, poll. Bootloader and application use the same.
 
-use bootlace_core::board::Board;
-use bootlace_core::boot::{self, Decision, Entry, Loader};
 use bootlace_core::flash::Flash;
 use bootlace_core::link::Link;
-use bootlace_core::server::{Bootloader, Server, Step};
+use bootlace_core::{Applier, Next, Owner};
 use bootlace_smp::bootlace::Supply;
 
-/// What the bootloader serves with: a serial line without memory of its own, and what there is to be measured.
-pub trait Port {
+use crate::retained::Left;
+
+/// A serial line without memory of its own.
+pub trait Line {
     /// A byte that arrived.
     fn read(&mut self) -> Option<u8>;
 
@@ -17,168 +17,211 @@ pub trait Port {
 
     /// Everything has left.
     fn is_drained(&self) -> bool;
+}
 
-    /// What the board measures of its supply, where it does: below the limit no update begins. Asked again and again.
+/// A clock.
+pub trait Clock {
+    /// Milliseconds since some time; they never run backwards.
+    fn now(&mut self) -> u64;
+
+    /// Called when there is nothing to do until a byte arrives or leaves, or until that time: may sleep.
+    fn rest(&mut self, until: Option<u64>) {
+        let _ = until;
+    }
+}
+
+/// A watchdog. It may be one that an application has started and that a reset does not stop.
+pub trait Watchdog {
+    /// All is well. Called between polls: through the boot decision, swaps, checks and serving, at least once for each
+    /// erased page and for each million instructions.
+    fn feed(&mut self);
+}
+
+/// What is to be measured of the board's supply.
+pub trait Gauge {
+    /// The supply now; below its limit no update begins.
+    fn supply(&mut self) -> Option<Supply>;
+}
+
+/// A board that measures nothing.
+impl Gauge for () {
     fn supply(&mut self) -> Option<Supply> {
         None
     }
-
-    /// Called when there is nothing to do until a byte arrives or leaves: may sleep. Says whether nothing has arrived for
-    /// so long (about a second) that the rest of a half packet never will.
-    fn wait(&mut self) -> bool;
 }
 
-/// How the bootloader's work ends.
+/// The parts of a board that the loop needs.
+#[derive(Debug)]
+pub struct Parts<O, C, W, G> {
+    /// Opens the line. A line that is never opened is as an application expects it.
+    pub open: O,
+    /// The clock.
+    pub clock: C,
+    /// The watchdog.
+    pub watchdog: W,
+    /// The gauge, or `()`.
+    pub gauge: G,
+}
+
+/// How the loop ends.
 #[derive(Clone, Copy, Debug)]
 pub enum Exit {
     /// Start the image with this vector table.
     Boot(u32),
-    /// Reset, and then stay in the bootloader or not.
-    Reset {
-        /// Stay.
-        bootloader: bool,
-    },
+    /// Reset, leaving this word.
+    Reset(Left),
 }
 
-/// Decides what runs; if that is nothing, opens the port and serves SMP with `memory` for packets of `frame` bytes,
-/// `window` at once, until somebody asks for a reset. A port that is never opened is as the application expects it.
-pub fn companion<F: Flash, P: Port>(
-    board: &Board,
-    entry: Entry,
-    flash: &mut F,
-    open: impl FnOnce() -> P,
-    memory: &mut [u8],
-    sizes: (usize, usize),
-) -> Exit {
-    life(board, entry, flash, open, memory, sizes, plainly)
-}
+/// Milliseconds that the last bytes of the line have to leave before a reset.
+const MILLIS_TO_DRAIN: u64 = 100;
+/// Bytes that are taken from the line between two polls, at most.
+const BYTES_PER_TURN: usize = 32;
 
-/// The same, and takes patches: that needs 8 KB of stack, in which a signature is checked as well, at another time.
-#[cfg(feature = "delta")]
-pub fn companion_with_patches<F: Flash, P: Port>(
-    board: &Board,
-    entry: Entry,
+/// Serves until an image is to be started or the chip is to be reset. With feature `delta` patches are taken, in 8 KB of
+/// stack that are given back while an image is checked.
+pub fn serve<W: Owner, F: Flash, L: Line, C: Clock, D: Watchdog, G: Gauge>(
+    owner: &mut W,
     flash: &mut F,
-    open: impl FnOnce() -> P,
-    memory: &mut [u8],
-    sizes: (usize, usize),
+    link: &mut Link<&mut [u8]>,
+    parts: Parts<impl FnMut() -> L, C, D, G>,
 ) -> Exit {
-    life(board, entry, flash, open, memory, sizes, with_patches)
-}
-
-fn life<F: Flash, P: Port>(
-    board: &Board,
-    entry: Entry,
-    flash: &mut F,
-    open: impl FnOnce() -> P,
-    memory: &mut [u8],
-    (frame, window): (usize, usize),
-    serve: impl Fn(&mut Server<Bootloader>, &mut Link<&mut [u8]>, &mut F, &mut P) -> Step,
-) -> Exit {
-    let mut loader = Loader::new(flash, board, entry);
-    let condition = match boot::run(flash, board, &mut loader, || ()) {
-        Decision::Boot { vectors, .. } => return Exit::Boot(vectors),
-        Decision::Stay(condition) => condition,
+    let mut turns = Turns {
+        owner,
+        flash,
+        link,
+        parts,
+        port: None,
     };
-    let Ok(mut link) = Link::new(memory, frame, window) else {
-        // A board that gives too little memory is a mistake of its file that its first start shows.
-        return Exit::Reset { bootloader: false };
-    };
-    let port = &mut open();
-    let log = loader.into_log();
-    let mut server = Server::new(board, Bootloader { log, condition }, entry.reset);
     loop {
-        match serve(&mut server, &mut link, flash, port) {
-            Step::Verify(check) => {
-                let verdict = check.run(flash, board);
-                server.verified(&mut link, flash, verdict);
+        let next = if turns.owner.is_checking() {
+            turns.until_changed(None)
+        } else {
+            turns.with_patches()
+        };
+        match next {
+            Next::Boot { vectors, .. } => return Exit::Boot(vectors),
+            Next::Reset { bootloader, gave_up } => {
+                turns.drain();
+                return Exit::Reset(Left {
+                    requested: bootloader,
+                    gave_up,
+                });
             }
-            Step::Reset { bootloader } => {
-                while !port.is_drained() {}
-                return Exit::Reset { bootloader };
-            }
-            Step::Idle | Step::Working => {}
+            Next::Again | Next::Idle { .. } => {}
         }
     }
 }
 
-fn plainly<F: Flash, P: Port>(
-    server: &mut Server<Bootloader>,
-    link: &mut Link<&mut [u8]>,
-    flash: &mut F,
-    port: &mut P,
-) -> Step {
-    until_event(link, flash, port, |link, flash, supply| {
-        measure(server, supply);
-        server.step(link, flash)
-    })
+struct Turns<'t, 'm, W, F, O, L, C, D, G> {
+    owner: &'t mut W,
+    flash: &'t mut F,
+    link: &'t mut Link<&'m mut [u8]>,
+    parts: Parts<O, C, D, G>,
+    port: Option<Port<L>>,
 }
 
-/// The frame of this function is what patches need. It is left before a check, which needs a lot as well.
-#[cfg(feature = "delta")]
-#[inline(never)]
-fn with_patches<F: Flash, P: Port>(
-    server: &mut Server<Bootloader>,
-    link: &mut Link<&mut [u8]>,
-    flash: &mut F,
-    port: &mut P,
-) -> Step {
-    // A constant: it is not to be put together elsewhere on the stack first.
-    let mut applier = const { bootlace_core::Applier::new() };
-    until_event(link, flash, port, |link, flash, supply| {
-        measure(server, supply);
-        server.step_with(link, flash, &mut applier)
-    })
-}
+impl<W: Owner, F: Flash, O: FnMut() -> L, L: Line, C: Clock, D: Watchdog, G: Gauge>
+    Turns<'_, '_, W, F, O, L, C, D, G>
+{
+    /// The frame of this function is what patches are applied in. It is left while an image is checked, which needs
+    /// memory as well.
+    #[inline(never)]
+    fn with_patches(&mut self) -> Next {
+        #[cfg(feature = "delta")]
+        {
+            // A constant: it is not to be put together elsewhere on the stack first.
+            let mut applier = const { Applier::new() };
+            self.until_changed(Some(&mut applier))
+        }
+        #[cfg(not(feature = "delta"))]
+        self.until_changed(None)
+    }
 
-/// Serves until there is something to do that is not the server's.
-fn until_event<F: Flash, P: Port>(
-    link: &mut Link<&mut [u8]>,
-    flash: &mut F,
-    port: &mut P,
-    mut step: impl FnMut(&mut Link<&mut [u8]>, &mut F, Option<Supply>) -> Step,
-) -> Step {
-    loop {
-        let moved = pump(link, port);
-        match step(link, flash, port.supply()) {
-            Step::Idle if !moved => {
-                if port.wait() && link.is_receiving() {
-                    link.idle();
-                }
+    /// Takes turns until the owner ends, or begins or ends to check an image.
+    fn until_changed(&mut self, mut patches: Option<&mut Applier>) -> Next {
+        let checking = self.owner.is_checking();
+        loop {
+            let next = self.turn(patches.as_deref_mut());
+            if matches!(next, Next::Boot { .. } | Next::Reset { .. }) || self.owner.is_checking() != checking
+            {
+                return next;
             }
-            Step::Idle | Step::Working => {}
-            event => return event,
+        }
+    }
+
+    fn turn(&mut self, patches: Option<&mut Applier>) -> Next {
+        self.parts.watchdog.feed();
+        let mut moved = false;
+        if self.owner.is_serving() {
+            let port = self.port.get_or_insert_with(|| Port::new((self.parts.open)()));
+            moved = port.pump(self.link);
+            if let Some(supply) = self.parts.gauge.supply() {
+                self.owner.measured(supply);
+            }
+        }
+        let now = self.parts.clock.now();
+        let next = self.owner.poll(self.flash, self.link, now, patches);
+        if let Next::Idle { until } = next
+            && !moved
+        {
+            self.parts.clock.rest(until);
+        }
+        next
+    }
+
+    /// Lets the last bytes leave; a line that does not take them is not waited for for long.
+    fn drain(&mut self) {
+        let Some(port) = &mut self.port else { return };
+        let end = self.parts.clock.now() + MILLIS_TO_DRAIN;
+        while !port.is_drained() && self.parts.clock.now() < end {
+            self.parts.watchdog.feed();
+            port.pump(self.link);
         }
     }
 }
 
-fn measure(server: &mut Server<Bootloader>, supply: Option<Supply>) {
-    if let Some(supply) = supply {
-        server.measured(supply);
-    }
+/// The line, and bytes of the link that the line has not taken yet.
+struct Port<L> {
+    line: L,
+    piece: [u8; 16],
+    /// Which of them wait.
+    waiting: core::ops::Range<usize>,
 }
 
-/// Moves bytes between port and link; says whether there were any.
-fn pump<P: Port>(link: &mut Link<&mut [u8]>, port: &mut P) -> bool {
-    let mut moved = receive(link, port);
-    let mut piece = [0; 16];
-    let len = link.transmit(&mut piece);
-    for &byte in piece.iter().take(len) {
-        moved = true;
-        while !port.write(byte) {
-            // A line takes its time, and what arrives meanwhile would be lost.
-            receive(link, port);
+impl<L: Line> Port<L> {
+    fn new(line: L) -> Self {
+        Port {
+            line,
+            piece: [0; 16],
+            waiting: 0..0,
         }
     }
-    moved
-}
 
-fn receive<P: Port>(link: &mut Link<&mut [u8]>, port: &mut P) -> bool {
-    let mut moved = false;
-    while !link.is_full() {
-        let Some(byte) = port.read() else { break };
-        link.feed(&[byte]);
-        moved = true;
+    /// Moves what can be moved between line and link without waiting; returns whether there was anything.
+    fn pump(&mut self, link: &mut Link<&mut [u8]>) -> bool {
+        let mut moved = false;
+        for _ in 0..BYTES_PER_TURN {
+            if link.is_full() {
+                break;
+            }
+            let Some(byte) = self.line.read() else { break };
+            link.feed(&[byte]);
+            moved = true;
+        }
+        if self.waiting.is_empty() {
+            self.waiting = 0..link.transmit(&mut self.piece);
+        }
+        while let Some(&byte) = self.piece.get(self.waiting.clone()).and_then(<[u8]>::first) {
+            if !self.line.write(byte) {
+                break;
+            }
+            self.waiting.start += 1;
+            moved = true;
+        }
+        moved
     }
-    moved
+
+    fn is_drained(&self) -> bool {
+        self.waiting.is_empty() && self.line.is_drained()
+    }
 }

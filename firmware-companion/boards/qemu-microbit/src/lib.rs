@@ -1,8 +1,9 @@
 //! A BBC micro:bit (nRF51822) as bootloader and applications see it: its memory, its line, who it is.
 #![no_std]
 
-use bootlace_core::board::{Board, Policy};
+use bootlace_core::board::{Identity, Policy};
 use bootlace_core::flash::{Chip, Map, OneChip, Region};
+use bootlace_core::link::Link;
 use bootlace_image::PublicKey;
 use bootlace_smp::bootlace::Reset;
 
@@ -13,7 +14,7 @@ mod uart;
 mod watchdog;
 
 pub use nvmc::Nvmc;
-pub use timer::Timer;
+pub use timer::{Clock, Timer};
 pub use uart::{Uart, arrived};
 pub use watchdog::Watchdog;
 
@@ -41,10 +42,10 @@ unsafe impl cortex_m::interrupt::InterruptNumber for Interrupt {
 /// Erase unit of the chip.
 const PAGE: u32 = 1024;
 /// Pages before everything else: the bootloader's own. Its budget, and whole blocks of what [`lock_bootloader`] locks.
-const BOOTLOADER: u32 = 36;
-/// Pages of the slots. The secondary has the one more that swaps need; what both can hold is then 107 pages.
-const PRIMARY: u32 = 108;
-const SECONDARY: u32 = 109;
+const BOOTLOADER: u32 = 40;
+/// Pages of the slots. The secondary has the one more that swaps need; what both can hold is then 105 pages.
+const PRIMARY: u32 = 106;
+const SECONDARY: u32 = 107;
 
 const fn pages(first: u32, count: u32) -> Region {
     Region {
@@ -79,7 +80,7 @@ pub const FRAME: usize = 1024 + 64;
 /// One packet at a time: the processor stands still while flash is erased, and its line has 6 bytes of memory.
 pub const WINDOW: usize = 1;
 /// Bytes that a link needs for that and for the longest reply.
-pub const LINK: usize = FRAME + 4 + 640;
+pub const LINK: usize = Link::<&mut [u8]>::memory(FRAME, WINDOW);
 
 /// The key that images must be signed with: the demonstration's, or what `BOOTLACE_KEY` named.
 pub const KEYS: [PublicKey; 1] = [PublicKey::P256(*include_bytes!(concat!(
@@ -88,8 +89,8 @@ pub const KEYS: [PublicKey; 1] = [PublicKey::P256(*include_bytes!(concat!(
 )))];
 
 /// Who the board is. `serial` is [`serial`]'s.
-pub const fn identity(serial: &str) -> Board<'_> {
-    Board {
+pub const fn identity(serial: &str) -> Identity<'_> {
+    Identity {
         name: "BBC micro:bit",
         serial,
         vendor: None,

@@ -2,14 +2,13 @@
 #![no_std]
 #![no_main]
 
-use bootlace_core::boot::Entry;
-#[cfg(not(feature = "delta"))]
-use bootlace_cortex_m::companion;
-#[cfg(feature = "delta")]
-use bootlace_cortex_m::companion_with_patches as companion;
-use bootlace_cortex_m::{Exit, jump, reset, retained};
+use bootlace_core::Companion;
+use bootlace_core::boot::Start;
+use bootlace_core::link::Link;
+use bootlace_cortex_m::{Exit, Parts, jump, reset, retained, serve};
 use bootlace_qemu_microbit::{
-    FRAME, LINK, Timer, Uart, WINDOW, flash, identity, is_button_held, lock_bootloader, reset_reason, serial,
+    Clock, FRAME, LINK, Timer, Uart, WINDOW, Watchdog, flash, identity, is_button_held, lock_bootloader,
+    reset_reason, serial,
 };
 
 bootlace_cortex_m::forward_exceptions!();
@@ -20,32 +19,31 @@ fn main() -> ! {
     static mut SERIAL: [u8; 16] = [0; 16];
 
     let left = retained::take();
-    let entry = Entry {
+    let start = Start {
         reset: reset_reason(),
         requested: left.requested || is_button_held(),
         gave_up: left.gave_up,
     };
-    retained::tell_start(entry.reset);
+    retained::tell_start(start.reset);
     let board = identity(serial(SERIAL));
-    match companion(
-        &board,
-        entry,
-        &mut flash(),
-        || {
+    let mut flash = flash();
+    let mut companion = Companion::new(&mut flash, &board, start);
+    let mut link = Link::in_array::<FRAME, WINDOW, LINK>(MEMORY);
+    let parts = Parts {
+        open: || {
             Timer::run();
             Uart::open()
         },
-        MEMORY,
-        (FRAME, WINDOW),
-    ) {
+        clock: Clock::default(),
+        watchdog: Watchdog::that_may_run(),
+        gauge: (),
+    };
+    match serve(&mut companion, &mut flash, &mut link, parts) {
         Exit::Boot(vectors) => {
             lock_bootloader();
             jump(vectors)
         }
-        Exit::Reset { bootloader } => reset(retained::Left {
-            requested: bootloader,
-            gave_up: None,
-        }),
+        Exit::Reset(left) => reset(left),
     }
 }
 

@@ -13,6 +13,24 @@ const PRESCALER: usize = TIMER + 0x510;
 const COMPARE: usize = TIMER + 0x540;
 const CAPTURED_1: usize = TIMER + 0x544;
 
+/// The timer as a clock, from [`Timer::run`] on; before, it stands still.
+#[derive(Debug, Default)]
+pub struct Clock {
+    /// The timer when the clock was last read, less the microseconds that did not make a millisecond.
+    last: u32,
+    millis: u64,
+}
+
+impl bootlace_cortex_m::Clock for Clock {
+    fn now(&mut self) -> u64 {
+        const MICROS_PER_MILLI: u32 = 1000;
+        let millis = Timer::now().wrapping_sub(self.last) / MICROS_PER_MILLI;
+        self.last = self.last.wrapping_add(millis * MICROS_PER_MILLI);
+        self.millis += u64::from(millis);
+        self.millis
+    }
+}
+
 /// TIMER0.
 #[derive(Debug)]
 pub struct Timer;

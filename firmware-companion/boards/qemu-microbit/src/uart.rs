@@ -1,8 +1,7 @@
 //! The line to the host: 115,200 baud, 8N1, through the board's USB interface chip.
 
-use bootlace_cortex_m::Port;
+use bootlace_cortex_m::Line;
 
-use crate::Timer;
 use crate::registers::{PIN_CONFIG, read, write};
 
 const UART: usize = 0x4000_2000;
@@ -18,9 +17,6 @@ const RX: usize = UART + 0x518;
 const TX: usize = UART + 0x51C;
 const BAUD: usize = UART + 0x524;
 
-/// Microseconds without a byte in the middle of a packet: its rest was lost.
-const SILENCE: u32 = 1_000_000;
-
 /// Bit of [`INTERRUPTS_ON`]: a byte arrived.
 const ON_RX: u32 = 1 << 2;
 
@@ -28,8 +24,6 @@ const ON_RX: u32 = 1 << 2;
 #[derive(Debug)]
 pub struct Uart {
     sending: bool,
-    /// When the last byte arrived.
-    arrived: u32,
 }
 
 impl Uart {
@@ -46,10 +40,7 @@ impl Uart {
         write(RX_READY, 0);
         write(START_TX, 1);
         write(START_RX, 1);
-        Uart {
-            sending: false,
-            arrived: 0,
-        }
+        Uart { sending: false }
     }
 
     /// Has [`crate::Interrupt::Uart`] pending whenever a byte is there.
@@ -68,9 +59,9 @@ pub fn arrived() -> Option<u8> {
     Some(read(RX) as u8)
 }
 
-impl Port for Uart {
+impl Line for Uart {
     fn read(&mut self) -> Option<u8> {
-        arrived().inspect(|_| self.arrived = Timer::now())
+        arrived()
     }
 
     fn write(&mut self, byte: u8) -> bool {
@@ -85,10 +76,5 @@ impl Port for Uart {
 
     fn is_drained(&self) -> bool {
         !self.sending || read(TX_READY) != 0
-    }
-
-    /// The timer must [run](Timer::run).
-    fn wait(&mut self) -> bool {
-        Timer::now().wrapping_sub(self.arrived) > SILENCE
     }
 }

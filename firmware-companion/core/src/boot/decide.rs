@@ -4,15 +4,14 @@ use bootlace_image::trailer::{Mark, SwapType, Trailer};
 use bootlace_smp::bootlace::{BootState, RollbackReason};
 
 use super::verdict::{counter, find_twice};
-use super::{Decision, Loader, Progress, Stage};
+use super::{BootStage, Decider, Decision};
 use crate::flash::{Area, Flash};
 use crate::state::{Record, SwapKind};
 use crate::trailer::Trailers;
 
-impl Loader<'_> {
+impl Decider<'_> {
     /// MCUboot's decision table, read from both trailers.
-    #[inline(never)]
-    pub(super) fn decide<F: Flash>(&mut self, flash: &mut F) -> Progress {
+    pub(super) fn decide<F: Flash>(&mut self, flash: &mut F) {
         let trailers = Trailers::read(flash);
         self.trial = false;
         match trailers.decision() {
@@ -20,7 +19,6 @@ impl Loader<'_> {
             SwapType::Permanent => self.decide_leaving(flash, SwapKind::Permanent, &trailers.primary),
             decision => self.stage = self.decide_running(decision, &trailers.primary),
         }
-        Progress::Working
     }
 
     /// A new image was asked for. What ran may have been confirmed since its last start, or the power went before the
@@ -33,14 +31,14 @@ impl Loader<'_> {
             state.trial.is_none() || is_confirmed(primary) || is_confirmed(&Trailers::read(flash).primary);
         let raises = runs.is_some_and(|found| counter(&found) > state.counter);
         self.stage = if confirmed && (raises || state.trial.is_some()) {
-            Stage::Outgoing(kind)
+            BootStage::Outgoing(kind)
         } else {
-            Stage::Incoming(kind)
+            BootStage::Incoming(kind)
         };
     }
 
     /// Nothing new was asked for: run what is there, or go back.
-    fn decide_running(&mut self, decision: SwapType, primary: &Trailer) -> Stage {
+    fn decide_running(&mut self, decision: SwapType, primary: &Trailer) -> BootStage {
         let state = self.log.state();
         let (saved, recorded) = (state.saved, state.recorded);
         #[cfg(feature = "golden")]
@@ -50,25 +48,25 @@ impl Loader<'_> {
         let used = match (decision, state.trial) {
             (SwapType::Revert, Some(used)) => used,
             // A torn confirmation that read as set once: what the records call confirmed stays.
-            (SwapType::Revert, None) if recorded => return Stage::Primary,
+            (SwapType::Revert, None) if recorded => return BootStage::Primary,
             // A trial that no record knows was started by another bootloader.
             (SwapType::Revert, None) => u8::MAX,
-            (_, None) => return Stage::Primary,
+            (_, None) => return BootStage::Primary,
             (_, Some(used)) => {
                 if is_confirmed(primary) {
                     self.log.push(Record::Confirmed);
-                    return Stage::Primary;
+                    return BootStage::Primary;
                 }
                 // A trailer that tells nothing confirms nothing.
                 used
             }
         };
         self.trial = true;
-        let spent = used >= self.board.policy.attempts.max(1) || self.entry.gave_up.is_some();
+        let spent = used >= self.board.policy.attempts.max(1) || self.start.gave_up.is_some();
         if !spent {
-            Stage::Primary
+            BootStage::Primary
         } else if saved || !recorded {
-            Stage::Incoming(SwapKind::Revert)
+            BootStage::Incoming(SwapKind::Revert)
         } else {
             // What the secondary slot holds, if anything, never ran here.
             self.last_resort(BootState::NothingToRevertTo, self.why_reverted())
@@ -76,13 +74,13 @@ impl Loader<'_> {
     }
 
     /// No image can run: the golden one, if there is one.
-    pub(super) fn last_resort(&self, condition: BootState, reason: RollbackReason) -> Stage {
+    pub(super) fn last_resort(&self, condition: BootState, reason: RollbackReason) -> BootStage {
         #[cfg(feature = "golden")]
         if !self.restored {
-            return Stage::Golden(condition, reason);
+            return BootStage::Golden(condition, reason);
         }
         let _ = reason;
-        Stage::Last(Decision::Stay(condition))
+        BootStage::Last(Decision::Stay(condition))
     }
 }
 

@@ -3,54 +3,53 @@
 use bootlace_image::Version;
 use bootlace_smp::bootlace::{BootState, JournalEntry, JournalOutcome, Reset, RollbackReason};
 
-use super::{After, Decision, Loader, MOST_STARTS, Stage};
+use super::{After, BootStage, Decider, Decision, MOST_STARTS};
 use crate::flash::{Area, Flash};
 use crate::layout::Layout;
 use crate::slots::{Found, Reject, find};
 use crate::state::{Record, SwapKind, SwapPlan, release};
 use crate::trailer::TrailerWrite;
 
-impl Loader<'_> {
-    /// Takes the verdict on the image that the last [`Progress::Verify`] asked about.
-    pub fn verified<F: Flash>(&mut self, flash: &mut F, verdict: Result<Found, Reject>) {
+impl Decider<'_> {
+    /// Takes the verdict on the image that the stage is about.
+    pub(super) fn verified<F: Flash>(&mut self, flash: &mut F, verdict: Result<Found, Reject>) {
         // What could not be read may be read the next time; nothing is given up for a single failure.
         self.again = !self.again && matches!(verdict, Err(Reject::Empty | Reject::Unreadable));
         if self.again {
             return;
         }
         match (self.stage, &verdict) {
-            (Stage::Incoming(kind), _) => self.incoming(flash, kind, &verdict),
-            (Stage::Outgoing(kind), _) => {
+            (BootStage::Incoming(kind), _) => self.incoming(flash, kind, &verdict),
+            (BootStage::Outgoing(kind), _) => {
                 if let Ok(found) = &verdict {
                     self.raise_counter(found);
                 }
                 if self.log.state().trial.is_some() {
                     self.log.push(Record::Confirmed);
                 }
-                self.stage = Stage::Incoming(kind);
+                self.stage = BootStage::Incoming(kind);
             }
-            (Stage::Primary, Ok(found)) => self.settle(flash, found),
-            (Stage::Primary, Err(_)) if self.trial && self.log.state().saved => {
+            (BootStage::Primary, Ok(found)) => self.settle(flash, found),
+            (BootStage::Primary, Err(_)) if self.trial && self.log.state().saved => {
                 // What the swap brought cannot run: go back at once.
-                self.stage = Stage::Incoming(SwapKind::Revert);
+                self.stage = BootStage::Incoming(SwapKind::Revert);
             }
-            (Stage::Primary, Err(reject)) => {
+            (BootStage::Primary, Err(reject)) => {
                 self.stage = self.last_resort((*reject).into(), (*reject).into());
             }
             #[cfg(feature = "golden")]
-            (Stage::Golden(condition, reason), verdict) => {
+            (BootStage::Golden(condition, reason), verdict) => {
                 self.stage = match verdict {
                     Ok(golden) => self.begin_restore(flash, golden, reason),
-                    Err(Reject::Empty) => Stage::Last(Decision::Stay(condition)),
-                    Err(Reject::TooOld) => Stage::Last(Decision::Stay(BootState::GoldenTooOld)),
-                    Err(_) => Stage::Last(Decision::Stay(BootState::GoldenBad)),
+                    Err(Reject::Empty) => BootStage::Last(Decision::Stay(condition)),
+                    Err(Reject::TooOld) => BootStage::Last(Decision::Stay(BootState::GoldenTooOld)),
+                    Err(_) => BootStage::Last(Decision::Stay(BootState::GoldenBad)),
                 };
             }
             _ => {}
         }
     }
 
-    #[inline(never)]
     fn incoming<F: Flash>(&mut self, flash: &mut F, kind: SwapKind, verdict: &Result<Found, Reject>) {
         let primary = find_twice(flash, Area::Primary);
         let outgoing = primary.map_or(0, |found| found.units(flash));
@@ -77,7 +76,7 @@ impl Loader<'_> {
                     outgoing,
                     shifted: found.base != 0,
                 }));
-                self.stage = Stage::Start;
+                self.stage = BootStage::Start;
             }
             Err(_) if kind == SwapKind::Revert => {
                 self.stage = self.last_resort(BootState::NothingToRevertTo, self.why_reverted());
@@ -92,7 +91,7 @@ impl Loader<'_> {
                 ));
                 self.log
                     .push(Record::Rollback(reject.into(), version(refused.as_ref())));
-                self.stage = Stage::Trailer(TrailerWrite::clear(Area::Secondary), After::Dismissed);
+                self.stage = BootStage::Trailer(TrailerWrite::clear(Area::Secondary), After::Dismissed);
             }
         }
     }
@@ -115,10 +114,10 @@ impl Loader<'_> {
     }
 
     pub(super) fn why_reverted(&self) -> RollbackReason {
-        if let Some(reason) = self.entry.gave_up {
+        if let Some(reason) = self.start.gave_up {
             return reason;
         }
-        match self.entry.reset {
+        match self.start.reset {
             Reset::Watchdog => RollbackReason::Watchdog,
             Reset::Fault => RollbackReason::Fault,
             _ => RollbackReason::NotConfirmed,
@@ -143,7 +142,7 @@ impl Loader<'_> {
             self.raise_counter(found);
         }
         let vectors = flash.geometry(Area::Primary).address + u32::from(found.image.header().header_size);
-        self.stage = Stage::Last(Decision::Boot {
+        self.stage = BootStage::Last(Decision::Boot {
             vectors,
             trial: self.trial,
         });
@@ -155,7 +154,6 @@ pub(super) fn counter(found: &Found) -> u32 {
 }
 
 /// The image in a slot. A read that fails only once must not make it seem that there is none.
-#[inline(never)]
 pub(super) fn find_twice<F: Flash>(flash: &mut F, area: Area) -> Option<Found> {
     find(flash, area).or_else(|| find(flash, area))
 }

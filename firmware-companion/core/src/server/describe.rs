@@ -57,6 +57,11 @@ impl<R: Runner> Server<'_, R> {
         } else {
             Features(0)
         };
+        let delta = if patches.is_some() {
+            Features::DELTA
+        } else {
+            Features(0)
+        };
         let (role, condition) = match self.role.condition() {
             Some(condition) => (Answerer::Bootloader, condition),
             None if on_trial => (Answerer::Application, BootState::OnTrial),
@@ -79,7 +84,7 @@ impl<R: Runner> Server<'_, R> {
                 .and(Features::BOOT_MODE)
                 .and(Features::JOURNAL)
                 .and(permanent)
-                .and(delta(patches)),
+                .and(delta),
             reset: Some(self.reset),
             state: Some(condition),
             rollback: rollback.map(|(reason, version)| Rollback {
@@ -126,20 +131,6 @@ fn golden<F: Flash>(flash: &mut F) -> Option<Release> {
     } else {
         None
     }
-}
-
-#[cfg(feature = "delta")]
-fn delta(patches: Patches) -> Features {
-    if patches.is_some() {
-        Features::DELTA
-    } else {
-        Features(0)
-    }
-}
-
-#[cfg(not(feature = "delta"))]
-fn delta(_: Patches) -> Features {
-    Features(0)
 }
 
 fn algorithm(key: &PublicKey) -> Algorithm {

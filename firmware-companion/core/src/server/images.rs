@@ -126,6 +126,7 @@ impl<R: Runner> Server<'_, R> {
     #[inline(never)]
     fn begin_verify<F: Flash>(&mut self, flash: &mut F, permanent: bool) -> Result<(), Refused> {
         self.may_change(flash)?;
+        self.check.begin(Area::Secondary, self.state().counter);
         self.job = Job::Verifying { permanent };
         Ok(())
     }

@@ -1,8 +1,7 @@
 //! The SMP server, the same in the bootloader and in an application.
 //!
-//! Packets arrive in a [`Link`] without any I/O; [`Server::step`] answers them and does at most one flash operation
-//! a call. Signatures are checked by the caller ([`Step::Verify`]), who may first give the link's memory back: the
-//! server itself is small.
+//! Packets arrive in a [`Link`] without any I/O; [`Server::step`] answers them and does at most one flash operation, or
+//! one step of an image's check, a call.
 
 mod describe;
 mod images;
@@ -13,25 +12,27 @@ mod role;
 mod store;
 mod upload;
 
-use bootlace_smp::bootlace::{Reset, Supply};
+use bootlace_smp::bootlace::{BootState, Reset, Supply};
 use bootlace_smp::frame::Framing;
 use bootlace_smp::{self as smp, ErrorCode, Fault, Header, Request, Response, bootlace, img, os};
 
-use crate::board::Board;
-use crate::flash::{Area, Flash, FlashError};
+use crate::board::Identity;
+use crate::check::Check;
+#[cfg(feature = "known-verdicts")]
+use crate::flash::Area;
+use crate::flash::{Flash, FlashError};
 use crate::link::{Link, Memory};
-use crate::slots::{Check, Found, Reject};
 use crate::state::{Record, State};
 use crate::trailer::{TrailerWrite, confirm, is_on_trial};
 #[cfg(feature = "delta")]
 use patch::Patches;
-pub use role::{Bootloader, Role, Runner};
+pub use role::{Bootloader, Runner, Running};
 use store::Upload;
 use upload::{Piece, Stage, at_place, place};
 
 /// Patches are not taken.
 #[cfg(not(feature = "delta"))]
-type Patches<'p> = core::marker::PhantomData<&'p ()>;
+type Patches<'p> = Option<&'p mut crate::Applier>;
 
 /// What a step came to.
 #[derive(Clone, Copy, Debug)]
@@ -40,9 +41,7 @@ pub enum Step {
     Idle,
     /// More can be done at once.
     Working,
-    /// Run the check, then hand its verdict to [`Server::verified`].
-    Verify(Check),
-    /// The answer has left: restart the chip.
+    /// Restart the chip, once the answer has left.
     Reset {
         /// Into the bootloader, to stay there.
         bootloader: bool,
@@ -95,10 +94,8 @@ enum Job {
 
 /// The server.
 #[derive(Debug)]
-// In this order: see `Link`.
-#[repr(C)]
-pub struct Server<'a, R = Role> {
-    board: &'a Board<'a>,
+pub struct Server<'a, R: Runner> {
+    board: &'a Identity<'a>,
     reset: Reset,
     /// Records that could not be written. When there are too many, the board only answers questions.
     failures: u8,
@@ -110,6 +107,8 @@ pub struct Server<'a, R = Role> {
     #[cfg(feature = "delta")]
     patch: Option<store::Transfer>,
     job: Job,
+    /// The check of the uploaded image, under way.
+    check: Check<R::Proof>,
     hash: [u8; 32],
     /// The supply when it was last measured.
     supply: Option<Supply>,
@@ -145,7 +144,7 @@ enum Action {
 impl<'a, R: Runner> Server<'a, R> {
     /// `reset` is why the chip last started.
     #[inline(never)]
-    pub fn new(board: &'a Board<'a>, role: R, reset: Reset) -> Self {
+    pub fn new(board: &'a Identity<'a>, role: R, reset: Reset) -> Self {
         Server {
             board,
             role,
@@ -154,6 +153,7 @@ impl<'a, R: Runner> Server<'a, R> {
             #[cfg(feature = "delta")]
             patch: None,
             job: Job::None,
+            check: Check::NONE,
             asker: Asker::NOBODY,
             piece: Piece::default(),
             hash: [0; 32],
@@ -173,37 +173,33 @@ impl<'a, R: Runner> Server<'a, R> {
         self.role.state()
     }
 
-    /// Bytes of the current upload that are in flash, and in all.
-    pub fn upload_progress(&self) -> Option<(u32, u32)> {
-        self.upload
-            .as_ref()
-            .map(|upload| (upload.file.at, upload.file.len))
+    /// Why a bootloader did not start an image; `None` in an application.
+    pub fn condition(&self) -> Option<BootState> {
+        self.role.condition()
     }
 
     fn is_application(&self) -> bool {
         self.role.condition().is_none()
     }
 
-    /// Answers packets and does at most one flash operation.
-    pub fn step<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F) -> Step {
-        self.advance(link, flash, Patches::default())
+    /// Whether an image is being checked. The memory that patches are applied in is not used meanwhile.
+    pub fn is_checking(&self) -> bool {
+        matches!(self.job, Job::Verifying { .. })
     }
 
-    /// The same, and takes patches. The applier's memory may be used for something else whenever nothing is being
-    /// received, a check for instance: a patch is then sent again from its start, and what was written is not written again.
-    /// What it holds afterwards must be [`Applier::new`](crate::Applier::new).
-    #[cfg(feature = "delta")]
-    pub fn step_with<F: Flash, M: Memory>(
+    /// Answers packets and does at most one flash operation, or one step of an image's check.
+    ///
+    /// With `patches`, patches are taken. That memory may be used for something else while [`Server::is_checking`]; what it
+    /// holds afterwards must be [`Applier::new`](crate::Applier): a patch that was being received is then sent again from
+    /// its start, and what was written is not written again.
+    // Its frame must not become part of the caller's, which may hold the applier.
+    #[inline(never)]
+    pub fn step<F: Flash, M: Memory>(
         &mut self,
         link: &mut Link<M>,
         flash: &mut F,
-        applier: &mut crate::Applier,
+        patches: Option<&mut crate::Applier>,
     ) -> Step {
-        self.advance(link, flash, Some(applier))
-    }
-
-    #[inline(never)]
-    fn advance<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F, patches: Patches) -> Step {
         let failures = self.failures;
         if let Some(log) = self.role.log()
             && log.busy()
@@ -216,13 +212,13 @@ impl<'a, R: Runner> Server<'a, R> {
         match self.job {
             Job::None => self.next_packet(link, flash, patches),
             Job::Receiving(_) => self.receive(link, flash, patches),
+            Job::Reset { bootloader } => Step::Reset { bootloader },
             // Everything else ends in an answer, and the last one is still on its way.
             _ if link.is_sending() => Step::Idle,
             Job::Matching(_) => self.match_file(flash, patches),
             Job::Erasing(done) => self.erase(link, flash, done),
-            Job::Verifying { .. } => Step::Verify(self.check(Area::Secondary)),
+            Job::Verifying { permanent } => self.verify(link, flash, permanent),
             Job::Marking(_) => self.mark(link, flash),
-            Job::Reset { bootloader } => Step::Reset { bootloader },
         }
     }
 
@@ -340,26 +336,31 @@ impl<'a, R: Runner> Server<'a, R> {
         Step::Working
     }
 
-    /// Takes the verdict on the image that the last [`Step::Verify`] asked about.
-    #[inline(never)]
-    pub fn verified<F: Flash, M: Memory>(
+    /// Does a step of the check of the uploaded image, and begins to mark the image after the last one.
+    fn verify<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F, permanent: bool) -> Step {
+        if let Some(verdict) = self.check.step(flash, self.board) {
+            self.begin_mark(link, flash, permanent, verdict);
+        }
+        Step::Working
+    }
+
+    /// Which image is about to be checked: see [`Decider::question`](crate::boot::Decider::question).
+    #[cfg(feature = "known-verdicts")]
+    pub fn question(&self) -> Option<(Area, u32)> {
+        self.check.question()
+    }
+
+    /// Takes the verdict on the [`Server::question`] instead of finding it out.
+    #[cfg(feature = "known-verdicts")]
+    pub fn answer_check<F: Flash, M: Memory>(
         &mut self,
         link: &mut Link<M>,
         flash: &mut F,
-        verdict: Result<Found, Reject>,
+        verdict: Result<crate::slots::Found, crate::slots::Reject>,
     ) {
+        self.check.end();
         if let Job::Verifying { permanent } = self.job {
             self.begin_mark(link, flash, permanent, verdict);
-        }
-    }
-
-    fn check(&self, area: Area) -> Check {
-        let state = self.state();
-        let signature = !self.is_application() || !self.board.keys.is_empty();
-        Check {
-            area,
-            counter: state.counter,
-            signature,
         }
     }
 

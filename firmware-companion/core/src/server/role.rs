@@ -1,12 +1,19 @@
 //! Who runs the server.
 
+use core::fmt::Debug;
+
+use bootlace_image::Verification;
 use bootlace_smp::bootlace::BootState;
 
+use crate::check::{Proof, ProofByKeys};
 use crate::flash::Flash;
 use crate::state::{Log, State};
 
 /// Who runs the server, and what it knows of the records. A type of its own for each links no code for the other.
 pub trait Runner {
+    /// What is proved of an image before it is marked.
+    type Proof: Proof + Debug;
+
     /// What the records say.
     fn state(&self) -> &State;
 
@@ -36,6 +43,8 @@ pub struct Bootloader {
 }
 
 impl Runner for Bootloader {
+    type Proof = Verification;
+
     fn state(&self) -> &State {
         self.log.state()
     }
@@ -49,67 +58,45 @@ impl Runner for Bootloader {
     }
 }
 
-/// Either, as a simulator needs it.
+/// A running application: it reads the records and leaves the state area alone, which its bootloader may have locked.
 #[derive(Debug)]
-pub enum Role {
-    /// The bootloader: it keeps the records, and says why it is there.
-    Bootloader {
-        /// The records.
-        log: Log,
-        /// Why it did not start an image.
-        condition: BootState,
-    },
-    /// The application: it reads the records and leaves the state area alone, which its bootloader may have locked.
-    Application {
-        /// What the records said at start-up.
-        state: State,
-        /// It was confirmed since.
-        confirmed: bool,
-    },
+pub struct Running {
+    /// What the records said at start-up.
+    state: State,
+    /// The running image was confirmed since.
+    confirmed: bool,
 }
 
-impl Role {
+impl Running {
     /// An application that has just started.
-    pub fn application<F: Flash>(flash: &mut F) -> Self {
-        Role::Application {
+    pub fn new<F: Flash>(flash: &mut F) -> Self {
+        Running {
             state: *Log::mount(flash).state(),
             confirmed: false,
         }
     }
 }
 
-impl Runner for Role {
+impl Runner for Running {
+    type Proof = ProofByKeys;
+
     fn state(&self) -> &State {
-        match self {
-            Role::Bootloader { log, .. } => log.state(),
-            Role::Application { state, .. } => state,
-        }
+        &self.state
     }
 
     fn log(&mut self) -> Option<&mut Log> {
-        match self {
-            Role::Bootloader { log, .. } => Some(log),
-            Role::Application { .. } => None,
-        }
+        None
     }
 
     fn condition(&self) -> Option<BootState> {
-        match self {
-            Role::Bootloader { condition, .. } => Some(*condition),
-            Role::Application { .. } => None,
-        }
+        None
     }
 
     fn is_doubtful(&self) -> bool {
-        match self {
-            Role::Bootloader { .. } => false,
-            Role::Application { state, confirmed } => state.trial.is_some() && !confirmed,
-        }
+        self.state.trial.is_some() && !self.confirmed
     }
 
     fn confirmed(&mut self) {
-        if let Role::Application { confirmed, .. } = self {
-            *confirmed = true;
-        }
+        self.confirmed = true;
     }
 }

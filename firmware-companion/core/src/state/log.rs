@@ -37,9 +37,7 @@ enum Job {
 }
 
 /// The state area, opened.
-#[derive(Debug)]
-// In this order: see `Link`.
-#[repr(C)]
+#[derive(Clone, Debug)]
 pub struct Log {
     unit: u32,
     generation: u32,
@@ -53,8 +51,6 @@ pub struct Log {
 }
 
 /// What one unit holds.
-// In this order: see `Link`.
-#[repr(C)]
 struct Unit {
     generation: Option<u32>,
     /// The last two valid records are the same.

@@ -5,7 +5,7 @@ use bootlace_delta::Method;
 use bootlace_delta::make::{Options, make};
 use bootlace_image::builder::{ImageBuilder, SigningKey};
 use bootlace_image::{Algorithm, Version};
-use bootlace_simulator::{Area, Board, Config, NorFlash};
+use bootlace_simulator::{Area, Config, NorFlash, SimulatedBoard};
 use bootlace_smp::frame::{self, Decoder, Framing};
 use bootlace_smp::{self as smp, Header, Request, Response, bootlace, img};
 use sha2::{Digest, Sha256};
@@ -61,21 +61,21 @@ pub fn counted(minor: u8, counter: u32) -> Vec<u8> {
 }
 
 /// A board that shows its port.
-pub fn started(board: Board) -> Host {
+pub fn started(board: SimulatedBoard) -> Host {
     let mut host = Host::new(board);
     assert!(host.wait_for_port());
     host
 }
 
 /// A board with this golden image.
-pub fn with_golden(config: Config, golden: &[u8], running: Option<&[u8]>) -> Board {
+pub fn with_golden(config: Config, golden: &[u8], running: Option<&[u8]>) -> SimulatedBoard {
     let config = config.with_golden();
     let mut flash = NorFlash::new(config.address, config.map, config.write, config.timing);
     flash.flash_area(Area::Golden, golden);
     if let Some(image) = running {
         flash.flash_primary(image);
     }
-    Board::with_flash(config, flash).unwrap()
+    SimulatedBoard::with_flash(config, flash).unwrap()
 }
 
 pub fn hash_of(image: &[u8]) -> [u8; 32] {
@@ -99,7 +99,7 @@ pub fn patch(old: &[u8], new: &[u8], method: Option<Method>) -> Vec<u8> {
 }
 
 pub struct Host {
-    pub board: Board,
+    pub board: SimulatedBoard,
     pub now: u64,
     pub framing: Framing,
     /// Bytes of a patch in one packet.
@@ -108,7 +108,7 @@ pub struct Host {
 }
 
 impl Host {
-    pub fn new(board: Board) -> Self {
+    pub fn new(board: SimulatedBoard) -> Self {
         Host {
             board,
             now: 0,

@@ -2,14 +2,15 @@
 //! and what they leave in flash is the same to the last bit.
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::panic, unreachable_pub)]
 
-use bootlace_core::Applier;
-use bootlace_core::board::{Board, Policy};
-use bootlace_core::boot::{self, Decision, Entry, Loader};
+use bootlace_core::board::{Identity, Policy};
+use bootlace_core::boot::Start;
 use bootlace_core::link::Link;
-use bootlace_core::server::{Role, Server, Step};
+use bootlace_core::trailer::Trailers;
+use bootlace_core::{Applier, Companion, Next, Owner};
 use bootlace_delta::Method;
 use bootlace_delta::make::{Options, make};
 use bootlace_image::builder::{ImageBuilder, SigningKey};
+use bootlace_image::trailer::Mark;
 use bootlace_image::{PublicKey, Version};
 use bootlace_simulator::{Map, NorFlash, Region, Timing};
 use bootlace_smp::bootlace::Reset;
@@ -20,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 /// Bytes of the stream.
 pub const LEN: usize = 50_000;
 /// Where the part of flash begins that is compared: behind the bootloader.
-pub const FLASH_START: usize = 36 * 1024;
+pub const FLASH_START: usize = 40 * 1024;
 /// SHA-256 of replies and flash, as all three machines have it. They change with what a board answers: run the
 /// simulator's test of this name and put down what it found.
 pub const DIGESTS: [&str; 2] = [
@@ -214,14 +215,14 @@ pub fn run(stream: &[u8]) -> (Vec<u8>, Vec<u8>, usize) {
         erase: PAGE,
     };
     let map = Map {
-        state: region(36, 2),
-        primary: region(38, 108),
-        secondary: region(146, 109),
+        state: region(40, 2),
+        primary: region(42, 106),
+        secondary: region(148, 107),
         golden: None,
     };
     let mut flash = NorFlash::new(0, map, 4, Timing { erase_4k: 0, word: 0 });
     let keys = [PublicKey::from_pem(include_str!("../../../boards/keys/demo.pub.pem")).unwrap()];
-    let board = Board {
+    let board = Identity {
         name: "BBC micro:bit",
         // What QEMU's chip is called.
         serial: SERIAL,
@@ -233,47 +234,44 @@ pub fn run(stream: &[u8]) -> (Vec<u8>, Vec<u8>, usize) {
             ..Policy::default()
         },
     };
-    let reset = Reset::Pin;
-    let entry = Entry {
-        reset,
+    let start = Start {
+        reset: Reset::Pin,
         requested: false,
         gave_up: None,
     };
-    let mut loader = Loader::new(&mut flash, &board, entry);
-    let Decision::Stay(condition) = boot::run(&mut flash, &board, &mut loader, || ()) else {
-        panic!("there is nothing to start");
-    };
+    let mut companion = Companion::new(&mut flash, &board, start);
     let mut link = Link::new(vec![0; LINK.2], LINK.0, LINK.1).unwrap();
-    let role = Role::Bootloader {
-        log: loader.into_log(),
-        condition,
-    };
-    let mut server = Server::new(&board, role, reset);
     let mut applier = Box::new(Applier::new());
     let (mut replies, mut rest, mut good) = (Vec::new(), stream, 0);
+    let mut marked = false;
     loop {
-        let taken = link.feed(rest);
+        let taken = if companion.is_serving() {
+            link.feed(rest)
+        } else {
+            0
+        };
         rest = &rest[taken..];
         let mut piece = [0; 64];
         let sent = link.transmit(&mut piece);
         replies.extend_from_slice(&piece[..sent]);
         let before = flash.operations();
-        let step = server.step_with(&mut link, &mut flash, &mut applier);
+        if companion.is_checking() {
+            // The chip needs its memory for the check.
+            *applier = Applier::new();
+        }
+        let next = companion.poll(&mut flash, &mut link, 0, Some(&mut applier));
         assert!(
             flash.operations() <= before + 1,
             "more than one operation at once"
         );
-        match step {
-            Step::Idle if taken == 0 && sent == 0 => break,
-            Step::Idle | Step::Working => {}
-            Step::Verify(check) => {
-                // The chip needs its memory for the check.
-                *applier = Applier::new();
-                let verdict = check.run(&mut flash, &board);
-                good += usize::from(verdict.is_ok());
-                server.verified(&mut link, &mut flash, verdict);
-            }
-            Step::Reset { .. } => panic!("nobody asked for a reset"),
+        // An image is marked when its check has found it good.
+        let is_marked = Trailers::read(&mut flash).secondary.magic == Mark::Set;
+        good += usize::from(is_marked && !marked);
+        marked = is_marked;
+        match next {
+            Next::Idle { .. } if taken == 0 && sent == 0 => break,
+            Next::Idle { .. } | Next::Again => {}
+            other => panic!("nobody asked for {other:?}"),
         }
     }
     assert!(rest.is_empty(), "{} bytes are left", rest.len());

@@ -1,11 +1,35 @@
 //! The small verifier against the `p256` crate and against Project Wycheproof's vectors.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
 use p256::ecdsa::{Signature, SigningKey, VerifyingKey};
 use sha2::{Digest as _, Sha256};
 
+use super::curve::B;
+use super::numbers::{ONE, subtract};
 use super::*;
+
+/// The whole check; how many steps it took does not matter here.
+fn verify(point: &[u8; 65], digest: &[u8; 32], signature: &[u8; 64]) -> bool {
+    let Some(mut check) = EcdsaCheck::new(point, digest, signature) else {
+        return false;
+    };
+    for _ in 0..100 {
+        if let Some(verdict) = check.step() {
+            return verdict;
+        }
+    }
+    panic!("the check goes on for ever")
+}
+
+#[test]
+fn a_check_takes_36_steps_and_400_bytes() {
+    let ((key, point), digest) = (key(1), hash(2));
+    let mut check = EcdsaCheck::new(&point, &digest, &sign(&key, &digest)).unwrap();
+    let steps = (1..).find(|_| check.step().is_some());
+    assert_eq!(steps, Some(256 / 64 + 256 / 8));
+    assert!(size_of::<EcdsaCheck>() <= 400, "{}", size_of::<EcdsaCheck>());
+}
 
 fn plus(a: &Words, b: &Words) -> Words {
     let mut sum = *a;
@@ -51,7 +75,7 @@ fn reference(point: &[u8; 65], digest: &[u8; 32], signature: &[u8; 64]) -> bool 
 }
 
 fn agree(point: &[u8; 65], digest: &[u8; 32], signature: &[u8; 64]) -> bool {
-    let verdict = verify(point, digest, signature).is_some();
+    let verdict = verify(point, digest, signature);
     assert_eq!(
         verdict,
         reference(point, digest, signature),
@@ -209,7 +233,7 @@ fn wycheproof() {
                 } else {
                     test.sig.as_slice().try_into().ok()
                 };
-                let good = both.is_some_and(|both| verify(&point, &digest, &both).is_some());
+                let good = both.is_some_and(|both| verify(&point, &digest, &both));
                 // Zeros behind a signature in DER are imgtool's padding, which the vectors know nothing of.
                 let padded = name == TestName::EcdsaSecp256r1Sha256 && test.comment.contains("0's");
                 assert!(

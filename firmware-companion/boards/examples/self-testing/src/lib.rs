@@ -7,11 +7,10 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use bootlace_app_kit::{Action, Application, Applier};
-use bootlace_core::flash::Flash;
+use bootlace_app_kit::Application;
 use bootlace_core::link::Link;
 use bootlace_cortex_m::retained::Left;
-use bootlace_cortex_m::{Port, reset, retained};
+use bootlace_cortex_m::{Clock, Exit, Line, Parts, reset, retained, serve};
 use bootlace_qemu_microbit::{
     FRAME, Interrupt, LINK, Timer, Uart, WINDOW, Watchdog, arrived, flash, identity, serial,
 };
@@ -45,14 +44,10 @@ static ALIVE: AtomicBool = AtomicBool::new(true);
 /// Bytes from the line.
 static ARRIVED: ring::Ring<256> = ring::Ring::new();
 
-/// Seconds without a sign of life from the main program until the timer gives up on it: more than the check of a
-/// signature takes, which is the longest that it does in one go.
+/// Seconds without a sign of life from the main program until the timer gives up on it: many times what a poll takes.
 const PATIENCE: u32 = 5;
 /// The same for the chip's watchdog, which is there for when even the timer is dead.
 const LAST_PATIENCE: u32 = 10;
-
-/// Milliseconds without a byte in the middle of a packet: its rest was lost.
-const SILENCE: u32 = 1000;
 
 /// Every interrupt of the chip; which ones are enabled is decided in [`run`].
 #[allow(
@@ -90,7 +85,7 @@ unsafe fn DefaultHandler(interrupt: i16) {
 /// The application.
 pub fn run(behaviour: Behaviour) -> ! {
     let mut uart = Uart::open();
-    let mut watchdog = Watchdog::start(LAST_PATIENCE);
+    let watchdog = Watchdog::start(LAST_PATIENCE);
     uart.interrupt_on_arrival();
     Timer::interrupt();
     listen(Interrupt::Uart);
@@ -121,72 +116,62 @@ pub fn run(behaviour: Behaviour) -> ! {
     }
 
     let mut memory = [0; LINK];
-    let Ok(mut link) = Link::new(memory.as_mut_slice(), FRAME, WINDOW) else {
-        reset(Left {
-            requested: true,
-            gave_up: None,
-        })
+    let mut link = Link::in_array::<FRAME, WINDOW, LINK>(&mut memory);
+    let mut uart = Some(uart);
+    let parts = Parts {
+        open: || Ringed(uart.take().unwrap_or_else(Uart::open)),
+        clock: Ticks,
+        watchdog: Alive(watchdog),
+        gauge: (),
     };
-    loop {
-        match serve(&mut application, &mut link, &mut flash, &mut uart, &mut watchdog) {
-            Action::Verify(check) => {
-                let verdict = check.run(&mut flash, &board);
-                application.verified(&mut link, &mut flash, verdict);
-            }
-            Action::Restart(restart) => {
-                while !uart.is_drained() {}
-                reset(Left {
-                    requested: restart.bootloader,
-                    gave_up: restart.gave_up,
-                })
-            }
-            Action::Idle | Action::Working => {}
-        }
+    match serve(&mut application, &mut flash, &mut link, parts) {
+        Exit::Reset(left) => reset(left),
+        // An application starts no other.
+        Exit::Boot(_) => reset(Left::default()),
     }
 }
 
-/// Serves until there is something to do that is not the server's. The frame of this function is what patches need, 8 KB:
-/// it is left before a check of a signature, which needs a lot as well.
-#[inline(never)]
-fn serve<F: Flash>(
-    application: &mut Application,
-    link: &mut Link<&mut [u8]>,
-    flash: &mut F,
-    uart: &mut Uart,
-    watchdog: &mut Watchdog,
-) -> Action {
-    // A constant: it is not to be put together elsewhere on the stack first.
-    let mut applier = const { Applier::new() };
-    // When the last byte arrived, in ticks.
-    let mut last = TICKS.load(Ordering::Relaxed);
-    loop {
-        ALIVE.store(true, Ordering::Relaxed);
-        watchdog.feed();
-        let mut moved = false;
-        let ticks = TICKS.load(Ordering::Relaxed);
-        while !link.is_full()
-            && let Some(byte) = ARRIVED.pop()
-        {
-            link.feed(&[byte]);
-            (moved, last) = (true, ticks);
-        }
+/// The line, whose bytes an interrupt takes.
+struct Ringed(Uart);
+
+impl Line for Ringed {
+    fn read(&mut self) -> Option<u8> {
+        let byte = ARRIVED.pop();
+        // There is room again.
         listen(Interrupt::Uart);
-        if link.is_receiving() && ticks.wrapping_sub(last) * Timer::PERIOD > SILENCE {
-            link.idle();
-        }
-        let mut piece = [0; 16];
-        let len = link.transmit(&mut piece);
-        for &byte in piece.iter().take(len) {
-            while !uart.write(byte) {}
-            moved = true;
-        }
-        let now = u64::from(ticks) * u64::from(Timer::PERIOD);
-        match application.step_with(link, flash, now, &mut applier) {
-            // The next interrupt wakes it: a byte, or the timer.
-            Action::Idle if !moved => cortex_m::asm::wfi(),
-            Action::Idle | Action::Working => {}
-            event => return event,
-        }
+        byte
+    }
+
+    fn write(&mut self, byte: u8) -> bool {
+        self.0.write(byte)
+    }
+
+    fn is_drained(&self) -> bool {
+        self.0.is_drained()
+    }
+}
+
+/// The timer's interrupts as a clock.
+struct Ticks;
+
+impl Clock for Ticks {
+    fn now(&mut self) -> u64 {
+        u64::from(TICKS.load(Ordering::Relaxed)) * u64::from(Timer::PERIOD)
+    }
+
+    /// The next interrupt wakes it: a byte, or the timer.
+    fn rest(&mut self, _: Option<u64>) {
+        cortex_m::asm::wfi();
+    }
+}
+
+/// The chip's watchdog, and the sign of life that the timer's interrupt looks for.
+struct Alive(Watchdog);
+
+impl bootlace_cortex_m::Watchdog for Alive {
+    fn feed(&mut self) {
+        ALIVE.store(true, Ordering::Relaxed);
+        self.0.feed();
     }
 }
 

@@ -1,0 +1,142 @@
+//! The bootloader as the one owner of its board, from reset to the jump into an image or to the next reset.
+
+use bootlace_smp::bootlace::{BootState, Reset, Supply};
+
+use crate::Applier;
+use crate::board::Identity;
+use crate::boot::{Decider, Decision, Start};
+use crate::flash::Flash;
+use crate::link::{Link, Memory};
+use crate::server::{Bootloader, Server};
+use crate::serving::{Next, Owner, Serving};
+use crate::state::State;
+
+/// The bootloader: decides what runs, and where that is nothing, serves SMP.
+#[derive(Debug)]
+pub struct Companion<'a> {
+    board: &'a Identity<'a>,
+    reset: Reset,
+    stage: CompanionStage<'a>,
+}
+
+#[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a chip has no heap, and needs room for either anyway"
+)]
+enum CompanionStage<'a> {
+    Deciding(Decider<'a>),
+    Serving(Serving<'a, Bootloader>),
+}
+
+impl<'a> Companion<'a> {
+    /// A bootloader that has just started. Reads the state area; writes nothing yet.
+    pub fn new<F: Flash>(flash: &mut F, board: &'a Identity<'a>, start: Start) -> Self {
+        Companion {
+            board,
+            reset: start.reset,
+            stage: CompanionStage::Deciding(Decider::new(flash, board, start)),
+        }
+    }
+
+    /// What the records say.
+    pub fn state(&self) -> &State {
+        match &self.stage {
+            CompanionStage::Deciding(decider) => decider.log().state(),
+            CompanionStage::Serving(serving) => serving.server.state(),
+        }
+    }
+
+    /// Why no image was started, while it serves.
+    pub fn condition(&self) -> Option<BootState> {
+        match &self.stage {
+            CompanionStage::Deciding(_) => None,
+            CompanionStage::Serving(serving) => serving.server.condition(),
+        }
+    }
+
+    /// Copies done and in all, while a swap is under way.
+    pub fn swap_progress(&self) -> Option<(u16, u16)> {
+        match &self.stage {
+            CompanionStage::Deciding(decider) => decider.swap_progress(),
+            CompanionStage::Serving(_) => None,
+        }
+    }
+
+    // Its frame holds a server on its way to where the server stays, and must not become part of the caller's, which may
+    // hold the applier.
+    #[inline(never)]
+    fn decide<F: Flash>(&mut self, flash: &mut F) -> Next {
+        let CompanionStage::Deciding(decider) = &mut self.stage else {
+            return Next::Again;
+        };
+        match decider.step(flash) {
+            None => Next::Again,
+            Some(Decision::Boot { vectors, trial }) => Next::Boot { vectors, trial },
+            Some(Decision::Stay(condition)) => {
+                let log = decider.log().clone();
+                let server = Server::new(self.board, Bootloader { log, condition }, self.reset);
+                self.stage = CompanionStage::Serving(Serving::new(server));
+                Next::Again
+            }
+        }
+    }
+}
+
+impl Owner for Companion<'_> {
+    fn poll<F: Flash, M: Memory>(
+        &mut self,
+        flash: &mut F,
+        link: &mut Link<M>,
+        now: u64,
+        patches: Option<&mut Applier>,
+    ) -> Next {
+        match &mut self.stage {
+            CompanionStage::Deciding(_) => self.decide(flash),
+            CompanionStage::Serving(serving) => serving.poll(flash, link, now, patches),
+        }
+    }
+
+    fn is_serving(&self) -> bool {
+        matches!(self.stage, CompanionStage::Serving(_))
+    }
+
+    fn is_checking(&self) -> bool {
+        match &self.stage {
+            // Everything there is a check or prepares one.
+            CompanionStage::Deciding(_) => true,
+            CompanionStage::Serving(serving) => serving.server.is_checking(),
+        }
+    }
+
+    fn measured(&mut self, supply: Supply) {
+        if let CompanionStage::Serving(serving) = &mut self.stage {
+            serving.server.measured(supply);
+        }
+    }
+}
+
+/// For tests that start a board millions of times and know the verdict on the same bytes already.
+#[cfg(feature = "known-verdicts")]
+impl Companion<'_> {
+    /// Which image is about to be checked, and the security counter that the image must reach.
+    pub fn question(&self) -> Option<(crate::flash::Area, u32)> {
+        match &self.stage {
+            CompanionStage::Deciding(decider) => decider.question(),
+            CompanionStage::Serving(serving) => serving.server.question(),
+        }
+    }
+
+    /// Takes the verdict on the [`Companion::question`] instead of finding it out.
+    pub fn answer_check<F: Flash, M: Memory>(
+        &mut self,
+        flash: &mut F,
+        link: &mut Link<M>,
+        verdict: Result<crate::slots::Found, crate::slots::Reject>,
+    ) {
+        match &mut self.stage {
+            CompanionStage::Deciding(decider) => decider.answer(flash, verdict),
+            CompanionStage::Serving(serving) => serving.server.answer_check(link, flash, verdict),
+        }
+    }
+}
