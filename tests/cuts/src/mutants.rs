@@ -151,14 +151,14 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "a copy is marked before it is complete",
         "next_copy",
-        "self.stage = Stage::Copying(Copy::new(route, unit, self.suspect), number);",
-        "self.log.push(Record::SwapMark(number + 1)); self.stage = Stage::Copying(Copy::new(route, unit, self.suspect), number);",
+        "self.stage = BootStage::Copying(Copy::new(route, unit, self.suspect), number);",
+        "self.log.push(Record::SwapMark(number + 1)); self.stage = BootStage::Copying(Copy::new(route, unit, self.suspect), number);",
     ),
     mutant(
         "the request is not taken back after the swap",
         "advance",
-        "After::Swap => Stage::Trailer(TrailerWrite::clear(Area::Secondary), After::SwapEnd),",
-        "After::Swap => { self.log.push(Record::SwapEnd); Stage::Start }",
+        "After::Swap => BootStage::Trailer(TrailerWrite::clear(Area::Secondary), After::SwapEnd),",
+        "After::Swap => { self.log.push(Record::SwapEnd); BootStage::Start }",
     ),
     mutant(
         "the request is taken back before the swap",
@@ -186,9 +186,9 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     mutant(
         "what runs is not verified",
-        "run",
-        "self.verify(flash, board, &found).map(|()| found)",
-        "if self.area == Area::Primary { return Ok(found); } self.verify(flash, board, &found).map(|()| found)",
+        "find",
+        "self.stage = CheckStage::Proving; Ok(false)",
+        "if self.area == Area::Primary { return Ok(true); } self.stage = CheckStage::Proving; Ok(false)",
     ),
     mutant(
         "what a cut left of a copy is compared, not written again",
