@@ -124,10 +124,7 @@ impl Reporter {
                 self.tenths = 0;
                 self.line(&words::no_patch(*reason));
             }
-            Event::FindBoard {
-                reason: FindReason::Unplugged,
-                ..
-            } if !self.missing => {
+            Event::FindBoard { wanted } if wanted.reason == FindReason::Unplugged && !self.missing => {
                 self.missing = true;
                 self.line(terminal::looking());
             }

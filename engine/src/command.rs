@@ -2,18 +2,15 @@
 
 use core::time::Duration;
 
-use bootlace_smp::{Header, Request, Response, bootlace, decode_response, img, os};
+use bootlace_smp::{Request, Response, bootlace, img, os};
 
-use crate::line::{Call, Late};
-use crate::search::{Search, Sought, Wanted};
-use crate::session::{Context, Quiet, State};
-use crate::{Asked, Code, Command, Error, Event, FindReason, Instant, Phase, PortEvent};
+use crate::context::Context;
+use crate::line::{Call, Late, Packet};
+use crate::{Asked, Command, Error, Instant};
 
 /// An erase of a whole slot answers when it is done.
 const ERASE_WAIT: Duration = Duration::from_secs(20);
-const WAIT: Duration = Duration::from_secs(2);
-/// How long a board may take to come back from a restart that was a command.
-const ABSENCE: Duration = Duration::from_secs(120);
+const COMMAND_WAIT: Duration = Duration::from_secs(2);
 
 /// A command is on its way.
 #[derive(Debug)]
@@ -22,15 +19,29 @@ pub(crate) struct Commanding {
     call: Call,
 }
 
+/// What a step of a command leads to.
+pub(crate) enum Commanded {
+    /// The answer is not there yet.
+    Waiting(Commanding),
+    /// It is done, and the board told what was asked.
+    Told,
+    /// It is done, and the board may be another thing than it was.
+    Changed,
+    /// The board restarts.
+    Restarts,
+    Failed(Error),
+}
+
 impl Commanding {
-    pub(crate) fn begin(ctx: &mut Context<'_>, command: Command) -> State {
+    /// Sends a command; [`Command::Refresh`] is a conversation, not a command, and asks for the list of images here.
+    pub(crate) fn begin(ctx: &mut Context<'_>, command: Command) -> Self {
         let (request, wait) = match command {
             Command::Confirm => (
                 Request::Img(img::Request::SetState {
                     hash: None,
                     confirm: true,
                 }),
-                WAIT,
+                COMMAND_WAIT,
             ),
             Command::Erase => (Request::Img(img::Request::Erase { slot: Some(1) }), ERASE_WAIT),
             Command::Reset { bootloader } => {
@@ -40,14 +51,18 @@ impl Commanding {
                         force: false,
                         boot_mode,
                     }),
-                    WAIT,
+                    COMMAND_WAIT,
                 )
             }
-            Command::Journal => (Request::Bootlace(bootlace::Request::Journal), WAIT),
-            Command::Refresh => return ctx.connect(Some(command), Quiet::No),
+            Command::Journal => (Request::Bootlace(bootlace::Request::Journal), COMMAND_WAIT),
+            Command::Refresh => (Request::Img(img::Request::State), COMMAND_WAIT),
         };
         let call = Call::new(ctx.line, ctx.now, &request, wait, 4);
-        State::Commanding(Commanding { command, call })
+        Commanding { command, call }
+    }
+
+    pub(crate) fn command(&self) -> Command {
+        self.command
     }
 
     fn asked(&self) -> Asked {
@@ -56,45 +71,32 @@ impl Commanding {
             Command::Erase => Asked::Erase,
             Command::Reset { .. } => Asked::Reset,
             Command::Journal => Asked::Journal,
-            Command::Refresh => Asked::Describe,
+            Command::Refresh => Asked::State,
         }
     }
 
-    pub(crate) fn handle_packet(self, ctx: &mut Context<'_>, header: &Header, payload: &[u8]) -> State {
-        if !self.call.is_answered_by(header) {
-            return State::Commanding(self);
-        }
-        match decode_response(header, payload) {
-            Ok(Response::Failure(failure)) => {
-                let reason = failure.reason.map(Into::into);
-                ctx.fail(Error::BoardRefused {
-                    asked: self.asked(),
-                    code: Code::of(&failure),
-                    reason,
-                })
-            }
-            Ok(Response::Bootlace(bootlace::Response::Journal(updates))) => {
+    pub(crate) fn handle_packet(self, ctx: &mut Context<'_>, packet: &Packet<'_>) -> Commanded {
+        match self.call.answer(packet) {
+            None => Commanded::Waiting(self),
+            Some(Response::Failure(failure)) => Commanded::Failed(Error::refused(self.asked(), &failure)),
+            Some(Response::Bootlace(bootlace::Response::Journal(entries))) => {
                 if let Some(mut board) = ctx.board.clone() {
-                    board.journal = Some(updates.iter().collect());
+                    board.journal = Some(entries.iter().collect());
                     ctx.meet(board);
                 }
-                ctx.say(Event::Done(self.command));
-                ctx.rest()
+                Commanded::Told
             }
-            Ok(_) => match self.command {
-                Command::Reset { .. } => Returning::begin(ctx, self.command),
-                command => ctx.connect(Some(command), Quiet::No),
-            },
-            Err(_) => State::Commanding(self),
+            Some(_) if self.is_reset() => Commanded::Restarts,
+            Some(_) => Commanded::Changed,
         }
     }
 
-    pub(crate) fn handle_timeout(mut self, ctx: &mut Context<'_>) -> State {
-        match (self.call.late(ctx.line, ctx.now), self.command) {
-            (Late::Waiting, _) => State::Commanding(self),
+    pub(crate) fn handle_timeout(mut self, ctx: &mut Context<'_>) -> Commanded {
+        match self.call.late(ctx.line, ctx.now) {
+            Late::Waiting => Commanded::Waiting(self),
             // It may have restarted without saying so.
-            (Late::GivenUp, Command::Reset { .. }) => Returning::begin(ctx, self.command),
-            (Late::GivenUp, _) => ctx.fail(Error::WentSilent { asked: self.asked() }),
+            Late::GivenUp if self.is_reset() => Commanded::Restarts,
+            Late::GivenUp => Commanded::Failed(Error::WentSilent { asked: self.asked() }),
         }
     }
 
@@ -104,84 +106,5 @@ impl Commanding {
 
     pub(crate) fn is_reset(&self) -> bool {
         matches!(self.command, Command::Reset { .. })
-    }
-
-    /// The port went away before the answer came: that is what a restart does.
-    pub(crate) fn lost(self, ctx: &mut Context<'_>) -> State {
-        match Returning::begin(ctx, self.command) {
-            State::Returning(it) => State::Returning(it.handle_port(ctx, PortEvent::Lost)),
-            state => state,
-        }
-    }
-}
-
-/// A board that was told to restart comes back.
-#[derive(Debug)]
-pub(crate) struct Returning {
-    command: Command,
-    search: Search,
-    since: Instant,
-}
-
-impl Returning {
-    fn begin(ctx: &mut Context<'_>, command: Command) -> State {
-        ctx.enter(Phase::Restarting);
-        let Some(wanted) = ctx.board.as_deref().map(Wanted::of) else {
-            return ctx.fail(Error::NoBoard);
-        };
-        let search = Search::here(ctx.now, wanted, FindReason::Restart, None);
-        State::Returning(Returning {
-            command,
-            search,
-            since: ctx.now,
-        })
-    }
-
-    pub(crate) fn handle_packet(self, ctx: &mut Context<'_>, header: &Header, payload: &[u8]) -> State {
-        let (command, since) = (self.command, self.since);
-        go_on(ctx, command, since, |ctx| {
-            self.search.handle_packet(ctx, header, payload)
-        })
-    }
-
-    pub(crate) fn handle_timeout(self, ctx: &mut Context<'_>) -> State {
-        let waited = ctx.now.since(self.since);
-        if waited >= ABSENCE {
-            return ctx.fail(Error::DidNotReturn { waited });
-        }
-        let (command, since) = (self.command, self.since);
-        go_on(ctx, command, since, |ctx| self.search.handle_timeout(ctx))
-    }
-
-    pub(crate) fn handle_port(self, ctx: &mut Context<'_>, event: PortEvent) -> Self {
-        Returning {
-            search: self.search.handle_port(ctx, event),
-            ..self
-        }
-    }
-
-    pub(crate) fn deadline(&self) -> Instant {
-        self.search.deadline().min(self.since + ABSENCE)
-    }
-}
-
-fn go_on(
-    ctx: &mut Context<'_>,
-    command: Command,
-    since: Instant,
-    step: impl FnOnce(&mut Context<'_>) -> Sought,
-) -> State {
-    match step(ctx) {
-        Sought::Searching(search) => State::Returning(Returning {
-            command,
-            search,
-            since,
-        }),
-        Sought::Found(_, board) => {
-            *ctx.board = None;
-            ctx.meet(board);
-            ctx.say(Event::Done(command));
-            ctx.rest()
-        }
     }
 }

@@ -187,6 +187,17 @@ pub enum Code {
     },
 }
 
+impl Error {
+    /// The board refused, and said why.
+    pub(crate) fn refused(asked: Asked, failure: &bootlace_smp::Failure<'_>) -> Error {
+        Error::BoardRefused {
+            asked,
+            code: Code::of(failure),
+            reason: failure.reason.map(Into::into),
+        }
+    }
+}
+
 impl Code {
     pub(crate) fn of(failure: &bootlace_smp::Failure<'_>) -> Code {
         let other = Code::Other {

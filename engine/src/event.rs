@@ -7,7 +7,7 @@ use core::time::Duration;
 use bootlace_image::Version;
 use bootlace_smp::bootlace::RollbackReason;
 
-use crate::{BoardInfo, Content, Failure, NoPatch};
+use crate::{BoardInfo, Content, Failure, NoPatch, Phase, Wanted};
 
 /// Something happened to the port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +50,12 @@ pub enum Event {
     /// Find the board's port, open it, and say [`PortEvent::Opened`]. Candidates are all ports, the one before first:
     /// an application may have another port or product id.
     FindBoard {
-        /// The board's serial number, where it has said one: often the port's too.
-        serial: Option<String>,
-        /// Why it is not there.
-        reason: FindReason,
+        /// Whom to look for. Its serial number is often the port's too.
+        wanted: Wanted,
     },
+    /// The image is marked, and the update waits for [`Session::allow_restart`](crate::Session::allow_restart), as
+    /// [`Options::restart`](crate::Options) asked for.
+    WantsRestart,
     /// The open port is not the board's: close it and try the next.
     WrongBoard {
         /// The serial number of the board that is there; `None`: nobody that could be understood, or it has none.
@@ -68,16 +69,6 @@ pub enum Event {
     Outcome(Outcome),
     /// What was under way ended without the board's word. If a port is open the session is of use again.
     Failed(Failure),
-}
-
-/// Why the board is not there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub enum FindReason {
-    /// It was told to restart.
-    Restart,
-    /// It went away by itself, or somebody pulled the cable.
-    Unplugged,
 }
 
 /// What a person may have to do.
@@ -103,41 +94,6 @@ impl Attention {
             Attention::NoPort => "NoPort",
             Attention::NoAnswer => "NoAnswer",
             Attention::WaitsInBootloader => "WaitsInBootloader",
-        }
-    }
-}
-
-/// Where an update is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub enum Phase {
-    /// Asking the board who it is.
-    Connecting,
-    /// The board is known, nothing is under way.
-    Ready,
-    /// The image goes over the line.
-    Uploading,
-    /// The board verifies the image and marks it for test.
-    Verifying,
-    /// The board is told to restart.
-    Restarting,
-    /// The board is away, swapping the slots.
-    Swapping,
-    /// The new image runs and must prove itself.
-    OnTrial,
-}
-
-impl Phase {
-    /// Its name, for logs.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Phase::Connecting => "connecting",
-            Phase::Ready => "ready",
-            Phase::Uploading => "uploading",
-            Phase::Verifying => "verifying",
-            Phase::Restarting => "restarting",
-            Phase::Swapping => "swapping",
-            Phase::OnTrial => "on-trial",
         }
     }
 }

@@ -9,10 +9,11 @@ use core::time::Duration;
 
 use bootlace_smp::bootlace::Features;
 use bootlace_smp::frame::Framing;
-use bootlace_smp::{Header, Request, Response, bootlace, decode_response, img, os};
+use bootlace_smp::{Request, Response, bootlace, img, os};
 
-use crate::line::{Call, Late, Line};
-use crate::{BoardInfo, Error, Instant};
+use crate::line::{Call, Late, Line, Packet};
+use crate::wanted::Known;
+use crate::{Asked, BoardInfo, Error, Instant};
 
 /// How long each of the first questions waits. A board that starts just then misses one or two.
 const HELLO_WAIT: Duration = Duration::from_millis(1000);
@@ -39,49 +40,34 @@ enum Hello {
 /// The conversation.
 #[derive(Debug)]
 pub(crate) struct Identify {
-    step: Step,
+    stage: Stage,
     call: Call,
-    info: Box<BoardInfo>,
-    bad: bool,
-    /// Number of the first question.
-    first: u8,
+    /// The framing to use once it is known what the board takes; `None`: the best.
     framing: Option<Framing>,
     known: Known,
+    /// An answer arrived that can't be understood, and a CRC says that it is not damaged.
+    bad: bool,
 }
 
-/// What is known of the board before it is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Known {
-    /// Nothing: every framing is tried.
-    Nothing,
-    /// It reads lines or COBS. Raw packets are not tried: they have no CRC.
-    Checked,
-    /// The same, and it describes itself: silence about that is not an answer.
-    Described,
-    /// It takes raw packets, and nothing else.
-    Raw,
-}
-
-impl Known {
-    pub(crate) fn of(board: &BoardInfo) -> Self {
-        match board.framing {
-            Some(Framing::Raw) => Known::Raw,
-            _ if board.is_bootlace() => Known::Described,
-            _ => Known::Checked,
-        }
-    }
-
-    fn tries_raw(self) -> bool {
-        matches!(self, Known::Nothing | Known::Raw)
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    /// Anybody there? The number of questions asked so far.
-    Hello(usize),
+/// How far the conversation is.
+#[derive(Debug)]
+enum Stage {
+    /// Is anybody there?
+    Hello {
+        /// Questions asked so far.
+        asked: usize,
+        /// Number of the first one's packet.
+        first: u8,
+    },
     /// It speaks raw. In lines as well?
-    Check,
+    Checking,
+    /// It is there: what is it?
+    Asking(Question, Box<BoardInfo>),
+}
+
+/// What is asked of a board that answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
     Describe,
     List,
     Params,
@@ -104,13 +90,14 @@ impl Identify {
     pub(crate) fn new(line: &mut Line, now: Instant, framing: Option<Framing>, known: Known) -> Self {
         let call = hello(line, now, 0);
         Identify {
-            step: Step::Hello(1),
+            stage: Stage::Hello {
+                asked: 1,
+                first: line.last_seq(),
+            },
             call,
-            info: Box::default(),
-            bad: false,
-            first: line.last_seq(),
             framing,
             known,
+            bad: false,
         }
     }
 
@@ -118,161 +105,171 @@ impl Identify {
         self.call.deadline()
     }
 
-    pub(crate) fn handle_packet(
-        self,
-        line: &mut Line,
-        now: Instant,
-        header: &Header,
-        payload: &[u8],
-    ) -> Identity {
+    pub(crate) fn handle_packet(mut self, line: &mut Line, now: Instant, packet: &Packet<'_>) -> Identity {
+        let answered = self.call.is_answered_by(packet);
         // A first question may be answered when the next one is out already.
-        let late =
-            matches!(self.step, Step::Hello(_)) && header.seq.wrapping_sub(self.first) < HELLOS.len() as u8;
-        if !self.call.is_answered_by(header) && !late {
+        let late = matches!(self.stage, Stage::Hello { first, .. }
+            if packet.header.seq.wrapping_sub(first) < HELLOS.len() as u8);
+        if !answered && !late {
             return Identity::Asking(self);
         }
-        let mut this = self;
         if late {
             line.framing = line.heard_in;
         }
-        let answer = match decode_response(header, payload) {
-            Ok(answer) => answer,
-            Err(_) => {
-                // A CRC says that it is not damaged. The call runs out of time.
-                this.bad = line.heard_in != Framing::Raw;
-                return Identity::Asking(this);
-            }
+        let Ok(answer) = packet.response else {
+            // The call runs out of time.
+            self.bad = line.heard_in != Framing::Raw;
+            return Identity::Asking(self);
         };
-        if this.call.is_answered_by(header) {
-            this.call.answered(line, now);
+        if answered {
+            self.call.answered(line, now);
         }
-        match (this.step, answer) {
+        let hello = match self.stage {
+            Stage::Hello { asked, first } => Some((asked, first)),
+            _ => None,
+        };
+        let (question, mut info) = match self.stage {
+            Stage::Hello { .. } if line.framing == Framing::Raw && !is_description(&answer) => {
+                // Raw packets have no CRC. It may have missed the questions before.
+                line.framing = Framing::Console;
+                return self.check(line, now);
+            }
+            Stage::Hello { .. } | Stage::Checking => (None, Box::<BoardInfo>::default()),
+            Stage::Asking(question, info) => (Some(question), info),
+        };
+        self.stage = Stage::Checking;
+        match (question, answer) {
             (_, Response::Bootlace(bootlace::Response::Describe(description))) => {
-                this.info.describe(&description);
-                let cobs = this.info.features.has(Features::COBS);
-                line.framing = match this.framing {
+                info.describe(&description);
+                let cobs = info.features.has(Features::COBS);
+                line.framing = match self.framing {
                     Some(Framing::Cobs) if !cobs => line.framing,
                     Some(framing) => framing,
                     None if cobs => Framing::Cobs,
                     None => line.framing,
                 };
-                if this.info.has_image_group {
-                    this.known(line)
+                if info.has_image_group {
+                    known(line, info)
                 } else {
-                    this.ask(line, now, Step::List)
+                    self.ask(line, now, Question::List, info)
                 }
             }
-            (Step::Hello(_), _) if line.framing == Framing::Raw => {
-                // Raw packets have no CRC. It may have missed the questions before.
-                line.framing = Framing::Console;
-                this.ask(line, now, Step::Check)
-            }
-            (Step::Hello(_) | Step::Check, Response::Img(img::Response::State(images))) => {
-                this.info.list(&images);
+            (None, Response::Img(img::Response::State(images))) => {
+                info.list(&images);
                 // It may have missed the first question.
-                this.ask(line, now, Step::Describe)
+                self.ask(line, now, Question::Describe, info)
             }
-            (_, Response::Img(img::Response::State(images))) => {
-                this.info.list(&images);
-                if this.info.is_bootlace() {
-                    this.known(line)
+            (Some(_), Response::Img(img::Response::State(images))) => {
+                info.list(&images);
+                if info.is_bootlace() {
+                    known(line, info)
                 } else {
-                    this.ask(line, now, Step::Params)
+                    self.ask(line, now, Question::Params, info)
                 }
             }
             (_, Response::Os(os::Response::Params { buf_size, buf_count })) => {
                 // Console framing's length and CRC count as part of a buffer.
-                this.info.frame = buf_size.saturating_sub(4);
+                info.frame = buf_size.saturating_sub(4);
                 // Zephyr answers out of the same pool that it receives into.
-                this.info.window = (buf_count / 2).clamp(1, 4);
-                this.ask(line, now, Step::Sizes)
+                info.window = (buf_count / 2).clamp(1, 4);
+                self.ask(line, now, Question::Sizes, info)
             }
             (_, Response::Img(img::Response::SlotInfo(images))) => {
-                this.info.sizes(&images);
-                this.known(line)
+                info.sizes(&images);
+                known(line, info)
             }
-            (_, Response::Failure(_)) => this.without(line, now),
-            _ => {
-                this.bad = true;
-                Identity::Asking(this)
+            // It speaks SMP.
+            (None, Response::Failure(_)) => self.ask(line, now, Question::List, info),
+            (Some(question), Response::Failure(_)) => self.without(line, now, question, info),
+            (None, _) => {
+                self.bad = true;
+                if let Some((asked, first)) = hello {
+                    self.stage = Stage::Hello { asked, first };
+                }
+                Identity::Asking(self)
+            }
+            (Some(question), _) => {
+                self.bad = true;
+                self.stage = Stage::Asking(question, info);
+                Identity::Asking(self)
             }
         }
     }
 
     pub(crate) fn handle_timeout(mut self, line: &mut Line, now: Instant) -> Identity {
-        match self.call.late(line, now) {
-            Late::Waiting => Identity::Asking(self),
-            Late::GivenUp => match self.step {
-                Step::Hello(asked) => match next_hello(asked, self.known.tries_raw()) {
-                    Some(index) => {
-                        self.call = hello(line, now, index);
-                        self.step = Step::Hello(index + 1);
-                        Identity::Asking(self)
-                    }
-                    None => Identity::Nobody(self.nobody(line)),
-                },
-                Step::Check if line.is_noisy() => Identity::Nobody(self.nobody(line)),
-                Step::Check => {
-                    line.framing = Framing::Raw;
-                    self.ask(line, now, Step::List)
+        if self.call.late(line, now) == Late::Waiting {
+            return Identity::Asking(self);
+        }
+        match self.stage {
+            Stage::Hello { asked, first } => match next_hello(asked, self.known.tries_raw()) {
+                Some(index) => {
+                    self.call = hello(line, now, index);
+                    self.stage = Stage::Hello {
+                        asked: index + 1,
+                        first,
+                    };
+                    Identity::Asking(self)
                 }
-                // Without its list of images nothing can be done with a board.
-                Step::List => Identity::Nobody(self.nobody(line)),
-                // Silence about the description is no answer where it may have been lost.
-                Step::Describe if self.known == Known::Described || line.is_noisy() => {
-                    Identity::Nobody(self.nobody(line))
-                }
-                _ => self.without(line, now),
+                None => self.nobody(line, Asked::Describe),
             },
-        }
-    }
-
-    /// The board does not answer this step, or refuses it: go on without.
-    fn without(mut self, line: &mut Line, now: Instant) -> Identity {
-        match self.step {
-            // It speaks SMP.
-            Step::Hello(_) if !self.info.has_image_group => self.ask(line, now, Step::List),
-            Step::Hello(_) | Step::Describe => self.ask(line, now, Step::Params),
-            Step::Check | Step::List => self.known(line),
-            Step::Params => {
-                (self.info.frame, self.info.window) = (SMALL_FRAME, 1);
-                self.ask(line, now, Step::Sizes)
+            Stage::Checking if line.is_noisy() => self.nobody(line, Asked::Describe),
+            Stage::Checking => {
+                line.framing = Framing::Raw;
+                self.ask(line, now, Question::List, Box::default())
             }
-            Step::Sizes => self.known(line),
+            // Without its list of images nothing can be done with a board.
+            Stage::Asking(Question::List, _) => self.nobody(line, Asked::State),
+            // Silence about the description is no answer where it may have been lost.
+            Stage::Asking(Question::Describe, _) if self.known == Known::Described || line.is_noisy() => {
+                self.nobody(line, Asked::Describe)
+            }
+            Stage::Asking(question, info) => {
+                self.stage = Stage::Checking;
+                self.without(line, now, question, info)
+            }
         }
     }
 
-    fn ask(mut self, line: &mut Line, now: Instant, step: Step) -> Identity {
-        let request = match step {
-            Step::Hello(_) | Step::Describe => Request::Bootlace(bootlace::Request::Describe),
-            Step::Check | Step::List => Request::Img(img::Request::State),
-            Step::Params => Request::Os(os::Request::Params),
-            Step::Sizes => Request::Img(img::Request::SlotInfo),
-        };
-        let most = if step == Step::List { 5 } else { 3 };
-        self.call = Call::new(line, now, &request, HELLO_WAIT, most);
-        self.step = step;
+    /// The board does not answer this question, or refuses it: go on without.
+    fn without(
+        self,
+        line: &mut Line,
+        now: Instant,
+        question: Question,
+        mut info: Box<BoardInfo>,
+    ) -> Identity {
+        match question {
+            Question::Describe => self.ask(line, now, Question::Params, info),
+            Question::Params => {
+                (info.frame, info.window) = (SMALL_FRAME, 1);
+                self.ask(line, now, Question::Sizes, info)
+            }
+            Question::List | Question::Sizes => known(line, info),
+        }
+    }
+
+    fn check(mut self, line: &mut Line, now: Instant) -> Identity {
+        self.call = Call::new(line, now, &Request::Img(img::Request::State), HELLO_WAIT, 3);
+        self.stage = Stage::Checking;
         Identity::Asking(self)
     }
 
-    fn known(mut self, line: &Line) -> Identity {
-        let info = &mut *self.info;
-        info.framing = Some(line.framing);
-        if info.frame == 0 {
-            info.frame = SMALL_FRAME;
-        }
-        info.window = info.window.max(1);
-        Identity::Known(self.info)
+    fn ask(mut self, line: &mut Line, now: Instant, question: Question, info: Box<BoardInfo>) -> Identity {
+        let request = match question {
+            Question::Describe => Request::Bootlace(bootlace::Request::Describe),
+            Question::List => Request::Img(img::Request::State),
+            Question::Params => Request::Os(os::Request::Params),
+            Question::Sizes => Request::Img(img::Request::SlotInfo),
+        };
+        let most = if question == Question::List { 5 } else { 3 };
+        self.call = Call::new(line, now, &request, HELLO_WAIT, most);
+        self.stage = Stage::Asking(question, info);
+        Identity::Asking(self)
     }
 
-    fn nobody(&self, line: &Line) -> Error {
+    fn nobody(&self, line: &Line, asked: Asked) -> Identity {
         let heard = line.heard;
-        if self.bad {
-            let asked = if self.step == Step::List {
-                crate::Asked::State
-            } else {
-                crate::Asked::Describe
-            };
+        Identity::Nobody(if self.bad {
             Error::BadAnswer { asked }
         } else if heard.echoes > 0 {
             Error::Echo
@@ -280,8 +277,21 @@ impl Identify {
             Error::Garbage { bytes: heard.bytes }
         } else {
             Error::Silent
-        }
+        })
     }
+}
+
+fn is_description(answer: &Response<'_>) -> bool {
+    matches!(answer, Response::Bootlace(bootlace::Response::Describe(_)))
+}
+
+fn known(line: &Line, mut info: Box<BoardInfo>) -> Identity {
+    info.framing = Some(line.framing);
+    if info.frame == 0 {
+        info.frame = SMALL_FRAME;
+    }
+    info.window = info.window.max(1);
+    Identity::Known(info)
 }
 
 /// The next first question from `index` on.

@@ -26,18 +26,24 @@ extern crate std;
 
 mod board;
 mod command;
+mod context;
 mod error;
 mod event;
+mod greet;
 mod identify;
 mod image;
 mod line;
 mod patch;
+mod phase;
 mod plan;
 mod search;
 mod session;
+mod state;
 mod time;
+mod transmit;
 mod update;
 mod upload;
+mod wanted;
 #[cfg(feature = "words")]
 pub mod words;
 
@@ -48,14 +54,16 @@ pub use bootlace_smp::bootlace::{
 };
 pub use bootlace_smp::frame::Framing;
 pub use error::{Asked, Code, Error, Failure};
-pub use event::{
-    Attention, Command, Event, FindReason, Outcome, Phase, PortEvent, PortInfo, Progress, Unchanged,
-};
+pub use event::{Attention, Command, Event, Outcome, PortEvent, PortInfo, Progress, Unchanged};
+pub use greet::{Greeted, Greeter};
 pub use image::CheckedImage;
-pub use patch::{Base, Content, NoPatch, Saving, wanted_base, worth_sending};
-pub use plan::{Confirm, Job, Options, Plan, Route, Way};
+pub use patch::{Base, Content, NoPatch, Saving};
+pub use phase::Phase;
+pub use plan::{Confirm, Job, Options, Plan, Restart, Route, Way, wanted_base, worth_sending};
 pub use session::Session;
 pub use time::Instant;
+pub use transmit::{PortSettings, Transmit};
+pub use wanted::{FindReason, Match, Wanted};
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use bootlace_smp::frame::{self, Decoder, Framing};
-use bootlace_smp::{self as smp, Header, Request, Version};
+use bootlace_smp::{self as smp, DecodeError, Header, Request, Response, Version};
 
 use crate::Instant;
 
@@ -43,6 +43,30 @@ pub(crate) struct Line {
     burst: Option<Burst>,
     /// Bytes of the longest packet since the port was opened, and how fast it came.
     paced: Option<(usize, u32)>,
+}
+
+/// An answer, as it arrived.
+#[derive(Debug)]
+pub(crate) struct Received {
+    header: Header,
+    payload: Vec<u8>,
+}
+
+impl Received {
+    /// Decodes it: once, for everybody who may want it.
+    pub(crate) fn packet(&self) -> Packet<'_> {
+        Packet {
+            header: self.header,
+            response: smp::decode_response(&self.header, &self.payload),
+        }
+    }
+}
+
+/// An answer, decoded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Packet<'a> {
+    pub(crate) header: Header,
+    pub(crate) response: Result<Response<'a>, DecodeError>,
 }
 
 /// The bytes of a packet, as they come.
@@ -90,30 +114,32 @@ impl Line {
     }
 
     /// Takes bytes until an answer is complete; says how many, and the answer.
-    pub(crate) fn receive(&mut self, bytes: &[u8]) -> (usize, Option<Vec<u8>>) {
+    pub(crate) fn receive(&mut self, bytes: &[u8]) -> (usize, Option<Received>) {
         let (taken, frame) = self.decoder.feed(&mut self.buffer, bytes);
         self.heard.bytes = self
             .heard
             .bytes
             .saturating_add(u32::try_from(taken).unwrap_or(u32::MAX));
-        if let Some(frame) = frame {
-            self.heard_in = frame.framing;
-        }
-        let packet = frame
-            .and_then(|frame| self.buffer.get(..frame.len))
-            .map(<[u8]>::to_vec);
-        let packet = packet.filter(|packet| match Header::parse(packet) {
+        let Some(frame) = frame else {
+            return (taken, None);
+        };
+        self.heard_in = frame.framing;
+        let packet = self.buffer.get(..frame.len).unwrap_or_default();
+        let received = match Header::parse(packet) {
             Ok((header, _)) if header.op.is_request() => {
                 self.heard.echoes = self.heard.echoes.saturating_add(1);
-                false
+                None
             }
-            Ok(_) => {
+            Ok((header, payload)) => {
                 self.heard.answers = self.heard.answers.saturating_add(1);
-                true
+                Some(Received {
+                    header,
+                    payload: payload.to_vec(),
+                })
             }
-            Err(_) => false,
-        });
-        (taken, packet)
+            Err(_) => None,
+        };
+        (taken, received)
     }
 
     pub(crate) fn transmit(&mut self) -> Option<Vec<u8>> {
@@ -272,8 +298,14 @@ impl Call {
         }
     }
 
-    pub(crate) fn is_answered_by(&self, header: &Header) -> bool {
+    pub(crate) fn is_answered_by(&self, packet: &Packet<'_>) -> bool {
+        let header = &packet.header;
         header.seq == self.seq && (header.group, header.id) == self.address
+    }
+
+    /// What it is answered, if the packet is an answer to it that can be understood.
+    pub(crate) fn answer<'a>(&self, packet: &Packet<'a>) -> Option<Response<'a>> {
+        packet.response.ok().filter(|_| self.is_answered_by(packet))
     }
 
     /// To be called when the answer is there.

@@ -7,7 +7,7 @@ use bootlace_image::Image;
 use bootlace_smp::ErrorCode as Generic;
 use bootlace_smp::bootlace::ErrorCode;
 
-use crate::{BoardInfo, Code, Error, Plan, Route, SlotImage};
+use crate::{Code, Error};
 
 /// What goes over the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,33 +54,6 @@ pub enum NoPatch {
     },
     /// The board refused for another reason.
     Refused(Code),
-}
-
-/// The image that a patch has to start from, so that the board can make `plan`'s image of it.
-///
-/// # Errors
-/// Why no patch is of use, whatever files are at hand.
-pub fn wanted_base<'a>(board: &'a BoardInfo, plan: &Plan) -> Result<&'a SlotImage, NoPatch> {
-    if plan.route != Route::Upload {
-        return Err(NoPatch::NothingToSend);
-    }
-    if !board.takes_patches() {
-        return Err(NoPatch::NotSupported);
-    }
-    // What can't be started may be damaged: the board proves its base before it takes a patch.
-    let running = board.running().filter(|running| !running.hash.is_empty());
-    running.ok_or(NoPatch::NothingRuns)
-}
-
-/// Whether a patch of `patch` bytes is worth sending in place of `image` bytes.
-///
-/// # Errors
-/// [`NoPatch::NotSmaller`].
-pub fn worth_sending(patch: usize, image: u32) -> Result<(), NoPatch> {
-    match u32::try_from(patch) {
-        Ok(patch) if patch < image => Ok(()),
-        _ => Err(NoPatch::NotSmaller),
-    }
 }
 
 impl NoPatch {

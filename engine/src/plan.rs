@@ -8,7 +8,7 @@ use core::time::Duration;
 use bootlace_image::{FormatError, Misfit, Policy, PublicKey, Requirements, Version};
 use bootlace_smp::frame::Framing;
 
-use crate::{BoardInfo, CheckedImage, Error};
+use crate::{BoardInfo, CheckedImage, Error, NoPatch, SlotImage};
 
 /// What to do with a board.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +40,8 @@ pub struct Options {
     pub only_newer: bool,
     /// Framing of the upload; `None`: COBS where the board takes it, console otherwise.
     pub framing: Option<Framing>,
+    /// When the board is restarted after the image is marked.
+    pub restart: Restart,
     /// How long an image may be on trial, where the board names no deadline of its own.
     pub trial: Duration,
     /// How long to wait for a board that is unplugged or does not come back, before it is given up.
@@ -54,6 +56,7 @@ impl Default for Options {
             confirm: Confirm::ByApplication,
             only_newer: false,
             framing: None,
+            restart: Restart::AtOnce,
             trial: Duration::from_secs(300),
             absence: Duration::from_secs(600),
         }
@@ -68,6 +71,16 @@ pub enum Confirm {
     ByApplication,
     /// The updater, as soon as the application answers: for applications that don't.
     ByUpdater,
+}
+
+/// When a board is restarted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Restart {
+    /// As soon as the image is marked.
+    #[default]
+    AtOnce,
+    /// When [`Session::allow_restart`](crate::Session::allow_restart) says so: see [`Bench`](crate::Bench).
+    WhenAllowed,
 }
 
 /// What an update will do.
@@ -243,5 +256,32 @@ fn waiting(board: &BoardInfo, hash: &[u8]) -> Route {
         Some(other) if other.hash == hash && other.pending => Route::Restart,
         Some(other) if other.hash == hash => Route::Test,
         _ => Route::Upload,
+    }
+}
+
+/// The image that a patch has to start from, so that the board can make `plan`'s image of it.
+///
+/// # Errors
+/// Why no patch is of use, whatever files are at hand.
+pub fn wanted_base<'a>(board: &'a BoardInfo, plan: &Plan) -> Result<&'a SlotImage, NoPatch> {
+    if plan.route != Route::Upload {
+        return Err(NoPatch::NothingToSend);
+    }
+    if !board.takes_patches() {
+        return Err(NoPatch::NotSupported);
+    }
+    // What can't be started may be damaged: the board proves its base before it takes a patch.
+    let running = board.running().filter(|running| !running.hash.is_empty());
+    running.ok_or(NoPatch::NothingRuns)
+}
+
+/// Whether a patch of `patch` bytes is worth sending in place of `image` bytes.
+///
+/// # Errors
+/// [`NoPatch::NotSmaller`].
+pub fn worth_sending(patch: usize, image: u32) -> Result<(), NoPatch> {
+    match u32::try_from(patch) {
+        Ok(patch) if patch < image => Ok(()),
+        _ => Err(NoPatch::NotSmaller),
     }
 }

@@ -1,42 +1,36 @@
-//! Finding the board again, and asking it how it is, over and over.
+//! Finding a board again, and asking it how it is, over and over.
 
 use alloc::boxed::Box;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::time::Duration;
 
-use bootlace_smp::Header;
 use bootlace_smp::frame::Framing;
 
-use crate::identify::{Identify, Identity, Known};
-use crate::session::Context;
-use crate::{BoardInfo, Event, FindReason, Instant, PortEvent};
+use crate::context::Context;
+use crate::identify::{Identify, Identity};
+use crate::line::Packet;
+use crate::{BoardInfo, Event, Instant, Match, PortEvent, Wanted};
 
-/// Between questions to a board that is found.
+/// Between two questions to a board that is found.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Before the driver is asked again to find the board.
+/// Before the driver is asked again to find a board that it did not find.
 const FIND_AGAIN: Duration = Duration::from_secs(1);
-/// The same, where it said nothing so far.
+/// The same, where the driver said nothing so far.
 const FIND_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Who is looked for.
-#[derive(Clone, Debug)]
-pub(crate) struct Wanted {
-    pub(crate) serial: Option<String>,
-    /// Hashes of images of which the board has one: how a board without a serial number is known.
-    pub(crate) hashes: Vec<Vec<u8>>,
-    /// How it spoke before.
-    pub(crate) known: Known,
-}
-
+/// A board is looked for, because of `what`.
 #[derive(Debug)]
-pub(crate) struct Search {
+pub(crate) struct Searching<T> {
+    pub(crate) what: T,
     wanted: Wanted,
-    reason: FindReason,
     framing: Option<Framing>,
     ask: Ask,
     /// The open port is the board's, as far as is known.
     ours: bool,
+    /// When the board last said something.
+    heard: Instant,
+    /// How long it may be silent.
+    patience: Duration,
 }
 
 #[derive(Debug)]
@@ -51,74 +45,88 @@ enum Ask {
     Asking(Identify),
 }
 
-/// What came of it.
-pub(crate) enum Sought {
+/// What a step of a search leads to.
+pub(crate) enum Sought<T> {
     /// Not there yet.
-    Searching(Search),
+    Searching(Searching<T>),
     /// There it is. The search can go on: it asks again after a pause.
-    Found(Search, Box<BoardInfo>),
+    Found(Searching<T>, Box<BoardInfo>),
+    /// It said nothing for so long.
+    GivenUp { waited: Duration },
 }
 
-impl Wanted {
-    /// This board.
-    pub(crate) fn of(board: &BoardInfo) -> Self {
-        let mut hashes: Vec<_> = board.images.iter().map(|image| image.hash.clone()).collect();
-        hashes.retain(|hash| !hash.is_empty());
-        Wanted {
-            serial: board.serial.clone(),
-            hashes,
-            known: Known::of(board),
-        }
-    }
-}
-
-impl Search {
+impl<T> Searching<T> {
     /// The port is open and the board's: ask after a pause.
-    pub(crate) fn here(now: Instant, wanted: Wanted, reason: FindReason, framing: Option<Framing>) -> Self {
-        Search {
+    pub(crate) fn here(
+        now: Instant,
+        what: T,
+        wanted: Wanted,
+        framing: Option<Framing>,
+        patience: Duration,
+    ) -> Self {
+        Searching {
+            what,
             wanted,
-            reason,
             framing,
             ask: Ask::Pause { until: now + PAUSE },
             ours: true,
+            heard: now,
+            patience,
         }
     }
 
-    /// The port is gone.
-    pub(crate) fn away(
+    /// The same after something happened to the port.
+    pub(crate) fn after(
         ctx: &mut Context<'_>,
+        event: Option<PortEvent>,
+        what: T,
         wanted: Wanted,
-        reason: FindReason,
         framing: Option<Framing>,
+        patience: Duration,
     ) -> Self {
-        let ask = Ask::Closed { again: ctx.now };
-        let mut search = Search {
-            wanted,
-            reason,
-            framing,
-            ask,
-            ours: false,
-        };
-        search.find(ctx);
-        search
+        let searching = Searching::here(ctx.now, what, wanted, framing, patience);
+        match event {
+            Some(event) => searching.handle_port(ctx, event),
+            None => searching,
+        }
+    }
+
+    /// The board that has to be found; `None` while a port is open.
+    pub(crate) fn waits_for(&self) -> Option<&Wanted> {
+        (!self.is_open()).then_some(&self.wanted)
     }
 
     pub(crate) fn is_open(&self) -> bool {
         !matches!(self.ask, Ask::Closed { .. })
     }
 
+    pub(crate) fn heard(&self) -> Instant {
+        self.heard
+    }
+
+    /// The board said something, to somebody else.
+    pub(crate) fn hear(&mut self, now: Instant) {
+        self.heard = now;
+    }
+
     pub(crate) fn deadline(&self) -> Instant {
-        match &self.ask {
+        let next = match &self.ask {
             Ask::Closed { again } => *again,
             Ask::Pause { until } => *until,
             Ask::Asking(identify) => identify.deadline(),
-        }
+        };
+        next.min(self.heard + self.patience)
+    }
+
+    /// Has the board been silent for longer than it may?
+    pub(crate) fn given_up(&self, now: Instant) -> Option<Duration> {
+        let waited = now.since(self.heard);
+        (waited >= self.patience).then_some(waited)
     }
 
     fn find(&mut self, ctx: &mut Context<'_>) {
-        ctx.events.push_back(Event::FindBoard {
-            serial: self.wanted.serial.clone(),
-            reason: self.reason,
+        ctx.say(Event::FindBoard {
+            wanted: self.wanted.clone(),
         });
         self.ask = Ask::Closed {
             again: ctx.now + FIND_PATIENCE,
@@ -145,21 +153,31 @@ impl Search {
         self
     }
 
-    pub(crate) fn handle_packet(self, ctx: &mut Context<'_>, header: &Header, payload: &[u8]) -> Sought {
+    /// The board was found and asked by somebody else, and its port is open.
+    pub(crate) fn adopt(mut self, now: Instant, board: Box<BoardInfo>) -> Sought<T> {
+        (self.heard, self.ours) = (now, true);
+        self.ask = Ask::Pause { until: now + PAUSE };
+        Sought::Found(self, board)
+    }
+
+    pub(crate) fn handle_packet(mut self, ctx: &mut Context<'_>, packet: &Packet<'_>) -> Sought<T> {
         match self.ask {
             Ask::Asking(identify) => {
-                let identity = identify.handle_packet(ctx.line, ctx.now, header, payload);
-                Search {
-                    ask: Ask::Pause { until: ctx.now },
-                    ..self
-                }
-                .identified(ctx, identity)
+                let identity = identify.handle_packet(ctx.line, ctx.now, packet);
+                self.ask = Ask::Pause { until: ctx.now };
+                self.identified(ctx, identity)
             }
-            ask => Sought::Searching(Search { ask, ..self }),
+            ask => {
+                self.ask = ask;
+                Sought::Searching(self)
+            }
         }
     }
 
-    pub(crate) fn handle_timeout(mut self, ctx: &mut Context<'_>) -> Sought {
+    pub(crate) fn handle_timeout(mut self, ctx: &mut Context<'_>) -> Sought<T> {
+        if let Some(waited) = self.given_up(ctx.now) {
+            return Sought::GivenUp { waited };
+        }
         match self.ask {
             Ask::Closed { again } => {
                 if ctx.now >= again {
@@ -175,28 +193,19 @@ impl Search {
             }
             Ask::Asking(identify) => {
                 let identity = identify.handle_timeout(ctx.line, ctx.now);
-                Search {
-                    ask: Ask::Pause { until: ctx.now },
-                    ..self
-                }
-                .identified(ctx, identity)
+                self.ask = Ask::Pause { until: ctx.now };
+                self.identified(ctx, identity)
             }
         }
     }
 
-    fn identified(mut self, ctx: &mut Context<'_>, identity: Identity) -> Sought {
+    fn identified(mut self, ctx: &mut Context<'_>, identity: Identity) -> Sought<T> {
         match identity {
             Identity::Asking(identify) => {
                 self.ask = Ask::Asking(identify);
                 Sought::Searching(self)
             }
-            Identity::Known(info) if self.is_wanted(&info) => {
-                self.ours = true;
-                self.ask = Ask::Pause {
-                    until: ctx.now + PAUSE,
-                };
-                Sought::Found(self, info)
-            }
+            Identity::Known(info) if self.wanted.matches(&info) != Match::No => self.adopt(ctx.now, info),
             Identity::Known(info) => {
                 self.wrong(ctx, info.serial);
                 Sought::Searching(self)
@@ -216,27 +225,10 @@ impl Search {
     }
 
     fn wrong(&mut self, ctx: &mut Context<'_>, found: Option<String>) {
-        ctx.events.push_back(Event::WrongBoard { found });
+        ctx.say(Event::WrongBoard { found });
         self.ask = Ask::Closed {
             again: ctx.now + FIND_PATIENCE,
         };
         self.ours = false;
-    }
-
-    /// By serial number where both have one, by its images otherwise.
-    fn is_wanted(&self, info: &BoardInfo) -> bool {
-        if let (Some(wanted), Some(found)) = (&self.wanted.serial, &info.serial) {
-            return wanted == found;
-        }
-        let mut hashes = info
-            .images
-            .iter()
-            .map(|image| &image.hash)
-            .filter(|hash| !hash.is_empty())
-            .peekable();
-        if self.wanted.serial.is_none() && (hashes.peek().is_none() || self.wanted.hashes.is_empty()) {
-            return true;
-        }
-        hashes.any(|hash| self.wanted.hashes.contains(hash))
     }
 }

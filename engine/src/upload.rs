@@ -10,10 +10,10 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use bootlace_smp::{self as smp, ErrorCode, Failure, Header, Request, Response, Version, bootlace, img};
+use bootlace_smp::{self as smp, ErrorCode, Failure, Request, Response, Version, bootlace, img};
 
-use crate::line::{LARGEST_REQUEST, Line};
-use crate::{Asked, BoardInfo, Code, Content, Error, Instant, PortInfo, Progress};
+use crate::line::{LARGEST_REQUEST, Line, Packet};
+use crate::{Asked, BoardInfo, Content, Error, Instant, PortInfo, Progress};
 
 /// A first piece may make a board erase its slot: Zephyr's 1 MB takes about 20 s.
 const ERASE_WAIT: Duration = Duration::from_secs(10);
@@ -39,7 +39,7 @@ const REPORT_EVERY: Duration = Duration::from_millis(100);
 const PATCH_PIECES: u32 = 16;
 /// Microseconds that a board may take for a byte that it makes from a patch: erase, program, decode. Twice what a slow
 /// flash needs, as not all pieces make as much.
-const MAKING: u64 = 120;
+const MICROS_PER_PATCHED_BYTE: u64 = 120;
 
 #[derive(Debug)]
 pub(crate) struct Upload {
@@ -142,7 +142,7 @@ impl Upload {
         let share = u64::from(makes) * (frame as u64).min(len.into()) / u64::from(len.max(1));
         let (align, making) = match content {
             Content::Image => (write.clamp(4, 64), Duration::ZERO),
-            Content::Patch => (1, Duration::from_micros(share * MAKING)),
+            Content::Patch => (1, Duration::from_micros(share * MICROS_PER_PATCHED_BYTE)),
         };
         Upload {
             content,
@@ -274,15 +274,15 @@ impl Upload {
         &mut self,
         line: &mut Line,
         now: Instant,
-        header: &Header,
-        payload: &[u8],
+        packet: &Packet<'_>,
     ) -> Option<Result<Headway, Error>> {
+        let header = &packet.header;
         let seq = header.seq;
         let ours = match self.content {
             Content::Image => img::GROUP,
             Content::Patch => bootlace::GROUP,
         };
-        match (smp::decode_response(header, payload).ok()?, self.content) {
+        match (packet.response.ok()?, self.content) {
             (Response::Img(img::Response::Upload { off, matched }), Content::Image)
             | (Response::Bootlace(bootlace::Response::Patch { off, matched }), Content::Patch) => {
                 Some(self.handle_answer(line, now, seq, off, matched))
@@ -381,12 +381,7 @@ impl Upload {
             Some(ErrorCode::Busy | ErrorCode::NoMemory | ErrorCode::Timeout)
         );
         if !transient || self.busy > MOST_BUSY {
-            let reason = failure.reason.map(Into::into);
-            return Err(Error::BoardRefused {
-                asked: self.asked(),
-                code: Code::of(failure),
-                reason,
-            });
+            return Err(Error::refused(self.asked(), failure));
         }
         for piece in &mut self.pieces {
             piece.fate = Fate::Stale;

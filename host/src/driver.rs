@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use bootlace_engine::{Event, Instant, Phase, PortEvent, PortInfo, Session};
+use bootlace_engine::{Event, Instant, Phase, PortEvent, PortInfo, Session, Transmit};
 
 use crate::port::{Input, Port};
 use crate::{Candidates, Error, Unusable};
@@ -147,7 +147,7 @@ impl Driver {
             if let Some(notice) = self.notices.pop_front() {
                 return notice;
             }
-            while let Some(bytes) = self.session.poll_transmit() {
+            while let Some(Transmit::Bytes(bytes)) = self.session.poll_transmit() {
                 self.outgoing.extend(bytes);
             }
             let Some(event) = self.session.poll_event() else {

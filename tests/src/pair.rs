@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bootlace_engine::{
     CheckedImage, Error, Event, Instant, Job, NoPatch, Options, Outcome, PortEvent, PortInfo, Session,
+    Transmit,
 };
 use bootlace_simulator::{Activity, Config, Cut, Moment, NorFlash, SimulatedBoard};
 use scenario::{FLASH, map};
@@ -242,7 +243,7 @@ impl Pair {
         if self.session.poll_timeout().is_some_and(|due| due.0 <= now) {
             self.session.handle_timeout(Instant(now));
         }
-        while let Some(bytes) = self.session.poll_transmit() {
+        while let Some(Transmit::Bytes(bytes)) = self.session.poll_transmit() {
             if self.is_open() {
                 self.to_board.send(now, &bytes, &self.faults, &mut self.dice);
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bootlace_engine::{
     Attention, CheckedImage, Command, Content, Error, Event, FindReason, Instant, Job, Phase as Step, Plan,
-    PortEvent, Route, Saving, Session, Unchanged, words as say,
+    PortEvent, Route, Saving, Session, Transmit, Unchanged, words as say,
 };
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::{FutureExt, StreamExt, select_biased};
@@ -163,7 +163,7 @@ impl Station {
     /// Does what the session wants.
     async fn pump(&mut self) {
         loop {
-            while let Some(bytes) = self.session.poll_transmit() {
+            while let Some(Transmit::Bytes(bytes)) = self.session.poll_transmit() {
                 if let Some(link) = &self.link {
                     link.send(bytes);
                 }
@@ -422,7 +422,8 @@ impl Station {
                 self.log(format!("{}: {why}", reason.name()));
                 self.progress(|progress| progress.note = Some(Note::Whole(why)));
             }
-            Event::FindBoard { reason, .. } => {
+            Event::FindBoard { wanted } => {
+                let reason = wanted.reason;
                 self.close().await;
                 self.deadline = None;
                 let cable = match reason {
@@ -444,6 +445,7 @@ impl Station {
             Event::Attention(attention) => self.attention(attention),
             Event::Done(Command::Refresh) => {}
             Event::Done(Command::Journal) => self.heard_journal(),
+            Event::WantsRestart => self.session.allow_restart(now()),
             Event::Done(command) => self.log(format!("Done: {command:?}")),
             Event::Outcome(outcome) => {
                 self.log(say::outcome(&outcome));

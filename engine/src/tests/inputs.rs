@@ -9,7 +9,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 #[track_caller]
 fn refused(pair: &Pair, file: &[u8], error: Error) {
     let board = pair.board.pieces;
-    assert_eq!(plan(&pair, file, &Options::default()), Err(error));
+    assert_eq!(plan(pair, file, &Options::default()), Err(error));
     assert_eq!(pair.board.pieces, board);
 }
 
@@ -255,7 +255,7 @@ fn a_port_that_repeats_what_it_is_sent() {
     let mut now = Instant(0);
     let mut session = Session::new(now);
     loop {
-        while let Some(bytes) = session.poll_transmit() {
+        while let Some(Transmit::Bytes(bytes)) = session.poll_transmit() {
             session.handle_input(now, &bytes);
         }
         while let Some(event) = session.poll_event() {

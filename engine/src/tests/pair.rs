@@ -6,7 +6,7 @@ use std::vec;
 use std::vec::Vec;
 
 use super::board::Board;
-use crate::{Event, Instant, PortEvent, PortInfo, Session};
+use crate::{Event, Instant, PortEvent, PortInfo, Session, Transmit};
 
 /// xorshift64*: a seed repeats a run.
 pub struct Random(pub u64);
@@ -182,7 +182,7 @@ impl Pair {
 
     fn exchange(&mut self) {
         let now = self.now;
-        while let Some(bytes) = self.session.poll_transmit() {
+        while let Some(Transmit::Bytes(bytes)) = self.session.poll_transmit() {
             self.sent += bytes.len();
             let took = (bytes.len() as u64 * 1_000_000)
                 .checked_div(self.speed)

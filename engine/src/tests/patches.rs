@@ -188,7 +188,7 @@ fn the_pace_of_the_line() {
             ..PortInfo::default()
         };
         session.handle_port(start, PortEvent::Opened(port));
-        while let Some(bytes) = session.poll_transmit() {
+        while let Some(Transmit::Bytes(bytes)) = session.poll_transmit() {
             board.receive(&bytes);
         }
         assert_eq!(session.pace(), None);

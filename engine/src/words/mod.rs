@@ -6,8 +6,6 @@
 //!
 //! [`terminal`], [`tables`], [`files`], [`ports`] and [`simulate`] are what the command line says.
 
-use alloc::string::String;
-
 use crate::{Error, Failure, Phase};
 
 mod board;
@@ -17,6 +15,7 @@ mod image;
 mod journal;
 mod patch;
 pub mod ports;
+mod sentence;
 pub mod simulate;
 mod table;
 pub mod tables;
@@ -27,33 +26,9 @@ pub use figures::{bytes, hex, rate, short, time, tlv, uuid, version};
 pub use image::{algorithm, format_error, key_error, published_key, refusal, signature_kind};
 pub use journal::{came_of, from_to, release, supply};
 pub use patch::{no_patch, patch_error, patch_header_error, patch_not_proved, saving};
+pub use sentence::Sentence;
 pub use table::Table;
 pub use update::{after_rollback, attention, outcome, phase, rollback, state, taken_back, unchanged};
-
-/// A thing that went wrong, ready to be shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sentence {
-    /// The error's name in the code: stable, for logs and tests.
-    pub name: String,
-    /// What happened.
-    pub what: String,
-    /// The next step to take.
-    pub next: String,
-    /// The board is as it was before: it runs what it ran.
-    pub unharmed: bool,
-}
-
-impl Sentence {
-    /// Of a thing that leaves the board as it was.
-    pub(crate) fn new(name: impl Into<String>, what: impl Into<String>, next: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            what: what.into(),
-            next: next.into(),
-            unharmed: true,
-        }
-    }
-}
 
 /// What a failed session says.
 pub fn failure(failure: &Failure) -> Sentence {

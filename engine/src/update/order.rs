@@ -1,0 +1,90 @@
+//! What stays the same all the way through an update.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+
+use bootlace_smp::{Request, img};
+use sha2::{Digest as _, Sha256};
+
+use crate::{BoardInfo, CheckedImage, Content, Error, FindReason, Instant, Options, Plan, SlotImage, Wanted};
+
+/// An update that was asked for.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(super) image: Arc<CheckedImage>,
+    /// What is sent in place of the image, as long as nothing speaks against it.
+    pub(super) patch: Option<Patch>,
+    pub(super) options: Options,
+    pub(super) plan: Plan,
+    pub(super) started: Instant,
+    wanted: Wanted,
+    /// How often the board stored something else than was sent: a CRC of 16 bits lets one in 65,536 damaged pieces
+    /// pass. Once is bad luck.
+    pub(super) mismatches: u32,
+}
+
+#[derive(Debug)]
+pub(super) struct Patch {
+    pub(super) bytes: Arc<[u8]>,
+    pub(super) sha: [u8; 32],
+}
+
+impl Order {
+    pub(crate) fn new(
+        now: Instant,
+        image: Arc<CheckedImage>,
+        patch: Option<Arc<[u8]>>,
+        options: Options,
+        board: &BoardInfo,
+    ) -> Result<Box<Self>, Error> {
+        let plan = Plan::new(&image, &options, board)?;
+        let mut wanted = Wanted::of(board, FindReason::Restart);
+        wanted.hashes.push(plan.hash.clone());
+        let patch = patch.filter(|bytes| !bytes.is_empty()).map(|bytes| Patch {
+            sha: Sha256::digest(&bytes).into(),
+            bytes,
+        });
+        Ok(Box::new(Order {
+            image,
+            patch,
+            options,
+            plan,
+            started: now,
+            wanted,
+            mismatches: 0,
+        }))
+    }
+
+    /// Whom to look for, and why the board is not there.
+    pub(super) fn wanted(&self, reason: FindReason) -> Wanted {
+        Wanted {
+            reason,
+            ..self.wanted.clone()
+        }
+    }
+
+    /// Bytes that go over the line.
+    pub(super) fn content(&self, content: Content) -> &[u8] {
+        match (content, &self.patch) {
+            (Content::Patch, Some(patch)) => &patch.bytes,
+            _ => self.image.bytes(),
+        }
+    }
+
+    /// The new image. Boards that give no hashes are taken at their version.
+    pub(super) fn is_target(&self, image: &SlotImage) -> bool {
+        if image.hash.is_empty() {
+            bootlace_image::Version::parse(&image.version) == Some(self.plan.to)
+        } else {
+            image.hash == self.plan.hash
+        }
+    }
+}
+
+/// The confirmation of an image that runs on trial.
+pub(super) fn confirm_request() -> Request<'static> {
+    Request::Img(img::Request::SetState {
+        hash: None,
+        confirm: true,
+    })
+}
