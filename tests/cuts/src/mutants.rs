@@ -157,8 +157,8 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "the request is not taken back after the swap",
         "advance",
-        "After::Swap => BootStage::Trailer(TrailerWrite::clear(Area::Secondary), After::SwapEnd),",
-        "After::Swap => { self.log.push(Record::SwapEnd); BootStage::Start }",
+        "BootStage::Trailer(TrailerWrite::clear(Area::Secondary), After::SwapEnd)",
+        "self.log.push(Record::SwapEnd); BootStage::Start",
     ),
     mutant(
         "the request is taken back before the swap",
