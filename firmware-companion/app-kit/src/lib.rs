@@ -13,10 +13,10 @@
 pub use bootlace_core::Applier;
 use bootlace_core::board::Identity;
 use bootlace_core::flash::{Flash, FlashError};
-use bootlace_core::link::{Link, Memory};
 use bootlace_core::server::{Running, Server};
 use bootlace_core::serving::Serving;
 use bootlace_core::trailer::is_on_trial;
+use bootlace_core::wire::Wire;
 pub use bootlace_core::{Next, Owner};
 use bootlace_smp::bootlace::{Reset, RollbackReason, Supply};
 
@@ -100,17 +100,17 @@ impl<'a> Application<'a> {
 impl Owner for Application<'_> {
     /// Answers packets, does at most one flash operation, and watches the deadline. `now` is in milliseconds after the
     /// start.
-    fn poll<F: Flash, M: Memory>(
+    fn poll<F: Flash, W: Wire>(
         &mut self,
         flash: &mut F,
-        link: &mut Link<M>,
+        wire: &mut W,
         now: u64,
         patches: Option<&mut Applier>,
     ) -> Next {
         if let Some(reset) = self.give_up(flash, now) {
             return reset;
         }
-        match self.serving.poll(flash, link, now, patches) {
+        match self.serving.poll(flash, wire, now, patches) {
             Next::Idle { until } => Next::Idle {
                 until: [until, self.deadline].into_iter().flatten().min(),
             },
@@ -140,12 +140,12 @@ impl Application<'_> {
     }
 
     /// Takes the verdict on the [`Application::question`] instead of finding it out.
-    pub fn answer_check<F: Flash, M: Memory>(
+    pub fn answer_check<F: Flash, W: Wire>(
         &mut self,
         flash: &mut F,
-        link: &mut Link<M>,
+        wire: &mut W,
         verdict: Result<bootlace_core::slots::Found, bootlace_core::slots::Reject>,
     ) {
-        self.serving.server.answer_check(link, flash, verdict);
+        self.serving.server.answer_check(wire, flash, verdict);
     }
 }

@@ -6,10 +6,10 @@ use crate::Applier;
 use crate::board::Identity;
 use crate::boot::{Decider, Decision, Start};
 use crate::flash::Flash;
-use crate::link::{Link, Memory};
 use crate::server::{Bootloader, Server};
 use crate::serving::{Next, Owner, Serving};
 use crate::state::State;
+use crate::wire::Wire;
 
 /// The bootloader: decides what runs, and where that is nothing, serves SMP.
 #[derive(Debug)]
@@ -84,16 +84,16 @@ impl<'a> Companion<'a> {
 }
 
 impl Owner for Companion<'_> {
-    fn poll<F: Flash, M: Memory>(
+    fn poll<F: Flash, W: Wire>(
         &mut self,
         flash: &mut F,
-        link: &mut Link<M>,
+        wire: &mut W,
         now: u64,
         patches: Option<&mut Applier>,
     ) -> Next {
         match &mut self.stage {
             CompanionStage::Deciding(_) => self.decide(flash),
-            CompanionStage::Serving(serving) => serving.poll(flash, link, now, patches),
+            CompanionStage::Serving(serving) => serving.poll(flash, wire, now, patches),
         }
     }
 
@@ -128,15 +128,15 @@ impl Companion<'_> {
     }
 
     /// Takes the verdict on the [`Companion::question`] instead of finding it out.
-    pub fn answer_check<F: Flash, M: Memory>(
+    pub fn answer_check<F: Flash, W: Wire>(
         &mut self,
         flash: &mut F,
-        link: &mut Link<M>,
+        wire: &mut W,
         verdict: Result<crate::slots::Found, crate::slots::Reject>,
     ) {
         match &mut self.stage {
             CompanionStage::Deciding(decider) => decider.answer(flash, verdict),
-            CompanionStage::Serving(serving) => serving.server.answer_check(link, flash, verdict),
+            CompanionStage::Serving(serving) => serving.server.answer_check(wire, flash, verdict),
         }
     }
 }

@@ -9,6 +9,9 @@ use core::marker::PhantomData;
 /// The largest number of bytes that one [`Flash::program`] is asked to write: one bounded operation.
 pub const CHUNK: usize = 256;
 
+/// The largest write unit in bytes; MCUboot's trailers know no larger alignment.
+pub const MAX_WRITE: usize = 32;
+
 /// A part of the board's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Area {

@@ -23,6 +23,7 @@ pub mod check;
 pub mod companion;
 pub mod flash;
 pub mod install;
+pub mod intake;
 pub mod layout;
 pub mod link;
 pub mod server;
@@ -30,6 +31,7 @@ pub mod serving;
 pub mod slots;
 pub mod state;
 pub mod trailer;
+pub mod wire;
 
 pub use companion::Companion;
 pub use serving::{Next, Owner};

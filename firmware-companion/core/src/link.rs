@@ -5,6 +5,8 @@
 
 use bootlace_smp::frame::{Decoder, Encoder, Framing};
 
+use crate::wire::{Limits, Origin, Sender, Wire};
+
 /// The most packets that a link holds.
 pub const MAX_WINDOW: usize = 16;
 
@@ -29,11 +31,16 @@ pub struct Link<M> {
     first: usize,
     count: usize,
     decoder: Decoder,
-    /// Bytes have arrived since the last look.
-    heard: bool,
+    /// Bytes have arrived since the time was looked at.
+    is_heard: bool,
+    /// When bytes were last seen to have arrived, in milliseconds.
+    heard: u64,
     sending: Option<(Encoder, usize)>,
     arrived: [Option<Arrived>; MAX_WINDOW],
 }
+
+/// Milliseconds without a byte in the middle of a packet after which the rest of the packet is no longer waited for.
+pub const MILLIS_OF_SILENCE: u64 = 1000;
 
 /// Bytes of a decoded frame beside the packet: console framing's length and CRC.
 const OVERHEAD: usize = 4;
@@ -65,7 +72,7 @@ impl<'m> Link<&'m mut [u8]> {
 
 /// Bytes of the longest reply: a board with the most keys that fits into a description, long names and a rollback. A test
 /// makes that description.
-pub const REPLY: usize = 800;
+pub const REPLY: usize = 640;
 
 impl<M: Memory> Link<M> {
     /// Bytes of memory that `window` packets of `frame` bytes each and the reply need.
@@ -97,26 +104,17 @@ impl<M: Memory> Link<M> {
             first: 0,
             count: 0,
             decoder: Decoder::new(),
-            heard: false,
+            is_heard: false,
+            heard: 0,
             sending: None,
         }
-    }
-
-    /// Largest packet that can arrive, in bytes with its header.
-    pub fn frame(&self) -> usize {
-        self.frame - OVERHEAD
-    }
-
-    /// Packets that it holds at once.
-    pub fn window(&self) -> usize {
-        self.window
     }
 
     /// Takes bytes from the line; says how many. Fewer than offered: all packets are full, offer the rest again.
     #[inline(never)]
     pub fn feed(&mut self, bytes: &[u8]) -> usize {
         let mut taken = 0;
-        self.heard |= !bytes.is_empty();
+        self.is_heard |= !bytes.is_empty();
         while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
             if self.count == self.window {
                 break;
@@ -139,17 +137,12 @@ impl<M: Memory> Link<M> {
         taken
     }
 
-    /// Whether bytes have arrived since the last time this was asked.
-    pub(crate) fn take_heard(&mut self) -> bool {
-        core::mem::take(&mut self.heard)
-    }
-
-    /// A packet is half received: the owner waits for the rest a while, then calls [`Link::idle`].
+    /// Whether a packet is half received.
     pub fn is_receiving(&self) -> bool {
         self.decoder.is_inside()
     }
 
-    /// The line was silent for long, or the port was closed: what is half received is forgotten.
+    /// Forgets what is half received: the port was closed.
     pub fn idle(&mut self) {
         self.decoder.reset();
     }
@@ -165,69 +158,9 @@ impl<M: Memory> Link<M> {
         self.decoder.reset();
     }
 
-    /// Something is to be answered.
-    pub fn has_packet(&self) -> bool {
-        self.count > 0
-    }
-
-    /// The oldest packet, and how it came.
-    pub(crate) fn packet(&self) -> Option<(&[u8], Framing)> {
-        let arrived = self
-            .arrived
-            .get(self.first)
-            .copied()
-            .flatten()
-            .filter(|_| self.count > 0)?;
-        let start = self.first * self.frame;
-        Some((
-            self.memory.as_ref().get(start..start + arrived.len)?,
-            arrived.framing,
-        ))
-    }
-
     /// The place of a packet, where the last is followed by the first.
     fn wrapped(&self, index: usize) -> usize {
         index.checked_sub(self.window).unwrap_or(index)
-    }
-
-    /// Frees the oldest packet.
-    pub(crate) fn release(&mut self) {
-        if self.count > 0 {
-            self.first = self.wrapped(self.first + 1);
-            self.count -= 1;
-        }
-    }
-
-    /// A reply is still on its way out.
-    pub fn is_sending(&self) -> bool {
-        self.sending.is_some()
-    }
-
-    /// The oldest packet, and the buffer for the reply to it.
-    pub(crate) fn buffers(&mut self) -> (&[u8], &mut [u8]) {
-        let (start, frames) = (self.first * self.frame, self.frame * self.window);
-        let oldest = self
-            .arrived
-            .get(self.first)
-            .copied()
-            .flatten()
-            .map_or(0, |arrived| arrived.len);
-        let (frames, reply) = self
-            .memory
-            .as_mut()
-            .split_at_mut_checked(frames)
-            .unwrap_or_default();
-        (frames.get(start..start + oldest).unwrap_or_default(), reply)
-    }
-
-    /// Sends the first `len` bytes of the reply's buffer, if any.
-    pub(crate) fn send(&mut self, framing: Framing, len: usize) {
-        if len == 0 {
-            return;
-        }
-        let (_, reply) = self.buffers();
-        let encoder = Encoder::new(framing, reply.get(..len).unwrap_or_default());
-        self.sending = Some((encoder, len));
     }
 
     /// Copies the next bytes for the line into `out`; 0 when there are none.
@@ -253,5 +186,89 @@ impl<M: Memory> Link<M> {
     /// Gives the memory back; packets in it are forgotten.
     pub fn into_memory(self) -> M {
         self.memory
+    }
+}
+
+/// The way back of a framing.
+fn sender(framing: Framing) -> Sender {
+    Sender {
+        origin: Origin::Cable,
+        path: framing as u8,
+    }
+}
+
+fn framing(sender: Sender) -> Framing {
+    [Framing::Console, Framing::Cobs, Framing::Raw]
+        .into_iter()
+        .find(|framing| *framing as u8 == sender.path)
+        .unwrap_or(Framing::Console)
+}
+
+impl<M: Memory> Link<M> {
+    /// The oldest packet's place in memory, and its framing.
+    fn oldest(&self) -> Option<(core::ops::Range<usize>, Framing)> {
+        let arrived = self.arrived.get(self.first).copied().flatten();
+        let arrived = arrived.filter(|_| self.count > 0)?;
+        let start = self.first * self.frame;
+        Some((start..start + arrived.len, arrived.framing))
+    }
+}
+
+impl<M: Memory> Wire for Link<M> {
+    fn packet(&self) -> Option<(&[u8], Sender)> {
+        let (place, framing) = self.oldest()?;
+        Some((self.memory.as_ref().get(place)?, sender(framing)))
+    }
+
+    fn buffers(&mut self) -> (&[u8], &mut [u8]) {
+        let oldest = self.oldest().map_or(0..0, |(place, _)| place);
+        let (frames, reply) = self
+            .memory
+            .as_mut()
+            .split_at_mut_checked(self.frame * self.window)
+            .unwrap_or_default();
+        (frames.get(oldest).unwrap_or_default(), reply)
+    }
+
+    fn send(&mut self, to: Sender, len: usize) {
+        if len == 0 {
+            return;
+        }
+        let (_, reply) = self.buffers();
+        let encoder = Encoder::new(framing(to), reply.get(..len).unwrap_or_default());
+        self.sending = Some((encoder, len));
+    }
+
+    fn release(&mut self) {
+        if self.count > 0 {
+            self.first = self.wrapped(self.first + 1);
+            self.count -= 1;
+        }
+    }
+
+    fn is_sending(&self) -> bool {
+        self.sending.is_some()
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            frame: self.frame - OVERHEAD,
+            window: self.window,
+        }
+    }
+
+    fn give_up_late(&mut self, now: u64) -> Option<u64> {
+        if core::mem::take(&mut self.is_heard) {
+            self.heard = now;
+        }
+        if !self.is_receiving() {
+            return None;
+        }
+        let end = self.heard.saturating_add(MILLIS_OF_SILENCE);
+        if now < end {
+            return Some(end);
+        }
+        self.idle();
+        None
     }
 }

@@ -4,8 +4,8 @@ use bootlace_smp::bootlace::{RollbackReason, Supply};
 
 use crate::Applier;
 use crate::flash::Flash;
-use crate::link::{Link, Memory};
 use crate::server::{Runner, Server, Step};
+use crate::wire::Wire;
 
 /// What a board does after a poll. Times are milliseconds on the caller's own clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,15 +33,15 @@ pub enum Next {
     },
 }
 
-/// Who owns a board: its bootloader or its application. The caller moves bytes between port and link, feeds its watchdog
+/// Who owns a board: its bootloader or its application. The caller moves bytes between port and wire, feeds its watchdog
 /// and polls, again and again; no poll waits for anything.
 pub trait Owner {
     /// Does at most one bounded thing (one flash operation, or a million instructions of a Cortex-M0 with feature
     /// `small-p256`) and returns what is next. `now` never runs backwards. With `patches`, patches are taken.
-    fn poll<F: Flash, M: Memory>(
+    fn poll<F: Flash, W: Wire>(
         &mut self,
         flash: &mut F,
-        link: &mut Link<M>,
+        wire: &mut W,
         now: u64,
         patches: Option<&mut Applier>,
     ) -> Next;
@@ -57,9 +57,6 @@ pub trait Owner {
     fn measured(&mut self, supply: Supply);
 }
 
-/// Milliseconds without a byte in the middle of a packet after which the rest of the packet is no longer waited for.
-pub const MILLIS_OF_SILENCE: u64 = 1000;
-
 /// Milliseconds that the answer to a request for a reset has to leave: a host that does not read can't keep a board from
 /// its reset.
 pub const MILLIS_TO_LEAVE: u64 = 1000;
@@ -69,8 +66,6 @@ pub const MILLIS_TO_LEAVE: u64 = 1000;
 pub struct Serving<'a, R: Runner> {
     /// The server, for what its owner asks of it directly.
     pub server: Server<'a, R>,
-    /// When the last byte was seen to have arrived.
-    heard: u64,
     /// The reset that was asked for, and when it comes at the latest.
     leaving: Option<(Next, u64)>,
 }
@@ -80,28 +75,27 @@ impl<'a, R: Runner> Serving<'a, R> {
     pub const fn new(server: Server<'a, R>) -> Self {
         Serving {
             server,
-            heard: 0,
             leaving: None,
         }
     }
 
     /// See [`Owner::poll`].
-    pub fn poll<F: Flash, M: Memory>(
+    pub fn poll<F: Flash, W: Wire>(
         &mut self,
         flash: &mut F,
-        link: &mut Link<M>,
+        wire: &mut W,
         now: u64,
         patches: Option<&mut Applier>,
     ) -> Next {
-        let silence = self.watch_silence(link, now);
+        let silence = wire.give_up_late(now);
         if let Some((reset, latest)) = self.leaving {
-            return if link.is_sending() && now < latest {
+            return if wire.is_sending() && now < latest {
                 Next::Idle { until: Some(latest) }
             } else {
                 reset
             };
         }
-        match self.server.step(link, flash, patches) {
+        match self.server.step(wire, flash, patches) {
             Step::Working => Next::Again,
             Step::Idle => Next::Idle { until: silence },
             Step::Reset { bootloader } => {
@@ -113,21 +107,5 @@ impl<'a, R: Runner> Serving<'a, R> {
                 Next::Again
             }
         }
-    }
-
-    /// Forgets half a packet whose rest never comes; returns when that will be.
-    fn watch_silence<M: Memory>(&mut self, link: &mut Link<M>, now: u64) -> Option<u64> {
-        if link.take_heard() {
-            self.heard = now;
-        }
-        if !link.is_receiving() {
-            return None;
-        }
-        let end = self.heard.saturating_add(MILLIS_OF_SILENCE);
-        if now < end {
-            return Some(end);
-        }
-        link.idle();
-        None
     }
 }

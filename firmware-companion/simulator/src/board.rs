@@ -44,6 +44,7 @@ pub enum Activity {
 
 /// What the chip is doing.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it a board")]
 enum Chip {
     /// Between a reset and the first instruction, which comes at this time.
     Starting { at: u64, start: Start },

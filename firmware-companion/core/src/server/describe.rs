@@ -7,121 +7,120 @@ use bootlace_smp::bootlace::{
     Role as Answerer, Rollback, RollbackReason, Slot, Trial,
 };
 
-use super::{Patches, Runner, Server};
+use super::answer::Asker;
+use super::keeper::Keeper;
+use super::role::Runner;
 use crate::flash::{Area, Flash};
 use crate::layout::Layout;
-use crate::link::{Link, Memory};
 use crate::slots::find;
 use crate::state::release;
+use crate::wire::{Limits, Wire};
 
 /// The most keys that fit into an answer.
 const MAX_KEYS: usize = 4;
 
-impl<R: Runner> Server<'_, R> {
-    #[inline(never)]
-    pub(super) fn describe<F: Flash, M: Memory>(
-        &mut self,
-        link: &mut Link<M>,
-        flash: &mut F,
-        patches: Patches,
-    ) {
-        let (counter, rollback) = (self.state().counter, self.state().rollback);
-        let on_trial = self.is_on_trial(flash);
-        let max = Layout::of(flash).max_image_size(flash);
-        let slot = |number, area| {
-            let shape = flash.geometry(area);
-            Slot {
-                slot: number,
-                addr: shape.address,
-                size: shape.size,
-                max,
-                erase: shape.erase,
-                write: shape.write,
-            }
-        };
-        let slots = [slot(0, Area::Primary), slot(1, Area::Secondary)];
-        let mut keys = [Key {
-            alg: Algorithm::P256,
-            key: &[],
-        }; MAX_KEYS];
-        let count = self.board.keys.len().min(MAX_KEYS);
-        for (place, key) in keys.iter_mut().zip(self.board.keys) {
-            *place = Key {
-                alg: algorithm(key),
-                key: key.bytes(),
-            };
+/// Answers with all that an updater has to know of the board. `takes_patches`: there is memory to apply patches in.
+#[inline(never)]
+pub(super) fn describe<F: Flash, W: Wire, R: Runner>(
+    flash: &mut F,
+    wire: &mut W,
+    (keeper, limits, takes_patches): (&Keeper<R>, Limits, bool),
+    asker: &Asker,
+) {
+    let board = keeper.board;
+    let (counter, rollback) = (keeper.state().counter, keeper.state().rollback);
+    let on_trial = keeper.is_on_trial(flash);
+    let max = Layout::of(flash).max_image_size(flash);
+    let slot = |number, area| {
+        let shape = flash.geometry(area);
+        Slot {
+            slot: number,
+            addr: shape.address,
+            size: shape.size,
+            max,
+            erase: shape.erase,
+            write: shape.write,
         }
-        let mut text = [0; Version::MAX_LEN];
-        let permanent = if self.board.policy.permanent {
-            Features::PERMANENT
-        } else {
-            Features(0)
+    };
+    let slots = [slot(0, Area::Primary), slot(1, Area::Secondary)];
+    let mut keys = [Key {
+        alg: Algorithm::P256,
+        key: &[],
+    }; MAX_KEYS];
+    let count = board.keys.len().min(MAX_KEYS);
+    for (place, key) in keys.iter_mut().zip(board.keys) {
+        *place = Key {
+            alg: algorithm(key),
+            key: key.bytes(),
         };
-        let delta = if patches.is_some() {
-            Features::DELTA
-        } else {
-            Features(0)
-        };
-        let (role, condition) = match self.role.condition() {
-            Some(condition) => (Answerer::Bootloader, condition),
-            None if on_trial => (Answerer::Application, BootState::OnTrial),
-            None => (Answerer::Application, BootState::Running),
-        };
-        let description = Description {
-            role,
-            board: Some(self.board.name),
-            serial: Some(self.board.serial),
-            bootloader: Some(env!("CARGO_PKG_VERSION")),
-            vid: self.board.vendor.as_ref(),
-            cid: self.board.class.as_ref(),
-            keys: keys.get(..count).unwrap_or_default().into(),
-            slots: slots.as_slice().into(),
-            frame: Some(link.frame() as u32),
-            window: Some(link.window() as u32),
-            counter: Some(counter),
-            features: Features::COBS
-                .and(Features::RESUME)
-                .and(Features::BOOT_MODE)
-                .and(Features::JOURNAL)
-                .and(permanent)
-                .and(delta),
-            reset: Some(self.reset),
-            state: Some(condition),
-            rollback: rollback.map(|(reason, version)| Rollback {
-                reason,
-                from: Some(version.write(&mut text)),
-            }),
-            trial: on_trial.then(|| Trial {
-                left: u32::from(self.attempts_left()),
-                deadline: self
-                    .is_application()
-                    .then_some(u32::from(self.board.policy.deadline)),
-            }),
-            supply: self.supply,
-            golden: golden(flash),
-        };
-        self.answer(link, &Response::Bootlace(Described::Describe(description)));
     }
+    let mut text = [0; Version::MAX_LEN];
+    let permanent = if board.policy.permanent {
+        Features::PERMANENT
+    } else {
+        Features(0)
+    };
+    let delta = if takes_patches {
+        Features::DELTA
+    } else {
+        Features(0)
+    };
+    let (role, condition) = match keeper.role.condition() {
+        Some(condition) => (Answerer::Bootloader, condition),
+        None if on_trial => (Answerer::Application, BootState::OnTrial),
+        None => (Answerer::Application, BootState::Running),
+    };
+    let description = Description {
+        role,
+        board: Some(board.name),
+        serial: Some(board.serial),
+        bootloader: Some(env!("CARGO_PKG_VERSION")),
+        vid: board.vendor.as_ref(),
+        cid: board.class.as_ref(),
+        keys: keys.get(..count).unwrap_or_default().into(),
+        slots: slots.as_slice().into(),
+        frame: Some(limits.frame as u32),
+        window: Some(limits.window as u32),
+        counter: Some(counter),
+        features: Features::COBS
+            .and(Features::RESUME)
+            .and(Features::BOOT_MODE)
+            .and(Features::JOURNAL)
+            .and(permanent)
+            .and(delta),
+        reset: Some(keeper.reset),
+        state: Some(condition),
+        rollback: rollback.map(|(reason, version)| Rollback {
+            reason,
+            from: Some(version.write(&mut text)),
+        }),
+        trial: on_trial.then(|| Trial {
+            left: u32::from(keeper.attempts_left()),
+            deadline: keeper
+                .is_application()
+                .then_some(u32::from(board.policy.deadline)),
+        }),
+        supply: keeper.supply,
+        golden: golden(flash),
+    };
+    asker.answer(wire, &Response::Bootlace(Described::Describe(description)));
 }
 
-impl<R: Runner> Server<'_, R> {
-    /// The last updates.
-    pub(super) fn journal<F: Flash, M: Memory>(&mut self, link: &mut Link<M>, flash: &mut F) {
-        let on_trial = self.is_on_trial(flash);
-        let mut journal = self.state().journal;
-        if self.is_application() && !on_trial {
-            // The records hear of a confirmation at the next start.
-            journal.settle(JournalOutcome::Confirmed, RollbackReason::NotConfirmed);
-        }
-        let updates = journal.updates().into();
-        self.answer(link, &Response::Bootlace(Described::Journal(updates)));
+/// Answers with the last updates.
+pub(super) fn journal<F: Flash, W: Wire, R: Runner>(
+    flash: &mut F,
+    wire: &mut W,
+    keeper: &Keeper<R>,
+    asker: &Asker,
+) {
+    let on_trial = keeper.is_on_trial(flash);
+    let mut journal = keeper.state().journal;
+    if keeper.is_application() && !on_trial {
+        // The records hear of a confirmation at the next start.
+        journal.settle(JournalOutcome::Confirmed, RollbackReason::NotConfirmed);
     }
-
-    /// How often an image on trial may still be started before it is given up.
-    pub fn attempts_left(&self) -> u8 {
-        let attempts = self.board.policy.attempts.max(1);
-        attempts.saturating_sub(self.state().trial.unwrap_or(attempts))
-    }
+    let updates = journal.updates().into();
+    asker.answer(wire, &Response::Bootlace(Described::Journal(updates)));
 }
 
 /// Version of the golden image, if there is one.

@@ -25,13 +25,13 @@ pub const FLASH_START: usize = 40 * 1024;
 /// SHA-256 of replies and flash, as all three machines have it. They change with what a board answers: run the
 /// simulator's test of this name and put down what it found.
 pub const DIGESTS: [&str; 2] = [
-    "6f2f0924557beb325caa4a0a71bc30551efa1bb4ebbf38be5eb816ec5fe43679",
+    "c82906c12025b4c00dbe680ea85a5f856f3bbf3e26e600a33e1850ca549d76f8",
     "d8c0bdf9535bdf258890fa7703891562a02e3a1446b394ee6fdf054f2df4d6b2",
 ];
 
 const PAGE: u32 = 1024;
 /// The board's frame, window and memory.
-const LINK: (usize, usize, usize) = (1088, 1, Link::<Vec<u8>>::memory(1088, 1));
+const LINK: (usize, usize, usize) = (1088, 1, 1088 + 4 + 640);
 
 /// A generator that is the same everywhere (xorshift32).
 struct Random(u32);

@@ -1,0 +1,251 @@
+//! Web Serial: the one file that names its types.
+//!
+//! What it does about the API's ways:
+//! - after break, framing, parity and overrun errors the port lives on with a new reader,
+//! - a stream that ends without an error is a loss like any other,
+//! - after a re-plug a port is a new object: only ports that are plugged in are compared,
+//! - the default buffer of 255 bytes stalls: a large one is asked for,
+//! - closing: cancel the reader, abort the writer, release both, then close.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use bootlace_engine::PortInfo;
+use js_sys::{Object, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{
+    ReadableStreamDefaultReader, Serial, SerialOptions, SerialPort, WorkerNavigator,
+    WritableStreamDefaultWriter,
+};
+
+use super::link::{Arrival, Arrivals, OpenError};
+use super::locks::{self, Guard};
+use super::scope;
+use crate::words::PageError;
+
+/// The usual speed of a serial port; a USB port takes any.
+const BAUD: u32 = 115_200;
+/// Bytes that the browser holds for the page.
+const BUFFER: u32 = 256 * 1024;
+/// The longest time that closing may take, in milliseconds: a driver can hang in it.
+const CLOSING: u32 = 1500;
+
+/// In the window: lets the person choose a port. Only with a click, and only there; the worker finds what was granted.
+pub(crate) async fn ask() -> Result<(), PageError> {
+    let serial = web_sys::window().and_then(|window| navigator_serial(window.navigator().as_ref()));
+    let serial = serial.ok_or(PageError::NoWebSerial)?;
+    match JsFuture::from(serial.request_port()).await {
+        Ok(_) => Ok(()),
+        Err(error) if error_name(error.as_ref()) == "NotFoundError" => Err(PageError::NoPortChosen),
+        Err(_) => Err(PageError::Forbidden),
+    }
+}
+
+/// Whether this browser has it, as a page that may be served without it wants to know.
+pub(crate) fn is_there() -> bool {
+    web_sys::window().is_some_and(|window| navigator_serial(window.navigator().as_ref()).is_some())
+}
+
+fn navigator_serial(navigator: &JsValue) -> Option<Serial> {
+    let serial = Reflect::get(navigator, &"serial".into()).ok()?;
+    (!serial.is_undefined() && !serial.is_null()).then(|| serial.unchecked_into())
+}
+
+fn serial() -> Option<Serial> {
+    let navigator: WorkerNavigator = scope().navigator();
+    navigator_serial(navigator.as_ref())
+}
+
+/// Calls back whenever a port is plugged in or out.
+pub(super) fn on_change(changed: impl FnMut() + 'static) {
+    let Some(serial) = serial() else { return };
+    let heard = Closure::<dyn FnMut()>::new(changed);
+    // Registered plainly and for good: with `once` it never fires here.
+    serial.set_onconnect(Some(heard.as_ref().unchecked_ref()));
+    serial.set_ondisconnect(Some(heard.as_ref().unchecked_ref()));
+    heard.forget();
+}
+
+/// The ports that this page may use and that are plugged in.
+pub(super) async fn ports() -> Vec<Port> {
+    let Some(serial) = serial() else { return Vec::new() };
+    let ports = JsFuture::from(serial.get_ports()).await;
+    ports
+        .map(|ports| ports.iter().map(|port| Port(port.unchecked_into())).collect())
+        .unwrap_or_default()
+}
+
+/// A port that can be opened.
+#[derive(Clone, PartialEq)]
+pub(super) struct Port(SerialPort);
+
+impl Port {
+    /// USB vendor and product id, where it has them.
+    pub(super) fn usb(&self) -> Option<(u16, u16)> {
+        let info = self.0.get_info();
+        info.get_usb_vendor_id().zip(info.get_usb_product_id())
+    }
+
+    /// The name of the lock by which another tab learns that this one holds such a port.
+    pub(super) fn lock_name(&self) -> String {
+        match self.usb() {
+            Some((vendor, product)) => format!("bootlace port {vendor:04x}:{product:04x}"),
+            None => "bootlace port".into(),
+        }
+    }
+
+    /// Opens it.
+    pub(super) async fn open(&self, arrivals: Arrivals, number: u32) -> Result<Link, OpenError> {
+        let options = SerialOptions::new(BAUD);
+        options.set_buffer_size(BUFFER);
+        if JsFuture::from(self.0.open(&options)).await.is_err() {
+            let there = ports().await.contains(self);
+            return Err(if there { OpenError::Busy } else { OpenError::Gone });
+        }
+        let writer = self.0.writable().get_writer().map_err(|_| OpenError::Gone)?;
+        let shared = Rc::new(Shared {
+            closing: Cell::new(false),
+            reader: RefCell::new(None),
+        });
+        spawn_local(read(self.0.clone(), shared.clone(), arrivals.clone(), number));
+        Ok(Link {
+            port: self.clone(),
+            writer,
+            shared,
+            arrivals,
+            number,
+            _held: locks::hold(&self.lock_name()),
+        })
+    }
+}
+
+struct Shared {
+    closing: Cell<bool>,
+    reader: RefCell<Option<ReadableStreamDefaultReader>>,
+}
+
+/// Reads until the port is lost or closed.
+async fn read(port: SerialPort, shared: Rc<Shared>, arrivals: Arrivals, number: u32) {
+    while !shared.closing.get() {
+        let stream = port.readable();
+        // A stream that is gone for good is null, whatever the binding says.
+        if AsRef::<JsValue>::as_ref(&stream).is_null() {
+            break;
+        }
+        let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
+        *shared.reader.borrow_mut() = Some(reader.clone());
+        let goes_on = read_with(&reader, &arrivals, number).await;
+        shared.reader.borrow_mut().take();
+        reader.release_lock();
+        if !goes_on {
+            break;
+        }
+    }
+    if !shared.closing.get() {
+        _ = arrivals.unbounded_send(Arrival::Lost(number));
+    }
+}
+
+/// Reads until the stream ends; whether another reader would go on.
+async fn read_with(reader: &ReadableStreamDefaultReader, arrivals: &Arrivals, number: u32) -> bool {
+    loop {
+        match JsFuture::from(reader.read()).await {
+            Ok(result) => {
+                let result: &JsValue = result.as_ref();
+                let done = Reflect::get(result, &"done".into()).is_ok_and(|done| done.is_truthy());
+                let value = Reflect::get(result, &"value".into()).ok();
+                let Some(bytes) = value
+                    .and_then(|value| value.dyn_into::<Uint8Array>().ok())
+                    .filter(|_| !done)
+                else {
+                    return false;
+                };
+                if arrivals
+                    .unbounded_send(Arrival::Bytes(number, bytes.to_vec()))
+                    .is_err()
+                {
+                    return false;
+                }
+            }
+            Err(error) => {
+                let name = error_name(error.as_ref());
+                let passing = ["BreakError", "FramingError", "ParityError", "BufferOverrunError"];
+                return passing.contains(&name.as_str());
+            }
+        }
+    }
+}
+
+fn error_name(error: &JsValue) -> String {
+    Reflect::get(error, &"name".into())
+        .ok()
+        .and_then(|name| name.as_string())
+        .unwrap_or_default()
+}
+
+/// An open port.
+pub(super) struct Link {
+    port: Port,
+    writer: WritableStreamDefaultWriter,
+    shared: Rc<Shared>,
+    arrivals: Arrivals,
+    number: u32,
+    _held: Guard,
+}
+
+impl Link {
+    /// What the session is told about it.
+    pub(super) fn info(&self) -> PortInfo {
+        let usb = self.port.usb();
+        PortInfo {
+            vid: usb.map(|usb| usb.0),
+            pid: usb.map(|usb| usb.1),
+            baud: Some(BAUD),
+        }
+    }
+
+    /// Sends bytes, in order. They are on their way when this returns; only the board's answer says that they arrived.
+    pub(super) fn send(&self, bytes: &[u8]) {
+        let written = self.writer.write_with_chunk(&Uint8Array::from(bytes));
+        let (arrivals, number, shared) = (self.arrivals.clone(), self.number, self.shared.clone());
+        spawn_local(async move {
+            if JsFuture::from(written).await.is_err() && !shared.closing.get() {
+                _ = arrivals.unbounded_send(Arrival::Lost(number));
+            }
+        });
+    }
+
+    /// Closes it, as far as a port that may be gone can be.
+    pub(super) async fn close(self) {
+        self.shared.closing.set(true);
+        let closing = async {
+            let reader = self.shared.reader.borrow().clone();
+            if let Some(reader) = reader {
+                _ = JsFuture::from(reader.cancel()).await;
+            }
+            _ = JsFuture::from(self.writer.abort()).await;
+            self.writer.release_lock();
+            // The reader's own task releases it after the cancelled read has returned.
+            while self.shared.reader.borrow().is_some() {
+                gloo::timers::future::TimeoutFuture::new(1).await;
+            }
+            _ = JsFuture::from(self.port.0.close()).await;
+        };
+        let limit = gloo::timers::future::TimeoutFuture::new(CLOSING);
+        futures_util::future::select(Box::pin(closing), limit).await;
+    }
+}
+
+/// Whether a Permissions-Policy keeps this page from ports.
+pub(crate) fn is_forbidden(document: &Object) -> bool {
+    let policy = Reflect::get(document, &"featurePolicy".into()).unwrap_or(JsValue::UNDEFINED);
+    let allows = Reflect::get(&policy, &"allowsFeature".into())
+        .ok()
+        .and_then(|it| it.dyn_into().ok());
+    allows.is_some_and(|allows: js_sys::Function| {
+        allows
+            .call1(&policy, &"serial".into())
+            .is_ok_and(|allowed| allowed.is_falsy())
+    })
+}

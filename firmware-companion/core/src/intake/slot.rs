@@ -1,0 +1,210 @@
+//! Writing an image into the secondary slot, from its first byte on.
+
+use bootlace_image::trailer::{Mark, Trailer};
+
+use super::file::{Fault, FileId};
+use super::ledger;
+use crate::flash::{Area, CHUNK, Flash, MAX_WRITE};
+use crate::trailer::Trailers;
+
+/// How an image begins.
+pub(super) enum Opened {
+    /// Some of it, perhaps all, is there already.
+    GoesOn,
+    /// Nothing of it is there: what the slot holds is to be replaced.
+    Anew,
+}
+
+/// What came of a try to write bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Put {
+    /// There is nothing to write.
+    Nothing,
+    /// All of it waits in RAM for the rest of its write unit.
+    Kept,
+    /// The unit is erased.
+    Erased,
+    /// Bytes are in flash.
+    Written,
+    /// The unit has to be written again.
+    Undone,
+}
+
+/// So many failed programs of one image are taken for flash that is worn out.
+const MAX_FAILURES: u8 = 4;
+
+/// The last bytes received, which do not fill a write unit.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tail {
+    bytes: [u8; MAX_WRITE],
+    len: u8,
+}
+
+impl Tail {
+    fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    fn extend(&mut self, data: &[u8]) {
+        for (place, byte) in self.bytes.iter_mut().skip(usize::from(self.len)).zip(data) {
+            *place = *byte;
+            self.len += 1;
+        }
+    }
+}
+
+/// An image that is being written.
+#[derive(Clone, Copy, Debug)]
+struct Upload {
+    file: FileId,
+    /// Bytes in flash.
+    written: u32,
+    tail: Tail,
+    /// The trailer was erased when the image began, since the power came.
+    trailer_erased: bool,
+    /// Programs that failed: each costs the unit that it was in.
+    failures: u8,
+}
+
+/// The secondary slot, and the image that is being written into it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SlotWriter {
+    upload: Option<Upload>,
+}
+
+impl SlotWriter {
+    /// Bytes of the image that have been received: those in flash, and those that do not fill a write unit.
+    pub(super) fn received(&self) -> u32 {
+        let upload = self.upload.as_ref();
+        upload.map_or(0, |upload| upload.written + u32::from(upload.tail.len))
+    }
+
+    /// The image, if one has begun.
+    pub(super) fn file(&self) -> Option<&FileId> {
+        self.upload.as_ref().map(|upload| &upload.file)
+    }
+
+    /// The trailer was erased since the power came, and nothing has been written to it but the ledger.
+    pub(super) fn is_trailer_erased(&self) -> bool {
+        self.upload.as_ref().is_some_and(|upload| upload.trailer_erased)
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.upload = None;
+    }
+
+    /// Begins to write an image, or goes on with it.
+    pub(super) fn open<F: Flash>(&mut self, flash: &mut F, file: &FileId) -> Opened {
+        let mut failures = 0;
+        if let Some(upload) = &self.upload
+            && upload.file == *file
+        {
+            if file.digest.is_some() && upload.written > 0 {
+                return Opened::GoesOn;
+            }
+            // A word that can't be written must not send the client round for ever.
+            failures = upload.failures;
+        }
+        let written = recorded(flash, file);
+        self.upload = Some(Upload {
+            file: *file,
+            written,
+            tail: Tail::default(),
+            trailer_erased: written == 0,
+            failures,
+        });
+        if written > 0 { Opened::GoesOn } else { Opened::Anew }
+    }
+
+    /// Begins the ledger; the trailer's unit was erased just before. Without a ledger an interrupted image begins anew:
+    /// no reason to refuse this one.
+    pub(super) fn begin_ledger<F: Flash>(&self, flash: &mut F) {
+        if let Some(upload) = &self.upload
+            && let Some(digest) = upload.file.digest
+        {
+            let _ = ledger::begin(flash, upload.file.len, digest);
+        }
+    }
+
+    /// Notes in the ledger what is in flash, where a mark is due. A missing mark costs sending some data again, no more.
+    pub(super) fn mark_ledger<F: Flash>(&self, flash: &mut F) {
+        if let Some(upload) = &self.upload
+            && upload.file.digest.is_some()
+        {
+            let _ = ledger::mark(flash, upload.written);
+        }
+    }
+
+    /// Does one erase, or one program of the first of these bytes, which are the image's next; `erased`: the unit that comes
+    /// next was erased just now.
+    pub(super) fn put<F: Flash>(&mut self, flash: &mut F, data: &[u8], erased: bool) -> Result<Put, Fault> {
+        let Some(upload) = &mut self.upload else {
+            return Ok(Put::Nothing);
+        };
+        if data.is_empty() {
+            return Ok(Put::Nothing);
+        }
+        let shape = flash.geometry(Area::Secondary);
+        let room = shape.erase - upload.written % shape.erase;
+        let kept = upload.tail.as_slice();
+        let len = (kept.len() + data.len()).min(CHUNK).min(room as usize);
+        // Only the file's end may leave a write unit unfilled.
+        let is_end = len as u32 == upload.file.len.saturating_sub(upload.written);
+        let len = if is_end {
+            len
+        } else {
+            len - len % shape.write as usize
+        };
+        if len == 0 {
+            upload.tail.extend(data);
+            return Ok(Put::Kept);
+        }
+        if !erased && upload.written.is_multiple_of(shape.erase) {
+            // Blank flash is erased too: a cut may have left words that read as erased for now.
+            flash
+                .erase(Area::Secondary, upload.written)
+                .map_err(|_| Fault::EraseFailed)?;
+            return Ok(Put::Erased);
+        }
+        let mut padded = [0xFF; CHUNK];
+        for (place, byte) in padded.iter_mut().take(len).zip(kept.iter().chain(data)) {
+            *place = *byte;
+        }
+        let whole = padded
+            .get(..len.next_multiple_of(shape.write as usize))
+            .unwrap_or_default();
+        upload.tail = Tail::default();
+        if whole.iter().any(|&byte| byte != 0xFF)
+            && flash.program(Area::Secondary, upload.written, whole).is_err()
+        {
+            // A word that a power cut left half erased: the unit is erased and sent again.
+            upload.written -= upload.written % shape.erase;
+            upload.failures += 1;
+            return if upload.failures < MAX_FAILURES {
+                Ok(Put::Undone)
+            } else {
+                Err(Fault::WriteFailed)
+            };
+        }
+        upload.written += len as u32;
+        Ok(Put::Written)
+    }
+}
+
+/// Bytes of an interrupted upload of the same file that are in flash.
+fn recorded<F: Flash>(flash: &mut F, file: &FileId) -> u32 {
+    let (Some(entry), Some(digest)) = (ledger::read(flash), file.digest) else {
+        return 0;
+    };
+    if !entry.is_of(file.len, digest) {
+        return 0;
+    }
+    // An image that was marked is whole. It is compared, not written once more: a cut would leave the request without it.
+    // Anything else that is not erased is what a cut left of the trailer, and says nothing of the image.
+    let trailer = Trailers::read(flash).secondary;
+    match trailer.magic {
+        Mark::Set => file.len,
+        _ if trailer == Trailer::ERASED => entry.at,
+        _ => 0,
+    }
+}

@@ -1,0 +1,48 @@
+//! Answers on their way to who asked.
+
+use bootlace_smp::{self as smp, ErrorCode, Fault, Header, Response};
+
+use crate::wire::{Origin, Sender, Wire};
+
+/// To whom an answer goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asker {
+    pub(super) header: Header,
+    pub(super) sender: Sender,
+}
+
+impl Asker {
+    pub(super) const NOBODY: Self = Asker {
+        header: Header {
+            version: smp::Version::V1,
+            op: smp::Op::Read,
+            flags: 0,
+            len: 0,
+            group: 0,
+            seq: 0,
+            id: 0,
+        },
+        sender: Sender {
+            origin: Origin::Cable,
+            path: 0,
+        },
+    };
+
+    /// Sends an answer. One that does not fit becomes the shortest one there is: silence would look like a lost packet.
+    #[inline(never)]
+    pub(super) fn answer<W: Wire>(&self, wire: &mut W, response: &Response) {
+        let (_, out) = wire.buffers();
+        match smp::encode_response(out, &self.header, response) {
+            Ok(len) => wire.send(self.sender, len),
+            Err(_) => self.refuse(wire, ErrorCode::NoMemory.into()),
+        }
+    }
+
+    /// Sends a refusal.
+    #[inline(never)]
+    pub(super) fn refuse<W: Wire>(&self, wire: &mut W, fault: Fault) {
+        let (_, out) = wire.buffers();
+        let len = smp::encode_error(out, &self.header, fault, None);
+        wire.send(self.sender, len.unwrap_or(0));
+    }
+}

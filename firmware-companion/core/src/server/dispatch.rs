@@ -1,0 +1,354 @@
+//! One request after the other: what is under way, and what is next.
+
+use bootlace_smp::bootlace::{BootState, Reset, Supply};
+use bootlace_smp::img::{ErrorCode as ImageError, Response as Answer};
+use bootlace_smp::{self as smp, ErrorCode, Fault, Response, os};
+
+use super::answer::Asker;
+use super::keeper::Keeper;
+use super::marking::{self, Marking, Wanted};
+use super::request::{Action, PieceRequest, Place, understand};
+use super::role::Runner;
+use super::upload::fault;
+use super::{describe, images};
+use crate::Applier;
+use crate::board::Identity;
+use crate::check::Check;
+use crate::flash::{Area, Flash, FlashError};
+use crate::intake::{self, Intake, Received, SlotErase};
+use crate::slots::{Found, Reject};
+use crate::state::State;
+use crate::trailer::TrailerWrite;
+use crate::wire::Wire;
+
+/// What a step came to.
+#[derive(Clone, Copy, Debug)]
+pub enum Step {
+    /// Nothing to do until bytes arrive or leave.
+    Idle,
+    /// More can be done at once.
+    Working,
+    /// Restart the chip, once the answer has left.
+    Reset {
+        /// Into the bootloader, to stay there.
+        bootloader: bool,
+    },
+}
+
+/// What is under way. One thing at a time; packets wait meanwhile.
+#[derive(Clone, Copy, Debug)]
+enum Job {
+    None,
+    /// A piece is being taken in; its packet is not released before its end.
+    Receiving,
+    /// A piece is dealt with, and its answer waits for the one before to leave.
+    Answering(Result<Received, Fault>),
+    /// The secondary slot is being erased.
+    Erasing(SlotErase),
+    /// The image in the secondary slot is being checked before it is marked.
+    Checking(Marking),
+    /// The secondary slot's trailer is being written.
+    Marking(TrailerWrite),
+    Reset {
+        bootloader: bool,
+    },
+}
+
+/// The server.
+#[derive(Debug)]
+pub struct Server<'a, R: Runner> {
+    keeper: Keeper<'a, R>,
+    intake: Intake,
+    /// Who asked for what is under way.
+    asker: Asker,
+    /// The piece that is being received.
+    piece: PieceRequest,
+    job: Job,
+    /// The check of the uploaded image, under way.
+    check: Check<R::Proof>,
+}
+
+impl<'a, R: Runner> Server<'a, R> {
+    /// `reset` is why the chip last started.
+    #[inline(never)]
+    pub fn new(board: &'a Identity<'a>, role: R, reset: Reset) -> Self {
+        Server {
+            keeper: Keeper::new(board, role, reset),
+            intake: Intake::new(),
+            asker: Asker::NOBODY,
+            piece: PieceRequest::NONE,
+            job: Job::None,
+            check: Check::NONE,
+        }
+    }
+
+    /// What the board's supply is now. Below its limit no update begins, and nothing is marked or erased; one that has
+    /// begun goes on, because a power cut costs it only time. A board that never says is never refused.
+    pub fn measured(&mut self, supply: Supply) {
+        self.keeper.supply = Some(supply);
+    }
+
+    /// What the records say.
+    pub fn state(&self) -> &State {
+        self.keeper.state()
+    }
+
+    /// Why a bootloader did not start an image; `None` in an application.
+    pub fn condition(&self) -> Option<BootState> {
+        self.keeper.role.condition()
+    }
+
+    /// How often an image on trial may still be started before it is given up.
+    pub fn attempts_left(&self) -> u8 {
+        self.keeper.attempts_left()
+    }
+
+    /// Confirms the running image, if it is on trial: only what runs can say that it runs well.
+    ///
+    /// # Errors
+    /// The flash's own; the image is still on trial then.
+    pub fn confirm<F: Flash>(&mut self, flash: &mut F) -> Result<(), FlashError> {
+        self.keeper.confirm(flash)
+    }
+
+    /// Whether an image is being checked. The memory that patches are applied in is not used meanwhile.
+    pub fn is_checking(&self) -> bool {
+        matches!(self.job, Job::Checking(_))
+    }
+
+    /// Answers packets and does at most one flash operation, or one step of an image's check.
+    ///
+    /// With `patches`, patches are taken. That memory may be used for something else while [`Server::is_checking`]; what it
+    /// holds afterwards must be [`Applier::new`](crate::Applier): a patch that was being received is then sent again from
+    /// its start, and what was written is not written again.
+    // Its frame must not become part of the caller's, which may hold the applier.
+    #[inline(never)]
+    pub fn step<F: Flash, W: Wire>(
+        &mut self,
+        wire: &mut W,
+        flash: &mut F,
+        patches: Option<&mut Applier>,
+    ) -> Step {
+        if self.keeper.write_records(flash) {
+            return Step::Working;
+        }
+        match &mut self.job {
+            Job::None => return self.next_packet(wire, flash, patches),
+            Job::Receiving => self.receive(wire, flash, patches),
+            Job::Reset { bootloader } => {
+                return Step::Reset {
+                    bootloader: *bootloader,
+                };
+            }
+            // Everything else ends in an answer, and the last one is still on its way.
+            _ if wire.is_sending() => return Step::Idle,
+            Job::Answering(end) => {
+                wire.release();
+                match *end {
+                    Ok(received) => self.answer(wire, &self.piece.answer(received)),
+                    Err(fault) => self.refuse(wire, fault),
+                }
+            }
+            Job::Erasing(erase) => match erase.step(flash) {
+                Ok(false) => {}
+                Ok(true) => self.answer(wire, &Response::Img(Answer::Erase)),
+                Err(refused) => self.refuse(wire, fault(refused)),
+            },
+            Job::Checking(marking) => {
+                let marking = *marking;
+                if let Some(verdict) = self.check.step(flash, self.keeper.board) {
+                    self.mark(wire, flash, marking, verdict);
+                }
+            }
+            Job::Marking(write) => match write.step(flash) {
+                Ok(false) => {}
+                Ok(true) => self.list(wire, flash),
+                Err(_) => self.refuse(wire, ImageError::FlashWriteFailed.into()),
+            },
+        }
+        Step::Working
+    }
+
+    /// Which image is about to be checked: see [`Decider::question`](crate::boot::Decider::question).
+    #[cfg(feature = "known-verdicts")]
+    pub fn question(&self) -> Option<(Area, u32)> {
+        self.check.question()
+    }
+
+    /// Takes the verdict on the [`Server::question`] instead of finding it out.
+    #[cfg(feature = "known-verdicts")]
+    pub fn answer_check<F: Flash, W: Wire>(
+        &mut self,
+        wire: &mut W,
+        flash: &mut F,
+        verdict: Result<Found, Reject>,
+    ) {
+        self.check.end();
+        if let Job::Checking(marking) = self.job {
+            self.mark(wire, flash, marking, verdict);
+        }
+    }
+
+    #[inline(never)]
+    fn next_packet<F: Flash, W: Wire>(
+        &mut self,
+        wire: &mut W,
+        flash: &mut F,
+        patches: Option<&mut Applier>,
+    ) -> Step {
+        let Some((packet, sender)) = wire.packet() else {
+            return Step::Idle;
+        };
+        let Some((header, action)) = understand(packet) else {
+            wire.release();
+            return Step::Working;
+        };
+        self.asker = Asker { header, sender };
+        if let Action::Piece(request) = action {
+            let parts = (&mut self.keeper, &mut self.intake);
+            self.piece = request;
+            self.job = match self.piece.begin(packet, flash, parts, patches) {
+                Ok(()) => Job::Receiving,
+                // An error that is swallowed makes clients loop: it waits for the line, if need be.
+                Err(fault) => Job::Answering(Err(fault)),
+            };
+            return Step::Working;
+        }
+        if wire.is_sending() {
+            return Step::Idle;
+        }
+        if let Action::Echo(text) = action {
+            self.echo(wire, text);
+        }
+        wire.release();
+        if let Err(fault) = self.act(action, wire, flash, patches.is_some()) {
+            self.refuse(wire, fault);
+        }
+        Step::Working
+    }
+
+    /// The text may be as long as the reply's buffer allows: it is answered from the packet itself.
+    fn echo<W: Wire>(&self, wire: &mut W, text: Place) {
+        let (packet, out) = wire.buffers();
+        let text = str::from_utf8(text.of_packet(packet)).unwrap_or_default();
+        let echo = Response::Os(os::Response::Echo(text));
+        let header = &self.asker.header;
+        let written = smp::encode_response(out, header, &echo)
+            .or_else(|_| smp::encode_error(out, header, ErrorCode::TooLarge, None));
+        wire.send(self.asker.sender, written.unwrap_or(0));
+    }
+
+    /// Does what a request asks for, or begins to.
+    fn act<F: Flash, W: Wire>(
+        &mut self,
+        action: Action,
+        wire: &mut W,
+        flash: &mut F,
+        takes_patches: bool,
+    ) -> Result<(), Fault> {
+        let answer = match action {
+            // Answered from their packets.
+            Action::Piece(_) | Action::Echo(_) => return Ok(()),
+            Action::List => {
+                self.list(wire, flash);
+                return Ok(());
+            }
+            Action::SlotInfo => {
+                images::slot_info(flash, wire, &self.asker);
+                return Ok(());
+            }
+            Action::SetState { hash, confirm } => {
+                match marking::begin(flash, &mut self.keeper, hash, confirm)? {
+                    Wanted::Listed => self.list(wire, flash),
+                    Wanted::Check(marking) => {
+                        let counter = self.keeper.state().counter;
+                        self.check.begin(Area::Secondary, counter);
+                        self.job = Job::Checking(marking);
+                    }
+                }
+                return Ok(());
+            }
+            Action::Erase { slot } => {
+                if slot != 1 {
+                    return Err(ImageError::InvalidSlot.into());
+                }
+                self.keeper.may_change(flash)?;
+                self.keeper.note_change();
+                self.intake.discard();
+                self.job = Job::Erasing(SlotErase::default());
+                return Ok(());
+            }
+            Action::Describe => {
+                let limits = wire.limits();
+                describe::describe(flash, wire, (&self.keeper, limits, takes_patches), &self.asker);
+                return Ok(());
+            }
+            Action::Journal => {
+                describe::journal(flash, wire, &self.keeper, &self.asker);
+                return Ok(());
+            }
+            Action::Refuse(code) => return Err(code.into()),
+            // Clients choose their procedure by this name, and the procedure is MCUboot's.
+            Action::Bootloader => os::Response::Bootloader("MCUboot"),
+            Action::Mode => os::Response::Mode {
+                mode: os::MODE_SWAP,
+                no_downgrade: false,
+            },
+            Action::Params => os::Response::Params {
+                buf_size: wire.limits().frame as u32,
+                buf_count: wire.limits().window as u32,
+            },
+            Action::Info => os::Response::Info(self.keeper.board.name),
+            Action::Reset { .. } => os::Response::Reset,
+        };
+        self.answer(wire, &Response::Os(answer));
+        if let Action::Reset { bootloader } = action {
+            self.job = Job::Reset { bootloader };
+        }
+        Ok(())
+    }
+
+    /// Does a step for the piece whose packet is the oldest.
+    fn receive<F: Flash, W: Wire>(&mut self, wire: &W, flash: &mut F, patches: Option<&mut Applier>) {
+        let packet = wire.packet().map_or(&[][..], |(packet, _)| packet);
+        match self.intake.step(flash, &self.piece.piece(packet), patches) {
+            intake::Step::Again => {}
+            intake::Step::Replaces => self.keeper.note_change(),
+            intake::Step::Done(received) => self.job = Job::Answering(Ok(received)),
+            intake::Step::Refused(refused) => self.job = Job::Answering(Err(fault(refused))),
+        }
+    }
+
+    /// The uploaded image was checked: it is marked, or refused.
+    #[inline(never)]
+    fn mark<F: Flash, W: Wire>(
+        &mut self,
+        wire: &mut W,
+        flash: &mut F,
+        marking: Marking,
+        verdict: Result<Found, Reject>,
+    ) {
+        let is_fresh = self.intake.is_trailer_erased();
+        match marking.checked(flash, &self.keeper, is_fresh, verdict) {
+            Ok(write) => self.job = Job::Marking(write),
+            Err(fault) => self.refuse(wire, fault),
+        }
+    }
+
+    fn list<F: Flash, W: Wire>(&mut self, wire: &mut W, flash: &mut F) {
+        self.job = Job::None;
+        images::list(flash, wire, &self.keeper, &self.asker);
+    }
+
+    /// Ends what is under way with an answer.
+    fn answer<W: Wire>(&mut self, wire: &mut W, response: &Response) {
+        self.job = Job::None;
+        self.asker.answer(wire, response);
+    }
+
+    /// Ends what is under way with a refusal.
+    fn refuse<W: Wire>(&mut self, wire: &mut W, fault: Fault) {
+        self.job = Job::None;
+        self.asker.refuse(wire, fault);
+    }
+}

@@ -1,0 +1,115 @@
+//! What the board knows of itself, and what may be done to it now.
+
+use bootlace_smp::bootlace::{Reset, Supply};
+use bootlace_smp::{ErrorCode, Fault, bootlace, img};
+
+use super::role::Runner;
+use crate::board::Identity;
+use crate::flash::{Flash, FlashError};
+use crate::state::{Record, State};
+use crate::trailer::{confirm, is_on_trial};
+
+/// The board as the server keeps it.
+#[derive(Debug)]
+pub(super) struct Keeper<'a, R> {
+    pub(super) board: &'a Identity<'a>,
+    pub(super) role: R,
+    /// Why the chip last started.
+    pub(super) reset: Reset,
+    /// The supply when it was last measured.
+    pub(super) supply: Option<Supply>,
+    /// Records that could not be written. When there are too many, the board only answers questions.
+    failures: u8,
+}
+
+/// So many failures are taken for a state area that is worn out or write-protected.
+const MAX_FAILURES: u8 = 3;
+
+impl<'a, R: Runner> Keeper<'a, R> {
+    pub(super) fn new(board: &'a Identity<'a>, role: R, reset: Reset) -> Self {
+        Keeper {
+            board,
+            role,
+            reset,
+            supply: None,
+            failures: 0,
+        }
+    }
+
+    /// What the records say.
+    pub(super) fn state(&self) -> &State {
+        self.role.state()
+    }
+
+    pub(super) fn is_application(&self) -> bool {
+        self.role.condition().is_none()
+    }
+
+    /// Whether the primary slot's image has yet to confirm itself.
+    pub(super) fn is_on_trial<F: Flash>(&self, flash: &mut F) -> bool {
+        is_on_trial(flash, self.state())
+    }
+
+    pub(super) fn is_supply_low(&self) -> bool {
+        self.supply.is_some_and(|supply| supply.is_low())
+    }
+
+    /// How often an image on trial may still be started before it is given up.
+    pub(super) fn attempts_left(&self) -> u8 {
+        let attempts = self.board.policy.attempts.max(1);
+        attempts.saturating_sub(self.state().trial.unwrap_or(attempts))
+    }
+
+    /// Writes what the records have to say, one flash operation at a time; false when there is nothing to write. Nothing
+    /// that relies on a record is done before.
+    pub(super) fn write_records<F: Flash>(&mut self, flash: &mut F) -> bool {
+        let can_write = self.failures < MAX_FAILURES;
+        let Some(log) = self.role.log().filter(|log| log.busy() && can_write) else {
+            return false;
+        };
+        let failed = log.step(flash).is_err();
+        self.failures += u8::from(failed);
+        true
+    }
+
+    /// Whether the secondary slot may be written, erased or marked; a record says so before anything is done, so that what
+    /// an earlier start left half-written can't come back later and speak of what is no longer there.
+    pub(super) fn may_change<F: Flash>(&mut self, flash: &mut F) -> Result<(), Fault> {
+        let state = self.state();
+        let (known, swaps) = (state.saved || !state.recorded, state.swap.is_some());
+        if swaps || (known && (self.role.is_doubtful() || self.is_on_trial(flash))) {
+            // The slot holds what the board goes back to, or a swap is to be finished first.
+            return Err(ErrorCode::BadState.into());
+        }
+        if self.is_supply_low() {
+            return Err(bootlace::ErrorCode::SupplyLow.into());
+        }
+        if self.failures >= MAX_FAILURES {
+            return Err(img::ErrorCode::FlashWriteFailed.into());
+        }
+        if known
+            && self.state().trial.is_some()
+            && let Some(log) = self.role.log()
+        {
+            // What the board could go back to is about to go: a confirmation that was torn must never read as unset again.
+            log.push(Record::Confirmed);
+        }
+        Ok(())
+    }
+
+    /// Records that the secondary slot no longer holds what a swap saved.
+    pub(super) fn note_change(&mut self) {
+        if let Some(log) = self.role.log() {
+            log.push(Record::Saved(false));
+        }
+    }
+
+    /// Confirms the running image, if it is on trial: only what runs can say that it runs well.
+    pub(super) fn confirm<F: Flash>(&mut self, flash: &mut F) -> Result<(), FlashError> {
+        if self.is_on_trial(flash) {
+            confirm(flash)?;
+            self.role.confirmed();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! A packet made a value that borrows nothing: the packet may be released while its request is under way.
+
+use core::ops::Range;
+
+use bootlace_smp::{self as smp, ErrorCode, Header, Request, bootlace, img, os};
+
+use crate::intake::{FileDigest, Kind};
+
+/// What a packet asks for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Action {
+    /// To have this text of the packet sent back.
+    Echo(Place),
+    Reset {
+        bootloader: bool,
+    },
+    Params,
+    Info,
+    Bootloader,
+    Mode,
+    Piece(PieceRequest),
+    List,
+    SetState {
+        hash: Named,
+        confirm: bool,
+    },
+    Erase {
+        slot: u32,
+    },
+    SlotInfo,
+    Describe,
+    Journal,
+    /// Something that is not served here.
+    Refuse(ErrorCode),
+}
+
+/// The image that a request names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    /// None: the running one.
+    Running,
+    /// By something else than 32 bytes: no image of this board.
+    Foreign,
+    /// By its hash.
+    Hash([u8; 32]),
+}
+
+/// A piece of a file; its data stays in the packet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PieceRequest {
+    pub(super) kind: Kind,
+    pub(super) image: u32,
+    pub(super) offset: u32,
+    pub(super) len: Option<u32>,
+    pub(super) digest: Option<FileDigest>,
+    /// Refuse it unless it is newer than what runs.
+    pub(super) upgrade: bool,
+    pub(super) data: Place,
+}
+
+/// Where bytes of a packet lie in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    start: usize,
+    len: usize,
+}
+
+impl Place {
+    /// Of `data`, which is a part of `packet`.
+    fn of(data: &[u8], packet: &[u8]) -> Self {
+        let Range { start, .. } = data.as_ptr_range();
+        Place {
+            start: (start as usize).wrapping_sub(packet.as_ptr() as usize),
+            len: data.len(),
+        }
+    }
+
+    /// The bytes at this place of the packet.
+    pub(super) fn of_packet(self, packet: &[u8]) -> &[u8] {
+        let rest = packet.get(self.start..).unwrap_or_default();
+        rest.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl PieceRequest {
+    pub(super) const NONE: Self = PieceRequest {
+        kind: Kind::Image,
+        image: 0,
+        offset: 0,
+        len: None,
+        digest: None,
+        upgrade: false,
+        data: Place { start: 0, len: 0 },
+    };
+
+    fn new(kind: Kind, upload: &img::Upload, packet: &[u8]) -> Self {
+        let sha = upload.sha.filter(|sha| sha.len() == 32);
+        PieceRequest {
+            kind,
+            image: upload.image.unwrap_or(0),
+            offset: upload.off,
+            len: upload.len,
+            digest: sha.and_then(|sha| sha.first_chunk().copied()).map(FileDigest),
+            upgrade: upload.upgrade,
+            data: Place::of(upload.data, packet),
+        }
+    }
+}
+
+/// What a packet asks for; `None` if it is no request: noise, or our own words repeated by a terminal.
+#[inline(never)]
+pub(super) fn understand(packet: &[u8]) -> Option<(Header, Action)> {
+    let (header, payload) = Header::parse(packet).ok()?;
+    if !header.op.is_request() {
+        return None;
+    }
+    let action = match smp::decode_request(&header, payload) {
+        Ok(Request::Os(request)) => os_action(request, packet),
+        Ok(Request::Img(request)) => img_action(request, packet),
+        Ok(Request::Bootlace(request)) => match request {
+            bootlace::Request::Describe => Action::Describe,
+            bootlace::Request::Journal => Action::Journal,
+            bootlace::Request::Patch(piece) => Action::Piece(PieceRequest::new(Kind::Patch, &piece, packet)),
+        },
+        Err(error) => Action::Refuse(error.code()),
+    };
+    Some((header, action))
+}
+
+fn os_action(request: os::Request, packet: &[u8]) -> Action {
+    match request {
+        os::Request::Echo(text) => Action::Echo(Place::of(text.as_bytes(), packet)),
+        os::Request::Reset { boot_mode, .. } => Action::Reset {
+            bootloader: boot_mode == Some(os::BOOT_MODE_BOOTLOADER),
+        },
+        os::Request::Params => Action::Params,
+        os::Request::Info { .. } => Action::Info,
+        os::Request::Bootloader { query: None } => Action::Bootloader,
+        os::Request::Bootloader { query: Some("mode") } => Action::Mode,
+        os::Request::Bootloader { .. } => Action::Refuse(ErrorCode::NotSupported),
+    }
+}
+
+fn img_action(request: img::Request, packet: &[u8]) -> Action {
+    match request {
+        img::Request::State => Action::List,
+        img::Request::SetState { hash, confirm } => Action::SetState {
+            hash: match hash {
+                None => Named::Running,
+                Some(hash) => hash.try_into().map_or(Named::Foreign, Named::Hash),
+            },
+            confirm,
+        },
+        img::Request::Upload(piece) => Action::Piece(PieceRequest::new(Kind::Image, &piece, packet)),
+        // Without a slot: the secondary.
+        img::Request::Erase { slot } => Action::Erase {
+            slot: slot.unwrap_or(1),
+        },
+        img::Request::SlotInfo => Action::SlotInfo,
+    }
+}

@@ -1,0 +1,247 @@
+//! A raw file into the slot, without SMP: the smallest user of the intake.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod common;
+
+use bootlace_core::flash::Area;
+use bootlace_core::intake::{Fault, File, FileDigest, Intake, Kind, Piece, Received, Step};
+use bootlace_core::trailer::{Fields, TrailerWrite};
+use bootlace_image::trailer::SwapType;
+use bootlace_simulator::{NorFlash, SimulatedBoard};
+use common::{Host, config, version};
+use sha2::{Digest, Sha256};
+
+// The page runs this crate, so a browser runs its tests as well.
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+/// A board's flash that runs version 1.0.
+fn flash() -> NorFlash {
+    let config = config();
+    let mut flash = NorFlash::new(config.address, config.map, config.write, config.timing);
+    flash.flash_primary(&version(0));
+    flash
+}
+
+fn file(bytes: &[u8]) -> File {
+    let digest: [u8; 32] = Sha256::digest(bytes).into();
+    File {
+        kind: Kind::Image,
+        len: bytes.len() as u32,
+        digest: digest.first_chunk().copied().map(FileDigest),
+    }
+}
+
+/// Hands a piece over; what comes of it, and whether the slot's image was replaced.
+fn take(
+    intake: &mut Intake,
+    flash: &mut NorFlash,
+    file: &File,
+    piece: Piece,
+) -> (Result<Received, Fault>, bool) {
+    let taken = match piece.offset {
+        0 => intake.open(flash, file, piece.data, None),
+        _ => intake.offer(Kind::Image, &piece),
+    };
+    if let Err(fault) = taken {
+        return (Err(fault), false);
+    }
+    let mut replaces = false;
+    loop {
+        let before = flash.operations();
+        let step = intake.step(flash, &piece, None);
+        assert!(
+            flash.operations() <= before + 1,
+            "more than one operation in a step"
+        );
+        match step {
+            Step::Again => {}
+            Step::Replaces => {
+                assert!(!replaces, "told once");
+                replaces = true;
+            }
+            Step::Done(received) => return (Ok(received), replaces),
+            Step::Refused(fault) => return (Err(fault), replaces),
+        }
+    }
+}
+
+/// Writes a file from wherever the intake says, up to `end`, in pieces of `len` bytes.
+fn write(flash: &mut NorFlash, intake: &mut Intake, bytes: &[u8], len: usize, end: usize) -> Received {
+    let file = file(bytes);
+    let mut at = 0;
+    loop {
+        let piece = Piece {
+            offset: at as u32,
+            data: &bytes[at..bytes.len().min(at + len)],
+        };
+        let received = take(intake, flash, &file, piece).0.unwrap();
+        at = received.offset as usize;
+        if at >= end {
+            return received;
+        }
+    }
+}
+
+/// Starts a board with this flash and says which versions are in its slots.
+fn versions(flash: NorFlash) -> Vec<String> {
+    let mut host = Host::new(SimulatedBoard::with_flash(config(), flash).unwrap());
+    assert!(host.wait_for_port());
+    host.settle();
+    host.list().into_iter().map(|entry| entry.1).collect()
+}
+
+fn mark_for_test(flash: &mut NorFlash) {
+    let fields = Fields {
+        swap: SwapType::Test,
+        copy_done: false,
+        image_ok: false,
+    };
+    let mut trailer = TrailerWrite::new(Area::Secondary, fields);
+    while !trailer.step(flash).unwrap() {}
+}
+
+#[test]
+fn a_raw_file_is_written_marked_and_booted_without_smp() {
+    let (mut flash, new) = (flash(), version(1));
+    let received = write(&mut flash, &mut Intake::new(), &new, 700, new.len());
+    let whole = Received {
+        offset: new.len() as u32,
+        matched: Some(true),
+    };
+    assert_eq!(received, whole);
+    mark_for_test(&mut flash);
+    assert_eq!(versions(flash), ["1.1.0", "1.0.0"]);
+}
+
+#[test]
+fn pieces_of_any_length_are_received_whole() {
+    for len in [433, 1, 31, 257, 4097] {
+        let (mut flash, new) = (flash(), version(1));
+        let mut intake = Intake::new();
+        // The first piece holds the header.
+        let first = len.max(32);
+        let received = write(&mut flash, &mut intake, &new, first, first);
+        assert_eq!(received.offset, first as u32, "{len}");
+        let end = first + 3 * len;
+        assert_eq!(
+            write(&mut flash, &mut intake, &new, first, 1).offset,
+            first as u32,
+            "a file that is known goes on"
+        );
+        let mut at = first;
+        while at < end {
+            let piece = Piece {
+                offset: at as u32,
+                data: &new[at..at + len],
+            };
+            let received = take(&mut intake, &mut flash, &file(&new), piece).0.unwrap();
+            at += len;
+            assert_eq!(received.offset as usize, at, "{len}");
+        }
+        let whole = write(&mut flash, &mut intake, &new, first, new.len());
+        assert_eq!(whole.matched, Some(true), "{len}");
+    }
+}
+
+#[test]
+fn after_a_power_cut_a_file_goes_on_from_its_ledger() {
+    let (mut flash, new) = (flash(), version(1));
+    let mut intake = Intake::new();
+    write(&mut flash, &mut intake, &new, 1000, 9000);
+    // What is in RAM is gone, what the ledger says is not.
+    let mut intake = Intake::new();
+    let received = write(&mut flash, &mut intake, &new, 1000, 1);
+    assert!(
+        (4096..=9000).contains(&received.offset),
+        "goes on at {}",
+        received.offset
+    );
+    let received = write(&mut flash, &mut intake, &new, 1000, new.len());
+    assert_eq!(received.matched, Some(true));
+}
+
+#[test]
+fn another_file_replaces_what_the_slot_holds_and_says_so_once() {
+    let mut flash = flash();
+    let mut intake = Intake::new();
+    let (first, second) = (version(1), version(2));
+    for (bytes, replaces) in [(&first, true), (&first, false), (&second, true)] {
+        let piece = Piece {
+            offset: 0,
+            data: &bytes[..1000],
+        };
+        let (received, replaced) = take(&mut intake, &mut flash, &file(bytes), piece);
+        assert_eq!(received.map(|received| received.offset), Ok(1000));
+        assert_eq!(replaced, replaces);
+    }
+}
+
+#[test]
+fn a_file_that_is_not_what_was_announced_is_forgotten() {
+    let (mut flash, mut altered) = (flash(), version(1));
+    let announced = file(&altered);
+    altered[5000] ^= 1;
+    let mut intake = Intake::new();
+    let (mut at, mut matched) = (0, None);
+    while matched.is_none() {
+        let piece = Piece {
+            offset: at as u32,
+            data: &altered[at..altered.len().min(at + 900)],
+        };
+        let received = take(&mut intake, &mut flash, &announced, piece).0.unwrap();
+        (at, matched) = (received.offset as usize, received.matched);
+    }
+    assert_eq!((at, matched), (altered.len(), Some(false)));
+    // It begins anew, also with nothing but what is in flash.
+    for mut intake in [intake, Intake::new()] {
+        let due = take(
+            &mut intake,
+            &mut flash,
+            &announced,
+            Piece {
+                offset: 900,
+                data: &altered[900..1000],
+            },
+        );
+        assert_eq!(due.0.map(|received| received.offset), Ok(0));
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_an_image_of_this_board_is_refused_before_anything_is_erased() {
+    let mut flash = flash();
+    let good = version(1);
+    let largest = {
+        let layout = bootlace_core::layout::Layout::of(&flash);
+        layout.max_image_size(&flash)
+    };
+    let long = File {
+        len: largest + 1,
+        ..file(&good)
+    };
+    let patch = File {
+        kind: Kind::Patch,
+        ..file(&good)
+    };
+    let short = File {
+        len: 10,
+        ..file(&good)
+    };
+    let cases: [(&File, &[u8], Fault); 5] = [
+        (&long, &good[..1000], Fault::TooLarge),
+        (&file(&good), &[0x7F; 64], Fault::NotAnImage),
+        (&file(&good), &good[..20], Fault::NoHeader),
+        (&short, &good[..64], Fault::Overrun),
+        (&patch, &good[..64], Fault::NoPatches),
+    ];
+    let before = flash.operations();
+    for (file, data, fault) in cases {
+        let piece = Piece { offset: 0, data };
+        assert_eq!(
+            take(&mut Intake::new(), &mut flash, file, piece),
+            (Err(fault), false)
+        );
+    }
+    assert_eq!(flash.operations(), before);
+}
