@@ -317,7 +317,7 @@ fn patches_in_application_and_bootloader() {
     let mut client = board.client().unwrap();
     let who = |client: &mut Host| {
         client
-            .describe(|it| (it.role, it.features.has(Features::DELTA)))
+            .describe_when_up(|it| (it.role, it.features.has(Features::DELTA)))
             .unwrap()
     };
     // While the application runs.
@@ -335,7 +335,7 @@ fn patches_in_application_and_bootloader() {
     assert_eq!(who(&mut client), (Role::Bootloader, true));
     let wrong = difference(&first, &third).unwrap();
     let refused = client.patch(&wrong, wrong.len()).unwrap_err().to_string();
-    assert!(refused.contains("group: Some(64), rc: 3"), "{refused}");
+    assert!(refused.contains("group Some(64), code 3"), "{refused}");
     let patch = difference(&second, &third).unwrap();
     client.patch(&patch, patch.len() / 2).unwrap();
     board.reset_holding_button().unwrap();

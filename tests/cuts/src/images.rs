@@ -6,7 +6,7 @@ use bootlace_delta::make::{Options, make};
 use bootlace_image::builder::{ImageBuilder, SigningKey};
 use bootlace_image::{Algorithm, Image, Version};
 
-use crate::rig::{ADDRESS, Geometry};
+use crate::geometry::{ADDRESS, Geometry};
 
 /// A signed file and the digest that names its image.
 #[derive(Clone, Debug)]

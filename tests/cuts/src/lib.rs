@@ -10,6 +10,7 @@
 //! board ([`Step::run`]) and what it means ([`Model`]).
 #![forbid(unsafe_code)]
 
+mod geometry;
 mod images;
 mod model;
 mod mutants;
@@ -22,14 +23,15 @@ mod step;
 mod sweep;
 mod tape;
 
+pub use geometry::Geometry;
 pub use images::Images;
 pub use model::{Model, Models};
 pub use mutants::{MUTANTS, Mistaken, Mutant, Source, core_sources};
 pub use report::Report;
-pub use rig::{Geometry, Observed, Rig, Started};
+pub use rig::{Observed, Rig, Started};
 pub use scenario::Scenario;
-pub use served::Served;
+pub use served::{Served, Through};
 pub use shapes::{Effort, Shape, Size, plan};
-pub use step::{Step, Through};
+pub use step::Step;
 pub use sweep::{Count, Sweep};
 pub use tape::{Chip, Operation};

@@ -3,7 +3,8 @@
 use bootlace_core::board::Policy;
 use bootlace_smp::bootlace::RollbackReason;
 
-use crate::step::{By, Step, Through};
+use crate::served::Through;
+use crate::step::{By, Step};
 
 /// Something that a board does, and what goes before it.
 #[derive(Clone, Debug)]

@@ -1,21 +1,28 @@
 //! A board's server, in its bootloader or in its application, and somebody who asks.
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Result, bail};
 use bootlace_app_kit::Application;
+use bootlace_client::{Asker, Client, ClientError, Content};
 use bootlace_core::board::Identity;
 use bootlace_core::boot::Start;
 use bootlace_core::link::Link;
 use bootlace_core::{Applier, Companion, Next, Owner};
 use bootlace_simulator::{Cut, Moment};
 use bootlace_smp::bootlace::Reset;
-use bootlace_smp::frame::{self, Framing};
-use bootlace_smp::{self as smp, Header, Request, Response, bootlace, img};
-use sha2::{Digest as _, Sha256};
+use bootlace_smp::frame::Framing;
 
 use crate::images::File;
 use crate::rig::{Rig, Started, link};
-use crate::step::Through;
 use crate::tape::Chip;
+
+/// Whose server is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Through {
+    /// The bootloader's.
+    Bootloader,
+    /// The running application's: it leaves the state area alone.
+    Application,
+}
 
 #[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 enum Runs {
@@ -31,7 +38,13 @@ pub struct Served<'a> {
     chip: &'a mut Chip,
     board: &'static Identity<'static>,
     verdicts: crate::rig::Verdicts,
+    asker: Asker,
 }
+
+/// Bytes of a file in one packet.
+const PIECE: usize = 512;
+/// Polls that one request may take.
+const MOST_POLLS: usize = 100_000;
 
 impl<'a> Served<'a> {
     /// Starts the server that is to answer.
@@ -63,6 +76,7 @@ impl<'a> Served<'a> {
             chip,
             board,
             verdicts,
+            asker: Asker::new(Framing::Raw, PIECE),
         })
     }
 
@@ -118,104 +132,36 @@ impl<'a> Served<'a> {
         nor.cut(Some(Cut { at, moment, seed: at }));
     }
 
-    /// Asks, and has the answer read.
-    fn ask<T>(&mut self, request: &Request, read: impl FnOnce(Response) -> Result<T>) -> Result<T> {
-        let mut packet = [0; 1024];
-        let len = smp::encode_request(&mut packet, smp::Version::V2, 1, request)
-            .map_err(|_| anyhow!("too long"))?;
-        let link = &mut self.link;
-        frame::encode(Framing::Raw, packet.get(..len).unwrap_or_default(), |bytes| {
-            link.feed(bytes);
-        });
+    /// Uploads a file from wherever the board says, until `until` bytes of it are there.
+    pub(crate) fn upload(&mut self, file: &File, until: usize) -> Result<()> {
+        Ok(self.send(&file.bytes, until, Content::Image).map(drop)?)
+    }
+
+    /// The same with a patch.
+    pub(crate) fn patch(&mut self, patch: &[u8], until: usize) -> Result<()> {
+        Ok(self.send(patch, until, Content::Patch).map(drop)?)
+    }
+}
+
+impl Client for Served<'_> {
+    fn asker(&mut self) -> &mut Asker {
+        &mut self.asker
+    }
+
+    fn exchange(&mut self, wire: &[u8]) -> Result<Option<Vec<u8>>, ClientError> {
+        self.link.feed(wire);
         let mut answer = Vec::new();
         // Far more than any request takes: what goes on for ever is an error, not a test that hangs.
-        for _ in 0..100_000 {
+        for _ in 0..MOST_POLLS {
             let next = self.poll();
             let mut piece = [0; 256];
             let len = self.link.transmit(&mut piece);
             answer.extend_from_slice(piece.get(..len).unwrap_or_default());
             if !matches!(next, Next::Again) && len == 0 {
-                let (header, payload) =
-                    Header::parse(&answer).map_err(|error| anyhow!("no answer: {error:?}"))?;
-                return read(smp::decode_response(&header, payload).map_err(|error| anyhow!("{error:?}"))?);
+                // Raw packets are told apart by their length alone: the whole answer at once.
+                return self.asker.answer(&answer);
             }
         }
-        bail!("the server does not come to rest")
-    }
-
-    /// Uploads a file from wherever the board says, until `until` bytes of it are there.
-    pub(crate) fn upload(&mut self, file: &File, until: usize) -> Result<()> {
-        self.send(&file.bytes, until, |piece| {
-            Request::Img(img::Request::Upload(piece))
-        })
-    }
-
-    /// The same with a patch.
-    pub(crate) fn patch(&mut self, patch: &[u8], until: usize) -> Result<()> {
-        self.send(patch, until, |piece| {
-            Request::Bootlace(bootlace::Request::Patch(piece))
-        })
-    }
-
-    fn send(
-        &mut self,
-        file: &[u8],
-        until: usize,
-        request: for<'p> fn(img::Upload<'p>) -> Request<'p>,
-    ) -> Result<()> {
-        let sha: [u8; 32] = Sha256::digest(file).into();
-        let mut off = 0;
-        for _ in 0..file.len() + 10 {
-            if off >= until && off < file.len() {
-                return Ok(());
-            }
-            let data = file
-                .get(off..(off + 512).min(file.len()))
-                .context("an offset beyond the file")?;
-            let first = off == 0;
-            let piece = img::Upload {
-                off: off as u32,
-                len: first.then_some(file.len() as u32),
-                sha: first.then_some(sha.as_slice()),
-                data,
-                ..img::Upload::default()
-            };
-            let (next, matched) = self.ask(&request(piece), |response| match response {
-                Response::Img(img::Response::Upload { off, matched })
-                | Response::Bootlace(bootlace::Response::Patch { off, matched }) => {
-                    Ok((off as usize, matched))
-                }
-                other => bail!("upload answered {other:?}"),
-            })?;
-            off = next;
-            if off == file.len() && matched == Some(true) {
-                return Ok(());
-            }
-            if matched == Some(false) {
-                off = 0;
-            }
-        }
-        bail!("the upload does not come to an end")
-    }
-
-    /// Marks the uploaded image, or confirms the running one.
-    pub(crate) fn set_state(&mut self, hash: Option<&[u8; 32]>, confirm: bool) -> Result<()> {
-        let request = img::Request::SetState {
-            hash: hash.map(<[u8; 32]>::as_slice),
-            confirm,
-        };
-        self.ask(&Request::Img(request), |response| match response {
-            Response::Img(img::Response::State(_)) => Ok(()),
-            other => bail!("marking answered {other:?}"),
-        })
-    }
-
-    /// Erases the secondary slot.
-    pub(crate) fn erase(&mut self) -> Result<()> {
-        let request = Request::Img(img::Request::Erase { slot: None });
-        self.ask(&request, |response| match response {
-            Response::Img(img::Response::Erase) => Ok(()),
-            other => bail!("erase answered {other:?}"),
-        })
+        Err(ClientError::Endless)
     }
 }

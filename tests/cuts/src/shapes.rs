@@ -1,6 +1,6 @@
 //! The shapes of flash that are swept, and how thoroughly.
 
-use crate::rig::Geometry;
+use crate::geometry::Geometry;
 use crate::scenario::Scenario;
 use crate::sweep::{Again, Sweep};
 

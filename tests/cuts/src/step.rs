@@ -1,22 +1,14 @@
 //! What a board does, one thing at a time.
 
 use anyhow::{Result, anyhow};
+use bootlace_client::Client as _;
 use bootlace_core::flash::Area;
 use bootlace_core::trailer;
 use bootlace_smp::bootlace::RollbackReason;
 
 use crate::images::Images;
 use crate::rig::{Observed, Rig};
-use crate::served::Served;
-
-/// Whose server is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Through {
-    /// The bootloader's.
-    Bootloader,
-    /// The running application's: it leaves the state area alone.
-    Application,
-}
+use crate::served::{Served, Through};
 
 /// How the running image is confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -5,11 +5,13 @@ use std::collections::HashSet;
 use anyhow::{Context as _, Result, bail, ensure};
 use bootlace_simulator::{Cut, Moment};
 
+use crate::geometry::Geometry;
 use crate::images::Images;
 use crate::model::{Model, Models};
-use crate::rig::{Geometry, Observed, Rig, Started};
+use crate::rig::{Observed, Rig, Started};
 use crate::scenario::Scenario;
-use crate::step::{By, Step, Through};
+use crate::served::Through;
+use crate::step::{By, Step};
 use crate::tape::Operation;
 
 /// What was cut.

@@ -9,13 +9,14 @@ use anyhow::{Context as _, Result, bail, ensure};
 use bootlace_cuts::{MUTANTS, Mutant, core_sources};
 
 /// What the sweep is built from.
-const MEMBERS: [&str; 7] = [
+const MEMBERS: [&str; 8] = [
     "protocol/smp",
     "protocol/image",
     "protocol/delta",
     "firmware-companion/core",
     "firmware-companion/app-kit",
     "firmware-companion/simulator",
+    "tests/client",
     "tests/cuts",
 ];
 
