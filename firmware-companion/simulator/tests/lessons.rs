@@ -5,6 +5,7 @@ mod common;
 
 use std::ops::Range;
 
+use bootlace_client::Client;
 use bootlace_simulator::{Behaviour, Config, Cut, Moment, SimulatedBoard};
 use bootlace_smp::bootlace::{BootState, Role, RollbackReason};
 use bootlace_smp::{Header, Request, Response, img, os};
@@ -265,7 +266,8 @@ fn bytes_without_end_leave_the_board_answering() {
     }
     // The noise may have begun a frame that takes in the first request; silence ends it.
     let state = Request::Img(img::Request::State);
-    let answered = (0..3).any(|_| host.ask_within(&state, 1_000_000).is_some());
+    let answered =
+        (0..3).any(|_| host.with_patience(1_000_000, |host| host.try_ask(&state, |_| ()).unwrap().is_some()));
     assert!(answered, "the board does not answer any more");
 }
 
@@ -281,7 +283,9 @@ fn a_packet_one_byte_longer_or_shorter_than_it_says_harms_nothing() {
         let claimed = u16::try_from(i32::from(header.len) + change).unwrap();
         wrong[2..4].copy_from_slice(&claimed.to_be_bytes());
         let mut wire = Vec::new();
-        bootlace_smp::frame::encode(host.framing, &wrong[..len], |bytes| wire.extend_from_slice(bytes));
+        bootlace_smp::frame::encode(host.asker.framing, &wrong[..len], |bytes| {
+            wire.extend_from_slice(bytes)
+        });
         host.board.receive(host.now, &wire);
         host.now += 100_000;
         host.board.transmit(host.now, &mut Vec::new());

@@ -35,7 +35,7 @@ fn an_update_confirms_itself_and_back_again() {
     for framing in [Framing::Cobs, Framing::Console, Framing::Raw] {
         let (old, new) = (image((1, 0), 50_000, ADDRESS), image((1, 1), 70_001, ADDRESS));
         let mut host = host(config(), &old);
-        host.framing = framing;
+        host.asker.framing = framing;
         assert_eq!(host.list(), [entry(0, "1.0.0", true)]);
         for (to, from) in [(&new, &old), (&old, &new), (&new, &old)] {
             update(&mut host, to);

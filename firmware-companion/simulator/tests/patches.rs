@@ -3,6 +3,7 @@
 
 mod common;
 
+use bootlace_client::{Client, Content};
 use bootlace_delta::Method;
 use bootlace_image::Version;
 use bootlace_image::builder::ImageBuilder;
@@ -89,7 +90,7 @@ fn an_update_by_every_method_in_both_roles() {
             let (old, new) = (image(index as u8 + 1), image(index as u8 + 2));
             let patch = patch(&old, &new, method);
             // A piece that holds the header, small ones, and all at once.
-            host.piece = [64, 200, 1024, 1800, 1000][index];
+            host.asker.piece = [64, 200, 1024, 1800, 1000][index];
             assert_eq!(host.patch(&patch), Ok(Some(true)), "{role:?} {method:?}");
             finish(&mut host, &new);
             into(&mut host, role);
@@ -157,7 +158,7 @@ fn after_a_power_cut_pages_in_flash_are_not_written_again() {
             let at = host.board.flash().operations() + whole * share / 10;
             let seed = share;
             host.board.flash_mut().cut(Some(Cut { at, moment, seed }));
-            host.piece = 300;
+            host.asker.piece = 300;
             let mut off = 0;
             while !host.board.flash().is_dead() {
                 off = match try_piece(&mut host, &patch, off) {
@@ -182,22 +183,9 @@ fn after_a_power_cut_pages_in_flash_are_not_written_again() {
 
 /// `None` where the power goes.
 fn try_piece(host: &mut Host, patch: &[u8], off: usize) -> Option<usize> {
-    use bootlace_smp::{Header, Request, Response, bootlace, decode_response, img};
-    use sha2::{Digest, Sha256};
-    let sha: [u8; 32] = Sha256::digest(patch).into();
-    let piece = img::Upload {
-        off: off as u32,
-        len: (off == 0).then_some(patch.len() as u32),
-        sha: (off == 0).then_some(sha.as_slice()),
-        data: &patch[off..patch.len().min(off + host.piece)],
-        ..img::Upload::default()
-    };
-    let answer = host.ask_within(&Request::Bootlace(bootlace::Request::Patch(piece)), 3_000_000)?;
-    let (header, payload) = Header::parse(&answer).unwrap();
-    match decode_response(&header, payload) {
-        Ok(Response::Bootlace(bootlace::Response::Patch { off, .. })) => Some(off as usize),
-        _ => None,
-    }
+    host.with_patience(3_000_000, |host| Client::piece(host, patch, off, Content::Patch))
+        .ok()
+        .map(|(off, _)| off)
 }
 
 #[test]
@@ -262,9 +250,9 @@ fn refused_for_a_reason_and_nothing_is_lost() {
             "something was erased or written"
         );
         // What is needed of the first piece.
-        host.piece = 20;
+        host.asker.piece = 20;
         assert_eq!(host.patch(&good), refusal(ErrorCode::PatchFormat));
-        host.piece = 1024;
+        host.asker.piece = 1024;
         // The base is not what it says it is.
         let mut bytes = flash.clone();
         bytes[PRIMARY + 9000] ^= 4;

@@ -1,14 +1,15 @@
 //! A host that talks to a simulated board, one request at a time.
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::panic, unreachable_pub)]
 
+pub use bootlace_client::Refusal;
+use bootlace_client::{Asker, Client, ClientError, Content};
 use bootlace_delta::Method;
 use bootlace_delta::make::{Options, make};
 use bootlace_image::builder::{ImageBuilder, SigningKey};
 use bootlace_image::{Algorithm, Version};
 use bootlace_simulator::{Area, Config, NorFlash, SimulatedBoard};
-use bootlace_smp::frame::{self, Decoder, Framing};
-use bootlace_smp::{self as smp, Header, Request, Response, bootlace, img};
-use sha2::{Digest, Sha256};
+use bootlace_smp::frame::Framing;
+use bootlace_smp::{Request, Response, bootlace, img};
 
 pub fn key() -> SigningKey {
     SigningKey::from_seed(Algorithm::P256, &[7; 32]).unwrap()
@@ -84,9 +85,6 @@ pub fn hash_of(image: &[u8]) -> [u8; 32] {
     parsed.hash(&mut source).unwrap().as_bytes().try_into().unwrap()
 }
 
-/// What a host can know of a refusal: group and code.
-pub type Refusal = (Option<u16>, u16);
-
 /// A patch between two files; the base is what the old one's digest covers.
 pub fn patch(old: &[u8], new: &[u8], method: Option<Method>) -> Vec<u8> {
     let mut source = old;
@@ -101,10 +99,40 @@ pub fn patch(old: &[u8], new: &[u8], method: Option<Method>) -> Vec<u8> {
 pub struct Host {
     pub board: SimulatedBoard,
     pub now: u64,
-    pub framing: Framing,
-    /// Bytes of a patch in one packet.
-    pub piece: usize,
-    seq: u8,
+    /// Numbering, framing, and the bytes of a file in one packet.
+    pub asker: Asker,
+    /// Microseconds that an answer may take.
+    patience: u64,
+}
+
+/// Microseconds that any answer may take.
+const PATIENCE: u64 = 30_000_000;
+
+impl Client for Host {
+    fn asker(&mut self) -> &mut Asker {
+        &mut self.asker
+    }
+
+    fn exchange(&mut self, wire: &[u8]) -> Result<Option<Vec<u8>>, ClientError> {
+        let (mut sent, end) = (0, self.now + self.patience);
+        while self.now < end {
+            sent += self.board.receive(self.now, &wire[sent..]);
+            let mut got = Vec::new();
+            self.board.transmit(self.now, &mut got);
+            if let Some(packet) = self.asker.answer(&got)? {
+                return Ok(Some(packet));
+            }
+            let next = self.board.next_deadline().unwrap_or(self.now + 1000);
+            self.now = next.clamp(self.now + 1, self.now + 1000);
+            self.board.advance(self.now);
+        }
+        Ok(None)
+    }
+}
+
+/// A refusal is a result that tests look at; anything else that is no answer fails the test.
+fn refused<T>(result: Result<T, ClientError>) -> Result<T, Refusal> {
+    result.map_err(|error| error.refusal().unwrap())
 }
 
 impl Host {
@@ -112,9 +140,8 @@ impl Host {
         Host {
             board,
             now: 0,
-            framing: Framing::Cobs,
-            piece: 1024,
-            seq: 0,
+            asker: Asker::new(Framing::Cobs, 1024),
+            patience: PATIENCE,
         }
     }
 
@@ -147,45 +174,18 @@ impl Host {
         true
     }
 
-    /// The answer's packet; `None` where the board does not answer within `patience` microseconds.
-    pub fn ask_within(&mut self, request: &Request, patience: u64) -> Option<Vec<u8>> {
-        self.seq = self.seq.wrapping_add(1);
-        let mut packet = [0; 4096];
-        let len = smp::encode_request(&mut packet, smp::Version::V2, self.seq, request).unwrap();
-        let mut wire = Vec::new();
-        frame::encode(self.framing, &packet[..len], |bytes| {
-            wire.extend_from_slice(bytes)
-        });
-        let (mut sent, mut decoder, mut buffer) = (0, Decoder::new(), vec![0; 4096]);
-        let end = self.now + patience;
-        while self.now < end {
-            sent += self.board.receive(self.now, &wire[sent..]);
-            let mut got = Vec::new();
-            self.board.transmit(self.now, &mut got);
-            let mut rest = got.as_slice();
-            while !rest.is_empty() {
-                let (taken, frame) = decoder.feed(&mut buffer, rest);
-                rest = &rest[taken..];
-                if let Some(frame) = frame {
-                    let answer = buffer[..frame.len].to_vec();
-                    if Header::parse(&answer).is_ok_and(|(header, _)| header.seq == self.seq) {
-                        return Some(answer);
-                    }
-                }
-            }
-            let next = self.board.next_deadline().unwrap_or(self.now + 1000);
-            self.now = next.clamp(self.now + 1, self.now + 1000);
-            self.board.advance(self.now);
-        }
-        None
+    /// What the board answers, a refusal included.
+    pub fn ask<T>(&mut self, request: &Request, read: impl FnOnce(Response) -> T) -> T {
+        let answer = self.try_ask(request, read).unwrap();
+        answer.unwrap_or_else(|| panic!("no answer to {request:?}"))
     }
 
-    pub fn ask<T>(&mut self, request: &Request, read: impl FnOnce(Response) -> T) -> T {
-        let answer = self
-            .ask_within(request, 30_000_000)
-            .unwrap_or_else(|| panic!("no answer to {request:?}"));
-        let (header, payload) = Header::parse(&answer).unwrap();
-        read(smp::decode_response(&header, payload).unwrap())
+    /// Asks with less patience, in microseconds.
+    pub fn with_patience<T>(&mut self, patience: u64, ask: impl FnOnce(&mut Self) -> T) -> T {
+        self.patience = patience;
+        let answer = ask(self);
+        self.patience = PATIENCE;
+        answer
     }
 
     /// Uploads from wherever the board says; the whole file's digest names it.
@@ -195,83 +195,31 @@ impl Host {
 
     /// The same, up to an offset.
     pub fn upload_part(&mut self, file: &[u8], end: usize) -> Option<bool> {
-        let sha: [u8; 32] = Sha256::digest(file).into();
-        let mut off = 0;
-        loop {
-            let data = &file[off..file.len().min(off + 1024)];
-            let first = off == 0;
-            let piece = img::Upload {
-                off: off as u32,
-                len: first.then_some(file.len() as u32),
-                sha: first.then_some(sha.as_slice()),
-                data,
-                ..img::Upload::default()
-            };
-            let (next, matched) =
-                self.ask(
-                    &Request::Img(img::Request::Upload(piece)),
-                    |response| match response {
-                        Response::Img(img::Response::Upload { off, matched }) => (off as usize, matched),
-                        other => panic!("{other:?}"),
-                    },
-                );
-            off = next;
-            if off >= end {
-                return matched;
-            }
-        }
+        self.send(file, end, Content::Image).unwrap().matched
     }
 
     /// Sends the first 512 bytes of a file.
-    pub fn begin(&mut self, file: &[u8]) -> Result<usize, (Option<u16>, u16)> {
-        let sha: [u8; 32] = Sha256::digest(file).into();
-        self.send(img::Upload {
-            len: Some(file.len() as u32),
-            sha: Some(&sha),
-            data: &file[..512],
-            ..img::Upload::default()
-        })
+    pub fn begin(&mut self, file: &[u8]) -> Result<usize, Refusal> {
+        refused(Client::piece(self, file, 0, Content::Image)).map(|(off, _)| off)
     }
 
-    /// Sends the bytes at an offset, and gives the offset that the board wants next.
-    pub fn piece(&mut self, off: usize, data: &[u8]) -> Result<usize, (Option<u16>, u16)> {
-        self.send(img::Upload {
+    /// Sends these bytes for an offset, and gives the offset that the board wants next.
+    pub fn piece(&mut self, off: usize, data: &[u8]) -> Result<usize, Refusal> {
+        let piece = img::Upload {
             off: off as u32,
             data,
             ..img::Upload::default()
-        })
-    }
-
-    fn send(&mut self, piece: img::Upload) -> Result<usize, (Option<u16>, u16)> {
-        self.ask(
-            &Request::Img(img::Request::Upload(piece)),
-            |response| match response {
-                Response::Img(img::Response::Upload { off, .. }) => Ok(off as usize),
-                Response::Failure(failure) => Err((failure.group, failure.rc)),
-                other => panic!("{other:?}"),
-            },
-        )
+        };
+        let request = Request::Img(img::Request::Upload(piece));
+        refused(Client::ask(self, &request, |response| match response {
+            Response::Img(img::Response::Upload { off, .. }) => Some(*off as usize),
+            _ => None,
+        }))
     }
 
     /// Sends the piece of a patch from an offset on; the answer.
     pub fn patch_piece(&mut self, patch: &[u8], off: usize) -> Result<(usize, Option<bool>), Refusal> {
-        let sha: [u8; 32] = Sha256::digest(patch).into();
-        let first = off == 0;
-        let piece = img::Upload {
-            off: off as u32,
-            len: first.then_some(patch.len() as u32),
-            sha: first.then_some(sha.as_slice()),
-            data: &patch[off..patch.len().min(off + self.piece)],
-            ..img::Upload::default()
-        };
-        self.ask(
-            &Request::Bootlace(bootlace::Request::Patch(piece)),
-            |response| match response {
-                Response::Bootlace(bootlace::Response::Patch { off, matched }) => Ok((off as usize, matched)),
-                Response::Failure(failure) => Err((failure.group, failure.rc)),
-                other => panic!("{other:?}"),
-            },
-        )
+        refused(Client::piece(self, patch, off, Content::Patch))
     }
 
     /// Sends a patch from wherever the board says.
@@ -287,26 +235,13 @@ impl Host {
         panic!("the patch does not come to an end");
     }
 
-    pub fn set_state(&mut self, hash: Option<[u8; 32]>, confirm: bool) -> Result<(), (Option<u16>, u16)> {
-        let hash = hash.as_ref().map(|hash| hash.as_slice());
-        self.ask(
-            &Request::Img(img::Request::SetState { hash, confirm }),
-            |response| match response {
-                Response::Img(img::Response::State(_)) => Ok(()),
-                Response::Failure(failure) => Err((failure.group, failure.rc)),
-                other => panic!("{other:?}"),
-            },
-        )
+    pub fn set_state(&mut self, hash: Option<[u8; 32]>, confirm: bool) -> Result<(), Refusal> {
+        refused(Client::set_state(self, hash.as_ref(), confirm))
     }
 
+    /// Has the board restart, and waits until it does.
     pub fn reset(&mut self, boot_mode: Option<u8>) {
-        let request = Request::Os(smp::os::Request::Reset {
-            force: false,
-            boot_mode,
-        });
-        self.ask(&request, |response| {
-            assert_eq!(response, Response::Os(smp::os::Response::Reset))
-        });
+        Client::reset(self, boot_mode.is_some()).unwrap();
         // The reset comes when the answer has left.
         let resets = self.board.resets();
         while self.board.resets() == resets {
@@ -317,33 +252,18 @@ impl Host {
 
     /// Version, active, confirmed, pending of each slot that holds an image.
     pub fn list(&mut self) -> Vec<(u32, String, bool, bool, bool)> {
-        self.ask(&Request::Img(img::Request::State), |response| match response {
-            Response::Img(img::Response::State(images)) => images
-                .iter()
-                .map(|e| (e.slot, e.version.to_owned(), e.active, e.confirmed, e.pending))
-                .collect(),
-            other => panic!("{other:?}"),
-        })
+        let slots = Client::list(self).unwrap().into_iter();
+        slots
+            .map(|it| (it.slot, it.version, it.active, it.confirmed, it.pending))
+            .collect()
     }
 
     /// The board's last updates, newest first.
     pub fn journal(&mut self) -> Vec<bootlace::JournalEntry> {
-        self.ask(
-            &Request::Bootlace(bootlace::Request::Journal),
-            |response| match response {
-                Response::Bootlace(bootlace::Response::Journal(updates)) => updates.iter().collect(),
-                other => panic!("{other:?}"),
-            },
-        )
+        Client::journal(self).unwrap()
     }
 
-    pub fn describe<T>(&mut self, read: impl FnOnce(bootlace::Description) -> T) -> T {
-        self.ask(
-            &Request::Bootlace(bootlace::Request::Describe),
-            |response| match response {
-                Response::Bootlace(bootlace::Response::Describe(description)) => read(description),
-                other => panic!("{other:?}"),
-            },
-        )
+    pub fn describe<T>(&mut self, read: impl FnOnce(&bootlace::Description) -> T) -> T {
+        Client::describe(self, read).unwrap()
     }
 }
