@@ -1,22 +1,40 @@
 //! Renders the page in each of its states to HTML files on the host, to be looked at:
 //! `cargo run -p bootlace-app --example states -- FOLDER`.
+#![allow(clippy::unwrap_used, reason = "a tool for looking")]
+
+#[path = "../tests/common/mod.rs"]
+mod common;
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use bootlace_app::messages::*;
 use bootlace_app::state::*;
 use bootlace_app::view::{Page, Props};
+use bootlace_engine::{
+    Attention, BoardInfo, Content, Error, Failure, JournalEntry, JournalOutcome, NoPatch, Outcome, Phase,
+    Progress, Release, RollbackReason, Saving, SlotImage, Supply,
+};
+use bootlace_image::{Refusal, Version};
+use common::*;
 use yew::Callback;
+
+const FILE: &str = "primehub-7.28.0.signed.bin";
 
 fn main() -> std::io::Result<()> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| "target/states".into());
     let app = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut style = String::new();
-    for sheet in ["base", "panels", "controls", "update", "history"] {
+    for sheet in ["base", "panels", "controls", "update", "history", "start"] {
         style += &std::fs::read_to_string(app.join("styles").join(sheet).with_extension("css"))?;
     }
     std::fs::create_dir_all(&folder)?;
-    for (name, state) in states() {
+    for (name, actions) in states() {
+        let mut state = State::default();
+        start()
+            .into_iter()
+            .chain(actions)
+            .for_each(|action| state.apply(action));
         let props = Props {
             state: Rc::new(state),
             on: Callback::noop(),
@@ -32,442 +50,268 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-const HASH: &str = "e30b8a4e11c25b7f9a64d0875523de10c4f2771935ab0f6688d1e2a97c443b50";
-const SIGNER: &str = "9f2c41d07be85a36ff1290ac4d83b76e5510c8e2a79d44f3806b1c5e27d90fa4";
-
-fn problem(name: &str, what: &str, next: &str, unharmed: bool) -> Problem {
-    Problem {
-        name: name.into(),
-        what: what.into(),
-        next: next.into(),
-        unharmed,
-    }
-}
-
-fn signer() -> KeyCard {
-    KeyCard {
-        name: None,
-        hash: SIGNER.into(),
-        algorithm: "ECDSA P-256".into(),
-        development: false,
-    }
-}
-
-fn image(verdict: Verdict) -> Image {
-    Image::Known(ImageCard {
-        file: "primehub-7.28.0.signed.bin".into(),
-        version: "7.28.0".into(),
-        size: 302_860,
-        hash: HASH.into(),
-        target: Target::Named {
-            vendor: None,
-            class: Some("d3bb5cf1-1a8e-5c50-8a7b-51d0a4dd1d47".into()),
-        },
-        counter: Some(7),
-        verdict,
-    })
-}
-
-fn held(version: &str, standing: Standing) -> Option<HeldImage> {
-    Some(HeldImage {
-        version: version.into(),
-        hash: HASH.into(),
-        standing,
-    })
-}
-
-fn board(card: bool, run: Run, plan: Option<Plan>) -> Board {
-    let card = card.then(|| BoardCard {
-        name: "Prime Hub".into(),
-        serial: "BL-0042-7731".into(),
-        role: Role::Application,
-        companion: Some("0.1.0".into()),
-        running: Some("7.27.0".into()),
-        remark: None,
-        slots: vec![
-            SlotCard {
-                slot: 0,
-                size: Some(483 * 1024),
-                holds: held("7.27.0", Standing::Confirmed),
-            },
-            SlotCard {
-                slot: 1,
-                size: Some(487 * 1024),
-                holds: None,
-            },
+fn start() -> Vec<Action> {
+    let image = |title: &str| DemoImage {
+        title: title.into(),
+        file: "a.bin".into(),
+    };
+    let demo = Demo {
+        images: vec![
+            image("Prime Hub 7.27.0"),
+            image("Prime Hub 7.28.0"),
+            image("Move Hub 7.28.0 (another board)"),
         ],
-        keys: vec![signer()],
-        counter: Some(6),
-        link: Some((2048, 4)),
-        ..BoardCard::default()
-    });
-    Board {
-        id: BoardId(1),
-        via: Via::Simulated,
-        cable: Cable::Connected,
-        card,
-        plan,
-        run,
-    }
-}
-
-/// A board with a past, a golden image and little power left.
-fn seasoned() -> Board {
-    let mut board = board(true, Run::Idle, ready());
-    let past = |versions: &str, what: &str, start, ending| PastUpdate {
-        versions: versions.into(),
-        what: what.into(),
-        start,
-        ending,
+        ..Demo::default()
     };
-    if let Some(card) = &mut board.card {
-        card.golden = Some("7.20.0".into());
-        card.supply = Some(("2.90 V: too low, updates need 3.30 V".into(), true));
-        card.remark = Some(
-            "The golden image 7.20.0 was restored, because 7.26.0 could not run: it no longer verified."
-                .into(),
-        );
-        card.history = vec![
-            past(
-                "golden image 7.20.0",
-                "restored, because 7.26.0 could not run: it no longer verified.",
-                19,
-                Ending::Golden,
-            ),
-            past(
-                "7.26.0 to 7.27.0",
-                "taken back: it hung, and the watchdog restarted the board.",
-                14,
-                Ending::Back,
-            ),
-            past("7.25.0 to 7.26.0", "confirmed.", 11, Ending::Good),
-            past("7.20.0 to 7.25.0", "confirmed.", 5, Ending::Good),
-            past(
-                "7.20.0 to 7.19.0",
-                "never started: it is older than the board allows.",
-                3,
-                Ending::Back,
-            ),
-        ];
-    }
-    board
+    vec![
+        notice(Notice::Ready),
+        Action::Demo(demo),
+        notice(Notice::Log(LogFact::Opened(Via::Simulated))),
+        notice(Notice::Log(LogFact::met(&board("7.27.0")))),
+        notice(Notice::Log(LogFact::Started)),
+    ]
 }
 
-fn ready() -> Option<Plan> {
-    sending(Sends::Whole)
+fn signed() -> Vec<Action> {
+    chosen(image(FILE, "7.28.0", &[])).to_vec()
 }
 
-fn sending(sends: Sends) -> Option<Plan> {
-    Some(Plan::Ready {
-        way: Way::Update,
-        from: Some("7.27.0".into()),
-        to: "7.28.0".into(),
-        stored: false,
-        sends,
-    })
+fn trusting() -> Vec<Action> {
+    let key = trusted();
+    let image = image(FILE, "7.28.0", &[key.key]);
+    [Action::Keys(vec![key])]
+        .into_iter()
+        .chain(chosen(image))
+        .collect()
 }
 
-const SAVING: &str = "6 KB instead of 297 KB, about 21 s less";
-
-fn patch() -> Option<Plan> {
-    sending(Sends::Patch(SAVING.into()))
+fn ready(sends: Sends) -> Vec<Action> {
+    let offer = offered(offer("7.27.0", "7.28.0", sends));
+    trusting()
+        .into_iter()
+        .chain(met(board("7.27.0")))
+        .chain([offer])
+        .collect()
 }
 
-/// A patch on its way, or the image because the patch did not do.
-fn patching(instead: Option<&str>) -> Run {
-    let (done, total) = if instead.is_none() {
-        (2_300, 5_749)
-    } else {
-        (40_000, 302_860)
+fn then(more: impl IntoIterator<Item = Action>) -> Vec<Action> {
+    ready(Sends::WholeWanted).into_iter().chain(more).collect()
+}
+
+fn sending(patch: Option<PatchFate>) -> Running {
+    let content = match patch {
+        Some(PatchFate::Saves(_)) => Content::Patch,
+        _ => Content::Image,
     };
-    Run::Running {
-        progress: Progress {
-            done,
-            rate: Some(9_800),
-            remaining: Some(1),
-            patch: instead.is_none(),
-            note: Some(instead.map_or(Note::Saves(SAVING.into()), |why| Note::Whole(why.into()))),
-            ..Progress::at(Phase::Send, total)
-        },
-        stopping: false,
+    Running {
+        progress: Some(Progress {
+            content,
+            done: 186_000,
+            total: 302_860,
+            rate: Some(11_370),
+            remaining: Some(Duration::from_secs(10)),
+        }),
+        patch,
+        ..running(Phase::Uploading)
     }
 }
 
-/// With some images that were seen before.
-fn kept(state: State, whole: bool) -> State {
+fn saving() -> Saving {
+    Saving::new(302_860, 5_749, Some(10_500))
+}
+
+fn saved() -> Action {
     let image = |version: &str, file: &str, size| KeptImage {
-        hash: HASH.into(),
+        hash: vec![0xe3; 32],
         size,
         version: version.into(),
         file: file.into(),
     };
-    State {
-        kept: vec![
-            image(
-                "7.26.0",
-                "primehub-7.26.0-release-candidate-with-a-long-name.signed.bin",
-                301_112,
-            ),
-            image("7.27.0", "primehub-7.27.0.signed.bin", 302_100),
-            image("7.28.0", "primehub-7.28.0.signed.bin", 302_860),
-        ],
-        whole,
-        ..state
-    }
-}
-
-fn running(phase: Phase, done: u32) -> Run {
-    let sends = phase == Phase::Send;
-    Run::Running {
-        progress: Progress {
-            done,
-            rate: sends.then_some(11_370),
-            remaining: sends.then_some(10),
-            ..Progress::at(phase, 302_860)
-        },
-        stopping: false,
-    }
-}
-
-fn signed() -> Image {
-    image(Verdict::Signed {
-        key: signer(),
-        board: Some(true),
-    })
-}
-
-fn base() -> State {
-    let demo = Demo {
-        key: String::new(),
-        board: String::new(),
-        images: vec![
-            DemoImage {
-                title: "Prime Hub 7.27.0".into(),
-                file: "a.bin".into(),
-            },
-            DemoImage {
-                title: "Prime Hub 7.28.0".into(),
-                file: "b.bin".into(),
-            },
-            DemoImage {
-                title: "Move Hub 7.28.0 (another board)".into(),
-                file: "c.bin".into(),
-            },
-        ],
-        installed: Some(0),
-    };
-    let log = [
-        ("10:31:02", "Simulated board plugged in"),
-        (
-            "10:31:02",
-            "Board BL-0042-7731 (Prime Hub) answers: application, runs 7.27.0",
+    notice(Notice::Kept(vec![
+        image(
+            "7.26.0",
+            "primehub-7.26.0-release-candidate-with-a-long-name.signed.bin",
+            301_112,
         ),
-        ("10:31:09", "Update 7.27.0 to 7.28.0 started"),
-    ]
-    .map(|(at, text)| Line {
-        at: at.into(),
-        text: text.into(),
+        image("7.27.0", "primehub-7.27.0.signed.bin", 302_100),
+    ]))
+}
+
+/// A board with a past, a golden image and little power left.
+fn seasoned() -> BoardInfo {
+    let release = |minor| Release {
+        major: 7,
+        minor,
+        revision: 0,
+    };
+    let past = |from, to, start, outcome, reason| JournalEntry {
+        from: release(from),
+        to: release(to),
+        start,
+        outcome,
+        reason,
+    };
+    BoardInfo {
+        golden: Some(release(20)),
+        supply: Some(Supply {
+            level: 2_900,
+            limit: 3_300,
+            percent: false,
+        }),
+        journal: Some(vec![
+            past(26, 20, 19, JournalOutcome::Golden, RollbackReason::BadImage),
+            past(26, 27, 14, JournalOutcome::RolledBack, RollbackReason::Watchdog),
+            past(
+                25,
+                26,
+                11,
+                JournalOutcome::Confirmed,
+                RollbackReason::NotConfirmed,
+            ),
+            past(20, 25, 5, JournalOutcome::Confirmed, RollbackReason::NotConfirmed),
+            past(20, 19, 3, JournalOutcome::Refused, RollbackReason::TooOld),
+        ]),
+        ..board("7.20.0")
+    }
+}
+
+/// A board with these images: version, slot, pending, confirmed.
+fn holding(images: &[(&str, u32, bool, bool)]) -> Action {
+    let images = images
+        .iter()
+        .map(|(version, slot, pending, confirmed)| SlotImage {
+            slot: *slot,
+            version: (*version).into(),
+            hash: vec![*slot as u8; 32],
+            bootable: true,
+            pending: *pending,
+            confirmed: *confirmed,
+            active: *slot == 0,
+            ..SlotImage::default()
+        });
+    let info = BoardInfo {
+        images: images.collect(),
+        ..board("7.27.0")
+    };
+    notice(Notice::Board(BOARD, Box::new(info)))
+}
+
+fn outcome(outcome: Outcome, patch: Option<PatchFate>) -> Action {
+    ended(Ending::Outcome { outcome, patch })
+}
+
+fn states() -> Vec<(&'static str, Vec<Action>)> {
+    let version = Version::parse("7.28.0").unwrap();
+    let back = Outcome::RolledBack {
+        reason: Some(RollbackReason::Watchdog),
+        version: Some("7.27.0".into()),
+        failed: version,
+    };
+    let confirmed = Outcome::Confirmed {
+        version,
+        took: Duration::from_millis(38_400),
+    };
+    let altered = notice(Notice::Examined(
+        ChoiceId(1),
+        Err(Error::Refused(Refusal::Altered)),
+    ));
+    let other = Error::WrongAddress {
+        start: 0x0800_2000,
+        slot: 0x0800_5000,
+        size: 0x7_b000,
+    };
+    let help = Running {
+        attention: Some(Attention::NoPort),
+        ..running(Phase::Swapping)
+    };
+    let lost = notice(Notice::Cable(BOARD, Cable::Lost));
+    let failed = Ending::Failed(Problem::Session(Failure {
+        error: Error::PortLost,
+        phase: Phase::Uploading,
+    }));
+    let asking = notice(Notice::Appeared {
+        board: BOARD,
+        via: Via::Serial(Some((0x1209, 0x0001))),
     });
-    State {
-        ready: true,
-        demo: Some(demo),
-        log: log.to_vec(),
-        ..State::default()
-    }
-}
-
-fn with(image: Image, board: Option<Board>) -> State {
-    State {
-        image,
-        shown: board.as_ref().map(|board| board.id),
-        boards: board.into_iter().collect(),
-        ..base()
-    }
-}
-
-fn ended(outcome: Outcome, reached: Phase) -> State {
-    with(
-        signed(),
-        Some(board(true, Run::Ended { outcome, reached }, ready())),
-    )
-}
-
-fn states() -> Vec<(&'static str, State)> {
-    let stranger = || {
-        image(Verdict::Stranger {
-            hash: Some(SIGNER.into()),
-        })
-    };
-    let altered = problem(
-        "Altered",
-        "The image was changed after it was signed.",
-        "Get it again from whoever signed it. Do not install it.",
-        false,
-    );
-    let other = problem(
-        "OtherBoard",
-        "This firmware is for another board: it starts at 0x08002000, and this board runs firmware at \
-         0x08005000 to 0x08080000.",
-        "Choose the firmware for “Prime Hub”.",
-        true,
-    );
-    let lost = {
-        let mut state = with(
-            signed(),
-            Some(board(true, running(Phase::Send, 186_000), ready())),
-        );
-        state.boards[0].cable = Cable::Lost;
-        state
-    };
-    let trial = {
-        let mut state = with(signed(), Some(board(true, running(Phase::Trial, 0), ready())));
-        if let Some(card) = &mut state.boards[0].card {
-            card.running = Some("7.28.0".into());
-            card.slots[0].holds = held("7.28.0", Standing::OnTrial);
-            card.slots[1].holds = held("7.27.0", Standing::Stored);
-        }
-        state
-    };
-    let pending = {
-        let mut state = with(signed(), Some(board(true, running(Phase::Restart, 0), ready())));
-        if let Some(card) = &mut state.boards[0].card {
-            card.slots[1].holds = held("7.28.0", Standing::Pending);
-        }
-        state
-    };
-    let keys = {
-        let mut state = with(signed(), None);
-        state.keys = vec![TrustedKey {
-            key: NamedKey {
-                name: "Release key 2026".into(),
-                pem: String::new(),
-            },
-            card: Some(signer()),
-        }];
-        state
+    let making = Running {
+        making: Some(40),
+        ..running(Phase::Ready)
     };
     vec![
-        ("seasoned", with(signed(), Some(seasoned()))),
-        ("empty", with(Image::None, None)),
+        ("empty", vec![]),
         (
             "obstacle",
-            State {
-                obstacle: Some(bootlace_app::words::PageError::NoWebSerial.into()),
-                ..with(Image::None, None)
-            },
+            vec![Action::Obstacle(Some(PageError::NoWebSerial.into()))],
         ),
-        ("image", with(stranger(), None)),
-        ("keys", keys),
+        ("image", signed()),
+        ("keys", trusting()),
         (
             "refused",
-            with(
-                Image::Refused {
-                    file: "firmware.bin".into(),
-                    problem: altered,
-                },
-                None,
-            ),
+            [Action::Reading(ChoiceId(1), FILE.into()), altered].to_vec(),
         ),
-        ("asking", with(signed(), Some(board(false, Run::Idle, None)))),
-        ("ready", with(signed(), Some(board(true, Run::Idle, ready())))),
+        ("asking", trusting().into_iter().chain([asking]).collect()),
+        (
+            "board-vouches",
+            signed().into_iter().chain(met(board("7.27.0"))).collect(),
+        ),
+        (
+            "seasoned",
+            trusting()
+                .into_iter()
+                .chain(met(seasoned()))
+                .chain([offered(offer("7.27.0", "7.28.0", Sends::WholeWanted))])
+                .collect(),
+        ),
+        ("ready", ready(Sends::Whole(NoPatch::NotSupported))),
         (
             "patch",
-            kept(with(signed(), Some(board(true, Run::Idle, patch()))), false),
+            ready(Sends::Patch(saving()))
+                .into_iter()
+                .chain([saved()])
+                .collect(),
         ),
-        (
-            "making",
-            kept(
-                with(signed(), Some(board(true, Run::Idle, sending(Sends::Making(40))))),
-                false,
-            ),
-        ),
+        ("making", ready(Sends::Making(40))),
         (
             "whole",
-            kept(
-                with(
-                    signed(),
-                    Some(board(true, Run::Idle, sending(Sends::WholeWanted))),
-                ),
-                true,
-            ),
+            ready(Sends::WholeWanted)
+                .into_iter()
+                .chain([Action::Whole(true)])
+                .collect(),
         ),
-        (
-            "unseen",
-            with(
-                signed(),
-                Some(board(
-                    true,
-                    Run::Idle,
-                    sending(Sends::WholeBecause(bootlace_app::words::unseen("7.27.0"))),
-                )),
-            ),
-        ),
+        ("unseen", ready(Sends::Whole(NoPatch::BaseNotFound))),
+        ("other", then([offered(refused(other))])),
+        ("preparing", then([moved(making)])),
+        ("sending", then([moved(sending(None))])),
         (
             "patching",
-            with(signed(), Some(board(true, patching(None), patch()))),
+            then([moved(sending(Some(PatchFate::Saves(saving()))))]),
         ),
         (
             "instead",
-            with(
-                signed(),
-                Some(board(
-                    true,
-                    patching(Some(
-                        "The board runs another image than the patch starts from: the whole image is sent.",
-                    )),
-                    patch(),
-                )),
-            ),
+            then([moved(sending(Some(PatchFate::Whole(NoPatch::WrongBase))))]),
         ),
+        ("lost", then([moved(sending(None)), lost.clone()])),
         (
-            "other",
-            with(signed(), Some(board(true, Run::Idle, Some(Plan::Refused(other))))),
+            "pending",
+            then([
+                moved(running(Phase::Restarting)),
+                holding(&[("7.27.0", 0, false, true), ("7.28.0", 1, true, false)]),
+            ]),
         ),
+        ("help", then([moved(help)])),
         (
-            "sending",
-            with(
-                signed(),
-                Some(board(true, running(Phase::Send, 186_000), ready())),
-            ),
+            "trial",
+            then([
+                moved(running(Phase::OnTrial)),
+                holding(&[("7.28.0", 0, false, false), ("7.27.0", 1, false, false)]),
+            ]),
         ),
-        ("lost", lost),
-        ("pending", pending),
-        ("trial", trial),
         (
             "confirmed",
-            ended(
-                Outcome::Confirmed {
-                    version: "7.28.0".into(),
-                    took: 38_400,
-                    note: Some(Note::Saves(SAVING.into())),
-                },
-                Phase::Confirmed,
-            ),
+            then([outcome(confirmed, Some(PatchFate::Saves(saving())))]),
         ),
-        (
-            "rolledback",
-            ended(
-                Outcome::RolledBack {
-                    version: "7.27.0".into(),
-                    reason:
-                        "7.28.0 was taken back: it hung, and the watchdog restarted the board. The board works as \
-                             before. Tell whoever built 7.28.0."
-                            .into(),
-                },
-                Phase::Trial,
-            ),
-        ),
-        (
-            "failed",
-            ended(
-                Outcome::Failed(problem(
-                    "Silent",
-                    "The board stopped answering.",
-                    "Unplug it, plug it in again, then press Try again.",
-                    true,
-                )),
-                Phase::Send,
-            ),
-        ),
+        ("rolledback", then([outcome(back, None)])),
+        ("failed", then([ended(failed)])),
+        ("left", then([ended(Ending::Left), lost])),
     ]
 }

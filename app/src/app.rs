@@ -1,29 +1,32 @@
 //! The page at work: the reducer, the worker, and the window's events.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
+use bootlace_engine::words::page as words;
+use bootlace_image::PublicKey;
 use gloo::events::{EventListener, EventListenerOptions};
+use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{BeforeUnloadEvent, DragEvent, Event, File};
 use yew::prelude::*;
 
-use crate::engine::Engine;
-use crate::messages::{Bench, Command, NamedKey};
+use crate::messages::{ChoiceId, Command, PageError, Problem, Simulation};
 use crate::platform::{self, Awake};
-use crate::state::{Action, State};
-use crate::view::{Intent, Page};
-use crate::words::{self, PageError};
-use crate::worker::serial;
+use crate::state::{Action, State, TrustedKey};
+use crate::view::{Intent, Page, title};
+use crate::web_serial;
+use crate::worker_handle::WorkerHandle;
 
 /// The root component.
 #[component]
 pub(crate) fn App() -> Html {
     let state = use_reducer(State::default);
-    let engine = use_memo((), {
+    let worker = use_memo((), {
         let dispatch = state.dispatcher();
         move |()| {
-            Engine::start(move |said| {
+            WorkerHandle::start(move |said| {
                 dispatch.dispatch(match said {
                     Ok(notice) => Action::Notice(platform::clock(), notice),
                     Err(problem) => Action::Stopped(problem),
@@ -31,16 +34,18 @@ pub(crate) fn App() -> Html {
             })
         }
     });
+    let choices = use_memo((), |()| Cell::new(0));
     let hands = Hands {
         state: state.dispatcher(),
-        engine: engine.clone(),
+        worker: worker.clone(),
+        choices,
     };
 
     use_effect_with(state.ready, {
         let hands = hands.clone();
         move |ready| {
             if *ready {
-                hands.engine.is_ready();
+                hands.worker.is_ready();
             }
         }
     });
@@ -49,20 +54,16 @@ pub(crate) fn App() -> Html {
         move |()| hands.begin()
     });
     // Whoever removes a key or ticks the box gets a new verdict; the worker has the keys before it has an image.
-    let keys: Vec<NamedKey> = state.keys.iter().map(|key| key.key.clone()).collect();
-    use_effect_with((keys, state.development), {
-        let engine = engine.clone();
-        move |(keys, development)| {
-            engine.send(Command::Trust {
-                keys: keys.clone(),
-                development: *development,
-            });
-        }
+    use_effect_with(state.trust(), {
+        let worker = worker.clone();
+        move |trust| worker.send(Command::Trust(trust.clone()))
     });
-    use_effect_with((), {
+    // While a board is updated, a file that is dropped changes nothing of what is seen.
+    let watching = state.entry().is_some_and(|entry| entry.is_busy());
+    use_effect_with(watching, {
         let hands = hands.clone();
-        move |()| {
-            let listeners = window_events(&hands);
+        move |watching| {
+            let listeners = window_events(&hands, *watching);
             move || drop(listeners)
         }
     });
@@ -74,7 +75,7 @@ pub(crate) fn App() -> Html {
             EventListener::new_with_options(&platform::window(), "beforeunload", options, |event: &Event| {
                 event.prevent_default();
                 if let Some(event) = event.dyn_ref::<BeforeUnloadEvent>() {
-                    event.set_return_value("An update is running.");
+                    event.set_return_value(words::labels().leaving);
                 }
             })
         });
@@ -82,7 +83,7 @@ pub(crate) fn App() -> Html {
     });
 
     // In a tab that is not looked at, the title is all that can be seen.
-    use_effect_with(words::title(&state), |title| {
+    use_effect_with(title(&state), |title| {
         if let Some(document) = platform::document() {
             document.set_title(title);
         }
@@ -100,7 +101,9 @@ pub(crate) fn App() -> Html {
 #[derive(Clone)]
 struct Hands {
     state: UseReducerDispatcher<State>,
-    engine: Rc<Engine>,
+    worker: Rc<WorkerHandle>,
+    /// How many files were chosen so far.
+    choices: Rc<Cell<u32>>,
 }
 
 impl Hands {
@@ -110,7 +113,7 @@ impl Hands {
         self.state.dispatch(Action::Obstacle(obstacle));
         self.state.dispatch(Action::Keys(platform::keys()));
         if allowed {
-            self.engine.send(Command::Ports { asked: false });
+            self.worker.send(Command::Ports { asked: false });
         }
         let state = self.state.clone();
         spawn_local(async move {
@@ -122,105 +125,76 @@ impl Hands {
 
     fn act(&self, state: &State, intent: Intent) {
         match intent {
-            Intent::Open(file) => self.open(file, false),
-            Intent::AddKey(file) => self.open(file, true),
+            Intent::Open(file) => self.open(file),
+            Intent::AddKey(file) => self.add_key(state.keys.to_vec(), file),
             Intent::OpenDemo(at) => self.open_demo(state, at),
-            Intent::Forget => {
-                self.state.dispatch(Action::Forgotten);
-                self.engine.send(Command::Forget);
+            Intent::NameKey(key, name) => {
+                let mut keys = state.keys.to_vec();
+                if let Some(known) = keys.iter_mut().find(|known| known.key == key) {
+                    known.name = name;
+                    platform::keep_key(known);
+                }
+                self.state.dispatch(Action::Keys(keys));
             }
-            Intent::NameKey(pem, name) => {
-                platform::keep_key(&NamedKey {
-                    name: name.clone(),
-                    pem: pem.clone(),
-                });
-                let keys = state.keys.iter().map(|key| key.key.clone()).map(|key| {
-                    let name = if key.pem == pem { name.clone() } else { key.name };
-                    NamedKey { name, pem: key.pem }
-                });
-                self.state.dispatch(Action::Keys(keys.collect()));
-            }
-            Intent::RemoveKey(pem) => {
-                platform::drop_key(&pem);
-                let kept = state
-                    .keys
-                    .iter()
-                    .map(|key| key.key.clone())
-                    .filter(|key| key.pem != pem);
-                self.state.dispatch(Action::Keys(kept.collect()));
+            Intent::RemoveKey(key) => {
+                platform::forget_key(&key);
+                let kept = state.keys.iter().filter(|known| known.key != key);
+                self.state.dispatch(Action::Keys(kept.cloned().collect()));
             }
             Intent::Development(taken) => self.state.dispatch(Action::Development(taken)),
             Intent::Whole(whole) => {
                 self.state.dispatch(Action::Whole(whole));
-                self.engine.send(Command::Whole(whole));
+                self.worker.send(Command::Whole(whole));
             }
-            Intent::Drop(hash) => self.engine.send(Command::Drop(hash)),
+            Intent::DeleteSaved(hash) => self.worker.send(Command::DeleteSaved(hash)),
             Intent::Connect => self.connect(),
             Intent::Behave(behaviour) => self.state.dispatch(Action::Behave(behaviour)),
             Intent::Simulate => self.simulate(state),
             Intent::Show(id) => self.state.dispatch(Action::Show(id)),
-            Intent::Release(id) => self.engine.send(Command::Release(id)),
+            Intent::Release(id) => self.worker.send(Command::Release(id)),
+            Intent::Refresh(id) => self.worker.send(Command::Refresh(id)),
             Intent::Update(id) => {
                 self.state.dispatch(Action::Started(id));
-                self.engine.send(Command::Update(id));
+                self.worker.send(Command::Update(id));
             }
             Intent::Cancel(id) => {
-                self.state.dispatch(Action::Stopping(id));
-                self.engine.send(Command::Cancel(id));
+                self.state.dispatch(Action::Cancelling(id));
+                self.worker.send(Command::Cancel(id));
             }
-            Intent::Button(id) => self.engine.send(Command::Button(id)),
+            Intent::Button(id) => self.worker.send(Command::Button(id)),
             Intent::Again(id) => {
                 self.state.dispatch(Action::Again(id));
-                self.engine.send(Command::Refresh(id));
+                self.worker.send(Command::Refresh(id));
             }
             Intent::Dismiss => self.state.dispatch(Action::Dismissed),
             Intent::CopyLog => {
                 let lines: Vec<String> = state
                     .log
                     .iter()
-                    .map(|line| format!("{} {}", line.at, line.text))
+                    .map(|line| format!("{} {}", line.at, words::log(&line.fact)))
                     .collect();
                 platform::copy(&lines.join("\n"));
             }
         }
     }
 
-    /// A file is what it holds: PEM is a key, wherever it was dropped.
-    fn open(&self, file: File, key: bool) {
-        let hands = self.clone();
-        let name = file.name();
+    /// Another file is chosen, whatever comes of that: the one before is no longer what boards are brought to.
+    fn choose(&self, name: &str) -> ChoiceId {
+        self.choices.set(self.choices.get() + 1);
+        let choice = ChoiceId(self.choices.get());
+        self.state.dispatch(Action::Reading(choice, name.to_owned()));
+        self.worker.send(Command::PutAway);
+        choice
+    }
+
+    /// A file that was chosen as firmware. A key that is chosen here is not trusted for that.
+    fn open(&self, file: File) {
+        let (hands, name) = (self.clone(), file.name());
+        let choice = self.choose(&name);
         spawn_local(async move {
-            match platform::read(&file).await {
-                Ok(bytes) if key || platform::is_pem(&bytes) => hands.add_key(&name, &bytes),
-                Ok(bytes) => hands.examine(name, bytes),
-                Err(error) if key => hands.state.dispatch(Action::NotAKey(error.into())),
-                Err(error) => hands.state.dispatch(Action::Unreadable(name, error.into())),
-            }
+            let read = platform::read(&file).await;
+            hands.examine(choice, name, read);
         });
-    }
-
-    fn examine(&self, name: String, bytes: Vec<u8>) {
-        self.state.dispatch(Action::Reading(name.clone()));
-        self.engine.send(Command::Examine { name, bytes });
-    }
-
-    fn add_key(&self, file: &str, bytes: &[u8]) {
-        let pem = std::str::from_utf8(bytes).ok().map(|text| text.trim().to_owned());
-        match pem.map(|pem| bootlace_image::PublicKey::from_pem(&pem).map(|_| pem)) {
-            Some(Ok(pem)) => {
-                let name = file.strip_suffix(".pem").unwrap_or(file).to_owned();
-                platform::keep_key(&NamedKey {
-                    name: name.clone(),
-                    pem: pem.clone(),
-                });
-                self.state.dispatch(Action::KeyAdded(NamedKey { name, pem }));
-            }
-            Some(Err(error)) => {
-                let problem = crate::worker::cards::problem(bootlace_engine::words::key_error(&error));
-                self.state.dispatch(Action::NotAKey(problem));
-            }
-            None => self.state.dispatch(Action::NotAKey(PageError::NotAKey.into())),
-        }
     }
 
     fn open_demo(&self, state: &State, at: usize) {
@@ -228,61 +202,100 @@ impl Hands {
             return;
         };
         let (hands, name) = (self.clone(), image.file.clone());
+        let choice = self.choose(&name);
         spawn_local(async move {
-            match platform::fetch(&format!("demo/{name}")).await {
-                Ok(bytes) => hands.examine(name, bytes),
-                Err(error) => hands.state.dispatch(Action::Unreadable(name, error.into())),
+            let read = platform::fetch(&format!("demo/{name}")).await;
+            hands.examine(choice, name, read);
+        });
+    }
+
+    fn examine(&self, choice: ChoiceId, name: String, read: Result<ArrayBuffer, PageError>) {
+        // Another one was chosen meanwhile.
+        if choice.0 != self.choices.get() {
+            return;
+        }
+        match read {
+            Ok(bytes) if platform::is_pem(&bytes) => {
+                self.state
+                    .dispatch(Action::Unreadable(choice, PageError::KeyAsFirmware.into()));
             }
+            Ok(bytes) => self
+                .worker
+                .hand_over(Command::Examine { choice, name }, Some(bytes)),
+            Err(error) => self.state.dispatch(Action::Unreadable(choice, error.into())),
+        }
+    }
+
+    /// A file that was chosen as a key, by the button for that.
+    fn add_key(&self, keys: Vec<TrustedKey>, file: File) {
+        let state = self.state.clone();
+        spawn_local(async move {
+            let action = match platform::read(&file).await {
+                Ok(bytes) => match read_key(&bytes) {
+                    Ok(key) => {
+                        let name = file.name();
+                        let added = TrustedKey {
+                            name: name.strip_suffix(".pem").unwrap_or(&name).to_owned(),
+                            added: platform::today(),
+                            key,
+                        };
+                        platform::keep_key(&added);
+                        let others = keys.into_iter().filter(|known| known.key != key);
+                        Action::Keys(others.chain([added]).collect())
+                    }
+                    Err(problem) => Action::NotAKey(problem),
+                },
+                Err(error) => Action::NotAKey(error.into()),
+            };
+            state.dispatch(action);
         });
     }
 
     fn connect(&self) {
         let hands = self.clone();
         spawn_local(async move {
-            match serial::ask().await {
-                Ok(()) => hands.engine.send(Command::Ports { asked: true }),
+            match web_serial::ask().await {
+                Ok(()) => hands.worker.send(Command::Ports { asked: true }),
                 Err(error) => hands.state.dispatch(Action::Failed(error.into())),
             }
         });
     }
 
     fn simulate(&self, state: &State) {
-        let demo = state.demo.clone().unwrap_or_default();
-        let own = state.keys.iter().map(|key| key.key.pem.clone());
-        let keys: Vec<String> = Some(demo.key.clone())
-            .filter(|key| !key.is_empty())
-            .into_iter()
-            .chain(own)
-            .collect();
+        let demo = state.demo.as_deref().cloned().unwrap_or_default();
+        let own = state.keys.iter().map(|known| known.key);
+        let keys: Vec<PublicKey> = demo.key.into_iter().chain(own).collect();
         if keys.is_empty() {
             self.state.dispatch(Action::Failed(PageError::NoDemoKey.into()));
             return;
         }
-        let (hands, behaviour) = (self.clone(), state.behaviour);
+        let name = match demo.board.is_empty() {
+            true => words::labels().simulated_board.to_owned(),
+            false => demo.board,
+        };
+        let simulation = Simulation {
+            name,
+            behaviour: state.behaviour,
+            keys,
+        };
+        let hands = self.clone();
         spawn_local(async move {
-            let installed = match demo.installed.and_then(|at| demo.images.get(at)) {
-                Some(image) => platform::fetch(&format!("demo/{}", image.file))
-                    .await
-                    .unwrap_or_default(),
-                None => Vec::new(),
+            let installed = match demo.images.first() {
+                Some(image) => platform::fetch(&format!("demo/{}", image.file)).await.ok(),
+                None => None,
             };
-            let name = if demo.board.is_empty() {
-                "Simulated board".to_owned()
-            } else {
-                demo.board
-            };
-            hands.engine.send(Command::Simulate(Bench {
-                name,
-                behaviour,
-                keys,
-                installed,
-            }));
+            hands.worker.hand_over(Command::Simulate(simulation), installed);
         });
     }
 }
 
-/// Files are dropped anywhere; a hidden tab is noticed.
-fn window_events(hands: &Hands) -> Vec<EventListener> {
+fn read_key(bytes: &ArrayBuffer) -> Result<PublicKey, Problem> {
+    let text = String::from_utf8(Uint8Array::new(bytes).to_vec()).map_err(|_| PageError::NotAKey)?;
+    PublicKey::from_pem(text.trim()).map_err(Problem::Key)
+}
+
+/// Files are dropped anywhere, unless a board is being updated; a hidden tab is noticed.
+fn window_events(hands: &Hands, watching: bool) -> Vec<EventListener> {
     let window = platform::window();
     let document = platform::document();
     let options = EventListenerOptions::enable_prevent_default();
@@ -300,7 +313,7 @@ fn window_events(hands: &Hands) -> Vec<EventListener> {
             "dragover",
             Box::new(move |event| {
                 event.prevent_default();
-                over.state.dispatch(Action::Dragging(true));
+                over.state.dispatch(Action::Dragging(!watching));
             }),
         ),
         on(
@@ -317,8 +330,8 @@ fn window_events(hands: &Hands) -> Vec<EventListener> {
             Box::new(move |event| {
                 event.prevent_default();
                 dropped.state.dispatch(Action::Dragging(false));
-                if let Some(file) = files(event).and_then(|files| files.get(0)) {
-                    dropped.open(file, false);
+                if let Some(file) = files(event).and_then(|files| files.get(0)).filter(|_| !watching) {
+                    dropped.open(file);
                 }
             }),
         ),

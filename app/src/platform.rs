@@ -3,18 +3,19 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use js_sys::{Array, JSON, Reflect};
+use bootlace_engine::words::{hex, unhex};
+use bootlace_image::{Algorithm, PublicKey};
+use js_sys::{Array, ArrayBuffer, JSON, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Document, File, Storage, WakeLockSentinel, WakeLockType, Window};
 
-use crate::messages::{NamedKey, Problem};
-use crate::state::{Demo, DemoImage};
-use crate::words::PageError;
-use crate::worker::serial;
+use crate::messages::{PageError, Problem};
+use crate::state::{Demo, DemoImage, TrustedKey};
+use crate::web_serial;
 
-/// The largest file that is read, in bytes: firmware is smaller, and a film chosen by mistake isn't read to the end.
-const LARGEST: f64 = 64.0 * 1024.0 * 1024.0;
+/// The largest file that is read: firmware is smaller, and a film chosen by mistake isn't read to the end.
+const LARGEST_FILE_BYTES: f64 = 64.0 * 1024.0 * 1024.0;
 
 /// The window. The view runs nowhere else.
 pub(crate) fn window() -> Window {
@@ -30,9 +31,9 @@ pub(crate) fn document() -> Option<Document> {
 pub(crate) fn obstacle() -> Option<Problem> {
     let error = if !window().is_secure_context() {
         PageError::Insecure
-    } else if !serial::is_there() {
+    } else if !web_serial::is_there() {
         PageError::NoWebSerial
-    } else if document().is_some_and(|document| serial::is_forbidden(document.as_ref())) {
+    } else if document().is_some_and(|document| web_serial::is_forbidden(document.as_ref())) {
         PageError::Forbidden
     } else {
         return None;
@@ -51,19 +52,30 @@ pub(crate) fn clock() -> String {
     )
 }
 
+/// Today, as `2026-11-28`.
+pub(crate) fn today() -> String {
+    let now = js_sys::Date::new_0();
+    format!(
+        "{:04}-{:02}-{:02}",
+        now.get_full_year(),
+        now.get_month() + 1,
+        now.get_date()
+    )
+}
+
 /// All bytes of a file.
-pub(crate) async fn read(file: &File) -> Result<Vec<u8>, PageError> {
-    if file.size() > LARGEST {
+pub(crate) async fn read(file: &File) -> Result<ArrayBuffer, PageError> {
+    if file.size() > LARGEST_FILE_BYTES {
         return Err(PageError::FileTooLarge);
     }
     let buffer = JsFuture::from(file.array_buffer())
         .await
         .map_err(|_| PageError::Unreadable)?;
-    Ok(js_sys::Uint8Array::new(buffer.as_ref()).to_vec())
+    Ok(buffer.unchecked_into())
 }
 
 /// All bytes of a file that came with the page.
-pub(crate) async fn fetch(address: &str) -> Result<Vec<u8>, PageError> {
+pub(crate) async fn fetch(address: &str) -> Result<ArrayBuffer, PageError> {
     let get = async {
         let response: web_sys::Response = JsFuture::from(window().fetch_with_str(address))
             .await?
@@ -72,22 +84,27 @@ pub(crate) async fn fetch(address: &str) -> Result<Vec<u8>, PageError> {
             return Err(JsValue::UNDEFINED);
         }
         let buffer = JsFuture::from(response.array_buffer()?).await?;
-        Ok::<_, JsValue>(js_sys::Uint8Array::new(buffer.as_ref()).to_vec())
+        Ok::<_, JsValue>(buffer.unchecked_into())
     };
     get.await.map_err(|_| PageError::Unreadable)
 }
 
-/// Whether a file is PEM text rather than an image.
-pub(crate) fn is_pem(bytes: &[u8]) -> bool {
-    bytes.trim_ascii_start().starts_with(b"-----BEGIN ")
+async fn fetch_text(address: &str) -> Option<String> {
+    let bytes = fetch(address).await.ok()?;
+    String::from_utf8(Uint8Array::new(&bytes).to_vec()).ok()
+}
+
+/// The first bytes of a file are enough to tell a key in PEM from an image.
+pub(crate) fn is_pem(bytes: &ArrayBuffer) -> bool {
+    let start = Uint8Array::new(bytes).subarray(0, 256).to_vec();
+    start.trim_ascii_start().starts_with(b"-----BEGIN ")
 }
 
 /// What came with the page to try it with, if anything did.
 pub(crate) async fn demo() -> Option<Demo> {
     let text = |value: &JsValue, name: &str| Reflect::get(value, &name.into()).ok()?.as_string();
-    let list = String::from_utf8(fetch("demo/demo.json").await.ok()?).ok()?;
-    let list = JSON::parse(&list).ok()?;
-    let key = fetch(&format!("demo/{}", text(&list, "key")?)).await.ok()?;
+    let list = JSON::parse(&fetch_text("demo/demo.json").await?).ok()?;
+    let key = fetch_text(&format!("demo/{}", text(&list, "key")?)).await?;
     let board = Reflect::get(&list, &"board".into()).ok();
     let images: Array = Reflect::get(&list, &"images".into()).ok()?.dyn_into().ok()?;
     let images: Vec<DemoImage> = images
@@ -100,68 +117,73 @@ pub(crate) async fn demo() -> Option<Demo> {
         })
         .collect();
     Some(Demo {
-        key: String::from_utf8(key).ok()?,
+        key: PublicKey::from_pem(&key).ok(),
         board: board.and_then(|board| text(&board, "name")).unwrap_or_default(),
-        // The first one is what the board comes with.
-        installed: (!images.is_empty()).then_some(0),
         images,
     })
 }
 
-/// Keys that the person added, one entry each, so that two tabs don't overwrite each other's.
-const PREFIX: &str = "bootlace.key.";
+/// Keys that the person added, one entry each, so that two tabs don't overwrite each other's. An entry is named for the
+/// key's hash and holds the day, the name and the key in hexadecimal, a line each.
+const PREFIX: &str = "bootlace.trusted.";
 
 fn storage() -> Option<Storage> {
     window().local_storage().ok().flatten()
 }
 
-/// The keys kept in this browser.
-pub(crate) fn keys() -> Vec<NamedKey> {
+fn entry_of(key: &PublicKey) -> String {
+    format!("{PREFIX}{}", hex(&key.hash()))
+}
+
+fn write_key(key: &TrustedKey) -> String {
+    let algorithm = match key.key.algorithm() {
+        Algorithm::P256 => "p256",
+        Algorithm::Ed25519 => "ed25519",
+    };
+    let name = key.name.replace('\n', " ");
+    format!("{}\n{name}\n{algorithm}\n{}", key.added, hex(key.key.bytes()))
+}
+
+fn read_key(entry: &str) -> Option<TrustedKey> {
+    let mut lines = entry.lines();
+    let (added, name) = (lines.next()?.to_owned(), lines.next()?.to_owned());
+    let algorithm = match lines.next()? {
+        "p256" => Algorithm::P256,
+        "ed25519" => Algorithm::Ed25519,
+        _ => return None,
+    };
+    let key = PublicKey::from_parts(algorithm, &unhex(lines.next()?)?).ok()?;
+    Some(TrustedKey { name, added, key })
+}
+
+/// The keys kept in this browser, by the day on which they were added and by name.
+pub(crate) fn keys() -> Vec<TrustedKey> {
     let Some(storage) = storage() else {
         return Vec::new();
     };
     let count = storage.length().unwrap_or(0);
-    let mut entries: Vec<String> = (0..count)
+    let mut keys: Vec<TrustedKey> = (0..count)
         .filter_map(|at| storage.key(at).ok().flatten())
         .filter(|name| name.starts_with(PREFIX))
-        .filter_map(|name| storage.get_item(&name).ok().flatten())
+        .filter_map(|name| read_key(&storage.get_item(&name).ok().flatten()?))
         .collect();
-    entries.sort();
-    let named = |entry: String| {
-        let (name, pem) = entry.split_once('\n')?;
-        Some(NamedKey {
-            name: name.to_owned(),
-            pem: pem.to_owned(),
-        })
-    };
-    entries.into_iter().filter_map(named).collect()
+    keys.sort_by(|one, other| (&one.added, &one.name).cmp(&(&other.added, &other.name)));
+    keys
 }
 
-/// Keeps a key. Its text is its name in the store: the same key isn't kept twice.
-pub(crate) fn keep_key(key: &NamedKey) {
+/// Keeps a key, or its new name.
+pub(crate) fn keep_key(key: &TrustedKey) {
     if let Some(storage) = storage() {
         // A browser that keeps nothing forgets the key with the page.
-        _ = storage.set_item(
-            &entry_of(&key.pem),
-            &format!("{}\n{}", key.name.replace('\n', " "), key.pem),
-        );
+        _ = storage.set_item(&entry_of(&key.key), &write_key(key));
     }
 }
 
 /// Forgets a key.
-pub(crate) fn drop_key(pem: &str) {
+pub(crate) fn forget_key(key: &PublicKey) {
     if let Some(storage) = storage() {
-        _ = storage.remove_item(&entry_of(pem));
+        _ = storage.remove_item(&entry_of(key));
     }
-}
-
-fn entry_of(pem: &str) -> String {
-    let body: String = pem
-        .lines()
-        .filter(|line| !line.starts_with('-'))
-        .map(str::trim)
-        .collect();
-    format!("{PREFIX}{body}")
 }
 
 /// Puts text on the clipboard.
@@ -207,40 +229,39 @@ mod tests {
 
     use super::*;
 
-    fn key(name: &str, pem: &str) -> NamedKey {
-        NamedKey {
+    fn key(name: &str, byte: u8) -> TrustedKey {
+        TrustedKey {
             name: name.into(),
-            pem: pem.into(),
+            added: "2026-11-28".into(),
+            key: PublicKey::Ed25519([byte; 32]),
         }
     }
 
     #[test]
-    fn keys_are_kept_under_their_last_name_until_they_are_dropped() {
-        let pem = "-----BEGIN PUBLIC KEY-----\nAAAA\nBBBB\n-----END PUBLIC KEY-----";
-        keep_key(&key("first", pem));
-        keep_key(&key("second\nline", pem));
-        keep_key(&key(
-            "other",
-            "-----BEGIN PUBLIC KEY-----\nCCCC\n-----END PUBLIC KEY-----",
-        ));
+    fn keys_are_kept_under_their_last_name_until_they_are_removed() {
+        keep_key(&key("first", 1));
+        keep_key(&key("second\nline", 1));
+        keep_key(&key("other", 2));
         let names = || keys().into_iter().map(|key| key.name).collect::<Vec<_>>();
         assert_eq!(names(), ["other", "second line"]);
-        assert_eq!(keys().last().map(|key| key.pem.clone()).as_deref(), Some(pem));
-        drop_key(pem);
+        assert_eq!(keys().last(), Some(&key("second line", 1)));
+        forget_key(&key("", 1).key);
         assert_eq!(names(), ["other"]);
+        forget_key(&key("", 2).key);
     }
 
     #[test]
     fn a_pem_file_is_known_by_its_first_line() {
-        assert!(is_pem(b"\n-----BEGIN PUBLIC KEY-----\n"));
-        assert!(!is_pem(&[0x3d, 0xb8, 0xf3, 0x96]));
+        let file = |bytes: &[u8]| Uint8Array::from(bytes).buffer();
+        assert!(is_pem(&file(b"\n-----BEGIN PUBLIC KEY-----\n")));
+        assert!(!is_pem(&file(&[0x3d, 0xb8, 0xf3, 0x96])));
     }
 
     #[test]
     async fn what_is_not_there_cannot_be_fetched() {
         assert_eq!(
-            fetch("nothing/of/the/kind.json").await,
-            Err(PageError::Unreadable)
+            fetch("nothing/of/the/kind.json").await.err(),
+            Some(PageError::Unreadable)
         );
         assert_eq!(demo().await, None);
     }

@@ -16,6 +16,9 @@
 //! the ports that may be the board's, one after another: [`Event::WrongBoard`] means close this one and try the next,
 //! [`PortEvent::NotFound`] that there is none left (the session asks again).
 //!
+//! A driver with several boards asks at each port once with a [`Greeter`] instead, hands the board to the session that
+//! waits for it with [`Session::adopt`], and lets a [`Bench`] say which session that is and whose board may restart.
+//!
 //! The board is the authority: progress is what it acknowledged, and an outcome is what it said after it restarted.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -24,6 +27,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod bench;
 mod board;
 mod command;
 mod context;
@@ -47,6 +51,7 @@ mod wanted;
 #[cfg(feature = "words")]
 pub mod words;
 
+pub use bench::{Bench, Owner};
 pub use board::{BoardInfo, Rollback, SlotImage, SlotInfo};
 pub use bootlace_smp::bootlace::{
     BootState, JournalEntry, JournalOutcome, Release, Reset as ResetCause, Role, RollbackReason, Supply,

@@ -41,6 +41,22 @@ impl Session {
         session
     }
 
+    /// A session with a board that said who it is.
+    pub fn greeted(now: Instant, greeted: Box<Greeted>) -> Self {
+        let Greeted { line, port, board } = *greeted;
+        let mut session = Session {
+            line,
+            events: VecDeque::new(),
+            board: None,
+            port,
+            open: true,
+            phase: None,
+            state: State::Closed,
+        };
+        session.step(now, |state, ctx| state.adopt(ctx, board));
+        session
+    }
+
     /// The board, once it is known.
     pub fn board(&self) -> Option<&BoardInfo> {
         self.board.as_deref()

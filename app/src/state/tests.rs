@@ -1,16 +1,15 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use bootlace_engine::{BoardInfo, Error, Failure, Phase, RollbackReason, Unchanged};
+use bootlace_image::Version;
+
 use super::*;
+use crate::messages::{Offer, PageError, Sends, Via};
+
+const BOARD: BoardId = BoardId(1);
 
 fn notice(notice: Notice) -> Action {
     Action::Notice("10:00:00".into(), notice)
-}
-
-fn problem(name: &str) -> Problem {
-    Problem {
-        name: name.into(),
-        what: "it broke".into(),
-        next: "mend it".into(),
-        unharmed: true,
-    }
 }
 
 fn appeared(id: u32) -> Action {
@@ -20,11 +19,45 @@ fn appeared(id: u32) -> Action {
     })
 }
 
-fn progress(phase: Phase) -> Progress {
-    Progress {
-        done: 1,
-        ..Progress::at(phase, 2)
-    }
+fn running(phase: Phase) -> Action {
+    let running = Running {
+        phase,
+        ..Running::new()
+    };
+    notice(Notice::Running(BOARD, Box::new(running)))
+}
+
+fn ended(ending: Ending) -> Action {
+    notice(Notice::Ended(BOARD, Box::new(ending)))
+}
+
+fn failed() -> Ending {
+    Ending::Failed(Problem::Session(Failure {
+        error: Error::PortLost,
+        phase: Phase::Uploading,
+    }))
+}
+
+fn image(file: &str) -> Box<ImageInfo> {
+    Box::new(ImageInfo {
+        file: file.into(),
+        version: Version::default(),
+        size: 1,
+        hash: None,
+        vid: None,
+        cid: None,
+        start: None,
+        counter: None,
+        verdict: Verdict::Unchecked { key_hash: None },
+    })
+}
+
+fn offer() -> Action {
+    let offer = Offer {
+        plan: Err(Error::NotNewer),
+        sends: Sends::WholeWanted,
+    };
+    notice(Notice::Offer(BOARD, Some(Box::new(offer))))
 }
 
 fn after(actions: impl IntoIterator<Item = Action>) -> State {
@@ -45,102 +78,180 @@ fn a_new_board_is_shown_unless_another_one_is_being_updated() {
 
 #[test]
 fn an_outcome_remembers_how_far_it_came() {
-    let id = BoardId(1);
-    let rolled = Outcome::RolledBack {
-        version: "1.0.0".into(),
-        reason: "it crashed".into(),
+    let rolled = Ending::Outcome {
+        outcome: Outcome::RolledBack {
+            reason: Some(RollbackReason::Fault),
+            version: Some("1.0.0".into()),
+            failed: Version::default(),
+        },
+        patch: None,
     };
     let state = after([
         appeared(1),
-        Action::Started(id),
-        notice(Notice::Progress(id, progress(Phase::Trial))),
-        notice(Notice::Outcome(id, rolled.clone())),
+        Action::Started(BOARD),
+        running(Phase::OnTrial),
+        ended(rolled.clone()),
     ]);
-    assert_eq!(
-        state.boards[0].run,
-        Run::Ended {
-            outcome: rolled,
-            reached: Phase::Trial
-        }
-    );
+    let work = Work::Ended {
+        ending: Rc::new(rolled),
+        reached: Step::Trial,
+    };
+    assert_eq!(state.boards[0].work, work);
     assert!(!state.is_busy());
 }
 
 #[test]
-fn a_stop_that_was_asked_for_stays_asked_for() {
-    let id = BoardId(1);
+fn a_cancel_that_was_asked_for_stays_asked_for() {
     let state = after([
         appeared(1),
-        Action::Started(id),
-        Action::Stopping(id),
-        notice(Notice::Progress(id, progress(Phase::Send))),
+        Action::Started(BOARD),
+        Action::Cancelling(BOARD),
+        running(Phase::Uploading),
     ]);
-    assert!(matches!(state.boards[0].run, Run::Running { stopping: true, .. }));
+    assert!(matches!(
+        state.boards[0].work,
+        Work::Running { cancelling: true, .. }
+    ));
     assert!(state.is_busy());
 }
 
 #[test]
 fn again_keeps_a_board_that_is_there_and_drops_one_that_is_gone() {
-    let ended = |id| notice(Notice::Outcome(BoardId(id), Outcome::Failed(problem("Lost"))));
-    let kept = after([appeared(1), ended(1), Action::Again(BoardId(1))]);
-    assert_eq!(kept.boards[0].run, Run::Idle);
-    let lost = notice(Notice::Cable(BoardId(1), Cable::Lost));
-    let dropped = after([appeared(1), ended(1), lost, Action::Again(BoardId(1))]);
+    let kept = after([appeared(1), ended(failed()), Action::Again(BOARD)]);
+    assert_eq!(kept.boards[0].work, Work::Idle);
+    let lost = notice(Notice::Cable(BOARD, Cable::Lost));
+    let dropped = after([appeared(1), ended(failed()), lost, Action::Again(BOARD)]);
     assert!(dropped.boards.is_empty());
     assert_eq!(dropped.shown, None);
 }
 
 #[test]
-fn no_update_looks_alive_when_the_engine_is_gone() {
+fn no_update_looks_alive_when_the_worker_is_gone() {
     let state = after([
         appeared(1),
-        Action::Started(BoardId(1)),
-        Action::Stopped(problem("EngineStopped")),
+        offer(),
+        Action::Reading(ChoiceId(1), "a.bin".into()),
+        Action::Started(BOARD),
+        Action::Stopped(PageError::WorkerStopped.into()),
     ]);
     assert!(!state.is_busy() && !state.ready);
+    assert!(
+        matches!(&state.boards[0].work, Work::Ended { ending, .. } if matches!(**ending, Ending::Failed(_)))
+    );
+    assert_eq!(state.boards[0].offer, None);
+    assert!(matches!(state.chosen, Chosen::Refused { .. }));
+}
+
+#[test]
+fn what_is_said_of_an_earlier_choice_changes_nothing() {
+    let mut state = after([
+        Action::Reading(ChoiceId(1), "a.bin".into()),
+        Action::Reading(ChoiceId(2), "b.bin".into()),
+        notice(Notice::Examined(ChoiceId(1), Ok(image("a.bin")))),
+        Action::Unreadable(ChoiceId(1), PageError::Unreadable.into()),
+    ]);
+    assert_eq!(state.chosen, Chosen::Reading { file: "b.bin".into() });
+    state.apply(notice(Notice::Examined(ChoiceId(2), Ok(image("b.bin")))));
+    assert_eq!(state.image().unwrap().file, "b.bin");
+}
+
+/// B1: the page installed an image that it did not show.
+#[test]
+fn an_offer_ends_with_the_choice_that_it_was_made_for() {
+    let chosen = || {
+        after([
+            appeared(1),
+            Action::Reading(ChoiceId(1), "a.bin".into()),
+            notice(Notice::Examined(ChoiceId(1), Ok(image("a.bin")))),
+            offer(),
+        ])
+    };
+    assert!(chosen().boards[0].offer.is_some());
+    let next = [
+        vec![Action::Reading(ChoiceId(2), "b.bin".into())],
+        vec![
+            Action::Reading(ChoiceId(2), "b.bin".into()),
+            offer(),
+            Action::Unreadable(ChoiceId(2), PageError::FileTooLarge.into()),
+        ],
+        vec![
+            Action::Reading(ChoiceId(2), "b.bin".into()),
+            offer(),
+            notice(Notice::Examined(ChoiceId(2), Err(Error::NoKeys))),
+        ],
+    ];
+    for actions in next {
+        let mut state = chosen();
+        actions.into_iter().for_each(|action| state.apply(action));
+        assert_eq!(state.boards[0].offer, None, "{:?}", state.chosen);
+    }
+}
+
+/// B2: a red message about a port stayed beside an update that went well.
+#[test]
+fn a_problem_with_a_port_ends_where_a_board_answers_or_an_update_ends() {
+    let problem = || notice(Notice::Ports(Some(PageError::PortVanished.into())));
+    let state = after([
+        appeared(1),
+        problem(),
+        notice(Notice::Board(BOARD, Box::default())),
+    ]);
+    assert_eq!(state.problem, None);
+    let unchanged = Ending::Outcome {
+        outcome: Outcome::Unchanged {
+            reason: Unchanged::Cancelled,
+            version: None,
+        },
+        patch: None,
+    };
+    let state = after([appeared(1), Action::Started(BOARD), problem(), ended(unchanged)]);
+    assert_eq!(state.problem, None);
+}
+
+/// B4: after the upload there was no way out.
+#[test]
+fn a_board_that_was_left_stays_until_the_person_has_read_so() {
+    let mut state = after([
+        appeared(1),
+        notice(Notice::Board(BOARD, Box::<BoardInfo>::default())),
+        Action::Started(BOARD),
+        running(Phase::Swapping),
+        ended(Ending::Left),
+        notice(Notice::Gone(BOARD)),
+    ]);
     assert!(matches!(
-        state.boards[0].run,
-        Run::Ended {
-            outcome: Outcome::Failed(_),
+        state.boards[0].work,
+        Work::Ended {
+            reached: Step::Swap,
             ..
         }
     ));
+    assert_eq!(state.boards[0].cable, Cable::Lost);
+    state.apply(Action::Again(BOARD));
+    assert!(state.boards.is_empty());
+    let gone = after([appeared(1), ended(failed()), notice(Notice::Gone(BOARD))]);
+    assert!(gone.boards.is_empty());
 }
 
 #[test]
-fn an_image_put_away_while_it_was_read_stays_away() {
-    let state = after([
-        Action::Reading("a.bin".into()),
-        Action::Forgotten,
-        notice(Notice::Image(Err(problem("X")))),
-    ]);
-    assert_eq!(state.image, Image::None);
-}
-
-#[test]
-fn keys_keep_what_the_engine_said_about_them_when_another_is_added() {
-    let key = |name: &str| NamedKey {
-        name: name.into(),
-        pem: format!("pem of {name}"),
-    };
-    let card = KeyCard {
-        name: Some("one".into()),
-        hash: "aa".into(),
-        algorithm: "Ed25519".into(),
-        development: false,
+fn a_confirmed_update_reached_the_last_step() {
+    let confirmed = Outcome::Confirmed {
+        version: Version::default(),
+        took: core::time::Duration::from_secs(1),
     };
     let state = after([
-        Action::Keys(vec![key("one")]),
-        notice(Notice::Keys(vec![Ok(card)])),
-        Action::Keys(vec![key("one"), key("two")]),
+        appeared(1),
+        Action::Started(BOARD),
+        ended(Ending::Outcome {
+            outcome: confirmed,
+            patch: None,
+        }),
     ]);
-    assert_eq!(state.key_name("aa"), Some("one"));
-    assert_eq!(state.keys[1].card, None);
-}
-
-#[test]
-fn the_log_does_not_grow_without_end() {
-    let state = after((0..LOG_LINES + 3).map(|n| notice(Notice::Log(None, n.to_string()))));
-    assert_eq!(state.log.len(), LOG_LINES);
-    assert_eq!(state.log[0].text, "3");
+    assert!(matches!(
+        state.boards[0].work,
+        Work::Ended {
+            reached: Step::Confirmed,
+            ..
+        }
+    ));
 }

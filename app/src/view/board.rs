@@ -1,13 +1,16 @@
 //! The board: connect it, see what it is and what it runs.
 
+use bootlace_engine::BoardInfo;
+use bootlace_engine::words::page::{self as words, spelled};
+use bootlace_engine::words::{release, supply};
 use web_sys::HtmlSelectElement;
 use yew::prelude::*;
 
-use super::parts::{eyelet, fact, hash};
-use super::{Intent, Props, emit, history, icons, slots};
-use crate::messages::{Behaviour, BoardCard, Cable, Via};
-use crate::state::{Board, Run, State};
-use crate::words;
+use super::intent::{Intent, Props, emit};
+use super::parts::{fact, hash, title};
+use super::{history, icons, slots};
+use crate::messages::{Behaviour, Cable, Via};
+use crate::state::{Entry, State, Work};
 
 /// The right panel.
 #[component]
@@ -15,12 +18,12 @@ pub(super) fn BoardPanel(props: &Props) -> Html {
     let state = &props.state;
     html! {
         <section class="panel" aria-labelledby="board-title">
-            <h2 class="panel__title" id="board-title">{ eyelet("2") }{ "Board" }</h2>
+            { title("board-title", "2", words::labels().board) }
             if state.boards.len() > 1 {
                 { switcher(props) }
             }
-            if let Some(board) = state.board() {
-                { shown(props, board) }
+            if let Some(entry) = state.entry() {
+                { shown(props, entry) }
             } else {
                 { connect(props) }
             }
@@ -28,21 +31,15 @@ pub(super) fn BoardPanel(props: &Props) -> Html {
     }
 }
 
-fn label(board: &Board) -> String {
-    match &board.card {
-        Some(card) if !card.serial.is_empty() => card.serial.clone(),
-        Some(card) if !card.name.is_empty() => card.name.clone(),
-        _ => format!("Board {}", board.id.0),
-    }
-}
-
 fn switcher(props: &Props) -> Html {
     let state = &props.state;
     html! {
-        <div class="switcher" role="group" aria-label="Boards">
-            { for state.boards.iter().map(|board| html! {
-                <button class="chip" type="button" aria-pressed={(state.shown == Some(board.id)).to_string()}
-                    onclick={emit(&props.on, Intent::Show(board.id))}>{ label(board) }</button>
+        <div class="switcher" role="group" aria-label={words::labels().boards}>
+            { for state.boards.iter().map(|entry| html! {
+                <button class="chip" type="button" aria-pressed={(state.shown == Some(entry.id)).to_string()}
+                    onclick={emit(&props.on, Intent::Show(entry.id))}>
+                    { words::board_label(entry.board.as_deref(), entry.id.0) }
+                </button>
             }) }
         </div>
     }
@@ -50,13 +47,14 @@ fn switcher(props: &Props) -> Html {
 
 fn connect(props: &Props) -> Html {
     let state = &props.state;
+    let labels = words::labels();
     html! {
         <>
-            <button class="plug" type="button" data-testid="connect" disabled={state.obstacle.is_some() || !state.ready}
-                onclick={emit(&props.on, Intent::Connect)}>
+            <button class="plug" type="button" data-testid="connect" data-next=""
+                disabled={state.obstacle.is_some() || !state.ready} onclick={emit(&props.on, Intent::Connect)}>
                 <span class="plug__icon">{ icons::plug() }</span>
-                <span class="plug__label">{ "Connect a board" }</span>
-                <span class="plug__hint">{ "Boards used here before connect by themselves" }</span>
+                <span class="plug__label">{ labels.connect }</span>
+                <span class="plug__hint">{ labels.connect_hint }</span>
             </button>
             { simulate(props) }
         </>
@@ -65,6 +63,7 @@ fn connect(props: &Props) -> Html {
 
 fn simulate(props: &Props) -> Html {
     let state = &props.state;
+    let labels = words::labels();
     let on = props.on.clone();
     let chosen = Callback::from(move |event: Event| {
         let select: Option<HtmlSelectElement> = event.target_dyn_into();
@@ -75,10 +74,10 @@ fn simulate(props: &Props) -> Html {
     });
     html! {
         <div class="simulate">
-            <p class="simulate__line">{ "No board at hand? Try the page with a simulated one." }</p>
+            <p class="simulate__line">{ labels.simulate_about }</p>
             <div class="simulate__row">
                 <label class="field">
-                    <span class="field__label">{ "What happens" }</span>
+                    <span class="field__label">{ labels.what_happens }</span>
                     <select data-testid="behaviour" onchange={chosen}>
                         { for Behaviour::ALL.map(|behaviour| html! {
                             <option value={format!("{behaviour:?}")} selected={behaviour == state.behaviour}>
@@ -88,36 +87,35 @@ fn simulate(props: &Props) -> Html {
                     </select>
                 </label>
                 <button class="second" type="button" data-testid="simulate" disabled={!state.ready}
-                    onclick={emit(&props.on, Intent::Simulate)}>{ icons::board() }<span>{ "Simulate" }</span></button>
+                    onclick={emit(&props.on, Intent::Simulate)}>{ icons::board() }<span>{ labels.simulate }</span></button>
             </div>
         </div>
     }
 }
 
-fn shown(props: &Props, board: &Board) -> Html {
-    let idle = !matches!(board.run, Run::Running { .. });
-    let busy = props.state.is_busy();
+fn shown(props: &Props, entry: &Entry) -> Html {
+    let labels = words::labels();
     html! {
         <>
-            if let Some(card) = &board.card {
-                { board_card(&props.state, board, card) }
+            if let Some(board) = &entry.board {
+                { board_card(&props.state, entry, board) }
             } else {
                 <div class="card">
-                    <p class="waiting" role="status"><span class="spinner"></span>{ "Asking who is there" }</p>
-                    if let Via::Serial(Some((vendor, product))) = board.via {
+                    <p class="waiting" role="status"><span class="spinner"></span>{ labels.asking }</p>
+                    if let Via::Serial(Some((vendor, product))) = entry.via {
                         <p class="small">{ format!("USB {vendor:04X}:{product:04X}") }</p>
                     }
                 </div>
             }
             <div class="row">
-                if idle {
-                    <button class="quiet" type="button" onclick={emit(&props.on, Intent::Release(board.id))}>
-                        { if board.via == Via::Simulated { "Unplug" } else { "Disconnect" } }
+                if !entry.is_busy() {
+                    <button class="quiet" type="button" data-testid="disconnect" onclick={emit(&props.on, Intent::Release(entry.id))}>
+                        { if entry.via == Via::Simulated { labels.unplug } else { labels.disconnect } }
                     </button>
                 }
-                if !busy && props.state.obstacle.is_none() {
+                if !props.state.is_busy() && props.state.obstacle.is_none() {
                     <button class="quiet" type="button" data-testid="connect" onclick={emit(&props.on, Intent::Connect)}>
-                        { "Connect another board" }
+                        { labels.connect_another }
                     </button>
                 }
             </div>
@@ -125,86 +123,79 @@ fn shown(props: &Props, board: &Board) -> Html {
     }
 }
 
-fn board_card(state: &State, board: &Board, card: &BoardCard) -> Html {
-    let name = if card.name.is_empty() {
-        "A board"
-    } else {
-        &card.name
-    };
-    let lost = board.cable == Cable::Lost;
-    let idle = board.run == Run::Idle;
+fn board_card(state: &State, entry: &Entry, board: &BoardInfo) -> Html {
+    let labels = words::labels();
+    let lost = entry.cable == Cable::Lost;
+    let low = entry.is_low();
     html! {
-        <div class={classes!("card", lost.then_some("card--lost"))} data-testid="board-card" data-role={format!("{:?}", card.role)}>
+        <div class={classes!("card", lost.then_some("card--lost"))} data-testid="board-card"
+            data-role={board.role.and_then(|role| role.name()).unwrap_or("Unknown")}>
             <p class="board-name">
-                { icons::board() }<span>{ name }</span>
-                if board.via == Via::Simulated {
-                    <span class="badge badge--plain">{ "simulated" }</span>
+                { icons::board() }<span>{ words::board_name(board) }</span>
+                if entry.via == Via::Simulated {
+                    <span class="badge badge--plain">{ labels.simulated }</span>
                 }
             </p>
             <p class="headline" data-testid="board-running">
-                { match &card.running {
-                    Some(version) => html! { <span class="headline__version">{ version }</span> },
-                    None => html! { <span class="headline__none">{ "No firmware" }</span> },
+                { match board.running() {
+                    Some(image) => html! { <span class="headline__version">{ spelled(&image.version) }</span> },
+                    None => html! { <span class="headline__none">{ labels.no_firmware }</span> },
                 } }
-                <span class="headline__role">{ standing(board, card) }</span>
+                <span class="headline__role">{ match entry.cable {
+                    Cable::Lost => labels.unplugged,
+                    Cable::Restarting => labels.restarting,
+                    Cable::Connected => words::role(board),
+                } }</span>
             </p>
-            if let Some(remark) = &card.remark {
+            if let Some(remark) = words::remark(board) {
                 <p class="remark" data-testid="remark">{ remark }</p>
             }
-            if let Some((supply, true)) = &card.supply {
-                <p class="low" role="status" data-testid="supply-low">{ icons::warning() }<span>{ supply }</span></p>
+            if let Some(supplied) = board.supply.filter(|_| low) {
+                <p class="low" role="status" data-testid="supply-low">{ icons::warning() }<span>{ supply(&supplied) }</span></p>
             }
-            if !card.slots.is_empty() {
-                { slots::picture(&card.slots) }
+            { slots::picture(board) }
+            if entry.work == Work::Idle {
+                { facts(state, board) }
             }
-            if idle {
-                { facts(state, card) }
-            }
-            if !matches!(board.run, Run::Running { .. }) {
-                { history::list(&card.history) }
+            if !entry.is_busy() {
+                { history::list(board.journal.as_deref().unwrap_or_default()) }
             }
         </div>
     }
 }
 
-fn facts(state: &State, card: &BoardCard) -> Html {
+fn facts(state: &State, board: &BoardInfo) -> Html {
+    let labels = words::labels();
+    let serial = board.serial.as_ref().filter(|serial| !serial.is_empty());
     html! {
-            <dl class="facts">
-                if !card.serial.is_empty() {
-                    { fact("Serial number", html! { <code>{ &card.serial }</code> }) }
-                }
-                if let Some(version) = &card.companion {
-                    { fact("Bootloader", html! { version }) }
-                }
-                if let Some(golden) = &card.golden {
-                    { fact("Golden image", html! { golden }) }
-                }
-                if let Some((supply, false)) = &card.supply {
-                    { fact("Supply", html! { supply }) }
-                }
-                if let Some(counter) = card.counter {
-                    { fact("Security counter", html! { counter }) }
-                }
-                if !card.keys.is_empty() {
-                    { fact("Trusts", html! {
-                        { for card.keys.iter().map(|key| html! {
-                            <span class="trusts">
-                                if let Some(name) = state.key_name(&key.hash) {
-                                    { name }{ " " }
-                                }
-                                { hash(&key.hash) }
-                            </span>
-                        }) }
+        <dl class="facts">
+            if let Some(serial) = serial {
+                { fact(labels.serial_number, html! { <code>{ serial }</code> }) }
+            }
+            if let Some(version) = &board.companion {
+                { fact(labels.bootloader, html! { version }) }
+            }
+            if let Some(golden) = board.golden {
+                { fact(labels.backup_copy, html! { release(golden) }) }
+            }
+            if let Some(supplied) = board.supply.filter(|supply| !supply.is_low()) {
+                { fact(labels.supply, html! { supply(&supplied) }) }
+            }
+            if let Some(counter) = board.counter {
+                { fact(labels.counter, html! { words::board_counter(counter) }) }
+            }
+            if !board.keys.is_empty() {
+                { fact(labels.accepts, html! {
+                    { for board.keys.iter().map(|key| html! {
+                        <span class="trusts">
+                            if let Some(name) = state.key_name(key) {
+                                { name }{ " " }
+                            }
+                            { hash(&key.hash()) }
+                        </span>
                     }) }
-                }
-            </dl>
-    }
-}
-
-fn standing(board: &Board, card: &BoardCard) -> &'static str {
-    match board.cable {
-        Cable::Lost => "Unplugged. Plug it in again: the page goes on by itself.",
-        Cable::Restarting => "restarting",
-        Cable::Connected => words::role(card),
+                }) }
+            }
+        </dl>
     }
 }

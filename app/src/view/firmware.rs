@@ -1,45 +1,41 @@
-//! The firmware: choose it, see what it is and who signed it, and whom to trust.
+//! The firmware: choose it, see what it is and who signed it.
 
-use web_sys::{File, HtmlInputElement};
+use bootlace_engine::words::{bytes, page as words, uuid, version};
 use yew::prelude::*;
 
-use super::parts::{eyelet, fact, hash};
-use super::{Intent, Props, emit, icons, kept, problem};
-use crate::messages::{ImageCard, Target, Verdict};
-use crate::state::{Image, State, TrustedKey};
-use crate::words;
+use super::inputs::file_input;
+use super::intent::{Intent, Props, emit};
+use super::parts::{fact, hash, title};
+use super::{icons, kept, keys, problem};
+use crate::messages::{ImageInfo, Problem, Verdict};
+use crate::state::{Chosen, State};
 
 /// The left panel.
 #[component]
 pub(super) fn Firmware(props: &Props) -> Html {
     let state = &props.state;
+    // While the board is being updated only what goes there is of interest.
+    let watching = state.is_watching();
     html! {
         <section class="panel" aria-labelledby="firmware-title">
-            <h2 class="panel__title" id="firmware-title">{ eyelet("1") }{ "Firmware" }</h2>
-            { match &state.image {
-                Image::None => chooser(props, None),
-                Image::Reading(file) => html! {
-                    <p class="waiting" role="status"><span class="spinner"></span>{ format!("Reading {file}") }</p>
+            { title("firmware-title", "1", words::labels().firmware) }
+            { match &state.chosen {
+                Chosen::None => Html::default(),
+                Chosen::Reading { file } => html! {
+                    <p class="waiting" role="status"><span class="spinner"></span>{ words::reading(file) }</p>
                 },
-                Image::Refused { file, problem } => html! {
+                Chosen::Refused { file, problem } => html! {
                     <>
                         <p class="file-name">{ icons::file() }<span>{ file }</span></p>
                         <problem::Card problem={problem.clone()} />
-                        { chooser(props, Some("Choose another file")) }
                     </>
                 },
-                // While the board is being updated only what goes there is of interest.
-                Image::Known(card) if state.is_watching() => image_card(state, card, false),
-                Image::Known(card) => html! {
-                    <>
-                        { image_card(state, card, true) }
-                        { chooser(props, Some("Choose another file")) }
-                    </>
-                },
+                Chosen::Image(image) => image_card(state, image, !watching),
             } }
-            if !state.is_watching() {
+            if !watching {
+                { chooser(props) }
                 <div class="folds">
-                    { trusted_keys(props) }
+                    { keys::trusted(props) }
                     { kept::images(props) }
                 </div>
             }
@@ -47,43 +43,28 @@ pub(super) fn Firmware(props: &Props) -> Html {
     }
 }
 
-fn picked(event: &Event) -> Option<File> {
-    let input: HtmlInputElement = event.target_dyn_into()?;
-    let file = input.files()?.get(0);
-    // So that choosing the same file again, rebuilt meanwhile, is noticed.
-    input.set_value("");
-    file
-}
-
-fn file_input(on: &Callback<Intent>, intent: fn(File) -> Intent) -> Callback<Event> {
-    let on = on.clone();
-    Callback::from(move |event: Event| {
-        if let Some(file) = picked(&event) {
-            on.emit(intent(file));
-        }
-    })
-}
-
 /// The file button: large when there is nothing else to do, a line when there is an image already.
-fn chooser(props: &Props, again: Option<&'static str>) -> Html {
+fn chooser(props: &Props) -> Html {
     let state = &props.state;
+    let labels = words::labels();
+    let first = state.chosen == Chosen::None;
     html! {
         <>
-            <label class={if again.is_some() { "chooser chooser--again" } else { "chooser" }}>
-                <input class="chooser__input" type="file" accept=".bin,.img,.signed,.pem,application/octet-stream"
-                    data-testid="choose-image" onchange={file_input(&props.on, Intent::Open)} />
-                if again.is_none() {
+            <label class={if first { "chooser" } else { "chooser chooser--again" }}>
+                <input class="chooser__input" type="file" accept=".bin,.img,.signed,application/octet-stream"
+                    data-testid="choose-image" data-next="" onchange={file_input(&props.on, Intent::Open)} />
+                if first {
                     <span class="chooser__icon">{ icons::file() }</span>
                 }
-                <span class="chooser__label">{ again.unwrap_or("Choose a signed image") }</span>
-                if again.is_none() {
-                    <span class="chooser__hint">{ "or drop the file anywhere on this page" }</span>
+                <span class="chooser__label">{ if first { labels.choose_image } else { labels.choose_another } }</span>
+                if first {
+                    <span class="chooser__hint">{ labels.choose_image_hint }</span>
                 }
             </label>
             if let Some(demo) = state.demo.as_ref().filter(|demo| !demo.images.is_empty()) {
                 <div class="demo">
-                    if again.is_none() {
-                        <p class="demo__line">{ "Try it with" }</p>
+                    if first {
+                        <p class="demo__line">{ labels.try_it_with }</p>
                     }
                     <div class="demo__images">
                         { for demo.images.iter().enumerate().map(|(at, image)| html! {
@@ -97,158 +78,89 @@ fn chooser(props: &Props, again: Option<&'static str>) -> Html {
     }
 }
 
-fn image_card(state: &State, card: &ImageCard, facts: bool) -> Html {
+fn image_card(state: &State, image: &ImageInfo, facts: bool) -> Html {
+    let labels = words::labels();
     html! {
         <div class="card" data-testid="image-card">
-            <p class="file-name">{ icons::file() }<span>{ &card.file }</span></p>
-            <p class="headline"><span class="headline__version">{ &card.version }</span></p>
-            { verdict(state, card) }
+            <p class="file-name">{ icons::file() }<span>{ &image.file }</span></p>
+            <p class="headline"><span class="headline__version">{ version(image.version) }</span></p>
+            { verdict(state, image) }
             if facts {
                 <dl class="facts">
-                    { fact("Size", html! { words::bytes(card.size) }) }
-                    { target(&card.target) }
-                    if let Some(counter) = card.counter {
-                        { fact("Security counter", html! { counter }) }
+                    { fact(labels.size, html! { bytes(image.size) }) }
+                    if let Some(class) = &image.cid {
+                        { fact(labels.board_class, html! { <code class="uuid">{ uuid(class) }</code> }) }
                     }
-                    { fact("Image hash", hash(&card.hash)) }
+                    if let Some(vendor) = &image.vid {
+                        { fact(labels.vendor, html! { <code class="uuid">{ uuid(vendor) }</code> }) }
+                    }
+                    if let Some(start) = image.start.filter(|_| image.cid.is_none()) {
+                        { fact(labels.starts_at, html! { <code>{ format!("0x{start:08X}") }</code> }) }
+                    }
+                    if let Some(counter) = image.counter {
+                        { fact(labels.counter, html! { counter }) }
+                    }
+                    if let Some(digest) = &image.hash {
+                        { fact(labels.image_hash, hash(digest)) }
+                    }
                 </dl>
             }
         </div>
     }
 }
 
-fn target(target: &Target) -> Html {
-    match target {
-        Target::Named { vendor, class } => html! {
-            <>
-                if let Some(class) = class {
-                    { fact("Board class", html! { <code class="uuid">{ class }</code> }) }
-                }
-                if let Some(vendor) = vendor {
-                    { fact("Vendor", html! { <code class="uuid">{ vendor }</code> }) }
-                }
-            </>
-        },
-        Target::Address(address) => fact("Starts at", html! { <code>{ format!("0x{address:08X}") }</code> }),
-    }
-}
-
-fn verdict(state: &State, card: &ImageCard) -> Html {
-    let (tone, icon, text, signer) = match &card.verdict {
-        Verdict::Signed { key, board } => {
-            let text = match board {
-                Some(true) => "Signature good, trusted by the board",
-                Some(false) => "Signature good, but the board doesn’t trust it",
-                None => "Signature good",
-            };
-            let tone = if *board == Some(false) || key.development {
-                "warn"
-            } else {
-                "good"
-            };
-            let name = state
-                .key_name(&key.hash)
-                .map(str::to_owned)
-                .or_else(|| key.name.clone());
-            let name = if key.development {
-                Some("a published development key".to_owned())
-            } else {
-                name
-            };
-            (tone, icons::check(), text, signer(name, Some(&key.hash)))
-        }
-        Verdict::Stranger { hash } => (
-            "open",
-            icons::question(),
-            "Signed, not checked yet: connect the board, or add the signer’s public key",
-            signer(None, hash.as_deref()),
-        ),
-        Verdict::Refused(problem) => {
+/// Two statements for two facts: whether the person trusts the signer, and what the board says of that signer. Only the
+/// first one is worth a green mark: a board's own word about itself is not.
+fn verdict(state: &State, image: &ImageInfo) -> Html {
+    let labels = words::labels();
+    let (tone, text, key) = match &image.verdict {
+        Verdict::Trusted(key) if key.is_development_key() => ("warn", labels.signature_test_key, Some(key)),
+        Verdict::Trusted(key) => ("good", labels.signature_trusted, Some(key)),
+        Verdict::NamedByBoard(key) => ("open", labels.signature_by_board, Some(key)),
+        Verdict::Unchecked { key_hash: None } => ("open", labels.signature_unread, None),
+        Verdict::Unchecked { .. } if state.keys.is_empty() => ("open", labels.signature_unchecked, None),
+        Verdict::Unchecked { .. } => ("warn", labels.signature_not_yours, None),
+        Verdict::Refused(error) => {
             return html! {
-                <div data-testid="image-verdict" data-verdict="refused"><problem::Card problem={problem.clone()} /></div>
+                <div data-testid="image-verdict" data-verdict="refused">
+                    <problem::Card problem={Problem::File(error.clone())} />
+                </div>
             };
         }
     };
+    let icon = match tone {
+        "good" => icons::check(),
+        "warn" => icons::warning(),
+        _ => icons::question(),
+    };
+    let signer = image.verdict.signer();
+    let accepts = board_accepts(state, signer);
     html! {
         <div class={classes!("verdict", format!("verdict--{tone}"))}>
             <span class="verdict__icon">{ icon }</span>
             <div>
                 <p class="verdict__text" data-testid="image-verdict" data-verdict={tone}>{ text }</p>
-                <div class="verdict__signer" data-testid="image-signer">{ signer }</div>
+                if let Some(accepts) = accepts {
+                    <p class="verdict__board" data-testid="board-verdict" data-accepts={accepts.to_string()}>
+                        { if accepts { labels.board_accepts } else { labels.board_refuses } }
+                    </p>
+                }
+                <dl class="verdict__signer" data-testid="image-signer">
+                    if let Some(name) = key.and_then(|key| state.key_name(key)) {
+                        { fact(labels.signer, html! { <strong>{ name }</strong> }) }
+                    }
+                    if let Some(signer) = &signer {
+                        { fact(labels.key, hash(signer)) }
+                    }
+                </dl>
             </div>
         </div>
     }
 }
 
-fn signer(name: Option<String>, key: Option<&str>) -> Html {
-    match (name, key) {
-        (Some(name), Some(key)) => {
-            html! { <>{ "Signed by " }<strong>{ name }</strong>{ ", key " }{ hash(key) }</> }
-        }
-        (Some(name), None) => html! { <>{ "Signed by " }<strong>{ name }</strong></> },
-        (None, Some(key)) => html! { <>{ "Signed by key " }{ hash(key) }</> },
-        (None, None) => html! { "It doesn’t say by whom" },
-    }
-}
-
-fn trusted_keys(props: &Props) -> Html {
-    let state = &props.state;
-    let title = match state.keys.len() {
-        0 => "Trusted keys".to_owned(),
-        count => format!("Trusted keys ({count})"),
-    };
-    html! {
-        <details class="fold" open={state.key_problem.is_some()}>
-            <summary>{ title }</summary>
-            <p class="fold__line">
-                { "A board’s own keys always count. Add a public key here to check images before a board is plugged in." }
-            </p>
-            if !state.keys.is_empty() {
-                <ul class="keys">{ for state.keys.iter().map(|key| trusted_key(props, key)) }</ul>
-            }
-            if let Some(problem) = &state.key_problem {
-                <problem::Card problem={problem.clone()} />
-            }
-            <label class="second chooser--line">
-                <input class="chooser__input" type="file" accept=".pem,.pub,.txt" data-testid="add-key"
-                    onchange={file_input(&props.on, Intent::AddKey)} />
-                { icons::key() }<span>{ "Add a public key (PEM)" }</span>
-            </label>
-            <label class="tick">
-                <input type="checkbox" checked={state.development} data-testid="development-keys"
-                    onchange={let on = props.on.clone(); Callback::from(move |event: Event| {
-                        let input: Option<HtmlInputElement> = event.target_dyn_into();
-                        on.emit(Intent::Development(input.is_some_and(|input| input.checked())));
-                    })} />
-                <span>{ "Take MCUboot’s published development keys too. Anybody can sign with them: for trying things out only." }</span>
-            </label>
-        </details>
-    }
-}
-
-fn trusted_key(props: &Props, key: &TrustedKey) -> Html {
-    let (on, pem) = (props.on.clone(), key.key.pem.clone());
-    let named = Callback::from(move |event: Event| {
-        let input: Option<HtmlInputElement> = event.target_dyn_into();
-        if let Some(name) = input
-            .map(|input| input.value().trim().to_owned())
-            .filter(|name| !name.is_empty())
-        {
-            on.emit(Intent::NameKey(pem.clone(), name));
-        }
-    });
-    html! {
-        <li class="key">
-            { icons::key() }
-            <span class="key__text">
-                <input class="key__name" type="text" value={key.key.name.clone()} maxlength="60" onchange={named}
-                    aria-label="Name of this key" />
-                if let Some(card) = &key.card {
-                    <span class="key__hash">{ &card.algorithm }{ " " }{ hash(&card.hash) }</span>
-                }
-            </span>
-            <button class="quiet" type="button" aria-label={format!("Remove {}", key.key.name)}
-                onclick={emit(&props.on, Intent::RemoveKey(key.key.pem.clone()))}>{ "Remove" }</button>
-        </li>
-    }
+/// Whether the board that is shown says that it accepts this signer; `None` where it does not say.
+fn board_accepts(state: &State, signer: Option<[u8; 32]>) -> Option<bool> {
+    let board = state.entry()?.board.as_ref()?;
+    let signer = signer.filter(|_| !board.keys.is_empty())?;
+    Some(board.keys.iter().any(|key| key.hash() == signer))
 }

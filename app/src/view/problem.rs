@@ -1,5 +1,6 @@
-//! A thing that went wrong: what happened, what to do, and whether the board is as it was.
+//! A thing that went wrong: what happened, what to do, and what is known of the board.
 
+use bootlace_engine::words::page as words;
 use yew::prelude::*;
 
 use super::icons;
@@ -16,19 +17,19 @@ pub(super) struct CardProps {
 /// The box that every problem is shown in.
 #[component]
 pub(super) fn Card(props: &CardProps) -> Html {
-    let problem = &props.problem;
+    let sentence = words::problem(&props.problem);
     html! {
-        <div class="problem" role="alert" data-testid="error" data-error={problem.name.clone()}>
+        <div class="problem" role="alert" data-testid="error" data-error={sentence.name}>
             <span class="problem__icon">{ icons::warning() }</span>
             <div class="problem__text">
-                <p class="problem__what">{ &problem.what }</p>
-                <p class="problem__next">{ &problem.next }</p>
-                if problem.unharmed {
-                    <p class="problem__unharmed">{ icons::check() }{ "The board is unharmed." }</p>
+                <p class="problem__what">{ sentence.what }</p>
+                <p class="problem__next">{ sentence.next }</p>
+                if sentence.unharmed {
+                    <p class="problem__unharmed">{ icons::check() }{ words::labels().unharmed }</p>
                 }
             </div>
             if let Some(close) = &props.close {
-                <button class="quiet quiet--icon" type="button" onclick={close} aria-label="Close this message">
+                <button class="quiet quiet--icon" type="button" onclick={close} aria-label={words::labels().close_message}>
                     { icons::cross() }
                 </button>
             }

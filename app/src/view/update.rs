@@ -1,94 +1,86 @@
-//! The update: one button, the lace that shows how far it came, and how it ended.
+//! The update: one button, how far it came, and how it ended.
 
-use web_sys::{
-    Element, HtmlElement, HtmlInputElement, ScrollBehavior, ScrollIntoViewOptions, ScrollLogicalPosition,
-};
+use bootlace_engine::words::page as words;
+use bootlace_engine::{NoPatch, Route};
+use web_sys::Element;
 use yew::prelude::*;
 
-use super::parts::eyelet;
-use super::{Intent, Props, emit, icons, problem};
-use crate::messages::{Cable, Outcome, Phase, Plan, Progress, Sends, Via, Way};
-use crate::state::{Board, Run};
-use crate::words;
+use super::ended::Ended;
+use super::inputs::switch;
+use super::intent::{Intent, Props, emit};
+use super::lace::lace;
+use super::parts::title;
+use super::{icons, problem};
+use crate::messages::{Cable, Offer, Problem, Running, Sends, Step, Via};
+use crate::state::{Entry, Work};
 
 /// The lower panel.
 #[component]
 pub(super) fn Update(props: &Props) -> Html {
     let state = &props.state;
-    let board = state.board();
+    let entry = state.entry();
     let panel = use_node_ref();
     use_effect_with(state.is_watching(), {
         let panel = panel.clone();
         move |watching| {
             if let Some(panel) = panel.cast::<Element>().filter(|_| *watching) {
                 // On a telephone the panels above fill the screen.
-                let into = ScrollIntoViewOptions::new();
-                into.set_block(ScrollLogicalPosition::Nearest);
-                into.set_behavior(ScrollBehavior::Smooth);
-                panel.scroll_into_view_with_scroll_into_view_options(&into);
+                super::parts::into_view(&panel);
             }
         }
     });
-    let ready = board.is_some_and(|board| board.run == Run::Idle && can_start(board));
+    let ready = entry.is_some_and(|entry| entry.work == Work::Idle && can_start(entry));
     html! {
         <section class={classes!("panel", "bench__wide", ready.then_some("panel--ready"))} ref={panel}
             aria-labelledby="update-title">
-            <h2 class="panel__title" id="update-title">{ eyelet("3") }{ "Update" }</h2>
-            { match board {
-                Some(board) => match &board.run {
-                    Run::Idle => idle(props, Some(board)),
-                    Run::Running { progress, stopping } => running(props, board, progress, *stopping),
-                    Run::Ended { outcome, reached } => html! { <Ended
-                        outcome={outcome.clone()} reached={*reached} gone={board.cable == Cable::Lost}
-                        again={emit(&props.on, Intent::Again(board.id))} /> },
-                },
-                None => idle(props, None),
+            { title("update-title", "3", words::labels().update) }
+            { match entry.map(|entry| (entry, &entry.work)) {
+                Some((entry, Work::Running { running: now, cancelling })) => running(props, entry, now, *cancelling),
+                Some((entry, Work::Ended { ending, reached })) => html! { <Ended
+                    ending={ending.clone()} reached={*reached} gone={entry.cable == Cable::Lost}
+                    again={emit(&props.on, Intent::Again(entry.id))} /> },
+                Some((_, Work::Idle)) | None => idle(props, entry),
             } }
         </section>
     }
 }
 
-fn idle(props: &Props, board: Option<&Board>) -> Html {
+fn idle(props: &Props, entry: Option<&Entry>) -> Html {
     let state = &props.state;
-    let known = board.filter(|board| board.card.is_some());
-    let plan = known.and_then(|board| board.plan.as_ref());
+    let labels = words::labels();
+    let known = entry.filter(|entry| entry.board.is_some());
+    let offer = known.and_then(|entry| entry.offer.as_deref());
     let ready = known.is_some_and(can_start);
-    let label = words::button(plan, state.known_image().is_some(), board.is_some());
-    let (note, sends) = match plan {
-        Some(Plan::Ready {
-            way, stored, sends, ..
-        }) => (note(*way, *stored), Some(sends)),
-        _ => (None, None),
-    };
-    let onclick = known.map(|board| emit(&props.on, Intent::Update(board.id)));
+    let low = known.filter(|entry| entry.is_low() && entry.cable == Cable::Connected);
+    let label = words::button(offer, state.image().is_some(), entry.is_some());
     html! {
         <>
-            if let Some(Plan::Refused(problem)) = plan {
-                // What is wrong with the image itself stands beside it.
-                if state.image_problem().is_some_and(|said| said.name == problem.name) {
-                    <p class="go__note">{ "Nothing was sent. The board is unharmed." }</p>
+            if let Some(Err(error)) = offer.map(|offer| &offer.plan) {
+                // What is wrong with the file itself stands beside it.
+                if state.file_problem() == Some(Problem::File(error.clone())) {
+                    <p class="go__note">{ labels.nothing_sent }</p>
                 } else {
-                    <problem::Card problem={problem.clone()} />
+                    <problem::Card problem={Problem::Plan(error.clone())} />
                 }
             }
             <div class="go">
-                <button class="primary" type="button" data-testid="update" disabled={!ready} {onclick}>
+                <button class="primary" type="button" data-testid="update" data-next="" disabled={!ready}
+                    onclick={known.map(|entry| emit(&props.on, Intent::Update(entry.id)))}>
                     <span>{ label }</span>
                     if ready {
                         { icons::arrow() }
                     }
                 </button>
-                if ready && known.is_some_and(is_low) {
-                    // The button stays: the board measures again, and may have been charged since.
-                    <p class="go__note go__low">
-                        { "The board refuses updates until its supply is up again; it measures when one begins." }
-                    </p>
+                if let Some(low) = low {
+                    <p class="go__note go__low" role="status">{ labels.low_supply }</p>
+                    <button class="second" type="button" data-testid="check-again"
+                        onclick={emit(&props.on, Intent::Refresh(low.id))}>{ labels.check_again }</button>
                 }
-                if let Some(note) = note {
-                    <p class="go__note">{ note }</p>
-                }
-                if let Some(sends) = sends {
-                    { what_is_sent(props, sends) }
+                if let Some(Offer { plan: Ok(plan), sends }) = offer {
+                    if let Some(note) = words::note(plan) {
+                        <p class="go__note">{ note }</p>
+                    }
+                    { what_is_sent(props, sends, plan.from.as_deref()) }
                 }
             </div>
         </>
@@ -96,237 +88,103 @@ fn idle(props: &Props, board: Option<&Board>) -> Html {
 }
 
 /// Patch or image, and the switch between them where there is a choice.
-fn what_is_sent(props: &Props, sends: &Sends) -> Html {
-    let on = props.on.clone();
-    let switched = Callback::from(move |event: Event| {
-        let input: Option<HtmlInputElement> = event.target_dyn_into();
-        on.emit(Intent::Whole(input.is_some_and(|input| input.checked())));
-    });
+fn what_is_sent(props: &Props, sends: &Sends, running: Option<&str>) -> Html {
+    let name = match sends {
+        Sends::Whole(NoPatch::BaseNotFound) => "unseen",
+        Sends::Whole(_) | Sends::WholeWanted => "whole",
+        Sends::Making(_) => "making",
+        Sends::Patch(_) => "patch",
+    };
     let choice = matches!(sends, Sends::Making(_) | Sends::Patch(_) | Sends::WholeWanted);
     html! {
         <div class="go__sends">
-            if let Some(said) = words::sends(sends) {
-                <p class="go__note" data-testid="sends" data-sends={words::sends_name(sends)}>{ said }</p>
+            if let Some(said) = words::sends(sends, running) {
+                <p class="go__note" data-testid="sends" data-sends={name}>{ said }</p>
             }
             if choice {
                 <label class="switch">
-                    <input type="checkbox" role="switch" data-testid="whole" checked={props.state.whole} onchange={switched} />
-                    <span>{ "Send the whole image instead" }</span>
+                    <input type="checkbox" role="switch" data-testid="whole" checked={props.state.whole}
+                        onchange={switch(&props.on, Intent::Whole)} />
+                    <span>{ words::labels().send_full }</span>
                 </label>
             }
         </div>
     }
 }
 
-/// The button can be pressed.
-fn can_start(board: &Board) -> bool {
-    let plan = matches!(&board.plan, Some(Plan::Ready { way, .. }) if *way != Way::Nothing);
-    plan && board.card.is_some() && board.cable == Cable::Connected
+/// The button can be pressed: there is something to do, the board is there, and would not refuse for lack of power.
+fn can_start(entry: &Entry) -> bool {
+    let plan = entry.offer.as_ref().and_then(|offer| offer.plan.as_ref().ok());
+    plan.is_some_and(|plan| plan.route != Route::Nothing)
+        && entry.board.is_some()
+        && entry.cable == Cable::Connected
+        && !entry.is_low()
 }
 
-/// The board said that its supply is too low for an update.
-fn is_low(board: &Board) -> bool {
-    let supply = board.card.as_ref().and_then(|card| card.supply.as_ref());
-    supply.is_some_and(|(_, low)| *low)
-}
-
-fn note(way: Way, stored: bool) -> Option<String> {
-    let about = match way {
-        Way::Nothing => Some("Exactly this image, confirmed. There is nothing to do."),
-        Way::Watch => Some("It is on trial: the page waits until the board says how that ends."),
-        Way::Downgrade => Some("This is an older version than the one that runs."),
-        Way::Replace => Some("The same version number, but not the same image."),
-        Way::Install | Way::Update => None,
-    };
-    let stored = stored.then_some("The board holds this image already: nothing has to be sent.");
-    let parts: Vec<&str> = about.into_iter().chain(stored).collect();
-    (!parts.is_empty()).then(|| parts.join(" "))
-}
-
-fn running(props: &Props, board: &Board, progress: &Progress, stopping: bool) -> Html {
-    // What is counted: bytes, or how far a patch is made.
-    let sends = progress.phase == Phase::Send || progress.phase == Phase::Verify && progress.patch;
-    let percent = words::percent(progress);
-    let lost = board.cable == Cable::Lost;
-    let goes_back = progress.phase == Phase::Trial && board.cable == Cable::Restarting;
-    let doing = match progress.phase {
-        _ if lost => "Unplugged",
-        _ if goes_back => "The board restarted before the new firmware had proved itself",
-        _ => words::doing(progress),
-    };
-    let comfort = match &progress.hint {
-        _ if lost => "Plug the board in again: the update goes on where the board says it was.",
-        None if goes_back => "Its bootloader puts the old firmware back.",
-        Some(hint) => hint,
-        None => words::comfort(progress.phase),
-    };
+fn running(props: &Props, entry: &Entry, running: &Running, cancelling: bool) -> Html {
+    let labels = words::labels();
+    let lost = entry.cable == Cable::Lost;
+    let counted = running.counted();
+    let percent = counted.map(|(done, total)| words::percent(done, total));
+    let (done, total) = running
+        .progress
+        .map_or((0, 0), |progress| (progress.done, progress.total));
+    let step = running.step();
+    let needs_person = running.attention.is_some() && !lost;
     html! {
         <div class={classes!("run", lost.then_some("run--lost"))}>
-            { lace(progress.phase, if sends { percent } else { 0 }, None) }
+            { lace(step, percent.unwrap_or(0), None) }
             <div class="run__head">
-                <p class="run__doing" data-testid="phase" data-phase={format!("{:?}", progress.phase)} aria-live="polite">
-                    { doing }
-                </p>
-                if sends {
+                <p class="run__doing" data-testid="phase" data-phase={format!("{step:?}")}>{ words::doing(running, lost) }</p>
+                if let Some(percent) = percent {
                     <p class="run__percent"><span>{ percent }</span>{ " %" }</p>
                 }
             </div>
-            <div class={classes!("bar", (!sends).then_some("bar--busy"))} role="progressbar" data-testid="progress"
-                aria-label={words::doing(progress)} aria-valuemin="0" aria-valuemax="100"
-                aria-valuenow={sends.then(|| percent.to_string())}
-                data-done={progress.done.to_string()} data-total={progress.total.to_string()}>
-                <span class="bar__fill" style={sends.then(|| width(progress))}></span>
+            <div class={classes!("bar", counted.is_none().then_some("bar--busy"), lost.then_some("bar--lost"))}
+                role="progressbar" data-testid="progress" aria-label={words::doing(running, lost)}
+                aria-valuemin="0" aria-valuemax="100" aria-valuenow={percent.map(|percent| percent.to_string())}
+                data-done={done.to_string()} data-total={total.to_string()}>
+                if let Some(counted) = counted {
+                    // No width in a style: the page's Content-Security-Policy forbids inline styles.
+                    <svg class="bar__scale" viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true" focusable="false">
+                        <rect class="bar__fill" width={thousandths(counted).to_string()} height="10" />
+                    </svg>
+                } else {
+                    <span class="bar__fill"></span>
+                }
             </div>
-            <p class="run__figures">{ words::figures(progress) }</p>
-            if let Some(note) = &progress.note {
-                <p class="run__note" data-testid="note">{ words::note(note, false) }</p>
+            <p class="run__figures">{ words::figures(running, lost) }</p>
+            if let Some(fate) = &running.patch {
+                <p class="run__note" data-testid="note">{ words::patch_fate(fate, false) }</p>
             }
             <div class="run__foot">
-                <p class={classes!("run__comfort", progress.hint.is_some().then_some("run__comfort--hint"))}>{ comfort }</p>
-                if progress.hint.is_some() && board.via == Via::Simulated {
-                    <button class="second" type="button" data-testid="button" onclick={emit(&props.on, Intent::Button(board.id))}>
-                        { "Restart it with its button held" }
+                <p class={classes!("run__comfort", needs_person.then_some("run__comfort--help"))} data-testid="comfort">
+                    if needs_person {
+                        { icons::warning() }
+                    }
+                    <span>{ words::comfort(running, lost) }</span>
+                </p>
+                if needs_person && entry.via == Via::Simulated {
+                    <button class="second" type="button" data-testid="button" onclick={emit(&props.on, Intent::Button(entry.id))}>
+                        { labels.hold_button }
                     </button>
                 }
-                if progress.phase <= Phase::Send {
-                    <button class="second" type="button" data-testid="cancel" disabled={stopping}
-                        onclick={emit(&props.on, Intent::Cancel(board.id))}>
-                        { if stopping { "Stopping" } else { "Stop" } }
+                if step <= Step::Send {
+                    <button class="second" type="button" data-testid="cancel" data-next="" disabled={cancelling}
+                        onclick={emit(&props.on, Intent::Cancel(entry.id))}>
+                        { if cancelling { labels.cancelling } else { labels.cancel } }
                     </button>
+                } else {
+                    <button class="second" type="button" data-testid="leave" data-next="" title={labels.leave_about}
+                        onclick={emit(&props.on, Intent::Release(entry.id))}>{ labels.leave }</button>
                 }
             </div>
-            // Said out loud every tenth of the way, not at every packet.
-            <p class="aloud" aria-live="polite">
-                if sends && percent >= 10 {
-                    { format!("{} percent sent", percent / 10 * 10) }
-                }
-            </p>
         </div>
     }
 }
 
-/// The width of the bar: in tenths of a percent, so that it moves rather than jumps.
-fn width(progress: &Progress) -> String {
-    let done = u64::from(progress.done.min(progress.total));
-    let tenths = (done * 1000).checked_div(progress.total.into()).unwrap_or(0);
-    format!("width:{}.{}%", tenths / 10, tenths % 10)
-}
-
-/// A lace through six eyelets: it is drawn as far as the update came.
-fn lace(phase: Phase, percent: u32, ended: Option<&'static str>) -> Html {
-    const PATH: &str = "M50 17C75 1 125 1 150 17S225 33 250 17S325 1 350 17S425 33 450 17S525 1 550 17";
-    let at = phase as u32;
-    let drawn = (at * 100 + percent).min(500);
-    html! {
-        <div class={classes!("lace", ended.map(|tone| format!("lace--{tone}")))}>
-            <svg class="lace__cord" viewBox="0 0 600 34" aria-hidden="true" focusable="false">
-                <path class="lace__way" d={PATH} />
-                <path class="lace__drawn" d={PATH} pathLength="500" stroke-dasharray={format!("{drawn} 600")} />
-                { for (0..6).map(|step: u32| {
-                    let class = match step {
-                        _ if step < at || (step == at && phase == Phase::Confirmed) => "lace__eyelet lace__eyelet--done",
-                        _ if step == at => "lace__eyelet lace__eyelet--now",
-                        _ => "lace__eyelet",
-                    };
-                    html! { <circle {class} cx={(50 + 100 * step).to_string()} cy="17" r="6" /> }
-                }) }
-            </svg>
-            <ol class="lace__steps">
-                { for Phase::ALL.map(|step| html! {
-                    <li class={classes!((step < phase || phase == Phase::Confirmed).then_some("done"), (step == phase).then_some("now"))}
-                        aria-current={(step == phase).then_some("step")}>{ words::phase(step) }</li>
-                }) }
-            </ol>
-        </div>
-    }
-}
-
-#[derive(Clone, PartialEq, Properties)]
-struct EndedProps {
-    outcome: Outcome,
-    reached: Phase,
-    gone: bool,
-    again: Callback<MouseEvent>,
-}
-
-/// How it ended, in a colour that is readable from three metres.
-#[component]
-fn Ended(props: &EndedProps) -> Html {
-    let button = use_node_ref();
-    {
-        // A station is driven with the Enter key: the next thing to press has the focus.
-        let button = button.clone();
-        use_effect_with((), move |()| {
-            if let Some(button) = button.cast::<HtmlElement>() {
-                _ = button.focus();
-            }
-        });
-    }
-    let (tone, name, icon, title, text) = match &props.outcome {
-        Outcome::Confirmed { version, took, .. } => (
-            "good",
-            "confirmed",
-            icons::check(),
-            format!("Done. The board runs {version}."),
-            format!(
-                "It started, proved itself and is confirmed. Took {}.",
-                words::milliseconds(*took)
-            ),
-        ),
-        Outcome::RolledBack { version, reason } => (
-            "warn",
-            "rolled-back",
-            icons::back(),
-            format!("Rolled back. The board runs {version} again."),
-            reason.clone(),
-        ),
-        Outcome::Unchanged { reason } => (
-            "calm",
-            "unchanged",
-            icons::equal(),
-            "The board is as it was.".to_owned(),
-            reason.clone(),
-        ),
-        Outcome::Failed(problem) => (
-            "bad",
-            "failed",
-            icons::cross(),
-            problem.what.clone(),
-            problem.next.clone(),
-        ),
-    };
-    let failed = match &props.outcome {
-        Outcome::Failed(problem) => Some(problem),
-        _ => None,
-    };
-    let note = match &props.outcome {
-        Outcome::Confirmed { note, .. } => note.as_ref(),
-        _ => None,
-    };
-    let next = match (&props.outcome, props.gone) {
-        (_, true) => "Next board",
-        (Outcome::Confirmed { .. }, false) => "Again, or next board",
-        _ => "Try again",
-    };
-    html! {
-        <>
-            { lace(props.reached, 0, Some(tone)) }
-            <div class={classes!("outcome", format!("outcome--{tone}"))} role="status" data-testid="outcome" data-outcome={name}>
-                <span class="outcome__icon">{ icon }</span>
-                <div class="outcome__text" data-testid={failed.map(|_| "error")} data-error={failed.map(|problem| problem.name.clone())}>
-                    <p class="outcome__title">{ title }</p>
-                    <p class="outcome__reason">{ text }</p>
-                    if let Some(note) = note {
-                        <p class="outcome__reason" data-testid="note">{ words::note(note, true) }</p>
-                    }
-                    if failed.is_some_and(|problem| problem.unharmed) {
-                        <p class="outcome__reason">{ "The board is unharmed." }</p>
-                    }
-                </div>
-                <button class="outcome__again" type="button" data-testid="again" ref={button} onclick={&props.again}>
-                    { next }
-                </button>
-            </div>
-        </>
-    }
+/// How much of the bar is filled: in thousandths, so that it moves rather than jumps.
+fn thousandths((done, total): (u32, u32)) -> u64 {
+    let done = u64::from(done.min(total));
+    (done * 1000).checked_div(total.into()).unwrap_or(0)
 }

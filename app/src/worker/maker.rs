@@ -11,12 +11,13 @@ use futures_util::{FutureExt, StreamExt, select_biased};
 use gloo::timers::future::TimeoutFuture;
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
-use web_sys::{MessageEvent, Worker, WorkerOptions, WorkerType};
+use web_sys::{MessageEvent, Worker};
 
-use super::scope;
+use super::scope::scope;
+use crate::loading::start_worker;
 
-/// Milliseconds after which a patch is given up: images of 4 MB take some seconds.
-const LONGEST: u32 = 60_000;
+/// After this time a patch is given up: images of 4 MB take some seconds.
+const LONGEST_MILLIS: u32 = 60_000;
 
 /// Stops the maker when it is dropped.
 struct Running(Worker);
@@ -29,10 +30,7 @@ impl Drop for Running {
 
 /// Makes a patch; `told` hears how far it is, in percent. `None`: it did not work out.
 pub(super) async fn make(base: &[u8], target: &[u8], told: impl Fn(u32)) -> Option<Vec<u8>> {
-    let options = WorkerOptions::new();
-    options.set_type(WorkerType::Module);
-    let place = format!("{}&entry=maker_main", scope().location().href());
-    let maker = Running(Worker::new_with_options(&place, &options).ok()?);
+    let maker = Running(start_worker("maker_main")?);
     let (said, mut heard) = unbounded();
     let died = said.clone();
     let message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
@@ -41,7 +39,7 @@ pub(super) async fn make(base: &[u8], target: &[u8], told: impl Fn(u32)) -> Opti
     maker.0.set_onmessage(Some(message.as_ref().unchecked_ref()));
     let error = Closure::<dyn FnMut()>::new(move || _ = died.unbounded_send(JsValue::NULL));
     maker.0.set_onerror(Some(error.as_ref().unchecked_ref()));
-    let mut limit = TimeoutFuture::new(LONGEST).fuse();
+    let mut limit = TimeoutFuture::new(LONGEST_MILLIS).fuse();
     loop {
         let said = select_biased! {
             said = heard.next() => said?,

@@ -9,8 +9,9 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Cache, CacheStorage, Request, Response};
 
-use super::scope;
+use super::scope::scope;
 use crate::messages::KeptImage;
+use bootlace_engine::words::{hex, unhex};
 
 /// Name of the cache.
 const CACHE: &str = "bootlace-images";
@@ -35,7 +36,7 @@ fn address(image: &KeptImage) -> String {
         version,
         file,
     } = image;
-    format!("{FOLDER}{hash}/{size}/{}/{}", part(version), part(file))
+    format!("{FOLDER}{}/{size}/{}/{}", hex(hash), part(version), part(file))
 }
 
 fn parse(address: &str) -> Option<KeptImage> {
@@ -43,7 +44,7 @@ fn parse(address: &str) -> Option<KeptImage> {
     let mut parts = parts.split('/');
     let text = |part: Option<&str>| js_sys::decode_uri_component(part?).ok().map(String::from);
     Some(KeptImage {
-        hash: parts.next()?.to_owned(),
+        hash: unhex(parts.next()?)?,
         size: parts.next()?.parse().ok()?,
         version: text(parts.next())?,
         file: text(parts.next())?,
@@ -96,7 +97,7 @@ pub(super) async fn keep(image: &KeptImage, bytes: &[u8]) {
 }
 
 /// The bytes of the image with this hash, if it is kept.
-pub(super) async fn find(hash: &str) -> Option<Vec<u8>> {
+pub(super) async fn find(hash: &[u8]) -> Option<Vec<u8>> {
     let cache = cache().await?;
     let all = requests(&cache).await;
     let (_, request) = all.iter().find(|(image, _)| image.hash == hash)?;
@@ -106,8 +107,8 @@ pub(super) async fn find(hash: &str) -> Option<Vec<u8>> {
     Some(Uint8Array::new(buffer.as_ref()).to_vec())
 }
 
-/// Forgets the image with this hash; all of them without one.
-pub(super) async fn forget(hash: Option<&str>) {
+/// Deletes the image with this hash; all of them without one.
+pub(super) async fn delete_images(hash: Option<&[u8]>) {
     let Some(cache) = cache().await else { return };
     for (image, request) in requests(&cache).await {
         if hash.is_none_or(|hash| hash == image.hash) {
@@ -122,46 +123,46 @@ mod tests {
 
     use super::*;
 
-    fn image(hash: &str, size: u32) -> KeptImage {
+    fn image(hash: u8, size: u32) -> KeptImage {
         KeptImage {
-            hash: hash.into(),
+            hash: vec![hash; 2],
             size,
             version: "1.2.3+4".into(),
             file: "ä / b?#%.bin".into(),
         }
     }
 
-    async fn hashes() -> String {
-        list().await.into_iter().map(|image| image.hash).collect()
+    async fn hashes() -> Vec<u8> {
+        list().await.iter().map(|image| image.hash[0]).collect()
     }
 
     /// One test: they share the browser's cache.
     #[test]
-    async fn images_are_kept_in_order_found_and_forgotten_and_the_oldest_go() {
-        forget(None).await;
-        for (hash, bytes) in [("a", b"one"), ("b", b"two"), ("c", b"six")] {
+    async fn images_are_kept_in_order_found_and_deleted_and_the_oldest_go() {
+        delete_images(None).await;
+        for (hash, bytes) in [(b'a', b"one"), (b'b', b"two"), (b'c', b"six")] {
             keep(&image(hash, 3), bytes).await;
         }
-        assert_eq!(list().await.last(), Some(&image("c", 3)), "names survive");
-        assert_eq!(find("b").await.as_deref(), Some(&b"two"[..]));
-        assert_eq!(find("d").await, None);
+        assert_eq!(list().await.last(), Some(&image(b'c', 3)), "names survive");
+        assert_eq!(find(b"bb").await.as_deref(), Some(&b"two"[..]));
+        assert_eq!(find(b"dd").await, None);
         // Seen again: the latest.
-        keep(&image("a", 3), b"one").await;
-        assert_eq!(hashes().await, "bca");
-        forget(Some("c")).await;
-        assert_eq!(hashes().await, "ba");
+        keep(&image(b'a', 3), b"one").await;
+        assert_eq!(hashes().await, b"bca");
+        delete_images(Some(b"cc")).await;
+        assert_eq!(hashes().await, b"ba");
         // Room for one more of this size, and not for the oldest.
-        keep(&image("d", MOST_BYTES - 5), b"large").await;
-        assert_eq!(hashes().await, "ad");
-        keep(&image("e", MOST_BYTES + 1), b"too large").await;
-        assert_eq!(hashes().await, "ad");
-        for number in 0..MOST_IMAGES {
-            keep(&image(&format!("{number}-"), 1), b"x").await;
+        keep(&image(b'd', MOST_BYTES - 5), b"large").await;
+        assert_eq!(hashes().await, b"ad");
+        keep(&image(b'e', MOST_BYTES + 1), b"too large").await;
+        assert_eq!(hashes().await, b"ad");
+        for number in 0..MOST_IMAGES as u8 {
+            keep(&image(number, 1), b"x").await;
         }
         let all = list().await;
         assert_eq!(all.len(), MOST_IMAGES);
-        assert_eq!(all.first().map(|image| image.hash.as_str()), Some("0-"));
-        forget(None).await;
-        assert_eq!(hashes().await, "");
+        assert_eq!(all.first().map(|image| image.hash[0]), Some(0));
+        delete_images(None).await;
+        assert_eq!(hashes().await, b"");
     }
 }

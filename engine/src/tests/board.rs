@@ -79,7 +79,7 @@ impl Held {
 pub struct Board {
     pub kind: Kind,
     pub app: App,
-    pub serial: &'static str,
+    pub serial: Option<&'static str>,
     pub keys: Vec<PublicKey>,
     pub counter: u32,
     pub frame: usize,
@@ -131,7 +131,7 @@ impl Board {
         Board {
             kind: Kind::Companion,
             app: App::Confirms(2),
-            serial: "B-1",
+            serial: Some("B-1"),
             keys,
             counter: 0,
             frame: 1024,
@@ -399,7 +399,7 @@ impl Board {
         let description = Description {
             role: self.role,
             board: Some("model"),
-            serial: Some(self.serial),
+            serial: self.serial,
             cid: self.class.as_ref(),
             keys: keys[..].into(),
             slots: slots[..].into(),

@@ -17,6 +17,7 @@ use pair::{Faults, Pair};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
+mod bench;
 mod board;
 mod bumpy;
 mod inputs;
@@ -395,7 +396,7 @@ fn other_boards_are_passed_over() {
     pair.strangers = [1, 2]
         .map(|version| {
             let mut stranger = Board::new(&image(version, 3000), vec![]);
-            stranger.serial = "X-9";
+            stranger.serial = Some("X-9");
             stranger
         })
         .into();

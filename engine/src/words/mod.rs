@@ -13,6 +13,8 @@ mod figures;
 pub mod files;
 mod image;
 mod journal;
+#[cfg(feature = "page")]
+pub mod page;
 mod patch;
 pub mod ports;
 mod sentence;
@@ -22,7 +24,7 @@ pub mod tables;
 pub mod terminal;
 mod update;
 
-pub use figures::{bytes, hex, rate, short, time, tlv, uuid, version};
+pub use figures::{bytes, hex, rate, short, time, tlv, unhex, uuid, version};
 pub use image::{algorithm, format_error, key_error, published_key, refusal, signature_kind};
 pub use journal::{came_of, from_to, release, supply};
 pub use patch::{no_patch, patch_error, patch_header_error, patch_not_proved, saving};

@@ -10,13 +10,7 @@
 #[cfg(test)]
 extern crate std;
 
-#[cfg(feature = "delta")]
-pub use bootlace_delta::Applier;
-/// What patches are applied in: nothing, in a build without feature `delta`.
-#[cfg(not(feature = "delta"))]
-#[derive(Debug)]
-pub enum Applier {}
-
+mod applier;
 pub mod board;
 pub mod boot;
 pub mod check;
@@ -33,5 +27,6 @@ pub mod state;
 pub mod trailer;
 pub mod wire;
 
+pub use applier::Applier;
 pub use companion::Companion;
 pub use serving::{Next, Owner};

@@ -72,7 +72,7 @@ impl<'m> Link<&'m mut [u8]> {
 
 /// Bytes of the longest reply: a board with the most keys that fits into a description, long names and a rollback. A test
 /// makes that description.
-pub const REPLY: usize = 640;
+pub const REPLY: usize = 800;
 
 impl<M: Memory> Link<M> {
     /// Bytes of memory that `window` packets of `frame` bytes each and the reply need.

@@ -63,7 +63,7 @@ pub(super) fn unknown_base(stage: &mut Stage) -> Result<()> {
     )?;
     println!("  {}", taken.said);
     ensure!(
-        taken.said.contains("never seen 7.27.0") && taken.to_board > 290_000,
+        taken.said.contains("No copy of 7.27.0") && taken.to_board > 290_000,
         "{} bytes: {}",
         taken.to_board,
         taken.said

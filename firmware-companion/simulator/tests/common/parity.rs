@@ -31,7 +31,7 @@ pub const DIGESTS: [&str; 2] = [
 
 const PAGE: u32 = 1024;
 /// The board's frame, window and memory.
-const LINK: (usize, usize, usize) = (1088, 1, 1088 + 4 + 640);
+const LINK: (usize, usize, usize) = (1088, 1, Link::<Vec<u8>>::memory(1088, 1));
 
 /// A generator that is the same everywhere (xorshift32).
 struct Random(u32);

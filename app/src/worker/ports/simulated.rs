@@ -4,18 +4,17 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use bootlace_engine::{Instant, PortInfo};
-use bootlace_image::PublicKey;
 use bootlace_simulator as simulator;
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::{FutureExt, StreamExt, select};
 use wasm_bindgen_futures::spawn_local;
 
-use super::link::{Arrival, Arrivals, OpenError};
-use super::{now, sleep_until};
-use crate::messages::{Behaviour, Bench};
+use super::arrival::{Arrival, Arrivals, OpenError};
+use crate::messages::{Behaviour, Simulation};
+use crate::worker::scope::{now, sleep_until};
 
-/// A simulated board on the bench.
-pub(super) struct Device {
+/// A simulated board.
+pub(crate) struct Device {
     board: RefCell<simulator::SimulatedBoard>,
     line: RefCell<Option<Line>>,
     /// Bytes that the board had no room for yet.
@@ -30,21 +29,22 @@ struct Line {
 }
 
 impl Device {
-    /// Puts a board on the bench; `changed` is called when its port comes or goes.
-    pub(super) fn plug(bench: &Bench, serial: String, changed: impl Fn() + 'static) -> Option<Rc<Self>> {
+    /// Plugs a board in that runs the image `installed`, or none; `changed` is called when its port comes or goes.
+    pub(crate) fn plug(
+        simulation: &Simulation,
+        installed: &[u8],
+        serial: String,
+        changed: impl Fn() + 'static,
+    ) -> Option<Rc<Self>> {
         let config = simulator::Config {
-            name: bench.name.clone(),
+            name: simulation.name.clone(),
             serial,
-            keys: bench
-                .keys
-                .iter()
-                .filter_map(|pem| PublicKey::from_pem(pem).ok())
-                .collect(),
-            behaviour: behaviour(bench.behaviour),
-            supply: (bench.behaviour == Behaviour::LowBattery).then_some(LOW),
+            keys: simulation.keys.clone(),
+            behaviour: behaviour(simulation.behaviour),
+            supply: (simulation.behaviour == Behaviour::LowBattery).then_some(LOW),
             ..simulator::Config::default()
         };
-        let board = board(bench, config)?;
+        let board = board(simulation.behaviour, installed, config)?;
         let (wake, woken) = unbounded();
         let device = Rc::new(Device {
             board: RefCell::new(board),
@@ -57,14 +57,14 @@ impl Device {
         Some(device)
     }
 
-    /// Takes it off the bench.
-    pub(super) fn remove(&self) {
+    /// Unplugs it for good.
+    pub(crate) fn remove(&self) {
         self.gone.set(true);
         _ = self.wake.unbounded_send(());
     }
 
     /// Power goes and comes back while its button is held: it stays in its bootloader, this once.
-    pub(super) fn restart_with_button(&self) {
+    pub(crate) fn restart_with_button(&self) {
         let mut board = self.board.borrow_mut();
         board.hold_button(true);
         board.power_cycle(now().0);
@@ -73,7 +73,7 @@ impl Device {
     }
 
     /// Its port is there.
-    pub(super) fn is_there(&self) -> bool {
+    pub(crate) fn is_there(&self) -> bool {
         !self.gone.get() && self.board.borrow().port().is_some()
     }
 
@@ -126,9 +126,13 @@ const LOW: simulator::Supply = simulator::Supply {
 };
 
 /// The board with its image; where that is to be damaged, the same image is its golden one.
-fn board(bench: &Bench, config: simulator::Config) -> Option<simulator::SimulatedBoard> {
-    let installed = (!bench.installed.is_empty()).then_some(bench.installed.as_slice());
-    if bench.behaviour != Behaviour::Damaged {
+fn board(
+    behaviour: Behaviour,
+    installed: &[u8],
+    config: simulator::Config,
+) -> Option<simulator::SimulatedBoard> {
+    let installed = (!installed.is_empty()).then_some(installed);
+    if behaviour != Behaviour::Damaged {
         return simulator::SimulatedBoard::new(config, installed).ok();
     }
     let config = config.with_golden();
@@ -180,7 +184,7 @@ fn behaviour(behaviour: Behaviour) -> simulator::Behaviour {
 }
 
 /// Its open port; closed when dropped.
-pub(super) struct Link(Rc<Device>);
+pub(crate) struct Link(Rc<Device>);
 
 impl Link {
     /// What the session is told about it.

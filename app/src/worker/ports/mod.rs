@@ -1,44 +1,28 @@
 //! The way to a board: a serial port, or the simulated board's.
 
+mod arrival;
+mod locks;
+mod serial;
+mod simulated;
+
 use std::rc::Rc;
 
 use bootlace_engine::PortInfo;
-use futures_channel::mpsc::UnboundedSender;
 use gloo::timers::future::TimeoutFuture;
 
-use super::{locks, serial, simulated};
-use crate::messages::Via;
-use crate::words::PageError;
+pub(super) use arrival::{Arrival, Arrivals, OpenError};
+pub(super) use serial::{Port as SerialPort, on_change, ports as serial_ports};
+pub(super) use simulated::Device;
 
-/// What comes out of an open port. The number is the one that it was opened with, so that the last words of a port
-/// that was closed are not taken for the next one's.
-#[derive(Debug)]
-pub(super) enum Arrival {
-    /// Bytes.
-    Bytes(u32, Vec<u8>),
-    /// The port is gone.
-    Lost(u32),
-}
-
-/// Where arrivals go.
-pub(super) type Arrivals = UnboundedSender<Arrival>;
-
-/// Why a port could not be opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OpenError {
-    /// Somebody else has it.
-    Busy,
-    /// It is no longer there.
-    Gone,
-}
+use crate::messages::{PageError, Via};
 
 /// A port that can be opened.
 #[derive(Clone)]
 pub(super) enum Port {
     /// Web Serial.
-    Serial(serial::Port),
+    Serial(SerialPort),
     /// A simulated board's.
-    Simulated(Rc<simulated::Device>),
+    Simulated(Rc<Device>),
 }
 
 // Whether it is this very port, as long as it is plugged in: after a re-plug it is another one.
@@ -58,15 +42,6 @@ impl Port {
         match self {
             Port::Serial(port) => Via::Serial(port.usb()),
             Port::Simulated(_) => Via::Simulated,
-        }
-    }
-
-    /// What the log calls it.
-    pub(super) fn name(&self) -> String {
-        match self.via() {
-            Via::Serial(Some((vendor, product))) => format!("Port {vendor:04x}:{product:04x}"),
-            Via::Serial(None) => "Port".into(),
-            Via::Simulated => "Simulated board’s port".into(),
         }
     }
 
@@ -114,15 +89,17 @@ impl Link {
 
 /// Pauses between tries to open a port, in milliseconds: one that was plugged in just now is often busy for a moment,
 /// on Linux for up to ten seconds.
-const PATIENCE: [u32; 7] = [150, 350, 500, 1000, 2000, 3000, 3000];
+const PATIENCE_MILLIS: [u32; 7] = [150, 350, 500, 1000, 2000, 3000, 3000];
 /// The same when a person waits for the answer: the first few.
-const IMPATIENCE: usize = 4;
+const TRIES_WHILE_A_PERSON_WAITS: usize = 4;
 
 /// Opens a board's first port. One that a person `asked` for is not tried for long.
 pub(super) async fn open_first(port: &Port, arrivals: &Arrivals, asked: bool) -> Result<Link, PageError> {
-    let mut pauses = PATIENCE
-        .iter()
-        .take(if asked { IMPATIENCE } else { PATIENCE.len() });
+    let mut pauses = PATIENCE_MILLIS.iter().take(if asked {
+        TRIES_WHILE_A_PERSON_WAITS
+    } else {
+        PATIENCE_MILLIS.len()
+    });
     loop {
         match port.open(arrivals.clone(), 0).await {
             Ok(link) => return Ok(link),

@@ -1,4 +1,5 @@
-//! Web Serial: the one file that names its types.
+//! Web Serial in the worker: ports that are opened, read, written and closed. The window's part is `web_serial.rs`; no
+//! other file names its types.
 //!
 //! What it does about the API's ways:
 //! - after break, framing, parity and overrun errors the port lives on with a new reader,
@@ -11,7 +12,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use bootlace_engine::PortInfo;
-use js_sys::{Object, Reflect, Uint8Array};
+use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
@@ -19,46 +20,25 @@ use web_sys::{
     WritableStreamDefaultWriter,
 };
 
-use super::link::{Arrival, Arrivals, OpenError};
+use super::arrival::{Arrival, Arrivals, OpenError};
 use super::locks::{self, Guard};
-use super::scope;
-use crate::words::PageError;
+use crate::web_serial::{error_name, of_navigator};
+use crate::worker::scope::scope;
 
 /// The usual speed of a serial port; a USB port takes any.
-const BAUD: u32 = 115_200;
+const BAUD_RATE: u32 = 115_200;
 /// Bytes that the browser holds for the page.
-const BUFFER: u32 = 256 * 1024;
-/// The longest time that closing may take, in milliseconds: a driver can hang in it.
-const CLOSING: u32 = 1500;
-
-/// In the window: lets the person choose a port. Only with a click, and only there; the worker finds what was granted.
-pub(crate) async fn ask() -> Result<(), PageError> {
-    let serial = web_sys::window().and_then(|window| navigator_serial(window.navigator().as_ref()));
-    let serial = serial.ok_or(PageError::NoWebSerial)?;
-    match JsFuture::from(serial.request_port()).await {
-        Ok(_) => Ok(()),
-        Err(error) if error_name(error.as_ref()) == "NotFoundError" => Err(PageError::NoPortChosen),
-        Err(_) => Err(PageError::Forbidden),
-    }
-}
-
-/// Whether this browser has it, as a page that may be served without it wants to know.
-pub(crate) fn is_there() -> bool {
-    web_sys::window().is_some_and(|window| navigator_serial(window.navigator().as_ref()).is_some())
-}
-
-fn navigator_serial(navigator: &JsValue) -> Option<Serial> {
-    let serial = Reflect::get(navigator, &"serial".into()).ok()?;
-    (!serial.is_undefined() && !serial.is_null()).then(|| serial.unchecked_into())
-}
+const BUFFER_BYTES: u32 = 256 * 1024;
+/// The longest time that closing may take: a driver can hang in it.
+const CLOSING_MILLIS: u32 = 1500;
 
 fn serial() -> Option<Serial> {
     let navigator: WorkerNavigator = scope().navigator();
-    navigator_serial(navigator.as_ref())
+    of_navigator(navigator.as_ref())
 }
 
 /// Calls back whenever a port is plugged in or out.
-pub(super) fn on_change(changed: impl FnMut() + 'static) {
+pub(crate) fn on_change(changed: impl FnMut() + 'static) {
     let Some(serial) = serial() else { return };
     let heard = Closure::<dyn FnMut()>::new(changed);
     // Registered plainly and for good: with `once` it never fires here.
@@ -68,7 +48,7 @@ pub(super) fn on_change(changed: impl FnMut() + 'static) {
 }
 
 /// The ports that this page may use and that are plugged in.
-pub(super) async fn ports() -> Vec<Port> {
+pub(crate) async fn ports() -> Vec<Port> {
     let Some(serial) = serial() else { return Vec::new() };
     let ports = JsFuture::from(serial.get_ports()).await;
     ports
@@ -78,7 +58,7 @@ pub(super) async fn ports() -> Vec<Port> {
 
 /// A port that can be opened.
 #[derive(Clone, PartialEq)]
-pub(super) struct Port(SerialPort);
+pub(crate) struct Port(SerialPort);
 
 impl Port {
     /// USB vendor and product id, where it has them.
@@ -97,8 +77,8 @@ impl Port {
 
     /// Opens it.
     pub(super) async fn open(&self, arrivals: Arrivals, number: u32) -> Result<Link, OpenError> {
-        let options = SerialOptions::new(BAUD);
-        options.set_buffer_size(BUFFER);
+        let options = SerialOptions::new(BAUD_RATE);
+        options.set_buffer_size(BUFFER_BYTES);
         if JsFuture::from(self.0.open(&options)).await.is_err() {
             let there = ports().await.contains(self);
             return Err(if there { OpenError::Busy } else { OpenError::Gone });
@@ -177,15 +157,8 @@ async fn read_with(reader: &ReadableStreamDefaultReader, arrivals: &Arrivals, nu
     }
 }
 
-fn error_name(error: &JsValue) -> String {
-    Reflect::get(error, &"name".into())
-        .ok()
-        .and_then(|name| name.as_string())
-        .unwrap_or_default()
-}
-
 /// An open port.
-pub(super) struct Link {
+pub(crate) struct Link {
     port: Port,
     writer: WritableStreamDefaultWriter,
     shared: Rc<Shared>,
@@ -201,7 +174,7 @@ impl Link {
         PortInfo {
             vid: usb.map(|usb| usb.0),
             pid: usb.map(|usb| usb.1),
-            baud: Some(BAUD),
+            baud: Some(BAUD_RATE),
         }
     }
 
@@ -232,20 +205,7 @@ impl Link {
             }
             _ = JsFuture::from(self.port.0.close()).await;
         };
-        let limit = gloo::timers::future::TimeoutFuture::new(CLOSING);
+        let limit = gloo::timers::future::TimeoutFuture::new(CLOSING_MILLIS);
         futures_util::future::select(Box::pin(closing), limit).await;
     }
-}
-
-/// Whether a Permissions-Policy keeps this page from ports.
-pub(crate) fn is_forbidden(document: &Object) -> bool {
-    let policy = Reflect::get(document, &"featurePolicy".into()).unwrap_or(JsValue::UNDEFINED);
-    let allows = Reflect::get(&policy, &"allowsFeature".into())
-        .ok()
-        .and_then(|it| it.dyn_into().ok());
-    allows.is_some_and(|allows: js_sys::Function| {
-        allows
-            .call1(&policy, &"serial".into())
-            .is_ok_and(|allowed| allowed.is_falsy())
-    })
 }

@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{LockManager, LockMode, LockOptions};
 
-use super::scope;
+use crate::worker::scope::scope;
 
 thread_local! {
     /// Names of the locks that this worker holds.

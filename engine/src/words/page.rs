@@ -1,0 +1,26 @@
+//! What only the page has: its own facts, and the sentences and labels for them. The page's worker sends these facts to
+//! its window, and words are made where they are shown: a record can be shown again, and in another language.
+
+mod board;
+mod figures;
+mod labels;
+mod log;
+mod problem;
+mod update;
+
+pub use board::{Behaviour, Mark, Past, Via};
+pub use board::{
+    Standing, behaviour, board_count, board_counter, board_label, board_name, counted, earlier, kept_summary,
+    key_kind, mark, named, past, reading, remark, role, slot_name, standing,
+};
+pub use figures::{long_hash, seconds, short_hash, spelled};
+pub use labels::{Labels, labels};
+pub use log::{LogFact, log};
+pub use problem::{PageError, Problem, problem};
+pub use update::{
+    Ending, Offer, PatchFate, Running, Sends, Step, Told, button, comfort, doing, end, figures, news, note,
+    patch_fate, percent, sends, spoken_percent, step,
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! What goes wrong in the page.
+
+use bootlace_image::KeyError;
+use serde::{Deserialize, Serialize};
+
+use super::super::{self as words, Sentence};
+use crate::{Error, Failure, Phase};
+
+/// What goes wrong in the browser, before a session could see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PageError {
+    /// No `navigator.serial`.
+    NoWebSerial,
+    /// Neither https nor localhost.
+    Insecure,
+    /// The site's Permissions-Policy or the administrator's policy says no.
+    Forbidden,
+    /// The chooser was closed without a choice.
+    NoPortChosen,
+    /// No port that this page may use is plugged in.
+    NoPort,
+    /// Another tab of this page holds the port.
+    OtherTab,
+    /// `open()` failed again and again.
+    PortBusy,
+    /// The port went away while it was being opened.
+    PortVanished,
+    /// The file could not be read.
+    Unreadable,
+    /// The file is larger than any firmware.
+    FileTooLarge,
+    /// The file was chosen as firmware, and is a key.
+    KeyAsFirmware,
+    /// The file was chosen as a key, and holds no public key.
+    NotAKey,
+    /// The simulated board has no key to trust.
+    NoDemoKey,
+    /// The worker died.
+    WorkerStopped,
+}
+
+/// A thing that went wrong, with its facts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Problem {
+    /// In the browser.
+    Page(PageError),
+    /// In a session, while it did something.
+    Session(Failure),
+    /// With a file that was chosen as firmware.
+    File(Error),
+    /// The image is not for this board, or not now: nothing was sent.
+    Plan(Error),
+    /// With a file that was chosen as a key.
+    Key(KeyError),
+}
+
+impl From<PageError> for Problem {
+    fn from(error: PageError) -> Self {
+        Problem::Page(error)
+    }
+}
+
+/// What happened, and the next step to take.
+pub fn problem(problem: &Problem) -> Sentence {
+    let sentence = match problem {
+        Problem::Page(error) => page_error(*error),
+        Problem::Session(failure) if failure.phase > Phase::Ready => return words::failure(failure),
+        Problem::Session(failure) => words::error(&failure.error),
+        Problem::File(error) | Problem::Plan(error) => words::error(error),
+        Problem::Key(error) => words::key_error(error),
+    };
+    // Nothing was done to a board: no word about what became of it.
+    Sentence {
+        unharmed: false,
+        ..sentence
+    }
+}
+
+fn page_error(error: PageError) -> Sentence {
+    use PageError as E;
+    let (name, what, next) = match error {
+        E::NoWebSerial => (
+            "NoWebSerial",
+            "This browser can't reach boards: it has no Web Serial.",
+            "Open this page in Chrome or Edge on a computer (89 or newer), in Chrome on Android (148 or newer) or in \
+             Firefox on a computer (151 or newer).",
+        ),
+        E::Insecure => (
+            "Insecure",
+            "This page was opened over a connection that isn't secure, so the browser keeps serial ports from it.",
+            "Open it with https:// or, on this computer, as http://localhost.",
+        ),
+        E::Forbidden => (
+            "Forbidden",
+            "A policy keeps this page from serial ports.",
+            "Ask whoever runs this site to allow “serial” in its Permissions-Policy, or your administrator to allow \
+             serial ports for it.",
+        ),
+        E::NoPortChosen => (
+            "NoPortChosen",
+            "No port was chosen.",
+            "Plug the board in, press Connect and pick it from the list. Is it not in the list? Try another cable (some \
+             only charge) or another socket.",
+        ),
+        E::NoPort => (
+            "NoPort",
+            "No board is plugged in that this page may use.",
+            "Plug the board in, press Connect and pick it from the list.",
+        ),
+        E::OtherTab => (
+            "OtherTab",
+            "Another tab of this page is using the board.",
+            "Continue in that tab, or close it and press Connect here.",
+        ),
+        E::PortBusy => (
+            "PortBusy",
+            "The port can't be opened: another program is using it.",
+            "Close terminals and other tools that use the port, then press Connect. On Linux, a port that was plugged in \
+             just now can be busy for ten seconds: wait and press Connect again.",
+        ),
+        E::PortVanished => (
+            "PortVanished",
+            "The port went away while it was being opened.",
+            "Check the cable and plug the board in again. The page connects by itself.",
+        ),
+        E::Unreadable => (
+            "Unreadable",
+            "The file could not be read.",
+            "Choose it again. If it lies on a stick or a network drive, copy it to this computer first.",
+        ),
+        E::FileTooLarge => (
+            "FileTooLarge",
+            "This file is too large to be firmware.",
+            "Choose the signed firmware image (usually a .bin file of less than a few megabytes).",
+        ),
+        E::KeyAsFirmware => (
+            "KeyAsFirmware",
+            "This file is a key, not firmware. It was not added to your trusted keys.",
+            "Choose the signed firmware image. To trust a key, open “Trusted keys” and add it there.",
+        ),
+        E::NotAKey => (
+            "NotAKey",
+            "This file holds no public key that the page can use.",
+            "Choose a PEM file with a P-256 or Ed25519 public key (“imgtool getpub -e pem” writes one). A private key \
+             must not leave the place where images are signed.",
+        ),
+        E::NoDemoKey => (
+            "NoDemoKey",
+            "The simulated board has no key to trust.",
+            "Add the public key of whoever signs your firmware (under Firmware, Trusted keys), then try again.",
+        ),
+        E::WorkerStopped => (
+            "WorkerStopped",
+            "Something failed inside the page.",
+            "Reload the page and connect again: the board keeps what it has received, and the update continues from there.",
+        ),
+    };
+    Sentence::new(name, what, next)
+}
