@@ -2,7 +2,7 @@
 
 use bootlace_smp::bootlace::{BootState, Reset, Supply};
 
-use crate::Applier;
+use crate::applier::Applier;
 use crate::board::Identity;
 use crate::boot::{Decider, Decision, Start};
 use crate::flash::Flash;

@@ -14,6 +14,7 @@ mod applier;
 pub mod board;
 pub mod boot;
 pub mod check;
+pub mod chip;
 pub mod companion;
 pub mod flash;
 pub mod install;

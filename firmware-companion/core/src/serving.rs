@@ -2,7 +2,7 @@
 
 use bootlace_smp::bootlace::{RollbackReason, Supply};
 
-use crate::Applier;
+use crate::applier::Applier;
 use crate::flash::Flash;
 use crate::server::{Runner, Server, Step};
 use crate::wire::Wire;

@@ -8,7 +8,7 @@ use core::hint::black_box;
 
 use bootlace_core::board::{Identity, Policy};
 use bootlace_core::boot::Start;
-use bootlace_core::flash::{Chip, Map, OneChip, Region};
+use bootlace_core::chip::{Chip, Map, OneChip, Region};
 use bootlace_core::link::Link;
 use bootlace_core::{Applier, Companion, Next, Owner};
 use bootlace_image::PublicKey;

@@ -1,7 +1,7 @@
 //! What board is simulated, and how its applications behave.
 
 use bootlace_core::board::Policy;
-use bootlace_core::flash::{Map, Region};
+use bootlace_core::chip::{Map, Region};
 use bootlace_image::PublicKey;
 use bootlace_smp::bootlace::Supply;
 

@@ -10,7 +10,8 @@ mod tear;
 #[cfg(test)]
 mod tests;
 
-use bootlace_core::flash::{Area, Flash, FlashError, Geometry, Map, Region};
+use bootlace_core::chip::{Map, Region};
+use bootlace_core::flash::{Area, Flash, FlashError, Geometry};
 
 use doubt::{Doubt, Noise};
 

@@ -14,5 +14,6 @@ pub use config::{Behaviour, Config};
 pub use flash::{Cut, Moment, NorFlash, Timing};
 
 pub use bootlace_core::board::Policy;
-pub use bootlace_core::flash::{Area, Map, Region};
+pub use bootlace_core::chip::{Map, Region};
+pub use bootlace_core::flash::Area;
 pub use bootlace_smp::bootlace::Supply;

@@ -2,7 +2,7 @@
 #![no_std]
 
 use bootlace_core::board::{Identity, Policy};
-use bootlace_core::flash::{Chip, Map, OneChip, Region};
+use bootlace_core::chip::{Chip, Map, OneChip, Region};
 use bootlace_core::link::Link;
 use bootlace_image::PublicKey;
 use bootlace_smp::bootlace::Reset;

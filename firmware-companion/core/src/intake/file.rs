@@ -66,6 +66,24 @@ impl FileId {
     }
 }
 
+/// What a patch has for the slot.
+#[cfg_attr(
+    not(feature = "delta"),
+    allow(dead_code, reason = "patch.rs makes the others")
+)]
+pub(super) enum Output<'p> {
+    /// These bytes of the image come next.
+    Page(&'p [u8]),
+    /// Nothing yet: there is more to do with the same piece.
+    Working,
+    /// The piece is used up.
+    NeedsPiece,
+    /// The applier's memory was used for something else meanwhile: the patch is to be sent again from its start.
+    Lost,
+    /// What was written so far may be wrong: nobody is to go on with that.
+    Spoiled(Fault),
+}
+
 /// What a step of [`Intake`](super::Intake) came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {

@@ -2,11 +2,11 @@
 
 use bootlace_image::Header;
 
-use super::file::{Fault, File, FileId, Kind, Piece, Received, Step};
+use super::file::{Fault, File, FileId, Kind, Output, Piece, Received, Step};
 use super::matching::Matching;
-use super::patch::{Output, PatchFile, Patches};
+use super::patch::PatchFile;
 use super::slot::{Opened, Put, SlotWriter};
-use crate::Applier;
+use crate::applier::Applier;
 use crate::flash::{Area, Flash};
 use crate::layout::Layout;
 use crate::slots::find;
@@ -279,7 +279,7 @@ impl Intake {
         flash: &mut F,
         piece: &Piece,
         erased: bool,
-        patches: Patches,
+        patches: Option<&mut Applier>,
     ) -> Result<IntakeStage, Fault> {
         let received = self.slot.received();
         let rest = |offset| piece.from(offset);

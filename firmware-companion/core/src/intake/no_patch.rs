@@ -1,19 +1,8 @@
 //! Stands in for `patch.rs` where patches are left out (without feature `delta`): no patch ever begins.
 
-use super::file::{Fault, FileId};
-use crate::Applier;
+use super::file::{Fault, FileId, Output};
+use crate::applier::Applier;
 use crate::flash::Flash;
-
-pub(super) type Patches<'p> = Option<&'p mut Applier>;
-
-#[allow(dead_code, reason = "patch.rs makes the others")]
-pub(super) enum Output<'p> {
-    Page(&'p [u8]),
-    Working,
-    NeedsPiece,
-    Lost,
-    Spoiled(Fault),
-}
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct PatchFile {}
@@ -34,12 +23,12 @@ impl PatchFile {
         _: &mut F,
         _: &FileId,
         _: &[u8],
-        _: Patches,
+        _: Option<&mut Applier>,
     ) -> Result<FileId, Fault> {
         Err(Fault::NoPatches)
     }
 
-    pub(super) fn target(&mut self, _: bool, _: Patches) -> Result<FileId, Fault> {
+    pub(super) fn target(&mut self, _: bool, _: Option<&mut Applier>) -> Result<FileId, Fault> {
         Err(Fault::NoPatches)
     }
 
@@ -48,7 +37,7 @@ impl PatchFile {
         _: &mut F,
         _: u32,
         _: impl FnOnce(u32) -> &'d [u8],
-        _: Patches<'p>,
+        _: Option<&'p mut Applier>,
     ) -> Result<Output<'p>, Fault> {
         Ok(Output::Lost)
     }

@@ -4,13 +4,10 @@
 
 use bootlace_delta::{Applier, Error, HeaderError, Memory, Step, Unreadable};
 
-use super::file::{Fault, FileDigest, FileId};
+use super::file::{Fault, FileDigest, FileId, Output};
 use crate::flash::{Area, Flash};
 use crate::layout::Layout;
 use crate::slots::find;
-
-/// Where patches are applied, if anywhere.
-pub(super) type Patches<'p> = Option<&'p mut Applier>;
 
 /// The slots as an applier reads them.
 struct Slots<'f, F>(&'f mut F);
@@ -23,20 +20,6 @@ impl<F: Flash> Memory for Slots<'_, F> {
     fn read_target(&mut self, offset: u32, out: &mut [u8]) -> Result<(), Unreadable> {
         self.0.read(Area::Secondary, offset, out).map_err(|_| Unreadable)
     }
-}
-
-/// What a patch has for the slot.
-pub(super) enum Output<'p> {
-    /// These bytes of the image come next.
-    Page(&'p [u8]),
-    /// Nothing yet: there is more to do with the same piece.
-    Working,
-    /// The piece is used up.
-    NeedsPiece,
-    /// The applier's memory was used for something else meanwhile: the patch is to be sent again from its start.
-    Lost,
-    /// What was written so far may be wrong: nobody is to go on with that.
-    Spoiled(Fault),
 }
 
 /// A patch that comes in pieces.
@@ -67,7 +50,7 @@ impl PatchFile {
         flash: &mut F,
         file: &FileId,
         piece: &[u8],
-        patches: Patches,
+        patches: Option<&mut Applier>,
     ) -> Result<FileId, Fault> {
         let applier = patches.ok_or(Fault::NoPatches)?;
         self.file = None;
@@ -92,7 +75,11 @@ impl PatchFile {
 
     /// The base was compared: from now on it may be used, and the secondary slot written. Returns the image that the patch
     /// makes.
-    pub(super) fn target(&mut self, base_matched: bool, patches: Patches) -> Result<FileId, Fault> {
+    pub(super) fn target(
+        &mut self,
+        base_matched: bool,
+        patches: Option<&mut Applier>,
+    ) -> Result<FileId, Fault> {
         match patches.as_deref().and_then(Applier::header) {
             Some(header) if base_matched || !header.method.has_base() => Ok(FileId {
                 len: header.target_len,
@@ -112,7 +99,7 @@ impl PatchFile {
         flash: &mut F,
         received: u32,
         rest: impl FnOnce(u32) -> &'d [u8],
-        patches: Patches<'p>,
+        patches: Option<&'p mut Applier>,
     ) -> Result<Output<'p>, Fault> {
         let (Some(applier), Some(patch)) = (patches, &self.file) else {
             return Ok(Output::Lost);

@@ -11,7 +11,7 @@ use super::request::{Action, PieceRequest, Place, understand};
 use super::role::Runner;
 use super::upload::fault;
 use super::{describe, images};
-use crate::Applier;
+use crate::applier::Applier;
 use crate::board::Identity;
 use crate::check::Check;
 use crate::flash::{Area, Flash, FlashError};
@@ -119,7 +119,7 @@ impl<'a, R: Runner> Server<'a, R> {
     /// Answers packets and does at most one flash operation, or one step of an image's check.
     ///
     /// With `patches`, patches are taken. That memory may be used for something else while [`Server::is_checking`]; what it
-    /// holds afterwards must be [`Applier::new`](crate::Applier): a patch that was being received is then sent again from
+    /// holds afterwards must be [`Applier::new`](crate::applier::Applier): a patch that was being received is then sent again from
     /// its start, and what was written is not written again.
     // Its frame must not become part of the caller's, which may hold the applier.
     #[inline(never)]

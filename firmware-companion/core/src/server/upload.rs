@@ -9,7 +9,7 @@ use bootlace_smp::{ErrorCode, Fault, Response, bootlace};
 use super::keeper::Keeper;
 use super::request::PieceRequest;
 use super::role::Runner;
-use crate::Applier;
+use crate::applier::Applier;
 use crate::flash::{Area, Flash};
 use crate::intake::{self, File, Intake, Kind, Piece, Received};
 use crate::slots::find;

@@ -15,9 +15,9 @@
 //! What is left open: a single record that was appended as one weak word may be absent at one start and there at the next.
 //! Whoever misses it writes it again; a swap or a restore that went on without it would not stand that, so those move the log.
 
-use super::State;
 use super::journal;
 use super::record::{LEN, Record};
+use super::summary::State;
 use crate::flash::{Area, Flash, FlashError};
 
 /// What is to be written, one flash operation at a time.
