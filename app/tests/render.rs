@@ -330,7 +330,11 @@ fn each_end_has_its_mark_and_a_way_on() {
             mark == "failed",
             "{mark}"
         );
-        assert_eq!(html.contains("was not changed"), mark == "failed", "{mark}");
+        assert_eq!(
+            html.contains("The firmware that the board runs was not changed"),
+            mark == "failed",
+            "{mark}"
+        );
     }
 }
 
@@ -342,7 +346,7 @@ fn nothing_is_said_of_the_board_under_a_problem_with_a_key() {
             .into_iter()
             .chain([Action::NotAKey(PageError::NotAKey.into())]),
     );
-    assert!(has(&html, "error") && !html.contains("was not changed"));
+    assert!(has(&html, "error") && !html.contains("The firmware that the board runs was not changed"));
 }
 
 #[test]

@@ -38,6 +38,7 @@ pub(crate) fn problem(problem: &Problem) -> Value {
         "phase": problem.phase,
         "what": sentence.what,
         "next": sentence.next,
+        "developers": sentence.developers,
         "unharmed": sentence.unharmed,
     })
 }

@@ -43,6 +43,9 @@ pub(crate) fn problem(problem: &Problem, as_json: bool) {
     } else {
         eprintln!("bootlace: {}", sentence.what);
         eprintln!("  {}", sentence.next);
+        if let Some(developers) = sentence.developers {
+            eprintln!("  {developers}");
+        }
     }
 }
 
@@ -131,9 +134,8 @@ impl Reporter {
             Event::Attention(attention) => self.line(words::attention(*attention)),
             Event::Outcome(outcome) => {
                 self.line(&words::outcome(outcome));
-                if let Outcome::RolledBack { failed, reason, .. } = outcome {
-                    let version = words::version(*failed);
-                    self.line(&format!("  {}", words::after_rollback(&version, *reason)));
+                if let Outcome::RolledBack { reason, .. } = outcome {
+                    self.line(&format!("  {}", words::after_rollback(*reason)));
                 }
             }
             _ => {}

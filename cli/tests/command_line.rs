@@ -279,7 +279,7 @@ fn a_board_tells_what_it_remembers() {
     );
     let out = run(&["board", "--port", &port]);
     assert!(
-        code(&out) == 0 && text(&out).contains("1.0.0 to 2.0.0: taken back: it crashed."),
+        code(&out) == 0 && text(&out).contains("1.0.0 to 2.0.0: Rolled back: 2.0.0 crashed."),
         "{}",
         text(&out)
     );
@@ -293,7 +293,7 @@ fn a_golden_image_and_a_low_supply_are_told() {
     let out = run(&["board", "--port", &bench.path("port-board")]);
     let said = text(&out);
     assert!(
-        said.contains("golden image 1.0.0: restored, because 1.0.0 could not run"),
+        said.contains("backup copy 1.0.0: 1.0.0 was damaged; the backup copy (1.0.0) was restored."),
         "{said}"
     );
     assert!(said.contains("2.90 V: too low, updates need 3.30 V"), "{said}");

@@ -2,6 +2,7 @@
 
 use bootlace_engine::JournalEntry;
 use bootlace_engine::words::page::{self as words, Mark};
+use bootlace_engine::words::{came_of, from_to};
 use yew::prelude::*;
 
 use super::icons;
@@ -37,13 +38,12 @@ fn row(update: &JournalEntry) -> Html {
         Mark::Back => ("back", icons::back()),
         Mark::Golden => ("golden", icons::warning()),
     };
-    let past = words::past(update);
     html! {
-        <li class={format!("past past--{kind}")} data-ending={kind} title={past.when}>
+        <li class={format!("past past--{kind}")} data-ending={kind} title={words::past_start(update)}>
             <span class="past__icon">{ icon }</span>
             <span>
-                <span class="past__versions">{ past.versions }</span>{ ": " }
-                <span class="past__what">{ past.what }</span>
+                <span class="past__versions">{ from_to(update) }</span>{ ": " }
+                <span class="past__what">{ came_of(update) }</span>
             </span>
         </li>
     }

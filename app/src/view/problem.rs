@@ -24,6 +24,9 @@ pub(super) fn Card(props: &CardProps) -> Html {
             <div class="problem__text">
                 <p class="problem__what">{ sentence.what }</p>
                 <p class="problem__next">{ sentence.next }</p>
+                if let Some(developers) = sentence.developers {
+                    <details class="problem__more"><summary>{ words::labels().for_developers }</summary>{ developers }</details>
+                }
                 if sentence.unharmed {
                     <p class="problem__unharmed">{ icons::check() }{ words::labels().unharmed }</p>
                 }

@@ -1,66 +1,50 @@
 //! The bench: which boards there are, who may use which port, the image and the keys.
 //!
-//! Ports are handed out here and nowhere else. A board that waits for its port to come back is asked first, whatever
-//! the port looks like: only the board can say who it is. A port that nobody waits for becomes a board of its own.
+//! Each port is asked once who is there ([`greet`]), whoever waits for a board: only the board can say who it is. A board
+//! that a session waits for is handed to that session; one that nobody waits for gets a session of its own.
 
 use std::rc::Rc;
 
 use bootlace_engine::words::page::spelled;
 use bootlace_engine::words::version;
+use bootlace_engine::{self as engine, Owner};
 use bootlace_image::PublicKey;
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use futures_channel::oneshot;
 use futures_util::StreamExt;
 use wasm_bindgen_futures::spawn_local;
 
 use super::board;
-use super::doing::Contact;
 use super::examine::examine;
 use super::file::File;
-use super::orders::{Closed, Input, LetGo, Order, Report, Wanted};
+use super::greet::{Met, greet};
+use super::orders::{Closed, Input, Order, Report, Wanted};
 use super::patches::{Between, Patches};
 use super::ports::{Device, Port, SerialPort, serial_ports};
-use super::scope::tell;
+use super::scope::{log, tell};
+use super::seat::{Greeting, Seat};
 use super::store;
-use crate::messages::{BoardId, ChoiceId, Command, KeptImage, Notice, PageError, Simulation};
+use crate::messages::{
+    BoardId, ChoiceId, Command, KeptImage, LogFact, Notice, PageError, Problem, Simulation,
+};
 
 /// Everything that boards share.
 struct Bench {
     inputs: UnboundedSender<Input>,
     seats: Vec<Seat>,
+    /// Which session gets a board that was found, and whose turn it is to restart.
+    turns: engine::Bench<BoardId>,
+    /// Ports where it is being asked who is there.
+    greetings: Vec<Greeting>,
     /// The number of the last board.
     last: u32,
-    /// Ports where nobody answers that is a board: not tried again by themselves while they are plugged in.
+    /// Ports where nobody answers that is a board: not asked again by themselves while they are plugged in.
     strangers: Vec<Port>,
+    /// Ports with a board that may be the one of several sessions: asked again when an update has ended.
+    unclear: Vec<Port>,
     devices: Vec<Rc<Device>>,
     wanted: Rc<Wanted>,
     patches: Patches,
-}
-
-/// What the bench knows of a board.
-struct Seat {
-    id: BoardId,
-    orders: UnboundedSender<Order>,
-    /// The port that it has, or is opening.
-    port: Option<Port>,
-    /// The simulated board that it is.
-    device: Option<Rc<Device>>,
-    /// It waits for its port.
-    searching: bool,
-    /// Ports that are not its own.
-    tried: Vec<Port>,
-    /// It said who it is.
-    known: bool,
-    /// An update runs.
-    busy: bool,
-    /// The keys that it accepts, as it says.
-    keys: Vec<PublicKey>,
-}
-
-impl Seat {
-    fn order(&self, order: Order) {
-        // A board that is just now let go hears no more orders.
-        _ = self.orders.unbounded_send(order);
-    }
 }
 
 /// Runs the bench for as long as the worker lives. `inputs` is the other end of `heard`.
@@ -68,8 +52,11 @@ pub(super) async fn run(inputs: UnboundedSender<Input>, mut heard: UnboundedRece
     let mut bench = Bench {
         inputs,
         seats: Vec::new(),
+        turns: engine::Bench::new(),
+        greetings: Vec::new(),
         last: 0,
         strangers: Vec::new(),
+        unclear: Vec::new(),
         devices: Vec::new(),
         wanted: Rc::default(),
         patches: Patches::default(),
@@ -90,9 +77,13 @@ impl Bench {
             Input::Command(command, bytes) => self.command(command, bytes),
             Input::Report(id, report) => self.report(id, report),
             Input::PortsChanged => {
-                self.seats.iter_mut().for_each(|seat| seat.tried.clear());
+                // Whoever was silent may be the board that comes back.
+                if self.seats.iter().any(|seat| seat.waits) {
+                    self.strangers.clear();
+                }
                 self.assign(false);
             }
+            Input::Greeted(id, greeted) => self.greeted(id, greeted),
             Input::Ports(serial, asked) => self.hand_out(serial, asked),
             Input::Patch(between, patch) => {
                 if self.patches.set(&between, &patch) {
@@ -131,7 +122,7 @@ impl Bench {
             Command::Update(id) => self.order(id, Order::Update),
             Command::Cancel(id) => self.order(id, Order::Cancel),
             Command::Refresh(id) => self.order(id, Order::Refresh),
-            Command::Release(id) => self.order(id, Order::Release { anyway: true }),
+            Command::Release(id) => self.release(id),
             Command::Button(id) => {
                 if let Some(device) = self.seat(id).and_then(|seat| seat.device.as_ref()) {
                     device.restart_with_button();
@@ -148,20 +139,47 @@ impl Bench {
             Report::Closed(closed) => {
                 let port = seat.port.take();
                 if closed == Closed::NotOurs {
-                    seat.tried.extend(port);
+                    self.strangers.extend(port);
                 }
                 self.assign(false);
             }
-            Report::Searching => {
-                seat.searching = true;
-                seat.tried.clear();
+            Report::Waits(wanted) => {
+                seat.waits = true;
+                self.turns.waits(id, wanted);
                 self.assign(false);
             }
-            Report::Known(keys) => self.known(id, keys),
-            Report::Busy(busy) => seat.busy = busy,
+            Report::WantsRestart(board) => {
+                if self.turns.may_restart(id, &board) {
+                    seat.order(Order::MayRestart);
+                }
+            }
+            Report::Known { serial, keys } => {
+                let news = seat.keys != keys;
+                seat.waits = false;
+                (seat.serial, seat.keys) = (serial, keys);
+                self.turns.has_board(id);
+                if news {
+                    self.examine();
+                }
+            }
+            Report::Busy(true) => seat.busy = true,
+            Report::Busy(false) => {
+                (seat.busy, seat.waits) = (false, false);
+                let next = self.turns.update_ended(id);
+                self.next_turn(next);
+            }
             Report::WantsPatch(between) => self.find_patch(between),
-            Report::Gone(why) => self.gone(id, why),
+            Report::Gone => self.gone(id),
         }
+    }
+
+    /// A turn has ended: the board that is next may restart, and what was unclear may be clear.
+    fn next_turn(&mut self, next: Option<BoardId>) {
+        if let Some(next) = next {
+            self.order(next, Order::MayRestart);
+        }
+        self.unclear.clear();
+        self.assign(false);
     }
 
     fn seat(&self, id: BoardId) -> Option<&Seat> {
@@ -270,54 +288,130 @@ impl Bench {
             .collect();
         self.strangers.retain(|port| !asked && ports.contains(port));
         for port in ports {
-            let taken = self.seats.iter().any(|seat| seat.port.as_ref() == Some(&port));
-            if taken || self.strangers.contains(&port) {
-                continue;
-            }
-            let may_be_its = |seat: &Seat| seat.searching && !seat.tried.contains(&port);
-            if let Some(seat) = self
-                .seats
-                .iter_mut()
-                .find(|seat| may_be_its(seat) && seat.port.is_none())
+            let with_board = self.seats.iter().filter_map(|seat| seat.port.as_ref());
+            let greeted = self.greetings.iter().map(|greeting| &greeting.port);
+            let left_alone = self.strangers.iter().chain(&self.unclear);
+            if !with_board
+                .chain(greeted)
+                .chain(left_alone)
+                .any(|taken| *taken == port)
             {
-                seat.port = Some(port.clone());
-                seat.order(Order::Try(port));
-            } else if !self.seats.iter().any(may_be_its) {
-                // Otherwise a board that is just now asking at another port may find that this one is its own.
-                self.take(port, asked);
+                self.greet(port, asked);
             }
         }
-        for seat in self
-            .seats
-            .iter()
-            .filter(|seat| seat.searching && seat.port.is_none())
-        {
-            seat.order(Order::NoneLeft);
-        }
-        if asked && self.seats.is_empty() {
+        if asked && self.seats.is_empty() && self.greetings.is_empty() {
             tell(&Notice::Ports(Some(PageError::NoPort.into())));
         }
     }
 
-    /// A port that nobody waits for becomes a board of its own.
-    fn take(&mut self, port: Port, asked: bool) {
+    /// Asks at a port who is there.
+    fn greet(&mut self, port: Port, asked: bool) {
         self.last += 1;
         let id = BoardId(self.last);
-        let (orders, received) = unbounded();
-        tell(&Notice::Appeared {
-            board: id,
-            via: port.via(),
+        // Where a session waits for its board, this will be it: no board of its own is shown before it is known.
+        let shown = !self.seats.iter().any(|seat| seat.waits);
+        if shown {
+            tell(&Notice::Appeared {
+                board: id,
+                via: port.via(),
+            });
+        }
+        let (stop, stopped) = oneshot::channel();
+        self.greetings.push(Greeting {
+            id,
+            port: port.clone(),
+            shown,
+            asked,
+            // Nobody waits for a port that comes by itself while boards are there, and may go again.
+            quiet: !asked && !self.seats.is_empty(),
+            _stop: stop,
         });
         let inputs = self.inputs.clone();
-        // Nobody waits for a port that comes by itself while boards are there, and may go again.
-        let contact = Contact {
-            id,
-            asked,
-            quiet: !asked && self.seats.iter().any(|seat| seat.known),
-            wanted: self.wanted.clone(),
+        spawn_local(async move {
+            let greeted = greet(port, asked, stopped).await;
+            _ = inputs.unbounded_send(Input::Greeted(id, greeted));
+        });
+    }
+
+    /// Somebody is at a port, or nobody.
+    fn greeted(&mut self, id: BoardId, greeted: Result<Met, Problem>) {
+        let at = self.greetings.iter().position(|greeting| greeting.id == id);
+        let Some(greeting) = at.map(|at| self.greetings.remove(at)) else {
+            if let Ok(met) = greeted {
+                spawn_local(met.line.link.close());
+            }
+            return;
         };
-        let reports = move |report| _ = inputs.unbounded_send(Input::Report(id, report));
-        spawn_local(board::run(contact, port.clone(), reports, received));
+        let met = match greeted {
+            Ok(met) => met,
+            Err(problem) => return self.nobody(greeting, problem),
+        };
+        let board = &met.greeted.board;
+        let same =
+            |seat: &&Seat| seat.is_idle_and_away() && seat.serial.is_some() && seat.serial == board.serial;
+        let owner = match self.turns.owner(board) {
+            // Unplugged while nothing was being done, and plugged in again.
+            Owner::Nobody => self
+                .seats
+                .iter()
+                .find(same)
+                .map_or(Owner::Nobody, |seat| Owner::Session(seat.id)),
+            owner => owner,
+        };
+        if greeting.shown && owner != Owner::Nobody {
+            tell(&Notice::Gone(id));
+        }
+        match owner {
+            Owner::Session(id) => {
+                self.turns.has_board(id);
+                if let Some(seat) = self.seats.iter_mut().find(|seat| seat.id == id) {
+                    seat.port = Some(greeting.port);
+                    seat.waits = false;
+                    seat.order(Order::Adopt(met));
+                }
+            }
+            Owner::Nobody => self.seat_down(greeting, met),
+            Owner::Unclear => {
+                log(LogFact::OtherBoard {
+                    serial: board.serial.clone(),
+                });
+                self.unclear.push(greeting.port);
+                spawn_local(met.line.link.close());
+            }
+        }
+    }
+
+    /// Nobody is at a port who is a board. The port is left alone until somebody asks for it or plugs it in again.
+    fn nobody(&mut self, greeting: Greeting, problem: Problem) {
+        let vanished = problem == PageError::PortVanished.into();
+        log(LogFact::Problem(problem.clone()));
+        if greeting.shown && (greeting.asked || !(greeting.quiet || vanished)) {
+            tell(&Notice::Ports(Some(problem)));
+        }
+        if !vanished {
+            self.strangers.push(greeting.port);
+        }
+        if greeting.shown {
+            tell(&Notice::Gone(greeting.id));
+        }
+    }
+
+    /// A board that nobody waits for gets a session of its own. Boards that were unplugged make room for it.
+    fn seat_down(&mut self, greeting: Greeting, met: Met) {
+        let Greeting { id, port, shown, .. } = greeting;
+        if !shown {
+            tell(&Notice::Appeared {
+                board: id,
+                via: port.via(),
+            });
+        }
+        for seat in self.seats.iter().filter(|seat| seat.is_idle_and_away()) {
+            seat.order(Order::Release { anyway: false });
+        }
+        let (orders, received) = unbounded();
+        let inputs = self.inputs.clone();
+        let report = move |report| _ = inputs.unbounded_send(Input::Report(id, report));
+        spawn_local(board::run(id, self.wanted.clone(), met, report, received));
         let device = match &port {
             Port::Simulated(device) => Some(device.clone()),
             Port::Serial(_) => None,
@@ -325,47 +419,42 @@ impl Bench {
         self.seats.push(Seat {
             id,
             orders,
-            device,
             port: Some(port),
-            searching: false,
-            tried: Vec::new(),
-            known: false,
+            device,
+            waits: false,
             busy: false,
+            serial: None,
             keys: Vec::new(),
         });
     }
 
-    /// A board said who it is. Boards that were unplugged make room for it.
-    fn known(&mut self, id: BoardId, keys: Vec<PublicKey>) {
-        let Some(seat) = self.seats.iter_mut().find(|seat| seat.id == id) else {
-            return;
+    /// The person lets a board go, or the port where it is still being asked who is there.
+    fn release(&mut self, id: BoardId) {
+        let Some(at) = self.greetings.iter().position(|greeting| greeting.id == id) else {
+            return self.order(id, Order::Release { anyway: true });
         };
-        let first = !std::mem::replace(&mut seat.known, true);
-        let news = seat.keys != keys;
-        seat.searching = false;
-        seat.keys = keys;
-        if first {
-            let gone = |seat: &&Seat| seat.id != id && seat.known && seat.port.is_none() && !seat.busy;
-            for seat in self.seats.iter().filter(gone) {
-                seat.order(Order::Release { anyway: false });
-            }
+        let greeting = self.greetings.remove(at);
+        if let Port::Simulated(device) = &greeting.port {
+            self.unplug(device);
         }
-        if news {
-            self.examine();
-        }
-        // A port that was kept for this board may be somebody else's.
-        self.assign(false);
+        self.strangers.push(greeting.port);
+        tell(&Notice::Gone(id));
     }
 
-    fn gone(&mut self, id: BoardId, why: LetGo) {
+    fn unplug(&mut self, device: &Rc<Device>) {
+        device.remove();
+        self.devices.retain(|other| !Rc::ptr_eq(other, device));
+    }
+
+    fn gone(&mut self, id: BoardId) {
         let Some(at) = self.seats.iter().position(|seat| seat.id == id) else {
             return;
         };
         let seat = self.seats.remove(at);
-        if let Some(device) = seat.device {
-            device.remove();
-            self.devices.retain(|other| !Rc::ptr_eq(other, &device));
-        } else if why == LetGo::Stranger {
+        if let Some(device) = &seat.device {
+            self.unplug(device);
+        } else {
+            // Not taken again until somebody asks for it or plugs it in again.
             self.strangers.extend(seat.port);
         }
         tell(&Notice::Gone(id));
@@ -373,5 +462,7 @@ impl Bench {
             // Its keys no longer count.
             self.examine();
         }
+        let next = self.turns.remove(id);
+        self.next_turn(next);
     }
 }

@@ -7,26 +7,27 @@ use bootlace_engine::{
     Command, Error, Event, FindReason, Instant, NoPatch, Outcome, Phase, Plan, PortEvent, Saving, Session,
     Transmit, Unchanged, wanted_base,
 };
-use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use futures_channel::mpsc::UnboundedReceiver;
 use futures_util::{FutureExt, StreamExt, select_biased};
 
-use super::doing::{Contact, Doing};
+use super::doing::Doing;
 use super::examine::options;
+use super::greet::{Line, Met};
 use super::job::Job;
-use super::orders::{Closed, LetGo, Order, Report, Wanted};
+use super::orders::{Closed, Order, Report, Wanted};
 use super::patches::{Between, Patch};
-use super::ports::{Arrival, Link, OpenError, Port, open_first};
+use super::ports::Arrival;
 use super::scope::{log, now, sleep_until, tell};
-use crate::messages::{Cable, Ending, LogFact, Notice, Offer, PageError, PatchFate, Problem, Sends};
+use crate::messages::{BoardId, Cable, Ending, LogFact, Notice, Offer, PatchFate, Problem, Sends};
 
 struct Board<R> {
-    contact: Contact,
+    id: BoardId,
+    /// What is wanted of it.
+    wanted: Rc<Wanted>,
     report: R,
     session: Session,
-    link: Option<Link>,
-    /// Number of the open port.
-    number: u32,
-    arrivals: UnboundedSender<Arrival>,
+    /// Its open port; none while it is away.
+    line: Option<Line>,
     doing: Doing,
     /// What an update would do: working it out reads the whole image.
     planned: Option<Result<Plan, Error>>,
@@ -36,59 +37,54 @@ struct Board<R> {
     task: Rc<Wanted>,
 }
 
-/// Runs a board from its first port until it is let go.
+/// Runs a board from when it was met until it is let go.
 pub(super) async fn run(
-    contact: Contact,
-    port: Port,
+    id: BoardId,
+    wanted: Rc<Wanted>,
+    met: Met,
     report: impl Fn(Report),
     mut orders: UnboundedReceiver<Order>,
 ) {
-    let (arrivals, mut arrived) = unbounded();
-    let link = match open_first(&port, &arrivals, contact.asked).await {
-        Ok(link) => link,
-        Err(error) => {
-            contact.tell_port_problem(error.into());
-            report(Report::Gone(LetGo::Stranger));
-            return;
-        }
-    };
+    log(LogFact::met(&met.greeted.board));
     let mut board = Board {
-        task: contact.wanted.clone(),
-        contact,
+        id,
+        task: wanted.clone(),
+        wanted,
         report,
-        session: Session::new(now()),
-        link: Some(link),
-        number: 0,
-        arrivals,
-        doing: Doing::Meeting,
+        session: Session::greeted(now(), met.greeted),
+        line: Some(met.line),
+        doing: Doing::Idle,
         planned: None,
         patch: None,
     };
-    let info = board.link.as_ref().map(Link::info).unwrap_or_default();
-    board.session.handle_port(now(), PortEvent::Opened(info));
-    log(LogFact::Opened(port.via()));
-    let why = loop {
+    loop {
         board.pump().await;
-        if let Doing::Over(why) = board.doing {
-            break why;
+        if let Doing::Over = board.doing {
+            break;
         }
         let wake = board.wake();
         select_biased! {
-            arrival = arrived.next() => if let Some(arrival) = arrival {
-                board.arrive(arrival).await;
-            },
+            arrival = next_arrival(&mut board.line).boxed_local().fuse() => board.arrive(arrival).await,
             order = orders.next() => match order {
                 Some(order) => board.obey(order).await,
-                None => break LetGo::Released,
+                None => break,
             },
             () = sleep_until(wake).boxed_local().fuse() => {
                 board.session.handle_timeout(now());
                 board.count_down();
             }
         }
-    };
+    }
     board.close().await;
-    (board.report)(Report::Gone(why));
+    (board.report)(Report::Gone);
+}
+
+/// What comes out of the port; without one, nothing ever does.
+async fn next_arrival(line: &mut Option<Line>) -> Arrival {
+    match line {
+        Some(line) => line.arrived.next().await.unwrap_or(Arrival::Lost),
+        None => std::future::pending().await,
+    }
 }
 
 impl<R: Fn(Report)> Board<R> {
@@ -108,7 +104,7 @@ impl<R: Fn(Report)> Board<R> {
         if let Some(job) = self.doing.job_mut()
             && change(job)
         {
-            tell(&Notice::Running(self.contact.id, Box::new(job.running.clone())));
+            tell(&Notice::Running(self.id, Box::new(job.running.clone())));
         }
     }
 
@@ -116,8 +112,8 @@ impl<R: Fn(Report)> Board<R> {
     async fn pump(&mut self) {
         loop {
             while let Some(transmit) = self.session.poll_transmit() {
-                if let (Some(link), Transmit::Bytes(bytes)) = (&self.link, transmit) {
-                    link.send(bytes);
+                if let (Some(line), Transmit::Bytes(bytes)) = (&self.line, transmit) {
+                    line.link.send(bytes);
                 }
             }
             let Some(event) = self.session.poll_event() else {
@@ -129,45 +125,29 @@ impl<R: Fn(Report)> Board<R> {
 
     async fn arrive(&mut self, arrival: Arrival) {
         match arrival {
-            Arrival::Bytes(number, bytes) if number == self.number && self.link.is_some() => {
-                self.session.handle_input(now(), &bytes);
-            }
-            Arrival::Lost(number) if number == self.number && self.link.is_some() => {
+            Arrival::Bytes(bytes) => self.session.handle_input(now(), &bytes),
+            Arrival::Lost => {
                 self.close().await;
-                if let Doing::Meeting = self.doing {
-                    self.contact.tell_port_problem(PageError::PortVanished.into());
-                    self.doing = Doing::Over(LetGo::Released);
-                    return;
-                }
                 self.session.handle_port(now(), PortEvent::Lost);
                 if self.doing.job().is_none() {
                     log(LogFact::Unplugged);
                     self.cable(Cable::Lost);
                 }
                 (self.report)(Report::Closed(Closed::Away));
-                (self.report)(Report::Searching);
             }
-            _ => {}
         }
     }
 
     async fn obey(&mut self, order: Order) {
         match order {
-            Order::Try(port) => {
-                self.number += 1;
-                match port.open(self.arrivals.clone(), self.number).await {
-                    Ok(link) => {
-                        let info = link.info();
-                        self.link = Some(link);
-                        self.session.handle_port(now(), PortEvent::Opened(info));
-                    }
-                    Err(OpenError::Busy) => (self.report)(Report::Closed(Closed::NotOurs)),
-                    Err(OpenError::Gone) => (self.report)(Report::Closed(Closed::Away)),
-                }
-            }
-            Order::NoneLeft => self.session.handle_port(now(), PortEvent::NotFound),
+            Order::Adopt(met) => match self.session.adopt(now(), met.greeted) {
+                Ok(()) => self.line = Some(met.line),
+                // It has a port: what else was found is not its own.
+                Err(_) => met.line.link.close().await,
+            },
+            Order::MayRestart => self.session.allow_restart(now()),
             Order::Want(wanted) => {
-                self.contact.wanted = wanted;
+                self.wanted = wanted;
                 self.plan();
             }
             Order::Patch(between, patch) => {
@@ -183,12 +163,13 @@ impl<R: Fn(Report)> Board<R> {
                 _ = self.session.refresh(now());
             }
             Order::Release { anyway } => {
-                if self.doing.job().is_none() {
-                    self.doing = Doing::Over(LetGo::Released);
-                } else if anyway {
+                let busy = self.doing.job().is_some();
+                if busy && anyway {
                     log(LogFact::Left);
                     self.end(Ending::Left);
-                    self.doing = Doing::Over(LetGo::Released);
+                }
+                if anyway || !busy {
+                    self.doing = Doing::Over;
                 }
             }
         }
@@ -196,7 +177,7 @@ impl<R: Fn(Report)> Board<R> {
 
     /// What an update would do; none without an image.
     fn intended(&self) -> Option<Result<Plan, Error>> {
-        let wanted = &self.contact.wanted;
+        let wanted = &self.wanted;
         Some(match &wanted.file.as_ref()?.image {
             Ok(image) => self.session.plan(image, &options(&wanted.trust)),
             Err(error) => Err(error.clone()),
@@ -245,7 +226,7 @@ impl<R: Fn(Report)> Board<R> {
 
     fn tell_offer(&mut self) {
         let offer = self.planned.clone().map(|plan| {
-            let whole = self.contact.wanted.whole;
+            let whole = self.wanted.whole;
             let sends = plan
                 .as_ref()
                 .map_or(Sends::Whole(NoPatch::NothingToSend), |plan| {
@@ -253,7 +234,7 @@ impl<R: Fn(Report)> Board<R> {
                 });
             Box::new(Offer { plan, sends })
         });
-        tell(&Notice::Offer(self.contact.id, offer));
+        tell(&Notice::Offer(self.id, offer));
     }
 
     fn patch_is_news(&mut self) {
@@ -270,14 +251,14 @@ impl<R: Fn(Report)> Board<R> {
 
     fn update(&mut self) {
         let asking = matches!(self.doing, Doing::Journal(None));
-        if self.contact.wanted.file.is_none() || !(asking || matches!(self.doing, Doing::Idle)) {
+        if self.wanted.file.is_none() || !(asking || matches!(self.doing, Doing::Idle)) {
             return;
         }
         let job = Job::new(now());
-        tell(&Notice::Running(self.contact.id, Box::new(job.running.clone())));
+        tell(&Notice::Running(self.id, Box::new(job.running.clone())));
         (self.report)(Report::Busy(true));
         log(LogFact::Started);
-        self.task = self.contact.wanted.clone();
+        self.task = self.wanted.clone();
         if asking {
             self.doing = Doing::Journal(Some(job));
         } else {
@@ -360,33 +341,32 @@ impl<R: Fn(Report)> Board<R> {
             _ => Doing::Idle,
         };
         (self.report)(Report::Busy(false));
-        tell(&Notice::Ended(self.contact.id, Box::new(ending)));
+        tell(&Notice::Ended(self.id, Box::new(ending)));
         self.plan();
     }
 
     fn cable(&self, cable: Cable) {
-        tell(&Notice::Cable(self.contact.id, cable));
+        tell(&Notice::Cable(self.id, cable));
     }
 
     async fn close(&mut self) {
-        if let Some(link) = self.link.take() {
-            link.close().await;
+        if let Some(line) = self.line.take() {
+            line.link.close().await;
         }
     }
 
     async fn event(&mut self, event: Event) {
         match event {
             Event::Board(info) => {
-                if let Doing::Meeting = self.doing {
-                    log(LogFact::met(&info));
-                    self.doing = Doing::Idle;
-                }
-                (self.report)(Report::Known(info.keys.clone()));
+                (self.report)(Report::Known {
+                    serial: info.serial.clone(),
+                    keys: info.keys.clone(),
+                });
                 self.cable(Cable::Connected);
                 if let Some(job) = self.doing.job_mut() {
                     job.meet(&info, now());
                 }
-                tell(&Notice::Board(self.contact.id, info));
+                tell(&Notice::Board(self.id, info));
                 self.count_down();
                 self.plan();
             }
@@ -424,7 +404,7 @@ impl<R: Fn(Report)> Board<R> {
                     FindReason::Unplugged => self.cable(Cable::Lost),
                 }
                 (self.report)(Report::Closed(Closed::Away));
-                (self.report)(Report::Searching);
+                (self.report)(Report::Waits(wanted));
             }
             Event::WrongBoard { found } => {
                 log(LogFact::OtherBoard { serial: found });
@@ -440,27 +420,20 @@ impl<R: Fn(Report)> Board<R> {
             }
             Event::Done(Command::Journal) => self.heard_journal(),
             Event::Done(_) => {}
-            Event::WantsRestart => self.session.allow_restart(now()),
+            Event::WantsRestart => match self.session.board() {
+                Some(board) => (self.report)(Report::WantsRestart(Box::new(board.clone()))),
+                None => self.session.allow_restart(now()),
+            },
             Event::Outcome(outcome) => self.outcome(outcome),
             Event::Failed(failure) => {
-                let problem = Problem::Session(failure.clone());
+                let problem = Problem::Session(failure);
                 match self.doing {
-                    Doing::Meeting => {
-                        let lost = failure.error == Error::PortLost;
-                        let problem = if lost {
-                            PageError::PortVanished.into()
-                        } else {
-                            problem
-                        };
-                        self.contact.tell_port_problem(problem);
-                        self.doing = Doing::Over(if lost { LetGo::Released } else { LetGo::Stranger });
-                    }
                     Doing::Preparing(_) | Doing::Updating(_) => self.failed(problem),
                     Doing::Journal(_) => {
                         log(LogFact::Problem(problem));
                         self.heard_journal();
                     }
-                    Doing::Idle | Doing::Over(_) => log(LogFact::Problem(problem)),
+                    Doing::Idle | Doing::Over => log(LogFact::Problem(problem)),
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! What a chosen file is, who signed it, and whom the person trusts. No browser types: tested on the host.
 
-use bootlace_engine::{CheckedImage, Error, Options};
+use bootlace_engine::{CheckedImage, Error, Options, Restart};
 use bootlace_image::{Policy, PublicKey, Refusal};
 
 use crate::messages::{ImageInfo, Trust, Verdict};
@@ -11,6 +11,8 @@ pub(super) fn options(trust: &Trust) -> Options {
     Options {
         keys: trust.keys.clone(),
         allow_development_keys: trust.development,
+        // Boards that look alike restart one at a time, so that no outcome is taken for another board's.
+        restart: Restart::WhenAllowed,
         ..Options::default()
     }
 }

@@ -1,6 +1,7 @@
 //! The worker: it owns every port and runs one session per board.
 //!
 //! - `bench` knows the boards, the ports, the image and the keys, and who may use which port.
+//! - `greet` asks at a port who is there.
 //! - `board` is one board: its session, its port, its timer; `job` is its running update as the view sees it.
 //! - `ports` are the ways to a board: serial ports and simulated boards.
 //! - `patches` are made by `maker`, a worker of its own, from images that `store` keeps.
@@ -23,6 +24,8 @@ mod entry;
 #[cfg(target_arch = "wasm32")]
 mod file;
 #[cfg(target_arch = "wasm32")]
+mod greet;
+#[cfg(target_arch = "wasm32")]
 mod maker;
 #[cfg(target_arch = "wasm32")]
 mod orders;
@@ -32,6 +35,8 @@ mod patches;
 mod ports;
 #[cfg(target_arch = "wasm32")]
 mod scope;
+#[cfg(target_arch = "wasm32")]
+mod seat;
 #[cfg(target_arch = "wasm32")]
 mod store;
 

@@ -2,12 +2,14 @@
 
 use std::rc::Rc;
 
+use bootlace_engine::BoardInfo;
 use bootlace_image::PublicKey;
 
 use super::file::File;
+use super::greet::Met;
 use super::patches::{Between, Patch};
-use super::ports::{Port, SerialPort};
-use crate::messages::{BoardId, Command, Trust};
+use super::ports::SerialPort;
+use crate::messages::{BoardId, Command, Problem, Trust};
 
 /// What all boards are to be brought to, and by whose keys.
 #[derive(Default)]
@@ -22,10 +24,10 @@ pub(super) struct Wanted {
 
 /// From the bench to a board.
 pub(super) enum Order {
-    /// This port may be its own.
-    Try(Port),
-    /// No port is left to try.
-    NoneLeft,
+    /// Its board was found: go on with it.
+    Adopt(Met),
+    /// It is its turn to restart.
+    MayRestart,
     /// This is wanted from here on: say what an update would do.
     Want(Rc<Wanted>),
     /// How it is with a patch.
@@ -43,38 +45,36 @@ pub(super) enum Order {
     },
 }
 
-/// Why a board has no port any more.
+/// What became of a board's port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Closed {
-    /// It is gone, or the board restarts: the same port may be tried again.
+    /// It is gone, or the board restarts: whoever comes there is asked.
     Away,
-    /// It is another board's or another program's: it is not tried again until ports change.
+    /// Another board is there: it is not asked again until ports change.
     NotOurs,
-}
-
-/// Why a board is let go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LetGo {
-    /// Somebody asked for that, or the port is gone.
-    Released,
-    /// Nobody is there that is a board: the port is left alone until somebody asks for it or plugs it in again.
-    Stranger,
 }
 
 /// From a board to the bench.
 pub(super) enum Report {
     /// Its port is closed.
     Closed(Closed),
-    /// It waits for its port.
-    Searching,
-    /// It said who it is, and which keys it accepts.
-    Known(Vec<PublicKey>),
+    /// It waits for its board.
+    Waits(bootlace_engine::Wanted),
+    /// It wants to restart its board.
+    WantsRestart(Box<BoardInfo>),
+    /// It said who it is.
+    Known {
+        /// Its serial number, where it has one.
+        serial: Option<String>,
+        /// The keys that it accepts, as it says.
+        keys: Vec<PublicKey>,
+    },
     /// An update begins or ends.
     Busy(bool),
     /// It would send this patch.
     WantsPatch(Between),
     /// It is let go.
-    Gone(LetGo),
+    Gone,
 }
 
 /// Everything that the bench hears.
@@ -83,6 +83,8 @@ pub(super) enum Input {
     Command(Command, Vec<u8>),
     /// From a board.
     Report(BoardId, Report),
+    /// Who is at a port.
+    Greeted(BoardId, Result<Met, Problem>),
     /// Ports came or went.
     PortsChanged,
     /// The serial ports that there are; `asked`: a person waits for the result.

@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 
 use bootlace_smp::{ErrorCode, bootlace, img};
 
-use super::{Sentence, short, state, time, uuid};
+use super::{Sentence, bytes, short, state, time, uuid};
 use crate::{Asked, BootState, Code, Error};
 
 const REPLUG: &str = "Check the cable, plug the board in again and start the update again: what the board holds already \
@@ -45,8 +45,8 @@ pub(super) fn error(error: &Error) -> Sentence {
         ),
         Error::TooLarge { size, max } => (
             "TooLarge",
-            format!("The image has {size} bytes, and the board's slot takes {max}."),
-            "Build a smaller image, or use a board with more flash.",
+            format!("Too large: {}; the board has room for {}.", bytes(*size), bytes(*max)),
+            "Ask your firmware supplier for the file for this board.",
         ),
         Error::TooOld { image, board } => (
             "TooOld",

@@ -9,13 +9,18 @@ use super::{Sentence, short, tlv};
 
 /// Why a file is no image.
 pub fn format_error(error: &FormatError) -> Sentence {
-    let damaged = "Copy or download the file again. If it stays like this, sign it again with imgtool.";
+    let damaged = (
+        "Copy or download the file again. If it stays like this, get another one from your firmware supplier.",
+        Some("Sign the firmware again with imgtool."),
+    );
     let (name, what, next) = match error {
         FormatError::NotAnImage { .. } => (
             "NotAnImage",
             "This file is no MCUboot image.".to_string(),
-            "Choose the signed image that “imgtool sign” wrote (often signed.bin), not the bare firmware, an ELF or \
-             a HEX file.",
+            (
+                "Choose the signed firmware image (often signed.bin), not the bare firmware, an ELF or a HEX file.",
+                Some("“imgtool sign” writes the signed image."),
+            ),
         ),
         FormatError::Truncated { needed, available } => (
             "Truncated",
@@ -57,16 +62,23 @@ pub fn format_error(error: &FormatError) -> Sentence {
         FormatError::DuplicateTlv { kind } => (
             "DuplicateTlv",
             format!("The image has two {} fields; only one makes sense.", tlv(*kind)),
-            "Sign the firmware again with imgtool.",
+            (
+                "Get another file from your firmware supplier.",
+                Some("Sign the firmware again with imgtool."),
+            ),
         ),
         FormatError::TooManyTlvs { most } => (
             "TooManyTlvs",
             format!("The image has more than {most} fields behind its firmware: no board reads that many."),
-            "Sign the firmware again with imgtool.",
+            (
+                "Get another file from your firmware supplier.",
+                Some("Sign the firmware again with imgtool."),
+            ),
         ),
         other => ("Image", format!("The image is damaged ({other:?})."), damaged),
     };
-    Sentence::new(name, what, next)
+    let (next, developers) = next;
+    Sentence::new(name, what, next).for_developers(developers)
 }
 
 /// Why an image is not to be trusted or can't be run.
@@ -75,17 +87,26 @@ pub fn refusal(refusal: &Refusal) -> Sentence {
         Refusal::Altered => (
             "Altered",
             "The image was altered or damaged after it was signed.".to_string(),
-            "Get it again from where it was signed. If it stays like this, don't use it.",
+            (
+                "Get it again from your firmware supplier. If it stays like this, don’t use it.",
+                None,
+            ),
         ),
         Refusal::NoDigest => (
             "NoDigest",
             "The image carries no digest, so nothing can be said about it.".to_string(),
-            "Sign the firmware again with imgtool.",
+            (
+                "Get another file from your firmware supplier.",
+                Some("Sign the firmware again with imgtool."),
+            ),
         ),
         Refusal::Unsigned => (
             "Unsigned",
             "The image is not signed.".to_string(),
-            "Sign it: “imgtool sign --key KEY.pem …”.",
+            (
+                "Get a signed file from your firmware supplier.",
+                Some("Sign it: “imgtool sign --key KEY.pem …”."),
+            ),
         ),
         Refusal::UnknownSigner { key_hash } => (
             "UnknownSigner",
@@ -96,8 +117,11 @@ pub fn refusal(refusal: &Refusal) -> Sentence {
                 ),
                 None => "The image does not say which key it was signed with.".to_string(),
             },
-            "Compare with the key hash of your vendor. Use the public key that belongs to this image, or the image \
-             that was signed with your key.",
+            (
+                "Compare with the fingerprint that your firmware supplier names. Use the public key that belongs to this \
+                 image, or the image that was signed with your key.",
+                None,
+            ),
         ),
         Refusal::BadSignature { key_hash } => (
             "BadSignature",
@@ -105,7 +129,10 @@ pub fn refusal(refusal: &Refusal) -> Sentence {
                 "The image names the key {}, but the signature is not of that key.",
                 short(key_hash)
             ),
-            "Don't use this image. Get it again from where it was signed.",
+            (
+                "Don’t use this image. Get it again from your firmware supplier.",
+                None,
+            ),
         ),
         Refusal::DevelopmentKey { key_hash } => (
             "DevelopmentKey",
@@ -113,7 +140,11 @@ pub fn refusal(refusal: &Refusal) -> Sentence {
                 "The image was signed with a key ({}) whose private half MCUboot publishes: anybody can sign with it.",
                 short(key_hash)
             ),
-            "Sign with a key of your own (“imgtool keygen”). For a trial on a desk, allow development keys.",
+            (
+                "Get a file that your firmware supplier signed with a key of their own. For a trial on a desk, accept test \
+                 keys.",
+                Some("Sign with a key of your own (“imgtool keygen”)."),
+            ),
         ),
         Refusal::RepeatedSigner { key_hash } => (
             "RepeatedSigner",
@@ -121,7 +152,10 @@ pub fn refusal(refusal: &Refusal) -> Sentence {
                 "The image carries two signatures that name the key {}; one is enough, and somebody may have added the other.",
                 short(key_hash)
             ),
-            "Don't use this image. Sign the firmware again with imgtool.",
+            (
+                "Don’t use this image. Get another one from your firmware supplier.",
+                Some("Sign the firmware again with imgtool."),
+            ),
         ),
         Refusal::UnprotectedTlv { kind } => (
             "UnprotectedTlv",
@@ -129,32 +163,50 @@ pub fn refusal(refusal: &Refusal) -> Sentence {
                 "The image has a {} field outside of what its signature covers.",
                 tlv(*kind)
             ),
-            "Don't use this image: somebody may have added the field. Sign the firmware again with imgtool.",
+            (
+                "Don’t use this image: somebody may have added the field. Get another one from your firmware supplier.",
+                Some("Sign the firmware again with imgtool."),
+            ),
         ),
         Refusal::Encrypted => (
             "Encrypted",
             "The image is encrypted.".to_string(),
-            "Choose one that was signed without “--encrypt”: encrypted images are not supported yet.",
+            (
+                "Get an image that is not encrypted: encrypted images are not supported yet.",
+                Some("Sign without “--encrypt”."),
+            ),
         ),
         Refusal::Compressed => (
             "Compressed",
             "The image is compressed.".to_string(),
-            "Choose one that was signed without “--compression”.",
+            (
+                "Get an image that is not compressed.",
+                Some("Sign without “--compression”."),
+            ),
         ),
         Refusal::NonBootable => (
             "NonBootable",
             "The image is marked as not to be started.".to_string(),
-            "Choose one that was signed without “--non-bootable”.",
+            (
+                "Get an image that the board can start.",
+                Some("Sign without “--non-bootable”."),
+            ),
         ),
         Refusal::RamLoad => (
             "RamLoad",
             "The image wants to run from RAM, which the bootloader does not do.".to_string(),
-            "Choose one that was signed without “--load-addr”.",
+            (
+                "Get an image that runs from flash.",
+                Some("Sign without “--load-addr”."),
+            ),
         ),
         Refusal::UnsupportedDigest { kind } => (
             "UnsupportedDigest",
             format!("The image's digest is a {}, which is not supported.", tlv(*kind)),
-            "Sign it with SHA-256 (“imgtool sign --sha 256”).",
+            (
+                "Get another file from your firmware supplier.",
+                Some("Sign it with SHA-256 (“imgtool sign --sha 256”)."),
+            ),
         ),
         Refusal::UnsupportedSignature { kind } => (
             "UnsupportedSignature",
@@ -162,15 +214,19 @@ pub fn refusal(refusal: &Refusal) -> Sentence {
                 "The image's signature is a {} of a kind that is not supported.",
                 tlv(*kind)
             ),
-            "Sign it with an ECDSA P-256 or Ed25519 key.",
+            (
+                "Get another file from your firmware supplier.",
+                Some("Sign it with an ECDSA P-256 or Ed25519 key."),
+            ),
         ),
         other => (
             "Refused",
             format!("The image is refused ({other:?})."),
-            "Get it again from where it was signed.",
+            ("Get it again from your firmware supplier.", None),
         ),
     };
-    Sentence::new(name, what, next)
+    let (next, developers) = next;
+    Sentence::new(name, what, next).for_developers(developers)
 }
 
 /// An image was signed with a key whose private half is `file` of MCUboot's repository.

@@ -3,38 +3,44 @@
 use alloc::format;
 use alloc::string::String;
 
-use bootlace_smp::bootlace::{JournalEntry, JournalOutcome, Release, Supply};
+use bootlace_smp::bootlace::{JournalEntry, JournalOutcome, Release, RollbackReason, Supply};
 
-use super::rollback;
+use super::rolled_back;
 
 /// A version as the board's records keep it: without its build number.
 pub fn release(it: Release) -> String {
     format!("{}.{}.{}", it.major, it.minor, it.revision)
 }
 
-/// What came of an update, as a sentence that follows "1.0.0 to 1.1.0:".
+/// What came of an update: a whole sentence.
 pub fn came_of(update: &JournalEntry) -> String {
-    let why = rollback(update.reason);
-    match update.outcome {
-        JournalOutcome::Trial => "on trial, not confirmed yet.".into(),
-        JournalOutcome::Confirmed => "confirmed.".into(),
-        JournalOutcome::RolledBack => format!("taken back: {why}."),
-        JournalOutcome::Refused => format!("never started: {why}."),
-        JournalOutcome::Golden if update.from == Release::default() => format!("restored: {why}."),
-        JournalOutcome::Golden => format!("restored, because {} could not run: {why}.", release(update.from)),
-        _ => "an outcome that this version does not know.".into(),
+    let from = (update.from != Release::default()).then(|| release(update.from));
+    let to = release(update.to);
+    match (update.outcome, from) {
+        (JournalOutcome::Trial, _) => format!("{to} is being tested and not confirmed yet."),
+        (JournalOutcome::Confirmed, _) => format!("{to} was confirmed."),
+        (JournalOutcome::RolledBack | JournalOutcome::Refused, _) => rolled_back(&to, Some(update.reason)),
+        (JournalOutcome::Golden, Some(from)) if update.reason == RollbackReason::BadImage => {
+            format!("{from} was damaged; the backup copy ({to}) was restored.")
+        }
+        (JournalOutcome::Golden, Some(from)) => {
+            format!("{from} could not run; the backup copy ({to}) was restored.")
+        }
+        (JournalOutcome::Golden, None) => format!("The backup copy ({to}) was restored."),
+        _ => format!("What became of {to} is told in a way that this version of Bootlace does not know."),
     }
 }
 
 /// From what to what an update went, or what the golden image is.
 pub fn from_to(update: &JournalEntry) -> String {
+    let to = release(update.to);
     if update.outcome == JournalOutcome::Golden {
-        return format!("golden image {}", release(update.to));
+        return format!("backup copy {to}");
     }
     if update.from == Release::default() {
-        return format!("to {}", release(update.to));
+        return format!("to {to}");
     }
-    format!("{} to {}", release(update.from), release(update.to))
+    format!("{} to {to}", release(update.from))
 }
 
 /// A supply and its limit.
@@ -53,8 +59,6 @@ pub fn supply(it: &Supply) -> String {
 
 #[cfg(test)]
 mod tests {
-    use bootlace_smp::bootlace::RollbackReason;
-
     use super::*;
 
     #[test]
@@ -74,7 +78,7 @@ mod tests {
             reason: RollbackReason::Fault,
         };
         assert_eq!(from_to(&update), "1.2.3 to 2.0.0");
-        assert_eq!(came_of(&update), "taken back: it crashed.");
+        assert_eq!(came_of(&update), "Rolled back: 2.0.0 crashed.");
         let golden = JournalEntry {
             outcome: JournalOutcome::Golden,
             reason: RollbackReason::BadImage,
@@ -82,7 +86,7 @@ mod tests {
         };
         assert_eq!(
             came_of(&golden),
-            "restored, because 1.2.3 could not run: it no longer verified."
+            "1.2.3 was damaged; the backup copy (2.0.0) was restored."
         );
         let low = Supply {
             level: 2905,

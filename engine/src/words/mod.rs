@@ -30,7 +30,7 @@ pub use journal::{came_of, from_to, release, supply};
 pub use patch::{no_patch, patch_error, patch_header_error, patch_not_proved, saving};
 pub use sentence::Sentence;
 pub use table::Table;
-pub use update::{after_rollback, attention, outcome, phase, rollback, state, taken_back, unchanged};
+pub use update::{after_rollback, attention, outcome, phase, rolled_back, state, unchanged};
 
 /// What a failed session says.
 pub fn failure(failure: &Failure) -> Sentence {

@@ -8,10 +8,10 @@ mod log;
 mod problem;
 mod update;
 
-pub use board::{Behaviour, Mark, Past, Via};
+pub use board::{Behaviour, Mark, Via};
 pub use board::{
     Standing, behaviour, board_count, board_counter, board_label, board_name, counted, earlier, kept_summary,
-    key_kind, mark, named, past, reading, remark, role, slot_name, standing,
+    key_kind, mark, named, past_start, reading, remark, role, slot_name, standing,
 };
 pub use figures::{long_hash, seconds, short_hash, spelled};
 pub use labels::{Labels, labels};

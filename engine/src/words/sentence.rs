@@ -11,6 +11,8 @@ pub struct Sentence {
     pub what: String,
     /// The next step to take.
     pub next: String,
+    /// What whoever builds or signs the firmware can do about it.
+    pub developers: Option<&'static str>,
     /// The board is as it was before: it runs what it ran.
     pub unharmed: bool,
 }
@@ -22,7 +24,13 @@ impl Sentence {
             name: name.into(),
             what: what.into(),
             next: next.into(),
+            developers: None,
             unharmed: true,
         }
+    }
+
+    /// With what whoever builds or signs the firmware can do about it.
+    pub(crate) fn for_developers(self, developers: Option<&'static str>) -> Self {
+        Self { developers, ..self }
     }
 }

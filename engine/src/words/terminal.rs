@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt::Display;
 
-use super::{bytes, no_patch, rate, rollback, saving, short, time};
+use super::{bytes, no_patch, rate, rolled_back, saving, short, time};
 use crate::{BoardInfo, NoPatch, Progress, Role, Saving, SlotImage};
 
 /// A port was opened.
@@ -71,8 +71,8 @@ pub fn board(board: &BoardInfo) -> String {
     };
     match &board.rollback {
         Some(back) => {
-            let (from, why) = (back.from.as_deref().unwrap_or("an image"), rollback(back.reason));
-            format!("{line}\n  Before, it took {from} back: {why}")
+            let from = back.from.as_deref().unwrap_or("the last update");
+            format!("{line}\n  {}", rolled_back(from, Some(back.reason)))
         }
         None => line,
     }

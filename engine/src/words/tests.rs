@@ -36,7 +36,7 @@ fn every_code_has_a_sentence() {
         );
         assert_eq!(
             reason.0.name().is_some(),
-            rollback(reason.0) != rollback(reason.1),
+            rolled_back("1", Some(reason.0)) != rolled_back("1", Some(reason.1)),
             "{reason:?}"
         );
     }

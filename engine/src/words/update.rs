@@ -26,112 +26,104 @@ pub fn outcome(outcome: &Outcome) -> String {
             failed,
         } => {
             let failed = super::version(*failed);
-            format!("{} {}", taken_back(&failed, *reason), runs(version))
+            format!("{} {}", rolled_back(&failed, *reason), runs(version))
         }
         Outcome::Unchanged { reason, version } => format!("{} {}", unchanged(*reason), runs(version)),
     }
 }
 
-/// What became of an image that does not run, and why.
-pub fn taken_back(version: &str, reason: Option<RollbackReason>) -> String {
-    let why = reason.map_or("it did not prove itself", rollback);
-    if reason.is_some_and(never_started) {
-        format!("{version} was never started: {why}.")
-    } else {
-        format!("{version} was taken back: {why}.")
+/// What became of an image that does not run, and why: a whole sentence.
+pub fn rolled_back(version: &str, reason: Option<RollbackReason>) -> String {
+    let Some(reason) = reason else {
+        return format!("Rolled back: {version} did not pass its test.");
+    };
+    match reason {
+        RollbackReason::NotConfirmed => {
+            format!("Rolled back: the board restarted, or lost power, before {version} was confirmed.")
+        }
+        RollbackReason::Deadline => format!("Rolled back: {version} did not confirm itself in time."),
+        RollbackReason::Watchdog => {
+            format!("Rolled back: {version} hung, and the watchdog restarted the board.")
+        }
+        RollbackReason::Fault => format!("Rolled back: {version} crashed."),
+        RollbackReason::BadImage => format!("Rolled back: the signature check of {version} failed."),
+        RollbackReason::Unhealthy => format!("Rolled back: {version} said that it is not well."),
+        RollbackReason::TooOld => format!("Not started: {version} is older than the board allows."),
+        RollbackReason::WrongBoard => format!("Not started: {version} is for another board."),
+        RollbackReason::TooLarge => format!("Not started: {version} is too large for the board to install."),
+        RollbackReason::NoImage => format!("Not started: the board found no image of {version}."),
+        _ => match reason.failed_self_test() {
+            Some(number @ 1..) => format!("Rolled back: self-test {number} of {version} failed."),
+            Some(_) => format!("Rolled back: a self-test of {version} failed."),
+            None => format!(
+                "Rolled back: {version} failed for a reason that this version of Bootlace does not know."
+            ),
+        },
     }
 }
 
-/// Whoever has to do something about it, and what.
-pub fn after_rollback(version: &str, reason: Option<RollbackReason>) -> String {
-    if reason.is_some_and(never_started) {
-        "The board works as before. Choose an image that is made for it and new enough.".into()
-    } else {
-        format!("The board works as before. Tell whoever built {version}.")
+/// What to do about an image that does not run.
+pub fn after_rollback(reason: Option<RollbackReason>) -> &'static str {
+    match reason {
+        Some(RollbackReason::TooOld | RollbackReason::WrongBoard | RollbackReason::TooLarge) => {
+            "Choose firmware that is made for this board and new enough."
+        }
+        _ => "Report this to your firmware supplier; save the log.",
     }
-}
-
-fn never_started(reason: RollbackReason) -> bool {
-    matches!(
-        reason,
-        RollbackReason::TooOld | RollbackReason::WrongBoard | RollbackReason::TooLarge
-    )
 }
 
 /// Why a board runs what it ran.
 pub fn unchanged(reason: Unchanged) -> &'static str {
     match reason {
-        Unchanged::AlreadyRuns => "Nothing to do: this very image runs and is confirmed.",
-        Unchanged::Cancelled => "The update was cancelled; nothing was changed.",
+        Unchanged::AlreadyRuns => "This firmware is already installed.",
+        Unchanged::Cancelled => "Update cancelled. The running firmware was not changed.",
         Unchanged::NotStarted => {
-            "The board restarted without starting the new image: its bootloader refused it."
+            "The board restarted without starting the new firmware: its bootloader refused it."
         }
-    }
-}
-
-/// Why an image was taken back, to follow a colon.
-pub fn rollback(reason: RollbackReason) -> &'static str {
-    match reason {
-        RollbackReason::NotConfirmed => "it restarted, or lost power, before it was confirmed",
-        RollbackReason::Deadline => "it did not confirm itself in time",
-        RollbackReason::Watchdog => "it hung, and the watchdog restarted the board",
-        RollbackReason::Fault => "it crashed",
-        RollbackReason::BadImage => "it no longer verified",
-        RollbackReason::Unhealthy => "it said itself that it is not well",
-        RollbackReason::TooOld => "it is older than the board allows",
-        RollbackReason::WrongBoard => "it is for another board",
-        RollbackReason::TooLarge => "it is larger than the board can swap in",
-        RollbackReason::NoImage => "there was no image to be found",
-        _ => match reason.failed_self_test() {
-            Some(1) => "its self-test 1 failed",
-            Some(2) => "its self-test 2 failed",
-            Some(3) => "its self-test 3 failed",
-            Some(4) => "its self-test 4 failed",
-            Some(_) => "one of its self-tests failed",
-            None => "the board gave a reason that this version does not know",
-        },
     }
 }
 
 /// What a board is doing.
 pub fn state(state: BootState) -> &'static str {
     match state {
-        BootState::Running => "It runs its application, confirmed.",
-        BootState::OnTrial => "It runs its application on trial.",
-        BootState::Requested => "It is in its bootloader because it was asked to stay there.",
-        BootState::NoImage => "It is in its bootloader: it has nothing to run.",
-        BootState::BadImage => {
-            "It is in its bootloader: what it has is not signed by a key it trusts, or was altered."
-        }
-        BootState::TooOld => "It is in its bootloader: what it has is older than it allows.",
-        BootState::FlashFailed => "It is in its bootloader: its flash can't be read or written.",
-        BootState::Waiting => "It is in its bootloader for a moment and starts its application.",
+        BootState::Running => "Running, confirmed.",
+        BootState::OnTrial => "Testing the new firmware (not confirmed yet).",
+        BootState::Requested => "In bootloader mode (started by button or request).",
+        BootState::NoImage => "In bootloader mode: the board has no firmware to run.",
+        BootState::BadImage => "In bootloader mode: the signature check of the board’s firmware failed.",
+        BootState::TooOld => "In bootloader mode: the board’s firmware is older than the board allows.",
+        BootState::FlashFailed => "In bootloader mode: the board’s flash can’t be read or written.",
+        BootState::Waiting => "In bootloader mode for a moment; the board starts its firmware by itself.",
         BootState::NothingToRevertTo => {
-            "It is in its bootloader: the image on trial was not confirmed, and there is none to go back to."
+            "In bootloader mode: the new firmware was not confirmed, and there is none to go back to."
         }
         BootState::GoldenTooOld => {
-            "It is in its bootloader: nothing else can run, and its golden image is older than its security counter allows."
+            "In bootloader mode: nothing else can run, and the backup copy is older than the security counter allows."
         }
         BootState::GoldenBad => {
-            "It is in its bootloader: nothing else can run, and its golden image does not verify."
+            "In bootloader mode: nothing else can run, and the signature check of the backup copy failed."
         }
-        _ => "It is in a state that this version does not know.",
+        _ => "In a state that this version of Bootlace does not know.",
     }
 }
 
 /// What a person may have to do while the session waits.
 pub fn attention(attention: Attention) -> &'static str {
     match attention {
-        Attention::Unplugged => "The board was unplugged. Plug it in again: the update goes on where it was.",
+        Attention::Unplugged => {
+            "The board was unplugged. Plug it in again: the update continues where it was."
+        }
         Attention::NoPort => {
-            "The board restarted, but shows no port: its new application may have none. Waiting; a reset into the \
-             bootloader (often a button held while plugging in) lets it be asked."
+            "The board restarted, but shows no port: its new firmware may have none. Restart the board in bootloader mode \
+             (often a button held while plugging in), so that it can say how it is; or wait."
         }
         Attention::NoAnswer => {
-            "The board is there, but does not answer: its new application may not speak SMP, or hangs. Waiting."
+            "The board is there, but does not answer: its new firmware may not speak SMP, or hangs. Restart the board in \
+             bootloader mode (often a button held while plugging in), so that it can say how it is; or wait."
         }
         Attention::WaitsInBootloader => {
-            "The board is in its bootloader, and nothing has confirmed the new image so far. Waiting."
+            "The board is in bootloader mode, and nothing has confirmed the new firmware so far. Restart it without its \
+             button held, so that the new firmware runs; or wait."
         }
     }
 }
@@ -141,10 +133,10 @@ pub fn phase(phase: Phase) -> &'static str {
     match phase {
         Phase::Connecting => "Asking the board who it is",
         Phase::Ready => "Ready",
-        Phase::Uploading => "Sending the image",
-        Phase::Verifying => "The board verifies the image",
+        Phase::Uploading => "Sending the firmware",
+        Phase::Verifying => "The board checks the firmware",
         Phase::Restarting => "Restarting the board",
-        Phase::Swapping => "The board swaps the images",
-        Phase::OnTrial => "The new image runs on trial",
+        Phase::Swapping => "Installing the new firmware",
+        Phase::OnTrial => "Testing the new firmware (not confirmed yet)",
     }
 }

@@ -2,17 +2,16 @@
 
 use futures_channel::mpsc::UnboundedSender;
 
-/// What comes out of an open port. The number is the one that it was opened with, so that the last words of a port
-/// that was closed are not taken for the next one's.
+/// What comes out of an open port.
 #[derive(Debug)]
 pub(crate) enum Arrival {
     /// Bytes.
-    Bytes(u32, Vec<u8>),
+    Bytes(Vec<u8>),
     /// The port is gone.
-    Lost(u32),
+    Lost,
 }
 
-/// Where arrivals go.
+/// Where the arrivals of one open port go.
 pub(crate) type Arrivals = UnboundedSender<Arrival>;
 
 /// Why a port could not be opened.

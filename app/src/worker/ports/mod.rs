@@ -10,7 +10,8 @@ use std::rc::Rc;
 use bootlace_engine::PortInfo;
 use gloo::timers::future::TimeoutFuture;
 
-pub(super) use arrival::{Arrival, Arrivals, OpenError};
+pub(super) use arrival::Arrival;
+use arrival::{Arrivals, OpenError};
 pub(super) use serial::{Port as SerialPort, on_change, ports as serial_ports};
 pub(super) use simulated::Device;
 
@@ -46,10 +47,10 @@ impl Port {
     }
 
     /// Opens it.
-    pub(super) async fn open(&self, arrivals: Arrivals, number: u32) -> Result<Link, OpenError> {
+    pub(super) async fn open(&self, arrivals: Arrivals) -> Result<Link, OpenError> {
         match self {
-            Port::Serial(port) => port.open(arrivals, number).await.map(Link::Serial),
-            Port::Simulated(device) => device.open(arrivals, number).map(Link::Simulated),
+            Port::Serial(port) => port.open(arrivals).await.map(Link::Serial),
+            Port::Simulated(device) => device.open(arrivals).map(Link::Simulated),
         }
     }
 }
@@ -93,15 +94,15 @@ const PATIENCE_MILLIS: [u32; 7] = [150, 350, 500, 1000, 2000, 3000, 3000];
 /// The same when a person waits for the answer: the first few.
 const TRIES_WHILE_A_PERSON_WAITS: usize = 4;
 
-/// Opens a board's first port. One that a person `asked` for is not tried for long.
-pub(super) async fn open_first(port: &Port, arrivals: &Arrivals, asked: bool) -> Result<Link, PageError> {
+/// Opens a port. One that a person `asked` for is not tried for long.
+pub(super) async fn open_patiently(port: &Port, arrivals: &Arrivals, asked: bool) -> Result<Link, PageError> {
     let mut pauses = PATIENCE_MILLIS.iter().take(if asked {
         TRIES_WHILE_A_PERSON_WAITS
     } else {
         PATIENCE_MILLIS.len()
     });
     loop {
-        match port.open(arrivals.clone(), 0).await {
+        match port.open(arrivals.clone()).await {
             Ok(link) => return Ok(link),
             Err(OpenError::Gone) => return Err(PageError::PortVanished),
             Err(OpenError::Busy) => {}

@@ -76,7 +76,7 @@ impl Port {
     }
 
     /// Opens it.
-    pub(super) async fn open(&self, arrivals: Arrivals, number: u32) -> Result<Link, OpenError> {
+    pub(super) async fn open(&self, arrivals: Arrivals) -> Result<Link, OpenError> {
         let options = SerialOptions::new(BAUD_RATE);
         options.set_buffer_size(BUFFER_BYTES);
         if JsFuture::from(self.0.open(&options)).await.is_err() {
@@ -88,13 +88,12 @@ impl Port {
             closing: Cell::new(false),
             reader: RefCell::new(None),
         });
-        spawn_local(read(self.0.clone(), shared.clone(), arrivals.clone(), number));
+        spawn_local(read(self.0.clone(), shared.clone(), arrivals.clone()));
         Ok(Link {
             port: self.clone(),
             writer,
             shared,
             arrivals,
-            number,
             _held: locks::hold(&self.lock_name()),
         })
     }
@@ -106,7 +105,7 @@ struct Shared {
 }
 
 /// Reads until the port is lost or closed.
-async fn read(port: SerialPort, shared: Rc<Shared>, arrivals: Arrivals, number: u32) {
+async fn read(port: SerialPort, shared: Rc<Shared>, arrivals: Arrivals) {
     while !shared.closing.get() {
         let stream = port.readable();
         // A stream that is gone for good is null, whatever the binding says.
@@ -115,7 +114,7 @@ async fn read(port: SerialPort, shared: Rc<Shared>, arrivals: Arrivals, number: 
         }
         let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
         *shared.reader.borrow_mut() = Some(reader.clone());
-        let goes_on = read_with(&reader, &arrivals, number).await;
+        let goes_on = read_with(&reader, &arrivals).await;
         shared.reader.borrow_mut().take();
         reader.release_lock();
         if !goes_on {
@@ -123,12 +122,12 @@ async fn read(port: SerialPort, shared: Rc<Shared>, arrivals: Arrivals, number: 
         }
     }
     if !shared.closing.get() {
-        _ = arrivals.unbounded_send(Arrival::Lost(number));
+        _ = arrivals.unbounded_send(Arrival::Lost);
     }
 }
 
 /// Reads until the stream ends; whether another reader would go on.
-async fn read_with(reader: &ReadableStreamDefaultReader, arrivals: &Arrivals, number: u32) -> bool {
+async fn read_with(reader: &ReadableStreamDefaultReader, arrivals: &Arrivals) -> bool {
     loop {
         match JsFuture::from(reader.read()).await {
             Ok(result) => {
@@ -141,10 +140,7 @@ async fn read_with(reader: &ReadableStreamDefaultReader, arrivals: &Arrivals, nu
                 else {
                     return false;
                 };
-                if arrivals
-                    .unbounded_send(Arrival::Bytes(number, bytes.to_vec()))
-                    .is_err()
-                {
+                if arrivals.unbounded_send(Arrival::Bytes(bytes.to_vec())).is_err() {
                     return false;
                 }
             }
@@ -163,7 +159,6 @@ pub(crate) struct Link {
     writer: WritableStreamDefaultWriter,
     shared: Rc<Shared>,
     arrivals: Arrivals,
-    number: u32,
     _held: Guard,
 }
 
@@ -181,10 +176,10 @@ impl Link {
     /// Sends bytes, in order. They are on their way when this returns; only the board's answer says that they arrived.
     pub(super) fn send(&self, bytes: &[u8]) {
         let written = self.writer.write_with_chunk(&Uint8Array::from(bytes));
-        let (arrivals, number, shared) = (self.arrivals.clone(), self.number, self.shared.clone());
+        let (arrivals, shared) = (self.arrivals.clone(), self.shared.clone());
         spawn_local(async move {
             if JsFuture::from(written).await.is_err() && !shared.closing.get() {
-                _ = arrivals.unbounded_send(Arrival::Lost(number));
+                _ = arrivals.unbounded_send(Arrival::Lost);
             }
         });
     }

@@ -16,16 +16,11 @@ use crate::worker::scope::{now, sleep_until};
 /// A simulated board.
 pub(crate) struct Device {
     board: RefCell<simulator::SimulatedBoard>,
-    line: RefCell<Option<Line>>,
+    line: RefCell<Option<Arrivals>>,
     /// Bytes that the board had no room for yet.
     waiting: RefCell<Vec<u8>>,
     wake: UnboundedSender<()>,
     gone: Cell<bool>,
-}
-
-struct Line {
-    arrivals: Arrivals,
-    number: u32,
 }
 
 impl Device {
@@ -78,21 +73,21 @@ impl Device {
     }
 
     /// Opens its port.
-    pub(super) fn open(self: &Rc<Self>, arrivals: Arrivals, number: u32) -> Result<Link, OpenError> {
+    pub(super) fn open(self: &Rc<Self>, arrivals: Arrivals) -> Result<Link, OpenError> {
         if !self.is_there() {
             return Err(OpenError::Gone);
         }
         if self.line.borrow().is_some() {
             return Err(OpenError::Busy);
         }
-        *self.line.borrow_mut() = Some(Line { arrivals, number });
+        *self.line.borrow_mut() = Some(arrivals);
         Ok(Link(self.clone()))
     }
 
     fn lose(&self) {
         self.waiting.borrow_mut().clear();
         if let Some(line) = self.line.borrow_mut().take() {
-            _ = line.arrivals.unbounded_send(Arrival::Lost(line.number));
+            _ = line.unbounded_send(Arrival::Lost);
         }
     }
 
@@ -112,7 +107,7 @@ impl Device {
         let mut out = Vec::new();
         board.transmit(time, &mut out);
         if let Some(line) = self.line.borrow().as_ref().filter(|_| !out.is_empty()) {
-            _ = line.arrivals.unbounded_send(Arrival::Bytes(line.number, out));
+            _ = line.unbounded_send(Arrival::Bytes(out));
         }
         board.next_deadline().map(Instant)
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::super::{self as words, bytes};
 use super::figures::spelled;
 use super::labels::labels;
-use crate::{BoardInfo, JournalEntry, JournalOutcome, Role, RollbackReason, SlotImage};
+use crate::{BoardInfo, JournalEntry, JournalOutcome, Role, SlotImage};
 
 /// By which way a board is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,12 +138,12 @@ pub fn remark(board: &BoardInfo) -> Option<String> {
     }
     let newest = board.journal.as_deref().and_then(<[_]>::first);
     if let Some(update) = newest.filter(|update| update.outcome == JournalOutcome::Golden) {
-        return Some(past(update).what);
+        return Some(words::came_of(update));
     }
     let back = board.rollback.as_ref()?;
     Some(match &back.from {
-        Some(from) => words::taken_back(&spelled(from), Some(back.reason)),
-        None => words::taken_back(labels().last_update, Some(back.reason)),
+        Some(from) => words::rolled_back(&spelled(from), Some(back.reason)),
+        None => words::rolled_back(labels().last_update, Some(back.reason)),
     })
 }
 
@@ -170,46 +170,9 @@ pub fn mark(update: &JournalEntry) -> Mark {
     }
 }
 
-/// An update that the board remembers, in words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Past {
-    /// From what to what.
-    pub versions: String,
-    /// What came of it, a whole sentence.
-    pub what: String,
-    /// When it was, as the board counts.
-    pub when: String,
-}
-
-/// An update that the board remembers.
-pub fn past(update: &JournalEntry) -> Past {
-    let from = (update.from != Default::default()).then(|| words::release(update.from));
-    let to = words::release(update.to);
-    let what = match (update.outcome, &from) {
-        (JournalOutcome::Trial, _) => format!("{to} is being tested and not confirmed yet."),
-        (JournalOutcome::Confirmed, _) => format!("{to} was confirmed."),
-        (JournalOutcome::RolledBack | JournalOutcome::Refused, _) => {
-            words::taken_back(&to, Some(update.reason))
-        }
-        (JournalOutcome::Golden, Some(from)) if update.reason == RollbackReason::BadImage => {
-            format!("{from} was damaged; the backup copy ({to}) was restored.")
-        }
-        (JournalOutcome::Golden, Some(from)) => {
-            format!("{from} could not run; the backup copy ({to}) was restored.")
-        }
-        (JournalOutcome::Golden, None) => format!("The backup copy ({to}) was restored."),
-        _ => format!("What became of {to} is a word that this page does not know."),
-    };
-    let versions = match (update.outcome, from) {
-        (JournalOutcome::Golden, _) => format!("backup copy {to}"),
-        (_, Some(from)) => format!("{from} to {to}"),
-        (_, None) => format!("to {to}"),
-    };
-    Past {
-        versions,
-        what,
-        when: format!("At start {} of the board", update.start),
-    }
+/// When an update was that the board remembers, as the board counts.
+pub fn past_start(update: &JournalEntry) -> String {
+    format!("At start {} of the board", update.start)
 }
 
 /// How many boards there are.

@@ -28,6 +28,7 @@ labels! {
     close_message: "Close this message",
     /// Beside an update that failed before the board's firmware could have changed.
     unharmed: "The firmware that the board runs was not changed.",
+    for_developers: "For developers",
     leaving: "An update is running.",
 
     firmware: "Firmware",

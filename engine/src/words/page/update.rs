@@ -221,8 +221,8 @@ pub fn end(ending: &Ending, gone: bool) -> Told {
             };
             let text = format!(
                 "{} {}",
-                words::taken_back(&failed, *reason),
-                words::after_rollback(&failed, *reason)
+                words::rolled_back(&failed, *reason),
+                words::after_rollback(*reason)
             );
             told("Rolled back", title, text, "Try again")
         }
@@ -230,17 +230,18 @@ pub fn end(ending: &Ending, gone: bool) -> Told {
             outcome: Outcome::Unchanged { reason, .. },
             ..
         } => {
-            let title = match reason {
-                Unchanged::AlreadyRuns => "This firmware is already installed.",
-                Unchanged::Cancelled => "Update cancelled. The board runs what it ran.",
-                Unchanged::NotStarted => "The board did not start the new firmware.",
+            let (title, text) = match reason {
+                Unchanged::AlreadyRuns => (
+                    "This firmware is already installed.",
+                    "Nothing was sent to the board.",
+                ),
+                Unchanged::Cancelled => ("Update cancelled.", "The running firmware was not changed."),
+                Unchanged::NotStarted => (
+                    "The board did not start the new firmware.",
+                    "The board’s bootloader refused it. Ask your firmware supplier for the file for this board.",
+                ),
             };
-            told(
-                "Unchanged",
-                title.into(),
-                words::unchanged(*reason).into(),
-                "Try again",
-            )
+            told("Unchanged", title.into(), text.into(), "Try again")
         }
         Ending::Failed(problem) => {
             let Sentence {
