@@ -257,7 +257,7 @@ fn a_flipped_bit_is_refused_by_bootloader_and_application() {
     let state = board
         .client()
         .unwrap()
-        .describe(|it| (it.role, it.state))
+        .describe_when_up(|it| (it.role, it.state))
         .unwrap();
     assert_eq!(state, (Role::Bootloader, Some(BootState::BadImage)));
 }
