@@ -129,7 +129,7 @@ impl<'a> Decider<'a> {
             restored: false,
             failures: 0,
             again: false,
-            check: Check::NONE,
+            check: Check::new(),
         }
     }
 

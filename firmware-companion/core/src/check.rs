@@ -9,9 +9,9 @@ use crate::slots::{Found, Reject, SlotSource, find};
 
 /// What is proved of an image before it may run, in steps. A type for each way, so that a bootloader links no code that
 /// starts an image without a signature.
-pub trait Proof {
+pub trait Proof: Sized {
     /// To be begun.
-    const NONE: Self;
+    fn new() -> Self;
 
     /// Begins to prove `image`.
     ///
@@ -34,7 +34,9 @@ pub trait Proof {
 
 /// Digest and signature.
 impl Proof for Verification {
-    const NONE: Self = Verification::NONE;
+    fn new() -> Self {
+        Verification::new()
+    }
 
     fn begin(&mut self, image: &Image) -> Result<(), Refusal> {
         Verification::begin(self, image)
@@ -57,7 +59,9 @@ impl Proof for Verification {
 pub struct ProofByKeys(Verification);
 
 impl Proof for ProofByKeys {
-    const NONE: Self = ProofByKeys(Verification::NONE);
+    fn new() -> Self {
+        ProofByKeys(Verification::new())
+    }
 
     fn begin(&mut self, image: &Image) -> Result<(), Refusal> {
         self.0.begin(image)
@@ -101,13 +105,16 @@ enum CheckStage {
 
 impl<P: Proof> Check<P> {
     /// Of nothing.
-    pub const NONE: Self = Check {
-        area: Area::Secondary,
-        counter: 0,
-        stage: CheckStage::Idle,
-        found: Found::NONE,
-        proof: P::NONE,
-    };
+    #[allow(clippy::new_without_default, reason = "what is not begun is no default")]
+    pub fn new() -> Self {
+        Check {
+            area: Area::Secondary,
+            counter: 0,
+            stage: CheckStage::Idle,
+            found: Found::NONE,
+            proof: P::new(),
+        }
+    }
 
     /// Whether a check is under way.
     pub fn is_begun(&self) -> bool {

@@ -67,16 +67,19 @@ enum Stepped {
 }
 
 impl Verification {
-    /// To be begun.
-    pub const NONE: Self = Self {
-        stage: VerificationStage::Hashing,
-        digester: Digester::NONE,
-        digest: Hashed::NONE,
-        walk: Walk::NONE,
-        key: 0,
-        seen: false,
-        check: SignatureCheck::Done(false),
-    };
+    /// To be begun. Not a constant: that would lie in a bootloader's flash, almost all of it zeros.
+    #[allow(clippy::new_without_default, reason = "what is not begun is no default")]
+    pub fn new() -> Self {
+        Self {
+            stage: VerificationStage::Hashing,
+            digester: Digester::NONE,
+            digest: Hashed::NONE,
+            walk: Walk::NONE,
+            key: 0,
+            seen: false,
+            check: SignatureCheck::Done(false),
+        }
+    }
 
     /// Begins to check `image`.
     ///
@@ -253,7 +256,7 @@ impl Image {
         keys: &[PublicKey],
         policy: &Policy,
     ) -> Result<Verified, VerifyError<S::Error>> {
-        let mut verification = Verification::NONE;
+        let mut verification = Verification::new();
         verification.begin(self)?;
         self.finish(verification, source, keys, policy)
     }
@@ -273,7 +276,7 @@ impl Image {
         if self.hash(source)? != digest {
             return Err(Refusal::Altered.into());
         }
-        let mut verification = Verification::NONE;
+        let mut verification = Verification::new();
         verification.digest = digest.into();
         verification.begin_counting(self, 0);
         self.finish(verification, source, keys, policy)

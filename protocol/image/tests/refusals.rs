@@ -407,7 +407,7 @@ fn the_steps_of_a_check_are_bounded_by_the_keys_and_not_by_the_signatures() {
     let keys = [p256.public(), ed25519.public()];
     let mut source = many.as_slice();
     let image = Image::read(&mut source).unwrap();
-    let mut verification = Verification::NONE;
+    let mut verification = Verification::new();
     verification.begin(&image).unwrap();
     let policy = Policy::default();
     let mut steps = 0;

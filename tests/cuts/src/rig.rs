@@ -127,7 +127,7 @@ impl Rig {
         if let Some(verdict) = verdicts.borrow().get(&key) {
             return Some(*verdict);
         }
-        let mut check = Check::<Verification>::NONE;
+        let mut check = Check::<Verification>::new();
         check.begin(area, counter);
         let verdict = loop {
             if let Some(verdict) = check.step(chip, board) {

@@ -115,14 +115,43 @@ fn cargo_build(target: &str, what: &str, arguments: &[&str], folder: &str) -> Re
 
 /// Links a program of `link-check`, which needs no registers, for chips; gives where it is.
 pub(crate) fn link(target: &str, program: &str, more: &[&str]) -> Result<PathBuf> {
+    link_into("chips", target, program, &[], more)
+}
+
+/// Links the bootloader of `link-check`, all but its USB stack, with the small P-256 and SHA-256; gives where it is.
+fn link_small_bootloader(target: &str) -> Result<PathBuf> {
+    let hash = format!(
+        "target.{target}.rustflags=['--cfg=sha2_backend=\"soft\"', '--cfg=sha2_backend_soft=\"compact\"']"
+    );
+    let features = ["--no-default-features", "--features", "small-p256"];
+    let arguments = [features.as_slice(), &["--config", &hash]].concat();
+    // A folder of its own: the flags are for all crates.
+    link_into(
+        "chips-small",
+        target,
+        "bootloader",
+        &arguments,
+        &["-Clink-arg=--nmagic"],
+    )
+}
+
+fn link_into(
+    folder: &str,
+    target: &str,
+    program: &str,
+    arguments: &[&str],
+    more: &[&str],
+) -> Result<PathBuf> {
     const PROFILE: &str = "companion";
     let toolchain = targets::toolchain(target)?;
-    let folder = project::target_dir().join("chips");
+    let folder = project::target_dir().join(folder);
     let mut step = Step::start(&format!("linking {program} for {target}"));
     let mut command = process::cargo();
     command
         .args(["rustc", "--locked", "--package", "bootlace-link-check"])
-        .args(["--bin", program, "--profile", PROFILE, "--target", target, "--"])
+        .args(["--bin", program, "--profile", PROFILE, "--target", target])
+        .args(arguments)
+        .arg("--")
         .args(["-Clink-arg=--entry=reset", "-Clink-arg=--gc-sections"])
         .args(more)
         .current_dir(project::root())

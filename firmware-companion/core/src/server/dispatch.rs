@@ -78,7 +78,7 @@ impl<'a, R: Runner> Server<'a, R> {
             asker: Asker::NOBODY,
             piece: PieceRequest::NONE,
             job: Job::None,
-            check: Check::NONE,
+            check: Check::new(),
         }
     }
 
