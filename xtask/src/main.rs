@@ -26,7 +26,7 @@ cargo xtask COMMAND
   test --quick        leave out what needs a browser, a peer or an emulator
   firmware            build bootloaders and example applications for chips into target/firmware
   audit               known advisories against crates and packages of npm and PyPI
-  house               files of more than 500 lines, and files of a crate that import each other (--check)
+  house               files of more than 500 lines, and files of a crate that import each other (--json, --check)
   size                what the bootloaders take of their chips, and which crates take it (--json, --check)
   setup               fetch and build the tools, nothing else (the others do it when needed)
   cuts                the same as `bench cuts`; --mutants: the same as `bench mutants`

@@ -9,38 +9,14 @@ use bootlace_core::boot::Start;
 use bootlace_core::flash::Area;
 use bootlace_core::link::Link;
 use bootlace_core::slots::find;
-use bootlace_core::{Companion, Next, Owner};
+use bootlace_core::{Companion, Next, Owner as _};
 use bootlace_smp::bootlace::{Reset, RollbackReason, Supply};
 
 use crate::config::{Behaviour, Config};
 use crate::flash::NorFlash;
 use crate::line::Line;
-
-/// A port as the host sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PortIdentity {
-    /// USB vendor id.
-    pub vid: u16,
-    /// USB product id.
-    pub pid: u16,
-    /// USB serial number.
-    pub serial: String,
-}
-
-/// What the board is doing, for those who watch it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activity {
-    /// Between a reset and the first instruction.
-    Starting,
-    /// Deciding what to run; copies done and in all where it swaps images.
-    Loading(Option<(u16, u16)>),
-    /// The bootloader serves its port.
-    Bootloader,
-    /// The application runs.
-    Application,
-    /// The application hangs.
-    Hung,
-}
+use crate::owner::poll;
+use crate::seen::{Activity, PortIdentity};
 
 /// What the chip is doing.
 #[derive(Debug)]
@@ -509,25 +485,4 @@ impl SimulatedBoard {
             self.idle = false;
         }
     }
-}
-
-/// One poll of the board's owner.
-fn poll<O: Owner>(
-    owner: &mut O,
-    config: &Config,
-    flash: &mut NorFlash,
-    link: &mut Link<Vec<u8>>,
-    applier: &mut Option<Box<Applier>>,
-    millis: u64,
-) -> Next {
-    if let Some(supply) = config.supply {
-        owner.measured(supply);
-    }
-    if owner.is_checking()
-        && let Some(applier) = applier
-    {
-        // A small chip uses that memory for something else meanwhile.
-        **applier = Applier::new();
-    }
-    owner.poll(flash, link, millis, applier.as_deref_mut())
 }

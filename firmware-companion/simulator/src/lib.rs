@@ -8,10 +8,13 @@ mod board;
 mod config;
 mod flash;
 mod line;
+mod owner;
+mod seen;
 
-pub use board::{Activity, PortIdentity, SimulatedBoard};
+pub use board::SimulatedBoard;
 pub use config::{Behaviour, Config};
 pub use flash::{Cut, Moment, NorFlash, Timing};
+pub use seen::{Activity, PortIdentity};
 
 pub use bootlace_core::board::Policy;
 pub use bootlace_core::chip::{Map, Region};

@@ -2,7 +2,7 @@
 
 use sha2::Digest as _;
 
-use crate::{CHUNK, Error, Image, Refusal, Source, TlvKind};
+use crate::{CHUNK, Error, Refusal, Source, TlvKind};
 
 /// SHA-256. The crate's is generic, and each way of using it adds a copy to a bootloader's flash: this is one.
 #[derive(Debug, Clone, Default)]
@@ -153,12 +153,8 @@ impl Digester {
         Ok(digester)
     }
 
-    /// Begins anew, with the digest that the image carries.
-    pub(crate) fn begin(&mut self, image: &Image) -> Result<(), Refusal> {
-        self.begin_part(image.digest_kind()?, 0, image.covered_len())
-    }
-
-    fn begin_part(&mut self, kind: TlvKind, at: u32, end: u32) -> Result<(), Refusal> {
+    /// Begins anew, over the bytes from `at` to `end`.
+    pub(crate) fn begin_part(&mut self, kind: TlvKind, at: u32, end: u32) -> Result<(), Refusal> {
         self.hash = match kind {
             TlvKind::SHA256 => Hash::Sha256(Sha256::new()),
             #[cfg(feature = "sha512")]

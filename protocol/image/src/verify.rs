@@ -88,7 +88,8 @@ impl Verification {
     pub fn begin(&mut self, image: &Image) -> Result<(), Refusal> {
         image.check_shape()?;
         self.stage = VerificationStage::Hashing;
-        self.digester.begin(image)
+        self.digester
+            .begin_part(image.digest_kind()?, 0, image.covered_len())
     }
 
     /// Does the next step; returns the verdict after the last one. The image, the source and the keys are the same at

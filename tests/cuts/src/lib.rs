@@ -13,6 +13,7 @@
 mod geometry;
 mod images;
 mod model;
+mod models;
 mod mutants;
 mod report;
 mod rig;
@@ -25,7 +26,8 @@ mod tape;
 
 pub use geometry::Geometry;
 pub use images::Images;
-pub use model::{Model, Models};
+pub use model::Model;
+pub use models::Models;
 pub use mutants::{MUTANTS, Mistaken, Mutant, Source, core_sources};
 pub use report::Report;
 pub use rig::{Observed, Rig, Started};

@@ -29,18 +29,10 @@
 //! What must not pass for this: a confirmed image replaced without a request in doubt, a request that is taken twice, or
 //! one that comes back after the slot was erased or written. There the set of possible models is empty, and the sweep fails.
 
-use std::collections::BTreeSet;
-
-use anyhow::{Result, bail};
-use bootlace_core::flash::{Area, Flash};
-use bootlace_image::trailer::{Field, TrailerLayout};
-use bootlace_simulator::Moment;
 use bootlace_smp::bootlace::{JournalOutcome, RollbackReason};
 
 use crate::images::Images;
-use crate::rig::{Observed, Rig, Started};
-use crate::step::Step;
-use crate::tape::Operation;
+use crate::rig::Started;
 
 /// What the secondary slot's trailer asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -67,25 +59,25 @@ pub(crate) enum Confirmation {
 /// One way in which things may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Model {
-    running: u8,
+    pub(crate) running: u8,
     /// Its bytes are not what was signed.
-    damaged: bool,
+    pub(crate) damaged: bool,
     /// The image in the other slot that comes back if the trial fails, and whether that one is damaged.
-    previous: Option<(u8, bool)>,
+    pub(crate) previous: Option<(u8, bool)>,
     /// How often the image on trial was started.
-    trial: Option<u8>,
-    confirmation: Confirmation,
-    request: Option<Request>,
-    counter: u32,
+    pub(crate) trial: Option<u8>,
+    pub(crate) confirmation: Confirmation,
+    pub(crate) request: Option<Request>,
+    pub(crate) counter: u32,
     /// The image that was given up last, and the code of the reason.
-    given_up: Option<(u8, u8)>,
+    pub(crate) given_up: Option<(u8, u8)>,
     /// The journal's newest entry: which image was to run, and the code of what came of it.
-    last: Option<(u8, u8)>,
+    pub(crate) last: Option<(u8, u8)>,
 }
 
 /// How a start comes to what it starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum How {
+pub(crate) enum How {
     /// What is there runs.
     Plain,
     /// The slots are swapped.
@@ -95,18 +87,18 @@ enum How {
 }
 
 /// One way in which a start may go.
-struct Way {
-    started: Started,
-    after: Model,
-    how: How,
+pub(crate) struct Way {
+    pub(crate) started: Started,
+    pub(crate) after: Model,
+    pub(crate) how: How,
 }
 
 /// What a start depends on besides the state of things.
 #[derive(Clone, Copy, Debug)]
-struct Rules {
-    attempts: u8,
-    golden: bool,
-    gave_up: Option<u8>,
+pub(crate) struct Rules {
+    pub(crate) attempts: u8,
+    pub(crate) golden: bool,
+    pub(crate) gave_up: Option<u8>,
 }
 
 impl Rules {
@@ -119,7 +111,7 @@ impl Rules {
 
 impl Model {
     /// What starting must come to, in every way that it may.
-    fn start(&self, rules: Rules) -> Vec<Way> {
+    pub(crate) fn start(&self, rules: Rules) -> Vec<Way> {
         let Some(request) = self.request else {
             return self.go_on(rules);
         };
@@ -241,7 +233,7 @@ impl Model {
     }
 
     /// The same before the image was started: all is in its place, nothing is counted.
-    fn committed(&self, before: &Model) -> Model {
+    pub(crate) fn committed(&self, before: &Model) -> Model {
         Model {
             trial: self.trial.map(|_| 0),
             counter: before.counter,
@@ -250,258 +242,5 @@ impl Model {
     }
 
     /// In the place of an image: what a copy leaves that was cut.
-    const REMAINS: u8 = u8::MAX;
-}
-
-/// Where the fields lie whose writing decides.
-#[derive(Clone, Copy, Debug)]
-struct Places {
-    /// Offset of the magic in the secondary slot, and the start of its erase unit.
-    magic: u32,
-    unit: u32,
-    /// Offset of `image_ok` in the primary slot.
-    image_ok: u32,
-}
-
-/// All ways in which things may be.
-#[derive(Clone, Debug)]
-pub struct Models {
-    ways: BTreeSet<Model>,
-    rules: Rules,
-    places: Places,
-}
-
-impl Models {
-    /// A board with the image from the factory, which it never started.
-    pub fn new(rig: &Rig) -> Self {
-        let (primary, secondary) = (
-            rig.chip.geometry(Area::Primary),
-            rig.chip.geometry(Area::Secondary),
-        );
-        let layout = TrailerLayout::new(primary.write.max(secondary.write).max(8)).unwrap_or_default();
-        let factory = Model {
-            running: 0,
-            damaged: false,
-            previous: None,
-            trial: None,
-            confirmation: Confirmation::None,
-            request: None,
-            counter: 0,
-            given_up: None,
-            last: None,
-        };
-        Models {
-            ways: BTreeSet::from([factory]),
-            rules: Rules {
-                attempts: rig.board.policy.attempts,
-                golden: rig.chip.geometry(Area::Golden).size > 0,
-                gave_up: None,
-            },
-            places: Places {
-                magic: secondary.size - layout.from_end(Field::Magic),
-                unit: secondary.size - secondary.erase,
-                image_ok: primary.size - layout.from_end(Field::ImageOk),
-            },
-        }
-    }
-
-    /// The ways, as a key.
-    pub fn key(&self) -> Vec<Model> {
-        self.ways.iter().copied().collect()
-    }
-
-    fn with(&self, ways: BTreeSet<Model>) -> Self {
-        Models { ways, ..self.clone() }
-    }
-
-    /// How things were before a start that came to `observed`, and which way it went.
-    fn pairs(&self, step: &Step, observed: &Observed) -> Vec<(Model, Way)> {
-        let rules = Rules {
-            gave_up: match step {
-                Step::GaveUp(reason) => Some(reason.code()),
-                _ => None,
-            },
-            ..self.rules
-        };
-        // An image's version is one more than its index.
-        let last = observed
-            .last
-            .map(|update| (update.to.major.wrapping_sub(1), update.outcome.code()));
-        let given_up = observed
-            .rollback
-            .map(|(reason, version)| (version.major.wrapping_sub(1), reason.code()));
-        let mut pairs = Vec::new();
-        for before in &self.ways {
-            for way in before.start(rules) {
-                let Way { started, after, .. } = &way;
-                let seen =
-                    *started == observed.started && after.counter == observed.counter && after.last == last;
-                if seen && after.given_up == given_up {
-                    pairs.push((*before, way));
-                }
-            }
-        }
-        pairs
-    }
-
-    /// After a step that nothing interrupted.
-    ///
-    /// # Errors
-    /// What was seen, and what would have been right.
-    pub fn done(&self, step: &Step, observed: Option<&Observed>, tape: &[Operation]) -> Result<Self> {
-        let Some(observed) = observed else {
-            let mut now = self.clone();
-            for operation in tape {
-                now = now.operation(step, operation, Moment::After);
-            }
-            if matches!(step, Step::Erase(_)) {
-                // Acknowledged: whatever was in doubt is gone.
-                let erased = |model: &Model| Model {
-                    request: None,
-                    ..*model
-                };
-                now.ways = now.ways.iter().map(erased).collect();
-            }
-            if *step == Step::Damage {
-                let damage = |model: &Model| Model {
-                    damaged: true,
-                    ..*model
-                };
-                now.ways = now.ways.iter().map(damage).collect();
-            }
-            return Ok(now);
-        };
-        let pairs = self.pairs(step, observed);
-        if pairs.is_empty() {
-            bail!("{step:?}: {observed:?}, where it was {:?}", self.key());
-        }
-        Ok(self.with(pairs.into_iter().map(|(_, way)| way.after).collect()))
-    }
-
-    /// After a step that was cut at operation `at` of `tape`, which says how it would have gone on. No part of it has been
-    /// seen; `observed` would have been.
-    pub fn cut(
-        &self,
-        step: &Step,
-        observed: Option<&Observed>,
-        tape: &[Operation],
-        at: usize,
-        moment: Moment,
-    ) -> Self {
-        let Some(observed) = observed else {
-            let mut now = self.clone();
-            for operation in tape.iter().take(at) {
-                now = now.operation(step, operation, Moment::After);
-            }
-            return tape
-                .get(at)
-                .map_or(now.clone(), |operation| now.operation(step, operation, moment));
-        };
-        // Operations that are complete.
-        let done = at + usize::from(moment == Moment::After);
-        let is_slot = |operation: &Operation| operation.area() != Area::State;
-        let first = tape.iter().position(is_slot).unwrap_or(tape.len());
-        // What is recorded before the slots are touched is decided, and a trial is counted after.
-        let settled = tape.iter().rposition(is_slot).map_or(0, |last| last + 1);
-        let mut ways = BTreeSet::new();
-        if done < first || settled == 0 {
-            // What it read may read differently the next time, records that an earlier cut tore included.
-            ways.extend(&self.ways);
-        }
-        for (before, Way { after, how, .. }) in self.pairs(step, observed) {
-            let committed = after.committed(&before);
-            match how {
-                // An earlier start's swap may go on first.
-                How::Plain if done < settled => ways.extend([before]),
-                How::Plain => ways.extend([before, after]),
-                How::Swap | How::Restore if done < first => ways.extend([before, committed]),
-                How::Swap if done < settled => ways.extend([committed]),
-                How::Restore => {
-                    // All of it may be there, and be done again: the records still speak of a trial.
-                    if done < settled || before.trial.is_some() {
-                        ways.insert(Model {
-                            running: Model::REMAINS,
-                            damaged: true,
-                            ..committed
-                        });
-                    }
-                    if done >= settled {
-                        ways.extend([committed, after]);
-                    }
-                }
-                How::Swap => ways.extend([committed, after]),
-            }
-        }
-        self.with(ways)
-    }
-
-    /// What one operation of a step other than a start does to requests and confirmations.
-    fn operation(&self, step: &Step, operation: &Operation, moment: Moment) -> Self {
-        if moment == Moment::Before {
-            return self.clone();
-        }
-        let doubtful = moment == Moment::Torn;
-        let Places {
-            magic,
-            unit,
-            image_ok,
-        } = self.places;
-        let covers = |offset: u32, data: &[u8], place| (offset..offset + data.len() as u32).contains(&place);
-        let mut ways = BTreeSet::new();
-        for mut model in self.ways.iter().copied() {
-            match (operation, step) {
-                (
-                    Operation::Erase {
-                        area: Area::Secondary,
-                        offset,
-                    },
-                    _,
-                ) if *offset == unit => {
-                    let request = model.request.take().filter(|_| doubtful);
-                    let doubtful = request.map(|request| Request { doubtful, ..request });
-                    // The flag for good may be gone where the magic is still to be read: then it is a trial.
-                    let trial = doubtful.map(|request| Request {
-                        permanent: false,
-                        ..request
-                    });
-                    ways.insert(Model {
-                        request: trial,
-                        ..model
-                    });
-                    model.request = doubtful;
-                }
-                (
-                    Operation::Program {
-                        area: Area::Secondary,
-                        offset,
-                        data,
-                    },
-                    Step::Mark { image, permanent, .. } | Step::Update { image, permanent, .. },
-                ) if covers(*offset, data, magic) => {
-                    model.request = Some(Request {
-                        image: *image,
-                        permanent: *permanent,
-                        doubtful,
-                    });
-                }
-                (
-                    Operation::Program {
-                        area: Area::Primary,
-                        offset,
-                        data,
-                    },
-                    _,
-                ) if covers(*offset, data, image_ok) && model.trial.is_some() => {
-                    model.confirmation = if doubtful {
-                        Confirmation::Doubtful
-                    } else {
-                        Confirmation::Sure
-                    };
-                }
-                _ => {}
-            }
-            ways.insert(model);
-        }
-        self.with(ways)
-    }
+    pub(crate) const REMAINS: u8 = u8::MAX;
 }

@@ -7,7 +7,8 @@ use bootlace_simulator::{Cut, Moment};
 
 use crate::geometry::Geometry;
 use crate::images::Images;
-use crate::model::{Model, Models};
+use crate::model::Model;
+use crate::models::Models;
 use crate::rig::{Observed, Rig, Started};
 use crate::scenario::Scenario;
 use crate::served::Through;
