@@ -83,6 +83,21 @@ pub(crate) struct Options {
     pub(crate) check: bool,
 }
 
+impl Options {
+    /// The options of a command that takes no others.
+    pub(crate) fn parse(command: &str, flags: &[&str]) -> Result<Self> {
+        let mut options = Self::default();
+        for flag in flags {
+            match *flag {
+                "--json" => options.json = true,
+                "--check" => options.check = true,
+                other => bail!("{command} does not take {other}"),
+            }
+        }
+        Ok(options)
+    }
+}
+
 /// The benches there are, for the help.
 pub(crate) fn list() -> String {
     BENCHES.iter().fold(String::new(), |mut text, bench| {

@@ -14,6 +14,7 @@ mod test;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
+use bench::Options;
 use test::Extent;
 
 const HELP: &str = "\
@@ -63,8 +64,7 @@ fn dispatch(words: &[&str]) -> Result<ExitCode> {
         ["test", "--quick"] => return test::all(Extent::Quick).map(exit),
         ["firmware"] => println!("{}", firmware::build()?.display()),
         ["audit"] => return audit::run().map(exit),
-        ["house"] => drop(house::print()?),
-        ["house", "--check"] => return house::print().map(exit),
+        ["house", flags @ ..] => return house::print(Options::parse("house", flags)?).map(exit),
         ["size"] => drop(firmware::size::print(false)?),
         ["size", "--json"] => drop(firmware::size::print(true)?),
         ["size", "--check"] => return firmware::size::print(false).map(exit),

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use crate::bench::{Options, report};
 use crate::project;
 use modules::Crate;
 
@@ -44,14 +45,12 @@ pub(crate) fn faults() -> Result<Vec<String>> {
     Ok(faults)
 }
 
-/// Prints what breaks the rules; says whether all is well.
-pub(crate) fn print() -> Result<bool> {
+/// Prints what breaks the rules; says whether all is well, or whether that is not asked.
+pub(crate) fn print(options: Options) -> Result<bool> {
     let faults = faults()?;
-    for fault in &faults {
-        println!("{fault}");
-    }
-    println!("house-faults {} faults <= 0", faults.len());
-    Ok(faults.is_empty())
+    let mut text: String = faults.iter().map(|fault| format!("{fault}\n")).collect();
+    text.push_str(&format!("house-faults {} faults <= 0\n", faults.len()));
+    report("house", &text, options)
 }
 
 /// The `src` folders of all crates of this project, those for chips included.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use crate::bench::Options;
 use crate::process::{self, Step};
 use crate::project::{self, cargo};
 use crate::run;
@@ -37,6 +38,7 @@ pub(crate) fn all(extent: Extent) -> Result<bool> {
     session.format();
     session.lint();
     session.chips();
+    session.house();
     session.dependencies();
     match extent {
         Extent::Quick => session.quick(),
@@ -91,6 +93,18 @@ impl Session {
                 }
             }
             Err(error) => self.broken("programs for chips", &error),
+        }
+    }
+
+    /// One test: that files can be read one after another.
+    fn house(&mut self) {
+        let options = Options {
+            check: true,
+            ..Options::default()
+        };
+        match crate::house::print(options) {
+            Ok(well) => self.add(Counts::one(well)),
+            Err(error) => self.broken("files that are too long or import each other", &error),
         }
     }
 
