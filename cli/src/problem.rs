@@ -17,7 +17,7 @@ pub(crate) struct Problem {
     pub(crate) phase: Option<&'static str>,
 }
 
-/// Exit codes; 2 is clap's, for arguments that make no sense.
+/// Exit codes; 2 is clap's, for arguments that make no sense. `bootlace update --help` lists them (`cli/src/update.rs`).
 pub(crate) mod code {
     /// Nothing was changed.
     pub(crate) const REFUSED: u8 = 1;

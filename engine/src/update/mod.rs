@@ -1,4 +1,7 @@
 //! The states of an update, from the first piece to the last word, and what follows what.
+//!
+//! How long each state waits stands in its own file: `restarting` for the answer to the reset, `watching` for the board to come
+//! back. When an update is given up is the caller's to say ([`Options::absence`](crate::Options)).
 
 use alloc::boxed::Box;
 use core::time::Duration;

@@ -1,4 +1,6 @@
 //! The way to a board: a serial port, or the simulated board's.
+//!
+//! A new transport is a variant here; `bench` lists its ports, and the window has its chooser (`web_serial.rs`).
 
 mod arrival;
 mod locks;
