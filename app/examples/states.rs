@@ -25,7 +25,9 @@ fn main() -> std::io::Result<()> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| "target/states".into());
     let app = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut style = String::new();
-    for sheet in ["base", "panels", "controls", "update", "history", "start"] {
+    for sheet in [
+        "base", "panels", "controls", "update", "history", "start", "forced",
+    ] {
         style += &std::fs::read_to_string(app.join("styles").join(sheet).with_extension("css"))?;
     }
     std::fs::create_dir_all(&folder)?;

@@ -275,6 +275,7 @@ impl State {
             Notice::Board(id, board) => {
                 // Whatever was wrong with a port: here is a board.
                 self.problem = None;
+                self.forget_left(id, board.serial.as_deref());
                 if let Some(entry) = self.entry_mut(id) {
                     entry.board = Some(Rc::new(*board));
                 }
@@ -325,11 +326,19 @@ impl State {
         };
     }
 
+    /// A board that was left in the middle of an update is back, as a new one.
+    fn forget_left(&mut self, id: BoardId, serial: Option<&str>) {
+        let is_back = |entry: &Entry| {
+            let same = entry.board.as_ref().and_then(|board| board.serial.as_deref()) == serial;
+            entry.id != id && serial.is_some() && same && entry.is_left()
+        };
+        self.boards.retain(|entry| !is_back(entry));
+    }
+
     /// The port was let go. Where that was in the middle of an update, the board stays until the person has read so.
     fn gone(&mut self, id: BoardId) {
-        let left = |work: &Work| matches!(work, Work::Ended { ending, .. } if **ending == Ending::Left);
         match self.entry_mut(id) {
-            Some(entry) if left(&entry.work) => {
+            Some(entry) if entry.is_left() => {
                 entry.cable = Cable::Lost;
                 entry.offer = None;
             }

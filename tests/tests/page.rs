@@ -21,6 +21,8 @@ use serde_json::json;
 mod files;
 #[path = "page/patches.rs"]
 mod patches;
+#[path = "page/trouble.rs"]
+mod trouble;
 
 const ORIGIN: &str = "http://localhost:8080";
 
@@ -78,6 +80,27 @@ fn main() -> Result<()> {
         ),
         ("images_seen_before_are_kept_and_forgotten", patches::kept_images),
         ("files_that_must_not_be_installed", files::bad_files),
+        ("the_page_works_below_a_path", trouble::below_a_path),
+        ("a_page_that_cannot_start_says_so", trouble::without_webassembly),
+        ("foreign_scripts_are_not_run", trouble::policy),
+        (
+            "a_file_that_cannot_be_read_closes_the_button",
+            trouble::unreadable_file,
+        ),
+        (
+            "a_key_is_trusted_only_where_keys_are_added",
+            trouble::key_as_firmware,
+        ),
+        (
+            "the_outcome_is_in_view_and_read_out",
+            trouble::outcome_is_seen_and_heard,
+        ),
+        ("buttons_have_edges_in_forced_colours", trouble::forced_colours),
+        ("an_update_can_be_left_after_the_upload", trouble::left_on_trial),
+        (
+            "firmware_without_a_port_ends_in_one_story",
+            trouble::firmware_without_a_port,
+        ),
         ("application_under_another_product_id", |stage| {
             ends(stage, "other-id", End::Confirmed)
         }),
@@ -285,6 +308,8 @@ fn cable_pulled(stage: &mut Stage) -> Result<()> {
             );
         }
     }
+    // The port that went away is no matter for the person.
+    ensure!(main_job::problems(page)?.is_empty(), "{}", page.state());
     Ok(())
 }
 

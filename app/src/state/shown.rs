@@ -95,6 +95,11 @@ impl Entry {
         matches!(self.work, Work::Running { .. })
     }
 
+    /// The person let it go in the middle of an update.
+    pub fn is_left(&self) -> bool {
+        matches!(&self.work, Work::Ended { ending, .. } if **ending == Ending::Left)
+    }
+
     /// The board said that its supply is too low for an update.
     pub fn is_low(&self) -> bool {
         let supply = self.board.as_ref().and_then(|board| board.supply);

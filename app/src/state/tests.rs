@@ -231,6 +231,24 @@ fn a_board_that_was_left_stays_until_the_person_has_read_so() {
     assert!(state.boards.is_empty());
     let gone = after([appeared(1), ended(failed()), notice(Notice::Gone(BOARD))]);
     assert!(gone.boards.is_empty());
+    // It comes back by itself: one board, not two.
+    let named = || BoardInfo {
+        serial: Some("B-1".into()),
+        ..BoardInfo::default()
+    };
+    let back = after([
+        appeared(1),
+        notice(Notice::Board(BOARD, Box::new(named()))),
+        Action::Started(BOARD),
+        ended(Ending::Left),
+        notice(Notice::Gone(BOARD)),
+        appeared(2),
+        notice(Notice::Board(BoardId(2), Box::new(named()))),
+    ]);
+    assert_eq!(
+        back.boards.iter().map(|entry| entry.id).collect::<Vec<_>>(),
+        [BoardId(2)]
+    );
 }
 
 #[test]

@@ -158,7 +158,7 @@ fn board_card(state: &State, entry: &Entry, board: &BoardInfo) -> Html {
                 { facts(state, board) }
             }
             if !entry.is_busy() {
-                { history::list(board.journal.as_deref().unwrap_or_default()) }
+                { history::list(&words::last_updates(board)) }
             }
         </div>
     }

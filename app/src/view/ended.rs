@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use bootlace_engine::Outcome;
 use bootlace_engine::words::page as words;
+use bootlace_engine::{BoardInfo, Outcome};
 use web_sys::{Element, HtmlElement};
 use yew::prelude::*;
 
@@ -19,6 +19,8 @@ pub(super) struct EndedProps {
     pub(super) reached: Step,
     /// The board is not there any more.
     pub(super) gone: bool,
+    /// What stands above: when it grows, the outcome is brought into view again.
+    pub(super) board: Option<Rc<BoardInfo>>,
     pub(super) again: Callback<MouseEvent>,
 }
 
@@ -27,12 +29,17 @@ pub(super) struct EndedProps {
 pub(super) fn Ended(props: &EndedProps) -> Html {
     let (card, button) = (use_node_ref(), use_node_ref());
     {
-        // A station is driven with the Enter key: the next thing to press has the focus. What it is about is in view.
-        let (card, button) = (card.clone(), button.clone());
+        // A station is driven with the Enter key: the next thing to press has the focus.
+        let button = button.clone();
         use_effect_with((), move |()| {
             if let Some(button) = button.cast::<HtmlElement>() {
                 _ = button.focus();
             }
+        });
+    }
+    {
+        let card = card.clone();
+        use_effect_with(props.board.clone(), move |_| {
             if let Some(card) = card.cast::<Element>() {
                 into_view(&card);
             }

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use gloo::events::EventListener;
+use gloo::timers::callback::Timeout;
 use wasm_bindgen::JsCast;
 use web_sys::{Document, Element, HtmlElement, KeyboardEvent};
 use yew::prelude::*;
@@ -34,7 +35,11 @@ pub(super) fn use_kept_focus(props: &Props) {
             move || drop(listener)
         }
     });
-    use_effect_with(props.clone(), move |_| bring_back(&panel));
+    use_effect_with(props.clone(), move |_| {
+        // The panels are drawn after the page: only then it is known what is gone.
+        let later = Timeout::new(0, move || bring_back(&panel));
+        move || drop(later)
+    });
 }
 
 fn bring_back(panel: &Rc<RefCell<Option<Element>>>) {

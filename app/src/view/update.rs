@@ -37,7 +37,7 @@ pub(super) fn Update(props: &Props) -> Html {
             { match entry.map(|entry| (entry, &entry.work)) {
                 Some((entry, Work::Running { running: now, cancelling })) => running(props, entry, now, *cancelling),
                 Some((entry, Work::Ended { ending, reached })) => html! { <Ended
-                    ending={ending.clone()} reached={*reached} gone={entry.cable == Cable::Lost}
+                    ending={ending.clone()} reached={*reached} gone={entry.cable == Cable::Lost} board={entry.board.clone()}
                     again={emit(&props.on, Intent::Again(entry.id))} /> },
                 Some((_, Work::Idle)) | None => idle(props, entry),
             } }

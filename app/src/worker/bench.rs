@@ -43,6 +43,8 @@ struct Bench {
     /// Ports with a board that may be the one of several sessions: asked again when an update has ended.
     unclear: Vec<Port>,
     devices: Vec<Rc<Device>>,
+    /// How many boards were simulated so far.
+    simulated: u32,
     wanted: Rc<Wanted>,
     patches: Patches,
 }
@@ -58,6 +60,7 @@ pub(super) async fn run(inputs: UnboundedSender<Input>, mut heard: UnboundedRece
         strangers: Vec::new(),
         unclear: Vec::new(),
         devices: Vec::new(),
+        simulated: 0,
         wanted: Rc::default(),
         patches: Patches::default(),
     };
@@ -254,7 +257,9 @@ impl Bench {
     }
 
     fn simulate(&mut self, simulation: &Simulation, installed: Vec<u8>) {
-        let serial = format!("SIM-{:04}", self.devices.len() + 1);
+        // Never used twice: a board is known by it.
+        self.simulated += 1;
+        let serial = format!("SIM-{:04}", self.simulated);
         let inputs = self.inputs.clone();
         let device = Device::plug(simulation, &installed, serial, move || {
             _ = inputs.unbounded_send(Input::PortsChanged);
@@ -385,7 +390,7 @@ impl Bench {
     fn nobody(&mut self, greeting: Greeting, problem: Problem) {
         let vanished = problem == PageError::PortVanished.into();
         log(LogFact::Problem(problem.clone()));
-        if greeting.shown && (greeting.asked || !(greeting.quiet || vanished)) {
+        if greeting.shown && (greeting.asked || !greeting.quiet) {
             tell(&Notice::Ports(Some(problem)));
         }
         if !vanished {

@@ -37,7 +37,9 @@ pub use update::{after_rollback, attention, outcome, phase, rolled_back, state, 
 pub fn failure(failure: &Failure) -> Sentence {
     let mut sentence = error(&failure.error);
     // Up to here nothing was marked: a reset starts what ran before.
-    sentence.unharmed = failure.phase <= Phase::Verifying;
+    // While the board was marking it, only the board's own refusal says that it did not.
+    let refused = matches!(failure.error, Error::BoardRefused { .. } | Error::Mismatch);
+    sentence.unharmed = failure.phase < Phase::Verifying || failure.phase == Phase::Verifying && refused;
     sentence
 }
 

@@ -14,6 +14,9 @@ use anyhow::{Context as _, Result};
 /// The most bytes of a request that are read; a browser's are shorter.
 const LONGEST_REQUEST: u64 = 64 * 1024;
 
+/// Nobody may frame the page: only a header can say so. What the page may load stands in the page's own head.
+const POLICY: &str = "frame-ancestors 'none'";
+
 /// Opens the port, on the loopback interface alone; 0 takes any free one.
 ///
 /// # Errors
@@ -65,7 +68,8 @@ fn answer(mut stream: &TcpStream, folder: &Path) -> std::io::Result<()> {
     write!(
         stream,
         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\
-         X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
+         X-Content-Type-Options: nosniff\r\nContent-Security-Policy: {POLICY}\r\nX-Frame-Options: DENY\r\n\
+         Referrer-Policy: no-referrer\r\nConnection: close\r\n\r\n",
         body.len()
     )?;
     if method != "HEAD" {
@@ -150,7 +154,15 @@ mod tests {
         assert!(front.ends_with("\r\n\r\nfront"), "{front}");
         assert!(front.contains("Cache-Control: no-store"), "{front}");
         assert!(get(port, "GET /demo/page_bg.wasm").contains("Content-Type: application/wasm"));
-        assert!(get(port, "HEAD /").ends_with("Content-Length: 5\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"));
+        let head = get(port, "HEAD /");
+        assert!(
+            head.contains("Content-Length: 5\r\n") && head.ends_with("\r\n\r\n"),
+            "{head}"
+        );
+        assert!(
+            head.contains("frame-ancestors 'none'") && head.contains("X-Frame-Options: DENY"),
+            "{head}"
+        );
         for outside in [
             "GET /../secret",
             "GET /demo/../../secret",

@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
@@ -168,6 +169,20 @@ pub fn mark(update: &JournalEntry) -> Mark {
         JournalOutcome::Golden => Mark::Golden,
         _ => Mark::Open,
     }
+}
+
+/// What the board remembers of its last updates, newest first. A record that an image is on trial is out of date once the
+/// image itself is confirmed: boards write their records when they next start.
+pub fn last_updates(board: &BoardInfo) -> Vec<JournalEntry> {
+    let mut entries = board.journal.clone().unwrap_or_default();
+    let confirmed = board.running().filter(|image| image.confirmed);
+    let runs = |to| confirmed.is_some_and(|image| spelled(&image.version) == words::release(to));
+    for entry in entries.iter_mut().take(1) {
+        if entry.outcome == JournalOutcome::Trial && runs(entry.to) {
+            entry.outcome = JournalOutcome::Confirmed;
+        }
+    }
+    entries
 }
 
 /// When an update was that the board remembers, as the board counts.

@@ -204,7 +204,44 @@ fn every_end_says_what_happened_and_what_next() {
         },
         true,
     );
-    assert_eq!(told.title, "Rolled back. The board runs 1.0.0 again.");
+    assert_eq!(told.title, "Rolled back: 2.0.0 crashed.");
+    assert!(
+        told.text.starts_with("The board runs 1.0.0 again."),
+        "{}",
+        told.text
+    );
     assert_eq!(told.next, "Next board");
     assert_eq!(end(&Ending::Left, false).word, "Not known");
+}
+
+/// B3: "on trial, not confirmed yet" stood beside "confirmed".
+#[test]
+fn a_confirmed_image_is_not_called_on_trial_beside_that() {
+    use crate::{BoardInfo, JournalEntry, JournalOutcome, Release, RollbackReason, SlotImage};
+    let image = |confirmed| SlotImage {
+        version: "2.0.0.0".into(),
+        confirmed,
+        active: true,
+        ..SlotImage::default()
+    };
+    let entry = JournalEntry {
+        from: Release::default(),
+        to: Release {
+            major: 2,
+            ..Release::default()
+        },
+        start: 1,
+        outcome: JournalOutcome::Trial,
+        reason: RollbackReason::NotConfirmed,
+    };
+    let marked = |confirmed| {
+        let board = BoardInfo {
+            images: alloc::vec![image(confirmed)],
+            journal: Some(alloc::vec![entry]),
+            ..BoardInfo::default()
+        };
+        last_updates(&board).first().map(mark)
+    };
+    assert_eq!(marked(true), Some(Mark::Good));
+    assert_eq!(marked(false), Some(Mark::Open));
 }

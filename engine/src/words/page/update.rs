@@ -215,16 +215,17 @@ pub fn end(ending: &Ending, gone: bool) -> Told {
             ..
         } => {
             let failed = version(*failed);
-            let title = match old {
-                Some(old) => format!("Rolled back. The board runs {} again.", spelled(old)),
-                None => "Rolled back. The board does not say what it runs.".to_string(),
+            let runs = match old {
+                Some(old) => format!("The board runs {} again.", spelled(old)),
+                None => "The board does not say what it runs.".to_string(),
             };
-            let text = format!(
-                "{} {}",
+            let text = format!("{runs} {}", words::after_rollback(*reason));
+            told(
+                "Rolled back",
                 words::rolled_back(&failed, *reason),
-                words::after_rollback(*reason)
-            );
-            told("Rolled back", title, text, "Try again")
+                text,
+                "Try again",
+            )
         }
         Ending::Outcome {
             outcome: Outcome::Unchanged { reason, .. },
