@@ -18,6 +18,11 @@ pub fn required(variable: &str) -> Result<PathBuf> {
     path.with_context(|| format!("{variable} names nothing that is there: run `cargo xtask test`"))
 }
 
+/// The published smpclient's part of the main job, as a program for `BOOTLACE_PYTHON`.
+pub fn smpclient_job() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/smpclient_job.py")
+}
+
 /// The `bootlace` command line: what `BOOTLACE_CLI` names, or built now from this checkout, so that it is never older
 /// than what is tested.
 ///

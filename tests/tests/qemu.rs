@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use std::io::Write as _;
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -403,7 +402,7 @@ fn smpclient_sees_what_the_applications_confirmed() {
     let (plain, _) = images.signed("plain", 2, LEN).unwrap();
     let folder = std::env::temp_dir().join(format!("bootlace-qemu-smpclient-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/smpclient_job.py");
+    let script = tools::smpclient_job();
     let mut board = Emulator::running(Line::Terminal, &with_primary(Some(&old)).unwrap()).unwrap();
     let job = |board: &Emulator, framing: &str, image: &[u8], until: &str| {
         let file = folder.join("image.bin");

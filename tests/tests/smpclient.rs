@@ -6,7 +6,6 @@
     reason = "a test ends at the first thing that is not as it must be"
 )]
 
-use std::path::Path;
 use std::process::Command;
 
 use bootlace_browser::Folder;
@@ -30,7 +29,7 @@ fn job(framing: &str, algorithm: Algorithm) -> Value {
         old.to_str().unwrap(),
     ];
     let _board = Simulator::start(&link, arguments).unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/smpclient_job.py");
+    let script = tools::smpclient_job();
     let mut python = Command::new(tools::required("BOOTLACE_PYTHON").unwrap());
     python
         .arg(script)

@@ -25,19 +25,19 @@ const PAGE: usize = 4096;
 fn main() -> Result<()> {
     let folder = std::env::temp_dir().join(format!("bootlace-bench-link-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
-    let result = measure(&CabledBoard::new(&folder)?);
+    let result = measure(&Boards::new(&folder)?);
     std::fs::remove_dir_all(&folder).ok();
     result
 }
 
-struct CabledBoard {
+struct Boards {
     folder: PathBuf,
     key: PathBuf,
     /// Three versions, each of exactly [`SIZE`] bytes.
     images: Vec<PathBuf>,
 }
 
-fn measure(bench: &CabledBoard) -> Result<()> {
+fn measure(boards: &Boards) -> Result<()> {
     let line = f64::from(BAUD) / 10.0;
     println!("{SIZE} bytes, frames of 2 KB; the line carries {line:.0} bytes a second, the flash takes");
     println!(
@@ -46,12 +46,12 @@ fn measure(bench: &CabledBoard) -> Result<()> {
     );
     println!();
     for (framing, bound) in [("cobs", 0.95), ("console", 0.71)] {
-        let board = bench.board(&format!("slow-{framing}"), &["--baud", "115200"])?;
-        let ours = bench.update(&board, 1, &["--framing", framing], "verifying")?;
+        let board = boards.board(&format!("slow-{framing}"), &["--baud", "115200"])?;
+        let ours = boards.update(&board, 1, &["--framing", framing], "verifying")?;
         let share = SIZE as f64 / ours.upload.as_secs_f64() / line;
         drop(board);
-        let board = bench.board(&format!("slow-peer-{framing}"), &["--baud", "115200"])?;
-        let peer = bench.peer(&board, framing)?;
+        let board = boards.board(&format!("slow-peer-{framing}"), &["--baud", "115200"])?;
+        let peer = boards.peer(&board, framing)?;
         println!("line-share-{framing} {share:.4} share >= {bound}");
         println!(
             "line-share-{framing}-smpclient {:.4} share",
@@ -63,11 +63,11 @@ fn measure(bench: &CabledBoard) -> Result<()> {
         );
     }
     for (name, arguments, bound) in [("usb", &[][..], 1.05), ("usb-stalling", &["--stall"][..], 1.12)] {
-        let board = bench.board(name, arguments)?;
+        let board = boards.board(name, arguments)?;
         // The first update leaves no page blank, so that the second has every page to erase.
-        bench.update(&board, 1, &[], "on-trial")?;
+        boards.update(&board, 1, &[], "on-trial")?;
         std::thread::sleep(Duration::from_secs(1));
-        let second = bench.update(&board, 2, &[], "on-trial")?;
+        let second = boards.update(&board, 2, &[], "on-trial")?;
         let passes = |time: Duration| time.as_secs_f64() / pass().as_secs_f64();
         println!(
             "upload-over-flash-time-{name} {:.3} times <= {bound}",
@@ -78,16 +78,16 @@ fn measure(bench: &CabledBoard) -> Result<()> {
             passes(second.running)
         );
     }
-    let board = bench.board("usb-peer", &[])?;
-    bench.update(&board, 1, &[], "on-trial")?;
+    let board = boards.board("usb-peer", &[])?;
+    boards.update(&board, 1, &[], "on-trial")?;
     std::thread::sleep(Duration::from_secs(1));
-    let peer = bench.peer(&board, "cobs")?;
+    let peer = boards.peer(&board, "cobs")?;
     println!(
         "upload-over-flash-time-usb-smpclient {:.3} times",
         peer.as_secs_f64() / pass().as_secs_f64()
     );
     drop(board);
-    let revert = bench.revert()?;
+    let revert = boards.revert()?;
     println!(
         "revert {:.3} passes <= 2.1",
         revert.as_secs_f64() / pass().as_secs_f64()
@@ -108,7 +108,7 @@ struct Times {
     running: Duration,
 }
 
-impl CabledBoard {
+impl Boards {
     fn new(folder: &Path) -> Result<Self> {
         let signer =
             SigningKey::from_seed(Algorithm::P256, &[7; 32]).map_err(|error| anyhow::anyhow!("{error:?}"))?;
@@ -121,7 +121,7 @@ impl CabledBoard {
                 Ok(path)
             })
             .collect::<Result<_>>()?;
-        Ok(CabledBoard {
+        Ok(Boards {
             folder: folder.to_owned(),
             key,
             images,
@@ -187,7 +187,7 @@ impl CabledBoard {
 
     /// The published smpclient.
     fn peer(&self, board: &Simulator, framing: &str) -> Result<Duration> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/smpclient_job.py");
+        let script = tools::smpclient_job();
         let mut python = Command::new(tools::required("BOOTLACE_PYTHON")?);
         python
             .arg(script)
