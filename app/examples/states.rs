@@ -230,6 +230,7 @@ fn states() -> Vec<(&'static str, Vec<Action>)> {
     let failed = Ending::Failed(Problem::Session(Failure {
         error: Error::PortLost,
         phase: Phase::Uploading,
+        unharmed: true,
     }));
     let asking = notice(Notice::Appeared {
         board: BOARD,

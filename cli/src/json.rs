@@ -43,6 +43,10 @@ pub(crate) fn problem(problem: &Problem) -> Value {
     })
 }
 
+pub(crate) fn warning(name: &str, text: &str) -> Value {
+    json!({ "event": "warning", "warning": name, "what": text })
+}
+
 pub(crate) fn port(path: &Path) -> Value {
     json!({ "event": "port", "port": path.display().to_string() })
 }
@@ -56,13 +60,15 @@ pub(crate) fn board(board: &BoardInfo) -> Value {
         "role": match board.role {
             Some(Role::Bootloader) => Some("bootloader"),
             Some(Role::Application) => Some("application"),
+            _ if board.recovery => Some("recovery"),
             _ => None,
         },
         "companion": board.companion,
         "running": board.running().map(|image| json!({
             "version": image.version,
             "hash": words::hex(&image.hash),
-            "confirmed": image.confirmed,
+            // Not known where the board lists version and hash alone.
+            "confirmed": image.has_flags().then_some(image.confirmed),
         })),
         "counter": board.counter,
         "frame": board.frame,

@@ -1,5 +1,6 @@
 //! The arguments that say where the board may be.
 
+use bootlace_engine::Framing;
 use bootlace_host::{Candidates, Driver, Notice, Settings};
 
 use crate::problem::Problem;
@@ -14,6 +15,18 @@ pub(crate) struct Ports {
     /// Speed of the port in bits per second; USB ports ignore it.
     #[arg(long, default_value_t = 115_200)]
     baud: u32,
+    /// Framing of requests: cobs, console or raw. Without it, the fastest that the board takes.
+    #[arg(long, value_parser = framing)]
+    pub(crate) framing: Option<Framing>,
+}
+
+fn framing(name: &str) -> Result<Framing, String> {
+    match name {
+        "cobs" => Ok(Framing::Cobs),
+        "console" => Ok(Framing::Console),
+        "raw" => Ok(Framing::Raw),
+        _ => Err("known are cobs, console and raw".into()),
+    }
 }
 
 impl Ports {
@@ -22,6 +35,7 @@ impl Ports {
         let settings = Settings {
             candidates: Candidates::new(&self.port),
             baud: self.baud,
+            framing: self.framing,
         };
         Ok(Driver::connect(settings, told)?)
     }

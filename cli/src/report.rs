@@ -100,6 +100,14 @@ impl Reporter {
         }
     }
 
+    /// What has to be known before the update goes on.
+    pub(crate) fn warning(&mut self, name: &str, text: &str) {
+        match self.style {
+            Style::Json => json(json::warning(name, text)),
+            _ => self.line(text),
+        }
+    }
+
     /// What became of the patch, which the session does not make; `running` is what the board runs.
     pub(crate) fn patch(&mut self, patch: &Patch, running: Option<&SlotImage>) {
         match patch {

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bootlace_engine::{CheckedImage, Confirm, Event, Framing, Job, Options, Outcome, Unchanged};
+use bootlace_engine::words;
+use bootlace_engine::{CheckedImage, Confirm, Event, Job, Options, Outcome, Unchanged};
 use bootlace_host::Notice;
 use bootlace_image::Policy;
 
@@ -32,9 +33,6 @@ pub(crate) struct Arguments {
     key: Vec<PathBuf>,
     #[command(flatten)]
     bases: Bases,
-    /// Framing of the upload: cobs, console or raw. Without it, the fastest that the board takes.
-    #[arg(long, value_parser = framing)]
-    framing: Option<Framing>,
     /// Confirm the image as soon as its application answers, for applications that don't do so themselves.
     #[arg(long)]
     confirm: bool,
@@ -52,15 +50,6 @@ pub(crate) struct Arguments {
     pub(crate) json: bool,
 }
 
-fn framing(name: &str) -> Result<Framing, String> {
-    match name {
-        "cobs" => Ok(Framing::Cobs),
-        "console" => Ok(Framing::Console),
-        "raw" => Ok(Framing::Raw),
-        _ => Err("known are cobs, console and raw".into()),
-    }
-}
-
 pub(crate) fn run(arguments: &Arguments) -> crate::problem::Result {
     let image = CheckedImage::new(file::read(&arguments.image)?)?;
     let image = Arc::new(image);
@@ -73,7 +62,7 @@ pub(crate) fn run(arguments: &Arguments) -> crate::problem::Result {
             Confirm::ByApplication
         },
         only_newer: arguments.only_newer,
-        framing: arguments.framing,
+        framing: arguments.ports.framing,
         absence: Duration::from_secs(arguments.patience),
         ..Options::default()
     };
@@ -88,7 +77,13 @@ pub(crate) fn run(arguments: &Arguments) -> crate::problem::Result {
     let mut reporter = Reporter::new(arguments.json);
     let mut driver = arguments.ports.connect(|notice| reporter.notice(notice))?;
     let patch = match driver.session.plan(&image, &options) {
-        Ok(plan) => arguments.bases.patch(&driver.session, &plan, image.bytes())?,
+        Ok(plan) => {
+            // Said before anything is done that can't be undone.
+            if let Some(warning) = words::no_way_back(plan.exchange) {
+                reporter.warning("NoWayBack", warning);
+            }
+            arguments.bases.patch(&driver.session, &plan, image.bytes())?
+        }
         // The session says so.
         Err(_) => None,
     };

@@ -1,6 +1,6 @@
 //! What a board said of itself, owned.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use bootlace_image::{Algorithm, PublicKey};
@@ -10,6 +10,9 @@ use bootlace_smp::bootlace::{
 };
 use bootlace_smp::frame::Framing;
 use bootlace_smp::img::{ImageSlots, StateEntry};
+use bootlace_smp::os;
+
+use crate::text::clean;
 
 /// A board.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,6 +60,10 @@ pub struct BoardInfo {
     pub supply: Option<Supply>,
     /// Version of its golden image.
     pub golden: Option<Release>,
+    /// MCUboot's serial recovery answers: no application runs.
+    pub recovery: bool,
+    /// How its bootloader updates, by MCUboot's number; `None`: it does not say.
+    pub mode: Option<i32>,
     /// Its last updates, newest first. `None`: it was not asked ([`Command::Journal`](crate::Command)).
     pub journal: Option<Vec<JournalEntry>>,
 }
@@ -77,6 +84,8 @@ pub struct SlotInfo {
     pub erase: Option<u32>,
     /// Bytes that are written at once.
     pub write: Option<u32>,
+    /// Number of the image that an upload to this slot has to name; `None`: the board does not say.
+    pub upload_image: Option<u32>,
 }
 
 /// An image in a slot.
@@ -102,6 +111,37 @@ pub struct SlotImage {
     /// Pending for good.
     pub permanent: bool,
 }
+
+/// How a new image takes the place of the one that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Exchange {
+    /// Both are kept: the new one is tried, and the old one taken back where that fails.
+    Swap,
+    /// The restart writes the new one over the old one: there is no way back after it.
+    Overwrite,
+    /// The upload itself writes over the image that is there: there is no way back once it begins.
+    InPlace,
+    /// In a way that this version does not know, by MCUboot's number: nothing is sent.
+    Unsupported(i32),
+}
+
+impl SlotImage {
+    /// The board says how it is with this image: some list version and hash alone.
+    pub fn has_flags(&self) -> bool {
+        self.bootable || self.pending || self.confirmed || self.active || self.permanent
+    }
+
+    /// Whether this is the image of that hash: as many bytes as the board lists, at least 32. `None`: the board lists no
+    /// hash, so nothing is known.
+    pub fn is_of_hash(&self, hash: &[u8]) -> Option<bool> {
+        (!self.hash.is_empty())
+            .then(|| self.hash.len() >= SHORTEST_HASH.min(hash.len()) && hash.starts_with(&self.hash))
+    }
+}
+
+/// Bytes of a SHA-512 that a board lists at least: the room that SHA-256 has.
+const SHORTEST_HASH: usize = 32;
 
 /// The last trial failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,7 +176,34 @@ impl BoardInfo {
 
     /// Its bootloader answers, and says so: whatever its slots hold, no application runs.
     pub fn is_in_bootloader(&self) -> bool {
-        self.role == Some(Role::Bootloader)
+        self.role == Some(Role::Bootloader) || self.recovery
+    }
+
+    /// How a new image takes the place of the one that runs.
+    pub fn exchange(&self) -> Exchange {
+        match self.mode {
+            _ if self.is_bootlace() => Exchange::Swap,
+            // It puts images into the primary slot (boot_serial.c:978), unless it takes them for the secondary one, and
+            // can mark them there. That it can is seen by the flags that it lists.
+            _ if self.recovery => match self.direct_upload() {
+                Some(_) => Exchange::Swap,
+                None => Exchange::InPlace,
+            },
+            // Scratch, move, offset.
+            None | Some(1 | os::MODE_SWAP | 9) => Exchange::Swap,
+            Some(os::MODE_OVERWRITE) => Exchange::Overwrite,
+            Some(mode) => Exchange::Unsupported(mode),
+        }
+    }
+
+    /// The number of the image that uploads to the secondary slot have to name, where the board has one of its own for
+    /// that and can mark what lies there (MCUboot's `MCUBOOT_SERIAL_DIRECT_IMAGE_UPLOAD` with image states).
+    pub(crate) fn direct_upload(&self) -> Option<u32> {
+        let number = |slot| self.slots.iter().find(|it| it.slot == slot)?.upload_image;
+        // Without direct uploads, recovery gives the secondary slot the number of the pair, and writes to the primary one.
+        let (primary, secondary) = (number(0)?, number(1)?);
+        let marks = self.images.iter().any(SlotImage::has_flags);
+        (self.recovery && primary != secondary && marks).then_some(secondary)
     }
 
     /// Why it stays in its bootloader with no image that it may start; `None` where it may start one, or does not say.
@@ -169,7 +236,7 @@ impl BoardInfo {
 
     /// Takes over what a description says.
     pub(crate) fn describe(&mut self, it: &Description<'_>) {
-        let text = |text: Option<&str>| text.map(ToString::to_string);
+        let text = |text: Option<&str>| text.map(clean);
         *self = BoardInfo {
             role: Some(it.role),
             name: text(it.board),
@@ -196,6 +263,8 @@ impl BoardInfo {
             images: core::mem::take(&mut self.images),
             has_image_group: self.has_image_group,
             framing: self.framing,
+            recovery: false,
+            mode: None,
         };
     }
 
@@ -217,6 +286,7 @@ impl BoardInfo {
                 slot: slot.slot,
                 size: slot.size,
                 max: first.max_image_size,
+                upload_image: slot.upload_image_id,
                 ..SlotInfo::default()
             })
             .collect();
@@ -241,6 +311,7 @@ impl From<bootlace::Slot> for SlotInfo {
             max: Some(slot.max),
             erase: Some(slot.erase),
             write: Some(slot.write),
+            upload_image: None,
         }
     }
 }
@@ -250,7 +321,7 @@ impl From<StateEntry<'_>> for SlotImage {
         SlotImage {
             image: entry.image.unwrap_or(0),
             slot: entry.slot,
-            version: entry.version.to_string(),
+            version: clean(entry.version),
             hash: entry.hash.unwrap_or_default().to_vec(),
             bootable: entry.bootable,
             pending: entry.pending,

@@ -2,6 +2,9 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use bootlace_smp::frame::Framing;
 
 use crate::line::Line;
 use crate::{BoardInfo, Event, Instant, Phase, PortInfo};
@@ -14,9 +17,22 @@ pub(crate) struct Context<'a> {
     /// What the board said of itself last.
     pub(crate) board: &'a mut Option<Box<BoardInfo>>,
     pub(crate) port: PortInfo,
+    /// The one framing to use, where the driver knows it.
+    pub(crate) framing: Option<Framing>,
     /// A port is open.
     pub(crate) open: bool,
     pub(crate) phase: &'a mut Option<Phase>,
+    /// The image that this session saw confirmed last.
+    pub(crate) proved: &'a mut Option<Proved>,
+    /// Something was done to the board that it may not be able to take back: see [`Failure`](crate::Failure).
+    pub(crate) changed: &'a mut bool,
+}
+
+/// An image that a board confirmed: it starts none below this counter from its next start on, and may say so only then.
+#[derive(Clone, Debug)]
+pub(crate) struct Proved {
+    pub(crate) hash: Vec<u8>,
+    pub(crate) counter: u32,
 }
 
 impl Context<'_> {
@@ -34,6 +50,13 @@ impl Context<'_> {
 
     /// Takes over what the board says of itself, and tells of what is new.
     pub(crate) fn meet(&mut self, mut board: Box<BoardInfo>) {
+        if let Some(proved) = &*self.proved
+            && board
+                .running()
+                .is_some_and(|running| running.confirmed && running.is_of_hash(&proved.hash) == Some(true))
+        {
+            board.counter = board.counter.max(Some(proved.counter));
+        }
         // Its journal is asked for by itself: until then what it last said stands.
         if let Some(old) = self.board.as_ref().filter(|old| old.serial == board.serial)
             && board.journal.is_none()

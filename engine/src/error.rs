@@ -8,6 +8,7 @@ use bootlace_smp::bootlace::BootState;
 use bootlace_smp::{ErrorCode, bootlace, img};
 
 use crate::Phase;
+use crate::text::clean;
 
 /// Something went wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +18,9 @@ pub struct Failure {
     pub error: Error,
     /// Where.
     pub phase: Phase,
+    /// The board is as it was: nothing was marked, restarted or written over. Otherwise what it runs, or will run after
+    /// its next restart, is not known.
+    pub unharmed: bool,
 }
 
 /// What went wrong. Each carries what was missing or wrong.
@@ -122,6 +126,13 @@ pub enum Error {
     NotPending,
     /// The board was told to restart three times, and did not.
     DidNotRestart,
+    /// The board was updated and restarted, and nothing that it says tells whether it runs the new image.
+    OutcomeUnknown,
+    /// The board's bootloader updates in a way that this version does not know.
+    UnsupportedExchange {
+        /// MCUboot's number of that way.
+        mode: i32,
+    },
     /// The new image is in place and confirmed, but the board stays in its bootloader: nothing says that it runs.
     StaysInBootloader,
     /// The board did not come back, or does not answer since.
@@ -193,7 +204,7 @@ impl Error {
         Error::BoardRefused {
             asked,
             code: Code::of(failure),
-            reason: failure.reason.map(Into::into),
+            reason: failure.reason.map(clean),
         }
     }
 }

@@ -41,7 +41,7 @@ impl Greeter {
     /// Asks at a port that is open. `framing` is the one to use once it is known what the board takes; `None`: the best.
     pub fn new(now: Instant, port: PortInfo, framing: Option<Framing>) -> Self {
         let mut line = Line::new();
-        let identify = Identify::new(&mut line, now, framing, Known::Nothing);
+        let identify = Identify::new(&mut line, now, framing, Known::of_framing(framing));
         Greeter {
             line,
             port,

@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use bootlace_smp::bootlace::Features;
 use bootlace_smp::frame::Framing;
-use bootlace_smp::{Request, Response, bootlace, img, os};
+use bootlace_smp::{Request, Response, Version, bootlace, img, os};
 
 use crate::line::{Call, Late, Line, Packet};
 use crate::wanted::Known;
@@ -20,22 +20,41 @@ const HELLO_WAIT: Duration = Duration::from_millis(1000);
 /// Packet size of a board that does not say: MCUboot's recovery without parameters takes a line or two.
 const SMALL_FRAME: u32 = 252;
 
-/// The first questions, in order. Console framing comes first: it is what everybody reads, and does no harm elsewhere.
-const HELLOS: [(Framing, Hello); 7] = [
-    (Framing::Console, Hello::Describe),
-    (Framing::Console, Hello::List),
-    (Framing::Cobs, Hello::Describe),
-    (Framing::Console, Hello::Describe),
-    (Framing::Raw, Hello::List),
-    (Framing::Cobs, Hello::List),
-    (Framing::Console, Hello::List),
-];
+/// Silence after which a server of raw packets has forgotten what it could not read: MCUboot's recovery takes 3 s
+/// (`MCUBOOT_SERIAL_RAW_PROTOCOL_INPUT_TIMEOUT_MS`).
+const RAW_SILENCE: Duration = Duration::from_millis(3300);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Hello {
-    Describe,
-    List,
+/// A first question.
+#[derive(Clone, Copy, Debug)]
+struct Hello {
+    framing: Framing,
+    version: Version,
+    question: Question,
 }
+
+const fn hello_of(framing: Framing, version: Version, question: Question) -> Hello {
+    Hello {
+        framing,
+        version,
+        question,
+    }
+}
+
+/// The first questions, in order. Console framing comes first: it is what everybody reads, and does no harm elsewhere. COBS
+/// frames are never sent before a board says that it takes them: to a server of raw packets one may look like the start of
+/// a long packet, and leave it waiting for the rest.
+const HELLOS: [Hello; 8] = [
+    hello_of(Framing::Console, Version::V2, Question::Describe),
+    hello_of(Framing::Console, Version::V2, Question::List),
+    // Servers of before 2023 pass over what is not of the first version.
+    hello_of(Framing::Console, Version::V1, Question::List),
+    // It may have started in between.
+    hello_of(Framing::Console, Version::V2, Question::Describe),
+    hello_of(Framing::Raw, Version::V2, Question::List),
+    hello_of(Framing::Raw, Version::V2, Question::Describe),
+    hello_of(Framing::Raw, Version::V1, Question::List),
+    hello_of(Framing::Console, Version::V2, Question::List),
+];
 
 /// The conversation.
 #[derive(Debug)]
@@ -58,6 +77,8 @@ enum Stage {
         asked: usize,
         /// Number of the first one's packet.
         first: u8,
+        /// Nothing is sent until then, for the sake of servers of raw packets.
+        silent_until: Option<Instant>,
     },
     /// It speaks raw. In lines as well?
     Checking,
@@ -72,6 +93,10 @@ enum Question {
     List,
     Params,
     Sizes,
+    /// Is it MCUboot's serial recovery?
+    Recovery,
+    /// How does its bootloader update?
+    Mode,
 }
 
 /// What came of it.
@@ -88,11 +113,13 @@ pub(crate) enum Identity {
 impl Identify {
     /// `framing` is the one to use once it is known what the board takes; `None`: the best.
     pub(crate) fn new(line: &mut Line, now: Instant, framing: Option<Framing>, known: Known) -> Self {
-        let call = hello(line, now, 0);
+        let index = next_hello(0, known).unwrap_or(0);
+        let call = hello(line, now, index);
         Identify {
             stage: Stage::Hello {
-                asked: 1,
+                asked: index + 1,
                 first: line.last_seq(),
+                silent_until: None,
             },
             call,
             framing,
@@ -102,7 +129,13 @@ impl Identify {
     }
 
     pub(crate) fn deadline(&self) -> Instant {
-        self.call.deadline()
+        match self.stage {
+            Stage::Hello {
+                silent_until: Some(until),
+                ..
+            } => until,
+            _ => self.call.deadline(),
+        }
     }
 
     pub(crate) fn handle_packet(mut self, line: &mut Line, now: Instant, packet: &Packet<'_>) -> Identity {
@@ -115,6 +148,10 @@ impl Identify {
         }
         if late {
             line.framing = line.heard_in;
+            line.version = match packet.header.version {
+                Version::V1 => Version::V1,
+                _ => Version::V2,
+            };
         }
         let Ok(answer) = packet.response else {
             // The call runs out of time.
@@ -125,11 +162,13 @@ impl Identify {
             self.call.answered(line, now);
         }
         let hello = match self.stage {
-            Stage::Hello { asked, first } => Some((asked, first)),
+            Stage::Hello { asked, first, .. } => Some((asked, first)),
             _ => None,
         };
         let (question, mut info) = match self.stage {
-            Stage::Hello { .. } if line.framing == Framing::Raw && !is_description(&answer) => {
+            Stage::Hello { .. }
+                if line.framing == Framing::Raw && self.known != Known::Raw && !is_description(&answer) =>
+            {
                 // Raw packets have no CRC. It may have missed the questions before.
                 line.framing = Framing::Console;
                 return self.check(line, now);
@@ -142,12 +181,7 @@ impl Identify {
             (_, Response::Bootlace(bootlace::Response::Describe(description))) => {
                 info.describe(&description);
                 let cobs = info.features.has(Features::COBS);
-                line.framing = match self.framing {
-                    Some(Framing::Cobs) if !cobs => line.framing,
-                    Some(framing) => framing,
-                    None if cobs => Framing::Cobs,
-                    None => line.framing,
-                };
+                line.choose(self.framing, cobs);
                 if info.has_image_group {
                     known(line, info)
                 } else {
@@ -176,6 +210,14 @@ impl Identify {
             }
             (_, Response::Img(img::Response::SlotInfo(images))) => {
                 info.sizes(&images);
+                self.ask(line, now, Question::Recovery, info)
+            }
+            (Some(Question::Recovery), Response::Os(os::Response::ConsoleEcho)) => {
+                info.recovery = true;
+                known(line, info)
+            }
+            (_, Response::Os(os::Response::Mode { mode, .. })) => {
+                info.mode = Some(mode);
                 known(line, info)
             }
             // It speaks SMP.
@@ -184,7 +226,11 @@ impl Identify {
             (None, _) => {
                 self.bad = true;
                 if let Some((asked, first)) = hello {
-                    self.stage = Stage::Hello { asked, first };
+                    self.stage = Stage::Hello {
+                        asked,
+                        first,
+                        silent_until: None,
+                    };
                 }
                 Identity::Asking(self)
             }
@@ -197,25 +243,57 @@ impl Identify {
     }
 
     pub(crate) fn handle_timeout(mut self, line: &mut Line, now: Instant) -> Identity {
+        if let Stage::Hello {
+            asked,
+            first,
+            silent_until: Some(until),
+        } = self.stage
+        {
+            if now >= until {
+                self.call = hello(line, now, asked);
+                self.stage = Stage::Hello {
+                    asked: asked + 1,
+                    first,
+                    silent_until: None,
+                };
+            }
+            return Identity::Asking(self);
+        }
         if self.call.late(line, now) == Late::Waiting {
             return Identity::Asking(self);
         }
         match self.stage {
-            Stage::Hello { asked, first } => match next_hello(asked, self.known.tries_raw()) {
-                Some(index) => {
-                    self.call = hello(line, now, index);
+            Stage::Hello { asked, first, .. } => {
+                let Some(index) = next_hello(asked, self.known) else {
+                    return self.nobody(line, Asked::Describe);
+                };
+                let is_raw = |index: usize| HELLOS.get(index).is_some_and(|it| it.framing == Framing::Raw);
+                if is_raw(index) && !asked.checked_sub(1).is_some_and(is_raw) {
                     self.stage = Stage::Hello {
-                        asked: index + 1,
+                        asked: index,
                         first,
+                        silent_until: Some(now + RAW_SILENCE),
                     };
-                    Identity::Asking(self)
+                    return Identity::Asking(self);
                 }
-                None => self.nobody(line, Asked::Describe),
-            },
+                self.call = hello(line, now, index);
+                self.stage = Stage::Hello {
+                    asked: index + 1,
+                    first,
+                    silent_until: None,
+                };
+                Identity::Asking(self)
+            }
             Stage::Checking if line.is_noisy() => self.nobody(line, Asked::Describe),
             Stage::Checking => {
                 line.framing = Framing::Raw;
                 self.ask(line, now, Question::List, Box::default())
+            }
+            // Frames of COBS may not get through where the description did.
+            Stage::Asking(question, info) if line.framing == Framing::Cobs && self.framing.is_none() => {
+                line.leave_cobs();
+                self.stage = Stage::Checking;
+                self.ask(line, now, question, info)
             }
             // Without its list of images nothing can be done with a board.
             Stage::Asking(Question::List, _) => self.nobody(line, Asked::State),
@@ -244,25 +322,27 @@ impl Identify {
                 (info.frame, info.window) = (SMALL_FRAME, 1);
                 self.ask(line, now, Question::Sizes, info)
             }
-            Question::List | Question::Sizes => known(line, info),
+            Question::Sizes => self.ask(line, now, Question::Recovery, info),
+            Question::Recovery => self.ask(line, now, Question::Mode, info),
+            Question::List | Question::Mode => known(line, info),
         }
     }
 
     fn check(mut self, line: &mut Line, now: Instant) -> Identity {
-        self.call = Call::new(line, now, &Request::Img(img::Request::State), HELLO_WAIT, 3);
+        // Asked once, and then silence, for the sake of a server of raw packets.
+        self.call = Call::new(line, now, &Request::Img(img::Request::State), RAW_SILENCE, 1);
+        line.pad();
         self.stage = Stage::Checking;
         Identity::Asking(self)
     }
 
     fn ask(mut self, line: &mut Line, now: Instant, question: Question, info: Box<BoardInfo>) -> Identity {
-        let request = match question {
-            Question::Describe => Request::Bootlace(bootlace::Request::Describe),
-            Question::List => Request::Img(img::Request::State),
-            Question::Params => Request::Os(os::Request::Params),
-            Question::Sizes => Request::Img(img::Request::SlotInfo),
+        let most = match question {
+            Question::List => 5,
+            Question::Describe | Question::Params | Question::Sizes => 3,
+            Question::Recovery | Question::Mode => 2,
         };
-        let most = if question == Question::List { 5 } else { 3 };
-        self.call = Call::new(line, now, &request, HELLO_WAIT, most);
+        self.call = Call::new(line, now, &question.request(), HELLO_WAIT, most);
         self.stage = Stage::Asking(question, info);
         Identity::Asking(self)
     }
@@ -294,23 +374,45 @@ fn known(line: &Line, mut info: Box<BoardInfo>) -> Identity {
     Identity::Known(info)
 }
 
+impl Question {
+    fn request(self) -> Request<'static> {
+        match self {
+            Question::Describe => Request::Bootlace(bootlace::Request::Describe),
+            Question::List => Request::Img(img::Request::State),
+            Question::Params => Request::Os(os::Request::Params),
+            Question::Sizes => Request::Img(img::Request::SlotInfo),
+            Question::Recovery => Request::Os(os::Request::ConsoleEcho),
+            Question::Mode => Request::Os(os::Request::Bootloader { query: Some("mode") }),
+        }
+    }
+}
+
 /// The next first question from `index` on.
-fn next_hello(index: usize, raw: bool) -> Option<usize> {
+fn next_hello(index: usize, known: Known) -> Option<usize> {
+    let asked = |hello: &Hello| match known {
+        Known::Nothing => hello.framing != Framing::Raw || hello.question == Question::List,
+        Known::Raw => hello.framing == Framing::Raw,
+        Known::Checked | Known::Described => hello.framing == Framing::Console,
+    };
     let rest = HELLOS.iter().enumerate().skip(index);
     rest.into_iter()
-        .find(|(_, hello)| raw || hello.0 != Framing::Raw)
+        .find(|(_, hello)| asked(hello))
         .map(|(index, _)| index)
 }
 
 fn hello(line: &mut Line, now: Instant, index: usize) -> Call {
-    let (framing, hello) = HELLOS
-        .get(index)
-        .copied()
-        .unwrap_or((Framing::Console, Hello::Describe));
-    line.framing = framing;
-    let request = match hello {
-        Hello::Describe => Request::Bootlace(bootlace::Request::Describe),
-        Hello::List => Request::Img(img::Request::State),
-    };
-    Call::new(line, now, &request, HELLO_WAIT, 1)
+    let Hello {
+        framing,
+        version,
+        question,
+    } = HELLOS.get(index).copied().unwrap_or(HELLOS[0]);
+    if framing == Framing::Console && line.framing == Framing::Raw {
+        // Ends what a server of lines took for the start of one.
+        line.framing = framing;
+        line.clear_throat();
+    }
+    (line.framing, line.version) = (framing, version);
+    let call = Call::new(line, now, &question.request(), HELLO_WAIT, 1);
+    line.pad();
+    call
 }

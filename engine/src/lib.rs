@@ -37,12 +37,14 @@ mod greet;
 mod identify;
 mod image;
 mod line;
+mod meter;
 mod patch;
 mod phase;
 mod plan;
 mod search;
 mod session;
 mod state;
+mod text;
 mod time;
 mod transmit;
 mod update;
@@ -52,7 +54,7 @@ mod wanted;
 pub mod words;
 
 pub use bench::{Bench, Owner};
-pub use board::{BoardInfo, Rollback, SlotImage, SlotInfo};
+pub use board::{BoardInfo, Exchange, Rollback, SlotImage, SlotInfo};
 pub use bootlace_smp::bootlace::{
     BootState, JournalEntry, JournalOutcome, Release, Reset as ResetCause, Role, RollbackReason, Supply,
     Trial,

@@ -21,12 +21,18 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(400);
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
 /// Bytes of a packet on the wire that tell how fast the line is: a description has some hundreds.
 const TELLING: usize = 200;
+/// Bytes of a packet's header.
+const RAW_HEADER: usize = 8;
 /// A pause after which bytes are not of the same packet.
 const GAP: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(crate) struct Line {
     pub(crate) framing: Framing,
+    /// Version of SMP that requests are sent in.
+    pub(crate) version: Version,
+    /// COBS frames do not get through, though the board takes them.
+    no_cobs: bool,
     decoder: Decoder,
     buffer: Vec<u8>,
     out: VecDeque<Vec<u8>>,
@@ -90,6 +96,8 @@ impl Line {
     pub(crate) fn new() -> Self {
         Line {
             framing: Framing::Console,
+            version: Version::V2,
+            no_cobs: false,
             decoder: Decoder::new(),
             buffer: vec![0; LARGEST_ANSWER],
             out: VecDeque::new(),
@@ -169,7 +177,7 @@ impl Line {
     pub(crate) fn encode(&mut self, request: &Request<'_>, limit: usize) -> Option<(u8, Vec<u8>)> {
         let seq = self.next_seq();
         let mut packet = vec![0; limit];
-        let len = smp::encode_request(&mut packet, Version::V2, seq, request).ok()?;
+        let len = smp::encode_request(&mut packet, self.version, seq, request).ok()?;
         packet.truncate(len);
         Some((seq, packet))
     }
@@ -180,6 +188,32 @@ impl Line {
         let mut line = Vec::with_capacity(frame::encoded_len(self.framing, packet.len()));
         frame::encode(self.framing, packet, |piece| line.extend_from_slice(piece));
         self.out.push_back(line);
+    }
+
+    /// Fills up what was put on the line last with empty lines to a multiple of 8 bytes. A server of raw packets takes a
+    /// line for packets of 8 bytes that make no sense, and is not left waiting for the rest of one.
+    pub(crate) fn pad(&mut self) {
+        if let Some(last) = self.out.back_mut()
+            && self.framing == Framing::Console
+        {
+            last.resize(last.len().next_multiple_of(RAW_HEADER), b'\n');
+        }
+    }
+
+    /// COBS does not get through: console framing from now on.
+    pub(crate) fn leave_cobs(&mut self) {
+        self.no_cobs = true;
+        self.framing = Framing::Console;
+    }
+
+    /// The framing to use with a board that takes COBS or not, where `asked` is wanted; the present one at worst.
+    pub(crate) fn choose(&mut self, asked: Option<Framing>, takes_cobs: bool) {
+        self.framing = match asked {
+            Some(Framing::Cobs) if !takes_cobs => self.framing,
+            Some(framing) => framing,
+            None if takes_cobs && !self.no_cobs => Framing::Cobs,
+            None => self.framing,
+        };
     }
 
     /// Ends what the board may have received in part: an answer that did not come is often half a request.

@@ -8,7 +8,7 @@ use core::time::Duration;
 use bootlace_image::{FormatError, Misfit, Policy, PublicKey, Requirements, Version};
 use bootlace_smp::frame::Framing;
 
-use crate::{BoardInfo, CheckedImage, Error, NoPatch, SlotImage};
+use crate::{BoardInfo, CheckedImage, Error, Exchange, NoPatch, SlotImage};
 
 /// What to do with a board.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,6 +101,8 @@ pub struct Plan {
     pub size: u32,
     /// SHA-256 of the signer's key.
     pub key_hash: [u8; 32],
+    /// How the image takes the place of what runs; only with [`Exchange::Swap`] there is a way back.
+    pub exchange: Exchange,
     /// SHA-256 of what goes over the line: names the upload.
     pub(crate) sha: [u8; 32],
 }
@@ -178,12 +180,16 @@ impl Plan {
         if !board.has_image_group {
             return Err(Error::NoImageGroup);
         }
+        let exchange = board.exchange();
+        if let Exchange::Unsupported(mode) = exchange {
+            return Err(Error::UnsupportedExchange { mode });
+        }
         if options.only_newer && !matches!(way, Way::Install | Way::Update | Way::Same) {
             return Err(Error::NotNewer);
         }
         if board
             .running()
-            .is_some_and(|running| !running.confirmed && running.hash != hash)
+            .is_some_and(|running| !running.confirmed && running.is_of_hash(&hash) == Some(false))
             && board.is_bootlace()
             && board.trial.is_some()
         {
@@ -197,6 +203,7 @@ impl Plan {
             hash,
             size,
             key_hash: verified.key_hash,
+            exchange,
             sha: checked.sha(),
         })
     }
@@ -230,7 +237,7 @@ fn way(board: &BoardInfo, hash: &[u8], to: Version) -> (Way, Route) {
     let Some(running) = board.running() else {
         return (Way::Install, waiting(board, hash));
     };
-    if running.hash == hash {
+    if running.is_of_hash(hash) == Some(true) {
         let in_bootloader = board.is_in_bootloader();
         let route = match running.confirmed {
             // It lies there, but does not start: a damaged image is mended by sending it again.
@@ -238,6 +245,8 @@ fn way(board: &BoardInfo, hash: &[u8], to: Version) -> (Way, Route) {
             // The bootloader was asked to stay: "done" is only said of what runs.
             true if in_bootloader => Route::Restart,
             true => Route::Nothing,
+            // It lies there. Whether it is confirmed, or runs at all, the board does not say.
+            false if !running.has_flags() || board.recovery => Route::Restart,
             false => Route::Watch,
         };
         return (Way::Same, route);
@@ -253,8 +262,10 @@ fn way(board: &BoardInfo, hash: &[u8], to: Version) -> (Way, Route) {
 /// How much of the way an image that lies in the secondary slot has behind it.
 fn waiting(board: &BoardInfo, hash: &[u8]) -> Route {
     match board.other() {
-        Some(other) if other.hash == hash && other.pending => Route::Restart,
-        Some(other) if other.hash == hash => Route::Test,
+        // Recovery that writes to the primary slot marks nothing.
+        _ if board.exchange() == Exchange::InPlace => Route::Upload,
+        Some(other) if other.is_of_hash(hash) == Some(true) && other.pending => Route::Restart,
+        Some(other) if other.is_of_hash(hash) == Some(true) => Route::Test,
         _ => Route::Upload,
     }
 }

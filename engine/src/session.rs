@@ -3,7 +3,9 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
-use crate::context::Context;
+use bootlace_smp::frame::Framing;
+
+use crate::context::{Context, Proved};
 use crate::greet::Greeted;
 use crate::line::Line;
 use crate::state::State;
@@ -22,12 +24,20 @@ pub struct Session {
     port: PortInfo,
     open: bool,
     phase: Option<Phase>,
+    changed: bool,
+    proved: Option<Proved>,
+    framing: Option<Framing>,
     state: State,
 }
 
 impl Session {
     /// A session on a port that is open. It starts by asking the board who it is.
     pub fn new(now: Instant) -> Self {
+        Session::with_framing(now, None)
+    }
+
+    /// The same, where the framing is known: a server that takes raw packets alone is asked in no other.
+    pub fn with_framing(now: Instant, framing: Option<Framing>) -> Self {
         let mut session = Session {
             line: Line::new(),
             events: VecDeque::new(),
@@ -35,6 +45,9 @@ impl Session {
             port: PortInfo::default(),
             open: true,
             phase: None,
+            changed: false,
+            proved: None,
+            framing,
             state: State::Closed,
         };
         session.step(now, |_, ctx| State::connect(ctx, None));
@@ -51,6 +64,9 @@ impl Session {
             port,
             open: true,
             phase: None,
+            changed: false,
+            proved: None,
+            framing: None,
             state: State::Closed,
         };
         session.step(now, |state, ctx| state.adopt(ctx, board));
@@ -280,6 +296,9 @@ impl Session {
             board: &mut self.board,
             port: self.port,
             phase: &mut self.phase,
+            changed: &mut self.changed,
+            proved: &mut self.proved,
+            framing: self.framing,
         };
         self.state = step(state, &mut ctx);
     }

@@ -67,6 +67,7 @@ impl State {
 
     /// Starts an update.
     pub(crate) fn update(ctx: &mut Context<'_>, order: Box<Order>) -> State {
+        *ctx.changed = false;
         let updated = Updating::begin(ctx, order);
         updating(ctx, updated)
     }
@@ -205,8 +206,13 @@ impl State {
 }
 
 fn fail(ctx: &mut Context<'_>, error: Error) -> State {
-    let phase = ctx.phase.unwrap_or(Phase::Connecting);
-    ctx.say(Event::Failed(Failure { error, phase }));
+    let failure = Failure {
+        error,
+        phase: ctx.phase.unwrap_or(Phase::Connecting),
+        unharmed: !*ctx.changed,
+    };
+    *ctx.changed = false;
+    ctx.say(Event::Failed(failure));
     if !ctx.open {
         return State::Closed;
     }
@@ -218,7 +224,7 @@ fn fail(ctx: &mut Context<'_>, error: Error) -> State {
 fn connect(ctx: &mut Context<'_>, command: Option<Command>, silence: Silence) -> State {
     ctx.enter(Phase::Connecting);
     State::Connecting(Connecting {
-        identify: Identify::new(ctx.line, ctx.now, None, Known::Nothing),
+        identify: Identify::new(ctx.line, ctx.now, ctx.framing, Known::of_framing(ctx.framing)),
         command,
         silence,
     })
@@ -252,6 +258,7 @@ fn connecting(
                 ctx.say(Event::Failed(Failure {
                     error,
                     phase: Phase::Connecting,
+                    unharmed: true,
                 }));
             }
             *ctx.board = None;

@@ -10,9 +10,11 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use bootlace_smp::frame::Framing;
 use bootlace_smp::{self as smp, ErrorCode, Failure, Request, Response, Version, bootlace, img};
 
 use crate::line::{LARGEST_REQUEST, Line, Packet};
+use crate::meter::Meter;
 use crate::{Asked, BoardInfo, Content, Error, Instant, PortInfo, Progress};
 
 /// A first piece may make a board erase its slot: Zephyr's 1 MB takes about 20 s.
@@ -23,6 +25,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(4);
 /// A board is silent after so many sendings in a row, over so long.
 const MOST_TIMEOUTS: u32 = 8;
 const SILENCE: Duration = Duration::from_secs(20);
+/// Time-outs in a row after which COBS is given up for console framing. Small pieces have been tried by then: on a line
+/// that only loses bytes they get through, and COBS is shorter.
+const TIMEOUTS_OF_COBS: u32 = 4;
 /// Rewinds without a byte of headway.
 const MOST_REWINDS: u32 = 60;
 /// How often a board may lose what it had: a power failure each.
@@ -45,6 +50,10 @@ const MICROS_PER_PATCHED_BYTE: u64 = 120;
 pub(crate) struct Upload {
     content: Content,
     sha: [u8; 32],
+    /// Number of the image that the first piece has to name.
+    image: Option<u32>,
+    /// Another framing than the one that was asked for is no use.
+    keeps_framing: bool,
     /// Bytes of what is sent.
     len: u32,
     frame: usize,
@@ -147,6 +156,8 @@ impl Upload {
         Upload {
             content,
             sha,
+            image: board.direct_upload(),
+            keeps_framing: false,
             len,
             frame,
             window,
@@ -191,7 +202,7 @@ impl Upload {
             }
             let seq = line.next_seq();
             let (packet, end) = self
-                .piece(seq, bytes)
+                .piece(line.version, seq, bytes)
                 .ok_or(Error::BadAnswer { asked: Asked::Params })?;
             line.send(&packet);
             self.pieces.push_back(Piece {
@@ -211,9 +222,10 @@ impl Upload {
     }
 
     /// The packet with the piece at `next`, and where it ends. `None`: the board's frame holds no piece.
-    fn piece(&self, seq: u8, bytes: &[u8]) -> Option<(Vec<u8>, u32)> {
+    fn piece(&self, version: Version, seq: u8, bytes: &[u8]) -> Option<(Vec<u8>, u32)> {
         let first = self.next == 0;
         let mut message = img::Upload {
+            image: self.image.filter(|_| first),
             off: self.next,
             len: first.then_some(self.len),
             sha: first.then_some(&self.sha),
@@ -221,12 +233,12 @@ impl Upload {
         };
         let frame = (self.frame >> self.halved).max(SMALLEST_FRAME.min(self.frame));
         let mut packet = vec![0; frame];
-        let encode = |packet: &mut [u8], message| {
+        let encode = |packet: &mut [u8], message: img::Upload<'_>| {
             let request = match self.content {
                 Content::Image => Request::Img(img::Request::Upload(message)),
                 Content::Patch => Request::Bootlace(bootlace::Request::Patch(message)),
             };
-            smp::encode_request(packet, Version::V2, seq, &request).ok()
+            smp::encode_request(packet, version, seq, &request).ok()
         };
         let empty = encode(&mut packet, message)?;
         // The length of the data takes two bytes more than the length of nothing.
@@ -245,6 +257,11 @@ impl Upload {
         let len = encode(&mut packet, message)?;
         packet.truncate(len);
         Some((packet, end))
+    }
+
+    /// Whether the framing was chosen by somebody: then it stays, whatever happens.
+    pub(crate) fn keeps_framing(&mut self, keeps: bool) {
+        self.keeps_framing = keeps;
     }
 
     pub(crate) fn content(&self) -> Content {
@@ -358,7 +375,7 @@ impl Upload {
         if was_first && off > piece.end && !self.resumed {
             self.resumed = true;
             self.meter = Meter::new(now);
-            self.meter.last.1 = off;
+            self.meter.start_from(off);
             return Ok(Headway::Resumed(off));
         }
         Ok(Headway::More)
@@ -422,6 +439,11 @@ impl Upload {
         self.next = self.done;
         self.allowed = 1;
         line.clear_throat();
+        // Small answers pass a line that changes some bytes (LF to CR LF), and pieces do not: lines of text do.
+        if self.timeouts >= TIMEOUTS_OF_COBS && line.framing == Framing::Cobs && !self.keeps_framing {
+            line.leave_cobs();
+            self.halved = 0;
+        }
         Ok(())
     }
 
@@ -436,49 +458,14 @@ impl Upload {
         }
         self.reported = Some((now, self.done));
         let left = u64::from(self.len - self.done.min(self.len));
-        let remaining = self.meter.rate.filter(|rate| *rate > 0);
+        let rate = self.meter.rate();
+        let remaining = rate.filter(|rate| *rate > 0);
         Some(Progress {
             content: self.content,
             done: self.done,
             total: self.len,
-            rate: self
-                .meter
-                .rate
-                .map(|rate| u32::try_from(rate).unwrap_or(u32::MAX)),
+            rate: rate.map(|rate| u32::try_from(rate).unwrap_or(u32::MAX)),
             remaining: remaining.map(|rate| Duration::from_millis(left.saturating_mul(1000) / rate)),
         })
-    }
-}
-
-/// Bytes a second, smoothed over about two seconds.
-#[derive(Debug)]
-struct Meter {
-    last: (Instant, u32),
-    rate: Option<u64>,
-}
-
-const SMOOTH: u64 = 2_000_000;
-const SAMPLE: u64 = 250_000;
-
-impl Meter {
-    fn new(now: Instant) -> Self {
-        Meter {
-            last: (now, 0),
-            rate: None,
-        }
-    }
-
-    fn at(&mut self, now: Instant, done: u32) {
-        let micros = now.0.saturating_sub(self.last.0.0);
-        if micros < SAMPLE {
-            return;
-        }
-        let moved = u64::from(done.saturating_sub(self.last.1));
-        let sample = moved * 1_000_000 / micros;
-        self.rate = Some(match self.rate {
-            None => sample,
-            Some(rate) => (rate * SMOOTH + sample * micros) / (SMOOTH + micros),
-        });
-        self.last = (now, done);
     }
 }

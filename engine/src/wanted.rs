@@ -99,7 +99,12 @@ impl Known {
         }
     }
 
-    pub(crate) fn tries_raw(self) -> bool {
-        matches!(self, Known::Nothing | Known::Raw)
+    /// What a driver knows that knows the framing.
+    pub(crate) fn of_framing(framing: Option<Framing>) -> Self {
+        match framing {
+            Some(Framing::Raw) => Known::Raw,
+            Some(_) => Known::Checked,
+            None => Known::Nothing,
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use bootlace_engine::{Event, Instant, Phase, PortEvent, PortInfo, Session, Transmit};
+use bootlace_engine::{Event, Framing, Instant, Phase, PortEvent, PortInfo, Session, Transmit};
 
 use crate::port::{Input, Port};
 use crate::{Candidates, Error, Unusable};
@@ -20,6 +20,8 @@ pub struct Settings {
     pub candidates: Candidates,
     /// Speed of the port in bits per second; USB ports ignore it.
     pub baud: u32,
+    /// The one framing to use; `None`: what the board takes.
+    pub framing: Option<Framing>,
 }
 
 /// What happened.
@@ -61,7 +63,7 @@ impl Driver {
     pub fn connect(settings: Settings, mut told: impl FnMut(&Notice)) -> Result<Self, Error> {
         let (sender, input) = channel();
         let mut driver = Driver {
-            session: Session::new(Instant(0)),
+            session: Session::with_framing(Instant(0), settings.framing),
             settings,
             started: std::time::Instant::now(),
             port: None,
@@ -83,7 +85,7 @@ impl Driver {
                 last = Error::Unopened { port: path, why };
                 continue;
             }
-            driver.session = Session::new(driver.now());
+            driver.session = Session::with_framing(driver.now(), driver.settings.framing);
             driver.opened();
             last = loop {
                 let notice = driver.next_notice();

@@ -35,6 +35,7 @@ fn failed() -> Ending {
     Ending::Failed(Problem::Session(Failure {
         error: Error::PortLost,
         phase: Phase::Uploading,
+        unharmed: true,
     }))
 }
 

@@ -56,6 +56,7 @@ async fn ask(line: &mut Line, stop: oneshot::Receiver<()>) -> Result<Box<Greeted
             let failure = |error| Failure {
                 error,
                 phase: Phase::Connecting,
+                unharmed: true,
             };
             return greeted.map_err(|error| Problem::Session(failure(error)));
         }

@@ -273,7 +273,8 @@ fn what_was_stored_is_not_what_was_sent() {
                 end,
                 Event::Failed(Failure {
                     error,
-                    phase: Phase::Uploading
+                    phase: Phase::Uploading,
+                    unharmed: true
                 })
             );
         }

@@ -221,7 +221,8 @@ fn nobody_there() {
         failure,
         Failure {
             error: Error::Silent,
-            phase: Phase::Connecting
+            phase: Phase::Connecting,
+            unharmed: true
         }
     );
     assert_eq!(
@@ -352,4 +353,27 @@ fn an_image_is_read_once_and_its_padding_is_left_out() {
         altered.verify(&keys, &Default::default()),
         Err(Error::Refused(Refusal::Altered))
     );
+}
+
+/// A board raises its counter when it starts next; until then it says the old one, and starts nothing below the new.
+#[test]
+fn an_image_below_the_counter_of_the_one_just_confirmed_is_refused_before_it_is_sent() {
+    let counted = |version, counter| {
+        let it = unsigned(version, 3000).security_counter(counter);
+        it.sign(&key()).build()
+    };
+    let mut pair = with(Board::new(&counted(1, 0), vec![key().public()]));
+    pair.session.start(pair.now, update(counted(2, 5))).unwrap();
+    assert!(matches!(outcome(&mut pair, MINUTE), Outcome::Confirmed { .. }));
+    assert_eq!(pair.board.counter, 0);
+    assert_eq!(
+        plan(&pair, &counted(3, 4), &Options::default()),
+        Err(Error::TooOld { image: 4, board: 5 })
+    );
+    assert!(plan(&pair, &counted(3, 5), &Options::default()).is_ok());
+    // What the board says of itself later does not unsay it.
+    pair.session.refresh(pair.now).unwrap();
+    pair.until(MINUTE, |event| *event == Event::Done(Command::Refresh))
+        .unwrap();
+    assert_eq!(pair.session.board().unwrap().counter, Some(5));
 }

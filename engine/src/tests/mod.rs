@@ -23,6 +23,7 @@ mod bumpy;
 mod inputs;
 mod pair;
 mod patches;
+mod peers;
 mod states;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -326,7 +327,8 @@ fn an_image_that_nobody_confirms() {
         failure,
         Failure {
             error: Error::NotConfirmed,
-            phase: Phase::OnTrial
+            phase: Phase::OnTrial,
+            unharmed: false
         }
     );
     // The session is of use again, and a second try joins in.

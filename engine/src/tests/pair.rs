@@ -51,6 +51,8 @@ pub struct Pair {
     pub speed: u64,
     /// Timers fire late by so much.
     pub clamp: Duration,
+    /// The line turns LF into CR LF, both ways.
+    pub adds_cr: bool,
     /// Boards that are found first when the port is searched.
     pub strangers: Vec<Board>,
     elsewhere: Option<Board>,
@@ -78,6 +80,7 @@ impl Pair {
             latency: Duration::from_micros(500),
             speed: 0,
             clamp: Duration::ZERO,
+            adds_cr: false,
             strangers: vec![],
             elsewhere: None,
             plugged: true,
@@ -229,6 +232,18 @@ impl Pair {
             if hit(random, faults.noise) {
                 *byte ^= 1 << random.below(8);
             }
+        }
+        if self.adds_cr {
+            bytes = bytes
+                .iter()
+                .flat_map(|byte| {
+                    if *byte == b'\n' {
+                        vec![b'\r', b'\n']
+                    } else {
+                        vec![*byte]
+                    }
+                })
+                .collect();
         }
         let copies = 1 + usize::from(hit(random, faults.doubled));
         let late = if hit(random, faults.late.0) {

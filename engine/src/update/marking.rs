@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use bootlace_smp::{Request, Response, img};
+use bootlace_smp::{ErrorCode, Request, Response, img};
 
 use super::order::Order;
 use crate::context::Context;
@@ -35,10 +35,16 @@ pub(super) enum Marked {
 impl Marking {
     pub(super) fn begin(ctx: &mut Context<'_>, order: Box<Order>) -> Self {
         ctx.enter(Phase::Verifying);
+        let hash = match ctx.board.as_deref() {
+            Some(board) => order.listed_hash(board),
+            None => &order.plan.hash,
+        };
         let request = img::Request::SetState {
-            hash: Some(&order.plan.hash),
+            hash: Some(hash),
             confirm: false,
         };
+        // From here on the board may start it, whether the answer arrives or not.
+        *ctx.changed = true;
         let call = Call::new(ctx.line, ctx.now, &Request::Img(request), MARK_WAIT, 8);
         Marking { order, call }
     }
@@ -51,22 +57,32 @@ impl Marking {
                     ctx.events.push_back(Event::Board(board.clone()));
                 }
                 let marked = ctx.board.as_ref().and_then(|board| board.other());
-                if marked.is_some_and(|other| other.pending && self.order.is_target(other)) {
+                if marked.is_some_and(|other| other.pending && self.order.may_be_target(other)) {
                     Marked::Pending(self.order)
                 } else {
                     Marked::Failed(Error::NotPending)
                 }
             }
-            Some(Response::Failure(failure)) => match Code::of(&failure) {
-                // Zephyr, asked a second time.
-                Code::Image(img::ErrorCode::ImageAlreadyPending) => Marked::Pending(self.order),
-                _ if self.order.plan.route == Route::Test => {
-                    self.order.plan.route = Route::Upload;
-                    Marked::NotThere(self.order)
+            Some(Response::Failure(failure)) => {
+                let code = Code::of(&failure);
+                // A board that can't mark images may start the newest of those that it has.
+                let starts_unmarked = code == Code::Generic(ErrorCode::NotSupported)
+                    && ctx.board.as_deref().is_some_and(|board| !board.is_bootlace());
+                *ctx.changed = starts_unmarked;
+                match code {
+                    // Zephyr, asked a second time.
+                    Code::Image(img::ErrorCode::ImageAlreadyPending) => {
+                        *ctx.changed = true;
+                        Marked::Pending(self.order)
+                    }
+                    _ if self.order.plan.route == Route::Test => {
+                        self.order.plan.route = Route::Upload;
+                        Marked::NotThere(self.order)
+                    }
+                    _ if self.order.patch.is_some() => Marked::WrongPatch(self.order),
+                    _ => Marked::Failed(Error::refused(Asked::Test, &failure)),
                 }
-                _ if self.order.patch.is_some() => Marked::WrongPatch(self.order),
-                _ => Marked::Failed(Error::refused(Asked::Test, &failure)),
-            },
+            }
             _ => Marked::Waiting(self),
         }
     }

@@ -10,8 +10,8 @@ use crate::context::Context;
 use crate::line::{Line, Packet};
 use crate::search::{Searching, Sought};
 use crate::{
-    Attention, BoardInfo, Error, Event, FindReason, Instant, NoPatch, Outcome, Plan, PortEvent, Restart,
-    Route, Unchanged, Wanted,
+    Attention, BoardInfo, Error, Event, Exchange, FindReason, Instant, NoPatch, Outcome, Plan, PortEvent,
+    Restart, Route, Unchanged, Wanted,
 };
 
 mod marking;
@@ -196,6 +196,7 @@ fn mark(ctx: &mut Context<'_>, order: Box<Order>) -> Updated {
 
 /// The image is marked: the board restarts, as soon as it may.
 fn restart(ctx: &mut Context<'_>, order: Box<Order>) -> Updated {
+    *ctx.changed = true;
     Updated::Going(match order.options.restart {
         Restart::AtOnce => Updating::Restarting(Box::new(Restarting::begin(ctx, order, 0))),
         Restart::WhenAllowed => {
@@ -253,6 +254,8 @@ fn sought_as(ctx: &mut Context<'_>, sought: Sought<Box<Order>>) -> Updated {
 fn uploaded_as(ctx: &mut Context<'_>, uploaded: Uploaded) -> Updated {
     match uploaded {
         Uploaded::Going(it) => Updated::Going(Updating::Uploading(it)),
+        // What lies there already is not marked: a restart starts it.
+        Uploaded::Complete(order) if order.plan.exchange == Exchange::InPlace => restart(ctx, order),
         Uploaded::Complete(order) => mark(ctx, order),
         Uploaded::Failed(error) => Updated::Failed(error),
     }

@@ -3,9 +3,11 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
+use bootlace_image::Version;
 use bootlace_smp::{Request, img};
 use sha2::{Digest as _, Sha256};
 
+use crate::context::Proved;
 use crate::{BoardInfo, CheckedImage, Content, Error, FindReason, Instant, Options, Plan, SlotImage, Wanted};
 
 /// An update that was asked for.
@@ -71,13 +73,38 @@ impl Order {
         }
     }
 
-    /// The new image. Boards that give no hashes are taken at their version.
-    pub(super) fn is_target(&self, image: &SlotImage) -> bool {
-        if image.hash.is_empty() {
-            bootlace_image::Version::parse(&image.version) == Some(self.plan.to)
-        } else {
-            image.hash == self.plan.hash
-        }
+    /// Whether this is the new image; `None`: the board lists no hash, and had the same version before.
+    pub(super) fn is_target(&self, image: &SlotImage) -> Option<bool> {
+        image.is_of_hash(&self.plan.hash).or_else(|| {
+            let same = |version: &str| Version::parse(version) == Some(self.plan.to);
+            let told_apart = self.plan.from.as_deref().is_none_or(|from| !same(from));
+            match same(&image.version) {
+                true if told_apart => Some(true),
+                true => None,
+                false => Some(false),
+            }
+        })
+    }
+
+    /// What a board that confirmed the image has to hold to, where the image has a security counter.
+    pub(super) fn proved(&self) -> Option<Proved> {
+        Some(Proved {
+            hash: self.plan.hash.clone(),
+            counter: self.image.image().security_counter()?,
+        })
+    }
+
+    /// What may be in a slot: the new image, as far as can be told.
+    pub(super) fn may_be_target(&self, image: &SlotImage) -> bool {
+        self.is_target(image) != Some(false)
+    }
+
+    /// The hash by which the board knows the image: as many bytes as it lists of others.
+    pub(super) fn listed_hash(&self, board: &BoardInfo) -> &[u8] {
+        let lengths = board.images.iter().map(|image| image.hash.len());
+        let listed = lengths.filter(|len| *len > 0).max();
+        let hash = &self.plan.hash;
+        listed.and_then(|len| hash.get(..len)).unwrap_or(hash)
     }
 }
 

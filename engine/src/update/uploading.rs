@@ -9,7 +9,7 @@ use super::order::Order;
 use crate::context::Context;
 use crate::line::{Line, Packet};
 use crate::upload::{Headway, Upload};
-use crate::{Content, Error, Event, Instant, NoPatch, Phase};
+use crate::{Content, Error, Event, Exchange, Instant, NoPatch, Phase};
 
 #[derive(Debug)]
 pub(crate) struct Uploading {
@@ -49,7 +49,10 @@ impl Uploading {
             }
             None => (Content::Image, order.plan.sha, size),
         };
-        let upload = Upload::new(ctx.now, content, sha, (len, size), board, ctx.port);
+        let mut upload = Upload::new(ctx.now, content, sha, (len, size), board, ctx.port);
+        upload.keeps_framing(order.options.framing.or(ctx.framing).is_some());
+        // Its first piece erases what runs.
+        *ctx.changed |= order.plan.exchange == Exchange::InPlace;
         Uploading { order, upload }.go_on(ctx)
     }
 

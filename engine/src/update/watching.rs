@@ -14,8 +14,8 @@ use crate::context::Context;
 use crate::line::{Call, Late, Packet};
 use crate::search::{Searching, Sought};
 use crate::{
-    Asked, Attention, BoardInfo, Confirm, Error, Event, FindReason, Instant, Outcome, Phase, PortEvent,
-    SlotImage, Unchanged, Wanted,
+    Asked, Attention, BoardInfo, Confirm, Error, Event, Exchange, FindReason, Instant, Outcome, Phase,
+    PortEvent, SlotImage, Unchanged, Wanted,
 };
 
 /// A board that lists the image as pending for so long did not restart.
@@ -26,6 +26,8 @@ const MOST_RESTARTS: u32 = 3;
 const START_PATIENCE: Duration = Duration::from_secs(20);
 /// A swap writes each page of 4 KB twice and erases it three times: 0.1 ms a byte.
 const SWAP_MICROS_PER_BYTE: u64 = 100;
+/// How long a board may be silent that was updated by a recovery: its application may not speak SMP at all.
+const UNASKED_PATIENCE: Duration = Duration::from_secs(60);
 /// After the board's own deadline, for what it does then.
 const TRIAL_GRACE: Duration = Duration::from_secs(60);
 
@@ -85,6 +87,7 @@ impl Watching {
 
     /// The new image runs on trial already.
     pub(super) fn join(ctx: &mut Context<'_>, order: Box<Order>) -> Watched {
+        *ctx.changed = true;
         let watching = Watching::new(ctx, order, MOST_RESTARTS, None);
         match ctx.board.take() {
             Some(board) => watching.judge(ctx, board),
@@ -94,7 +97,11 @@ impl Watching {
 
     fn new(ctx: &mut Context<'_>, order: Box<Order>, restarts: u32, event: Option<PortEvent>) -> Self {
         let (wanted, framing) = (order.wanted(FindReason::Restart), order.options.framing);
-        let absence = order.options.absence;
+        // A board that can't be asked any more is not waited for as long as one that answers.
+        let absence = match order.plan.exchange {
+            Exchange::InPlace => order.options.absence.min(UNASKED_PATIENCE),
+            _ => order.options.absence,
+        };
         let facts = Facts {
             order,
             restarts,
@@ -132,7 +139,7 @@ impl Watching {
     pub(super) fn handle_timeout(mut self, ctx: &mut Context<'_>) -> Watched {
         if let Some(call) = &mut self.confirming {
             if let Some(waited) = self.search.given_up(ctx.now) {
-                return Watched::Failed(Error::DidNotReturn { waited });
+                return Watched::Failed(self.search.what.gone(waited));
             }
             if call.late(ctx.line, ctx.now) == Late::GivenUp {
                 self.confirming = None;
@@ -146,6 +153,9 @@ impl Watching {
                 false => Attention::NoPort,
             };
             self.search.what.attend(ctx, attention);
+        }
+        if let Some(waited) = self.search.given_up(ctx.now) {
+            return Watched::Failed(self.search.what.gone(waited));
         }
         let sought = self.search.handle_timeout(ctx);
         Watching::sought(ctx, sought)
@@ -187,6 +197,9 @@ impl Watching {
         let facts = &self.search.what;
         let verdict = facts.verdict(ctx.now, &board);
         let (role, trial) = (board.role, board.trial);
+        if matches!(verdict, Verdict::End(Outcome::Confirmed { .. })) {
+            *ctx.proved = facts.order.proved();
+        }
         ctx.meet(board);
         match verdict {
             Verdict::Wait => Watched::Waiting(Box::new(self)),
@@ -231,6 +244,14 @@ impl Watching {
 }
 
 impl Facts {
+    /// The board said nothing for so long.
+    fn gone(&self, waited: Duration) -> Error {
+        match self.order.plan.exchange {
+            Exchange::InPlace => Error::OutcomeUnknown,
+            _ => Error::DidNotReturn { waited },
+        }
+    }
+
     /// How long it may be silent before somebody should know.
     fn patience(&self) -> Duration {
         START_PATIENCE + Duration::from_micros(u64::from(self.order.plan.size) * SWAP_MICROS_PER_BYTE)
@@ -254,34 +275,25 @@ impl Facts {
     }
 
     fn verdict(&self, now: Instant, board: &BoardInfo) -> Verdict {
-        let is_target = |image: &&SlotImage| self.order.is_target(image);
         let running = board.running();
         if let Some(state) = board.starts_nothing() {
             return Verdict::Fail(Error::NothingBoots { state });
         }
-        if let Some(running) = running.filter(is_target) {
-            return if running.confirmed && board.trial.is_some() {
-                // Confirmed between the two answers; or one of them is damaged, and its CRC right by chance. "Done"
-                // is only said when both agree.
-                Verdict::Wait
-            } else if running.confirmed && board.is_in_bootloader() {
-                // It lies there, confirmed, and does not run: "done" is only said of what runs.
-                self.restart_or(now, Error::StaysInBootloader)
-            } else if running.confirmed {
-                let took = now.since(self.order.started);
-                Verdict::End(Outcome::Confirmed {
-                    version: self.order.plan.to,
-                    took,
-                })
-            } else {
-                Verdict::Trial
-            };
+        let runs = running.map_or(Some(false), |running| self.order.is_target(running));
+        if let Some(running) = running
+            && runs == Some(true)
+        {
+            return self.runs_target(now, board, running);
         }
         if board
             .other()
-            .is_some_and(|other| other.pending && self.order.is_target(other))
+            .is_some_and(|other| other.pending && self.order.may_be_target(other))
         {
             return self.restart_or(now, Error::DidNotRestart);
+        }
+        if runs.is_none() {
+            // It may be the new image or the old one.
+            return self.unknown(now);
         }
         let version = running.map(|running| running.version.clone());
         match &board.rollback {
@@ -292,7 +304,9 @@ impl Facts {
             }),
             // A board that keeps no records: what it ran before is back, and the new image lies where it was.
             None if !board.is_bootlace()
-                && board.other().is_some_and(|other| self.order.is_target(other)) =>
+                && board
+                    .other()
+                    .is_some_and(|other| self.order.is_target(other) == Some(true)) =>
             {
                 Verdict::End(Outcome::RolledBack {
                     reason: None,
@@ -303,10 +317,40 @@ impl Facts {
             None if running.is_none() => Verdict::Fail(Error::NothingBoots {
                 state: BootState::NoImage,
             }),
+            None if self.order.plan.exchange != Exchange::Swap => self.unknown(now),
             None => Verdict::End(Outcome::Unchanged {
                 reason: Unchanged::NotStarted,
                 version,
             }),
+        }
+    }
+
+    /// The new image is where images run from.
+    fn runs_target(&self, now: Instant, board: &BoardInfo, running: &SlotImage) -> Verdict {
+        if running.confirmed && board.trial.is_some() {
+            // Confirmed between the two answers; or one of them is damaged, and its CRC right by chance. "Done" is only
+            // said when both agree.
+            return Verdict::Wait;
+        }
+        if board.is_in_bootloader() && (running.confirmed || board.recovery) {
+            // It lies there, and does not run: "done" is only said of what runs.
+            return self.restart_or(now, Error::StaysInBootloader);
+        }
+        match running.has_flags() {
+            true if running.confirmed => Verdict::End(Outcome::Confirmed {
+                version: self.order.plan.to,
+                took: now.since(self.order.started),
+            }),
+            true => Verdict::Trial,
+            false => self.unknown(now),
+        }
+    }
+
+    /// The board answers, and what it says does not tell: it may not have restarted yet.
+    fn unknown(&self, now: Instant) -> Verdict {
+        match now.since(self.restarted) >= RESTART_PATIENCE {
+            false => Verdict::Wait,
+            true => Verdict::Fail(Error::OutcomeUnknown),
         }
     }
 }

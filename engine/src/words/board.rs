@@ -127,6 +127,25 @@ pub(super) fn error(error: &Error) -> Sentence {
             "The board was told to restart three times, and did not.".into(),
             "Restart it by hand (reset button, or unplug it): it then swaps the images.",
         ),
+        Error::OutcomeUnknown => (
+            "OutcomeUnknown",
+            "The board took the image and was restarted, but does not say what it runs: whether the update worked is \
+             not known."
+                .into(),
+            "Look at the board: does it do what the new firmware does? An application without SMP, or one whose list \
+             of images has no hashes, can't be asked.",
+        ),
+        Error::UnsupportedExchange { mode: 4 | 5 } => (
+            "UnsupportedExchange",
+            "The board’s bootloader runs images in place from either slot (direct XIP): nothing was sent.".into(),
+            "Such a board needs an image that is linked for the slot that is free. Update it with the tools of its \
+             vendor.",
+        ),
+        Error::UnsupportedExchange { mode } => (
+            "UnsupportedExchange",
+            format!("The board’s bootloader updates in a way that is not supported (MCUboot’s mode {mode}): nothing was sent."),
+            "Restart it into MCUboot’s serial recovery, or update it with the tools of its vendor.",
+        ),
         Error::StaysInBootloader => (
             "StaysInBootloader",
             "The new image is in place, but the board stays in its bootloader: whether the image runs is not known."
@@ -280,6 +299,9 @@ mod tests {
             Error::NotPending,
             Error::DidNotRestart,
             Error::StaysInBootloader,
+            Error::OutcomeUnknown,
+            Error::UnsupportedExchange { mode: 4 },
+            Error::UnsupportedExchange { mode: 6 },
             Error::DidNotReturn {
                 waited: Duration::from_secs(600),
             },

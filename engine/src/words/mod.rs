@@ -7,7 +7,7 @@
 //! Errors and refusals are in `board`, what a board remembers in `journal`. [`terminal`], [`tables`], [`files`], [`ports`] and
 //! [`simulate`] are what the command line says; `page` is what the page says, its fixed texts in `page/labels`.
 
-use crate::{Error, Failure, Phase};
+use crate::{Error, Failure};
 
 mod board;
 mod figures;
@@ -31,16 +31,14 @@ pub use journal::{came_of, from_to, release, supply};
 pub use patch::{no_patch, patch_error, patch_header_error, patch_not_proved, saving};
 pub use sentence::Sentence;
 pub use table::Table;
-pub use update::{after_rollback, attention, outcome, phase, rolled_back, state, unchanged};
+pub use update::{after_rollback, attention, no_way_back, outcome, phase, rolled_back, state, unchanged};
 
 /// What a failed session says.
 pub fn failure(failure: &Failure) -> Sentence {
-    let mut sentence = error(&failure.error);
-    // Up to here nothing was marked: a reset starts what ran before.
-    // While the board was marking it, only the board's own refusal says that it did not.
-    let refused = matches!(failure.error, Error::BoardRefused { .. } | Error::Mismatch);
-    sentence.unharmed = failure.phase < Phase::Verifying || failure.phase == Phase::Verifying && refused;
-    sentence
+    Sentence {
+        unharmed: failure.unharmed,
+        ..error(&failure.error)
+    }
 }
 
 /// What an error says, whatever the phase.

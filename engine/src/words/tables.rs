@@ -10,7 +10,8 @@ use bootlace_delta::{Header, Method};
 use bootlace_image::{Flags, TlvKind, Version};
 
 use super::{
-    Sentence, Table, bytes, came_of, from_to, hex, release, short, signature_kind, state, supply, tlv, uuid,
+    Sentence, Table, bytes, came_of, from_to, hex, no_way_back, release, short, signature_kind, state,
+    supply, tlv, uuid,
 };
 use crate::{BoardInfo, JournalEntry};
 
@@ -28,7 +29,19 @@ pub fn board(board: &BoardInfo) -> Table {
         Some(image) if starts_nothing => {
             table.row("Runs", format!("nothing: {} can't be started", image.version));
         }
+        Some(image) if board.recovery => {
+            table.row("First slot", &image.version);
+        }
         Some(image) if image.confirmed => table.row("Runs", &image.version),
+        Some(image) if !image.has_flags() => {
+            table.row(
+                "Runs",
+                format!(
+                    "{}; the board does not say whether it is confirmed",
+                    image.version
+                ),
+            );
+        }
         Some(image) => table.row("Runs", format!("{}, on trial", image.version)),
         None => table.row("Runs", "nothing"),
     }
@@ -43,6 +56,12 @@ pub fn board(board: &BoardInfo) -> Table {
     }
     if let Some(it) = &board.supply {
         table.row("Supply", supply(it));
+    }
+    if board.recovery {
+        table.note("MCUboot’s serial recovery answers: no application runs.");
+    }
+    if let Some(warning) = no_way_back(board.exchange()) {
+        table.note(warning);
     }
     if let Some(it) = board.state {
         table.note(state(it));

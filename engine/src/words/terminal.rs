@@ -49,8 +49,12 @@ pub fn board(board: &BoardInfo) -> String {
     };
     let running = board
         .running()
-        .map(|image| (image.version.as_str(), image.confirmed));
+        .map(|image| (image.version.as_str(), image.confirmed || !image.has_flags()));
     let line = match (board.role, running) {
+        (None, Some((version, _))) if board.recovery => {
+            format!("{who}, in MCUboot’s serial recovery: version {version}")
+        }
+        (None, None) if board.recovery => format!("{who}, in MCUboot’s serial recovery: nothing to run"),
         (Some(Role::Bootloader), Some((version, true))) => {
             format!("{who}, in its bootloader: version {version}")
         }

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 
 use super::time;
-use crate::{Attention, BootState, Outcome, Phase, RollbackReason, Unchanged};
+use crate::{Attention, BootState, Exchange, Outcome, Phase, RollbackReason, Unchanged};
 
 /// What an update's end says, as one sentence; the version is what the board runs.
 pub fn outcome(outcome: &Outcome) -> String {
@@ -104,6 +104,20 @@ pub fn state(state: BootState) -> &'static str {
             "In bootloader mode: nothing else can run, and the signature check of the backup copy failed."
         }
         _ => "In a state that this version of Bootlace does not know.",
+    }
+}
+
+/// What has to be said before an update that can't be undone; `None`: the board can take its image back.
+pub fn no_way_back(exchange: Exchange) -> Option<&'static str> {
+    match exchange {
+        Exchange::Swap | Exchange::Unsupported(_) => None,
+        Exchange::Overwrite => Some(
+            "There is no way back: when this board restarts, it writes the new image over the one that it runs.",
+        ),
+        Exchange::InPlace => Some(
+            "There is no way back: this board’s bootloader writes the new image over the one that is there while it \
+             arrives, and starts it without a trial.",
+        ),
     }
 }
 

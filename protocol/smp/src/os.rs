@@ -16,7 +16,13 @@ pub const BOOT_MODE_BOOTLOADER: u8 = 1;
 /// `mode` of [`Response::Mode`]: swap without scratch; images start at the slot's first byte.
 pub const MODE_SWAP: i32 = 3;
 
+/// `mode` of [`Response::Mode`]: the secondary image overwrites the primary one; there is no way back.
+pub const MODE_OVERWRITE: i32 = 2;
+
 const ECHO: u8 = 0;
+/// Echo of the console, of Mynewt's newtmgr: MCUboot's serial recovery says yes to anything (boot_serial.c:1406), Zephyr
+/// does not know it.
+const CONSOLE_ECHO: u8 = 1;
 const RESET: u8 = 5;
 const PARAMS: u8 = 6;
 const INFO: u8 = 7;
@@ -34,6 +40,9 @@ pub enum Request<'a> {
         /// Where to start: see [`BOOT_MODE_NORMAL`], [`BOOT_MODE_BOOTLOADER`].
         boot_mode: Option<u8>,
     },
+    /// Whether the console repeats what it gets: a question that MCUboot's serial recovery answers, and no application
+    /// of Zephyr's. Never decoded: no device of this project serves it.
+    ConsoleEcho,
     /// Largest frame, and how many.
     Params,
     /// Text about the application.
@@ -54,6 +63,7 @@ impl<'a> Request<'a> {
         match self {
             Request::Echo(_) => (Op::Write, GROUP, ECHO),
             Request::Reset { .. } => (Op::Write, GROUP, RESET),
+            Request::ConsoleEcho => (Op::Write, GROUP, CONSOLE_ECHO),
             Request::Params => (Op::Read, GROUP, PARAMS),
             Request::Info { .. } => (Op::Read, GROUP, INFO),
             Request::Bootloader { .. } => (Op::Read, GROUP, BOOTLOADER),
@@ -100,7 +110,7 @@ impl<'a> Request<'a> {
                 enc.some_number(Key::FORCE, force.then_some(1));
                 enc.some_number(Key::BOOT_MODE, boot_mode.map(u32::from));
             }
-            Request::Params => enc.map(0),
+            Request::ConsoleEcho | Request::Params => enc.map(0),
             Request::Info { format } => optional(enc, Key::FORMAT, format),
             Request::Bootloader { query } => optional(enc, Key::QUERY, query),
         }
@@ -114,6 +124,8 @@ pub enum Response<'a> {
     Echo(&'a str),
     /// It will restart. Always an empty map: anything in it makes smpclient raise.
     Reset,
+    /// It has a console, or says so.
+    ConsoleEcho,
     /// How much it takes.
     Params {
         /// Bytes of the largest decoded frame: header, CBOR, and (console framing) 4 of length and CRC.
@@ -145,6 +157,7 @@ impl<'a> Response<'a> {
                 .map(Response::Echo)
                 .ok_or(DecodeError::Missing(Key::R)),
             RESET => Ok(Response::Reset),
+            CONSOLE_ECHO => Ok(Response::ConsoleEcho),
             PARAMS => {
                 let wanted = const { &[(Key::BUF_SIZE, Kind::Number), (Key::BUF_COUNT, Kind::Number)] };
                 let mut values = [Value::Absent; 2];
@@ -184,7 +197,7 @@ impl<'a> Response<'a> {
     pub(crate) fn encode(&self, enc: &mut Encoder<'_>) {
         match *self {
             Response::Echo(r) => optional(enc, Key::R, Some(r)),
-            Response::Reset => enc.map(0),
+            Response::Reset | Response::ConsoleEcho => enc.map(0),
             Response::Params { buf_size, buf_count } => {
                 enc.map(2);
                 enc.number(Key::BUF_SIZE, buf_size);

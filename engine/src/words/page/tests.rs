@@ -15,6 +15,7 @@ fn plan(way: Way, route: Route, from: Option<&str>) -> Offer {
         build: 0,
     };
     let plan = Plan {
+        exchange: crate::Exchange::Swap,
         way,
         route,
         from: from.map(ToString::to_string),
@@ -152,6 +153,7 @@ fn nothing_is_said_of_a_board_that_nothing_was_done_to() {
     let silent = Failure {
         error: Error::Silent,
         phase: Phase::Connecting,
+        unharmed: true,
     };
     let problems = [
         Problem::Key(bootlace_image::KeyError::PrivateKey),
@@ -166,6 +168,7 @@ fn nothing_is_said_of_a_board_that_nothing_was_done_to() {
     let lost = Failure {
         error: Error::PortLost,
         phase: Phase::Uploading,
+        unharmed: true,
     };
     assert!(problem(&Problem::Session(lost)).unharmed);
 }

@@ -137,7 +137,7 @@ fn os_action(request: os::Request, packet: &[u8]) -> Action {
         os::Request::Info { .. } => Action::Info,
         os::Request::Bootloader { query: None } => Action::Bootloader,
         os::Request::Bootloader { query: Some("mode") } => Action::Mode,
-        os::Request::Bootloader { .. } => Action::Refuse(ErrorCode::NotSupported),
+        os::Request::Bootloader { .. } | os::Request::ConsoleEcho => Action::Refuse(ErrorCode::NotSupported),
     }
 }
 
