@@ -71,6 +71,7 @@ fn silent(phase: Phase) -> Problem {
     Problem::Session(Failure {
         error: Error::PortLost,
         phase,
+        unharmed: phase < Phase::Verifying,
     })
 }
 

@@ -31,6 +31,29 @@ fn plan(way: Way, route: Route, from: Option<&str>) -> Offer {
     }
 }
 
+/// What can't be undone stands before the button is pressed, whatever else there is to say.
+#[test]
+fn an_update_without_a_way_back_says_so_before_it_starts() {
+    use crate::Exchange;
+    let said = |exchange, route| {
+        let offer = plan(Way::Downgrade, route, Some("7.29.0"));
+        let plan = offer.plan.map(|plan| Plan { exchange, ..plan });
+        plan.map(|plan| note(&plan).unwrap_or_default())
+            .unwrap_or_default()
+    };
+    assert!(!said(Exchange::Swap, Route::Upload).contains("no way back"));
+    for exchange in [Exchange::InPlace, Exchange::Overwrite] {
+        assert!(
+            said(exchange, Route::Upload).contains("no way back"),
+            "{exchange:?}"
+        );
+        assert!(
+            !said(exchange, Route::Nothing).contains("no way back"),
+            "{exchange:?}"
+        );
+    }
+}
+
 #[test]
 fn figures_read_like_a_person_wrote_them() {
     assert_eq!(

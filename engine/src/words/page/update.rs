@@ -309,6 +309,11 @@ pub fn button(offer: Option<&Offer>, image: bool, board: bool) -> String {
 /// What there is to know about a plan before the button is pressed.
 pub fn note(plan: &Plan) -> Option<&'static str> {
     let stored = matches!(plan.route, Route::Test | Route::Restart);
+    // What can't be undone comes first.
+    let no_way_back = words::no_way_back(plan.exchange).filter(|_| plan.route != Route::Nothing);
+    if no_way_back.is_some() {
+        return no_way_back;
+    }
     match (plan.route, plan.way) {
         (Route::Nothing, _) => Some("This firmware is already installed."),
         (Route::Watch, _) => {
