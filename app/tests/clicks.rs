@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use bootlace_app::messages::*;
@@ -17,6 +17,26 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 use web_sys::{Document, Element, Event, HtmlElement, HtmlSelectElement};
 use yew::prelude::*;
+
+thread_local! {
+    static TAKEN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The document is one test's until this is dropped: there is one focus, and tests run side by side.
+struct Alone;
+
+async fn alone() -> Alone {
+    while TAKEN.replace(true) {
+        TimeoutFuture::new(5).await;
+    }
+    Alone
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        TAKEN.set(false);
+    }
+}
 
 struct Stage {
     root: Element,
@@ -139,6 +159,7 @@ fn unchanged() -> Action {
 
 #[test]
 async fn buttons_wait_for_the_worker() {
+    let _alone = alone().await;
     let stage = show([]).await;
     assert_eq!(stage.press("connect"), None);
     assert_eq!(stage.press("simulate"), None);
@@ -149,6 +170,7 @@ async fn buttons_wait_for_the_worker() {
 
 #[test]
 async fn what_happens_to_the_simulated_board_is_what_was_chosen() {
+    let _alone = alone().await;
     let stage = show([notice(Notice::Ready)]).await;
     let select: HtmlSelectElement = stage.find("behaviour");
     select.set_value("Hangs");
@@ -165,6 +187,7 @@ async fn what_happens_to_the_simulated_board_is_what_was_chosen() {
 
 #[test]
 async fn an_update_is_started_cancelled_left_and_put_away() {
+    let _alone = alone().await;
     let stage = show(ready()).await;
     assert_eq!(stage.press("update"), Some(Intent::Update(BOARD)));
     let stage = show(with([moved(running(Phase::Uploading))])).await;
@@ -178,6 +201,7 @@ async fn an_update_is_started_cancelled_left_and_put_away() {
 
 #[test]
 async fn the_switch_and_the_saved_images() {
+    let _alone = alone().await;
     let kept = KeptImage {
         hash: vec![0xab],
         size: 5,
@@ -206,6 +230,7 @@ async fn the_switch_and_the_saved_images() {
 /// B8: after choosing, Simulate, Update and Again the focus fell to the body.
 #[test]
 async fn the_focus_stays_in_the_panel_that_had_it() {
+    let _alone = alone().await;
     let mut stage = show([notice(Notice::Ready)]).await;
     stage.focus("choose-image");
     stage
@@ -233,6 +258,7 @@ async fn the_focus_stays_in_the_panel_that_had_it() {
 /// B8: Esc did nothing.
 #[test]
 async fn escape_puts_away_the_message_then_the_outcome() {
+    let _alone = alone().await;
     let escape = |stage: &Stage, at: &str| {
         let options = web_sys::KeyboardEventInit::new();
         options.set_key("Escape");
