@@ -96,6 +96,8 @@ pub struct Decider<'a> {
     /// No copy of this run is complete yet, so the next one's target may be half-written.
     suspect: bool,
     trial: bool,
+    /// This start of an image on trial is counted.
+    counted: bool,
     /// The golden image was put in the primary slot in this start: once is enough.
     #[cfg(feature = "golden")]
     restored: bool,
@@ -107,9 +109,6 @@ pub struct Decider<'a> {
     check: Check<Verification>,
     log: Log,
 }
-
-/// Starts of an image on trial are counted up to here.
-const MOST_STARTS: u8 = u8::MAX - 1;
 
 /// Flash that fails this often in one start is not going to mend.
 const MAX_FAILURES: u8 = 8;
@@ -125,6 +124,7 @@ impl<'a> Decider<'a> {
             stage: BootStage::Start,
             suspect: true,
             trial: false,
+            counted: false,
             #[cfg(feature = "golden")]
             restored: false,
             failures: 0,

@@ -289,3 +289,53 @@ fn the_longest_description_fits_into_the_reply_that_a_link_asks_for() {
         answer.len()
     );
 }
+
+/// The check of an image can cost a board its power, or more time than its watchdog has: such a start counts as well.
+#[test]
+fn a_trial_whose_check_never_comes_to_an_end_is_given_up() {
+    let (keys, mut flash, mut link) = ([key().public()], flash(), link());
+    let identity = identity(&keys);
+    let mut companion = serving(&mut flash, &identity, &mut link);
+    link.feed(&wire(&Request::Img(img::Request::SetState {
+        hash: Some(&hash_of(&version(1))),
+        confirm: false,
+    })));
+    rest(&mut companion, &mut flash, &mut link, 0);
+    let start = |reset| Start {
+        reset,
+        requested: false,
+        gave_up: None,
+    };
+    // The swap is complete, and the power goes before the new image's check is.
+    let mut companion = Companion::new(&mut flash, &identity, start(Reset::Software));
+    let mut before = 0;
+    for poll in 0.. {
+        let operations = flash.operations();
+        if companion.poll(&mut flash, &mut link, 0, None) != Next::Again {
+            break;
+        }
+        if flash.operations() != operations {
+            before = poll;
+        }
+        assert!(poll < 100_000);
+    }
+    // The same again up to there, from flash of before: so many polls, of which the last ones check.
+    link.clear();
+    let mut flash = self::flash();
+    let mut companion = serving(&mut flash, &identity, &mut link);
+    link.feed(&wire(&Request::Img(img::Request::SetState {
+        hash: Some(&hash_of(&version(1))),
+        confirm: false,
+    })));
+    rest(&mut companion, &mut flash, &mut link, 0);
+    let mut companion = Companion::new(&mut flash, &identity, start(Reset::Software));
+    for _ in 0..before + 3 {
+        assert_eq!(companion.poll(&mut flash, &mut link, 0, None), Next::Again);
+    }
+    // One attempt was all that the policy gives.
+    let mut companion = Companion::new(&mut flash, &identity, start(Reset::Watchdog));
+    let next = rest(&mut companion, &mut flash, &mut link, 0);
+    assert!(matches!(next, Next::Boot { trial: false, .. }), "{next:?}");
+    let rollback = companion.state().rollback.unwrap();
+    assert_eq!(rollback.0, RollbackReason::Watchdog);
+}

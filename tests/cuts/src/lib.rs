@@ -12,6 +12,7 @@
 
 mod geometry;
 mod images;
+mod mend;
 mod model;
 mod models;
 mod mutants;
@@ -26,6 +27,7 @@ mod tape;
 
 pub use geometry::Geometry;
 pub use images::Images;
+pub use mend::Mended;
 pub use model::Model;
 pub use models::Models;
 pub use mutants::{MUTANTS, Mistaken, Mutant, Source, core_sources};

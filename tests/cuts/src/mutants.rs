@@ -168,15 +168,15 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     mutant(
         "a trial is not counted",
-        "settle",
-        "state.trial.unwrap_or(0).saturating_add(1)",
-        "state.trial.unwrap_or(0)",
+        "decide_running",
+        "used.saturating_add(1)",
+        "used",
     ),
     mutant(
         "an image on trial raises the counter",
         "settle",
-        "if self.trial { self.log",
-        "if self.trial { self.raise_counter(found); let state = *self.log.state(); self.log",
+        "if !self.trial { self.raise_counter(found); }",
+        "self.raise_counter(found);",
     ),
     mutant(
         "a confirmation is not recorded",

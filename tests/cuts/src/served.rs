@@ -47,26 +47,43 @@ const PIECE: usize = 512;
 const MOST_POLLS: usize = 100_000;
 
 impl<'a> Served<'a> {
-    /// Starts the server that is to answer.
+    /// Starts the server that is to answer: the bootloader is asked to stay.
     ///
     /// # Errors
     /// When the bootloader does not stay.
     pub fn new(rig: &'a mut Rig, through: Through) -> Result<Self> {
-        let verdicts = rig.verdicts();
-        let start = Start {
-            reset: Reset::Software,
-            requested: true,
-            gave_up: None,
-        };
         let runs = match through {
             Through::Application => {
                 Runs::Application(Application::new(&mut rig.chip, rig.board, Reset::PowerOn))
             }
-            Through::Bootloader => match rig.load(start) {
-                (companion, Started::Bootloader(_)) if companion.is_serving() => Runs::Bootloader(companion),
-                (_, started) => bail!("the bootloader did not stay: {started:?}"),
-            },
+            Through::Bootloader => Self::bootloader(rig, true)?,
         };
+        Self::of(rig, runs)
+    }
+
+    /// Starts the board, whose bootloader stays by itself.
+    ///
+    /// # Errors
+    /// When the bootloader does not stay.
+    pub fn staying(rig: &'a mut Rig) -> Result<Self> {
+        let runs = Self::bootloader(rig, false)?;
+        Self::of(rig, runs)
+    }
+
+    fn bootloader(rig: &mut Rig, requested: bool) -> Result<Runs> {
+        let start = Start {
+            reset: Reset::Software,
+            requested,
+            gave_up: None,
+        };
+        match rig.load(start) {
+            (companion, Started::Bootloader(_)) if companion.is_serving() => Ok(Runs::Bootloader(companion)),
+            (_, started) => bail!("the bootloader did not stay: {started:?}"),
+        }
+    }
+
+    fn of(rig: &'a mut Rig, runs: Runs) -> Result<Self> {
+        let verdicts = rig.verdicts();
         let Rig { chip, board, .. } = rig;
         let link = link(600)?;
         Ok(Served {

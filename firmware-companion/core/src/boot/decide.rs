@@ -6,7 +6,7 @@ use bootlace_smp::bootlace::{BootState, RollbackReason};
 use super::verdict::{counter, find_twice};
 use super::{BootStage, Decider, Decision};
 use crate::flash::{Area, Flash};
-use crate::state::{Record, SwapKind};
+use crate::state::{MOST_STARTS, Record, SwapKind};
 use crate::trailer::Trailers;
 
 impl Decider<'_> {
@@ -63,7 +63,13 @@ impl Decider<'_> {
         };
         self.trial = true;
         let spent = used >= self.board.policy.attempts.max(1) || self.start.gave_up.is_some();
-        if !spent {
+        if !spent || self.counted {
+            // Before the check: an image whose check never ends, or crashes the board, is given up as well.
+            if !self.counted {
+                self.counted = true;
+                self.log
+                    .push(Record::Trial(used.saturating_add(1).min(MOST_STARTS)));
+            }
             BootStage::Primary
         } else if saved || !recorded {
             BootStage::Incoming(SwapKind::Revert)

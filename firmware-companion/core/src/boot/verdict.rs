@@ -3,7 +3,7 @@
 use bootlace_image::Version;
 use bootlace_smp::bootlace::{BootState, JournalEntry, JournalOutcome, Reset, RollbackReason};
 
-use super::{After, BootStage, Decider, Decision, MOST_STARTS};
+use super::{After, BootStage, Decider, Decision};
 use crate::flash::{Area, Flash};
 use crate::layout::Layout;
 use crate::slots::{Found, Reject, find};
@@ -131,14 +131,9 @@ impl Decider<'_> {
         }
     }
 
-    /// The image in the primary slot may run: count its start, or let the counter follow it.
+    /// The image in the primary slot may run; the counter follows one that is confirmed.
     fn settle<F: Flash>(&mut self, flash: &F, found: &Found) {
-        let state = self.log.state();
-        if self.trial {
-            self.log.push(Record::Trial(
-                state.trial.unwrap_or(0).saturating_add(1).min(MOST_STARTS),
-            ));
-        } else {
+        if !self.trial {
             self.raise_counter(found);
         }
         let vectors = flash.geometry(Area::Primary).address + u32::from(found.image.header().header_size);

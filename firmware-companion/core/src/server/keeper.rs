@@ -1,12 +1,12 @@
 //! What the board knows of itself, and what may be done to it now.
 
-use bootlace_smp::bootlace::{Reset, Supply};
+use bootlace_smp::bootlace::{BootState, Reset, Supply};
 use bootlace_smp::{ErrorCode, Fault, bootlace, img};
 
 use super::role::Runner;
 use crate::board::Identity;
 use crate::flash::{Flash, FlashError};
-use crate::state::{Record, State};
+use crate::state::{MOST_STARTS, Record, State};
 use crate::trailer::{confirm, is_on_trial};
 
 /// The board as the server keeps it.
@@ -75,9 +75,13 @@ impl<'a, R: Runner> Keeper<'a, R> {
     /// Whether the secondary slot may be written, erased or marked; a record says so before anything is done, so that what
     /// an earlier start left half-written can't come back later and speak of what is no longer there.
     pub(super) fn may_change<F: Flash>(&mut self, flash: &mut F) -> Result<(), Fault> {
-        let state = self.state();
-        let (known, swaps) = (state.saved || !state.recorded, state.swap.is_some());
-        if swaps || (known && (self.role.is_doubtful() || self.is_on_trial(flash))) {
+        let (saved, recorded, swaps) = {
+            let state = self.state();
+            (state.saved, state.recorded, state.swap.is_some())
+        };
+        let known = saved || !recorded;
+        let on_trial = self.role.is_doubtful() || self.is_on_trial(flash);
+        if swaps || (known && on_trial && !self.starts_nothing()) {
             // The slot holds what the board goes back to, or a swap is to be finished first.
             return Err(ErrorCode::BadState.into());
         }
@@ -87,14 +91,27 @@ impl<'a, R: Runner> Keeper<'a, R> {
         if self.failures >= MAX_FAILURES {
             return Err(img::ErrorCode::FlashWriteFailed.into());
         }
-        if known
-            && self.state().trial.is_some()
-            && let Some(log) = self.role.log()
-        {
-            // What the board could go back to is about to go: a confirmation that was torn must never read as unset again.
-            log.push(Record::Confirmed);
+        let trial = self.state().trial;
+        if let Some(log) = self.role.log() {
+            if known && on_trial {
+                // The image failed its trial, and what the board would go back to can't run: the trial stays failed when
+                // the slot changes, whoever began it.
+                log.push(Record::Trial(trial.unwrap_or(MOST_STARTS)));
+            } else if known && trial.is_some() {
+                // What the board could go back to is about to go: a confirmation that was torn must never read as unset
+                // again.
+                log.push(Record::Confirmed);
+            }
         }
         Ok(())
+    }
+
+    /// Whether the bootloader is up because nothing may start: then nothing in the secondary slot is worth keeping, and an
+    /// update is the only way out. Flash that could not be read may be read at the next start, and then the slot is.
+    fn starts_nothing(&self) -> bool {
+        self.role
+            .condition()
+            .is_some_and(|condition| condition.starts_nothing() && condition != BootState::FlashFailed)
     }
 
     /// Records that the secondary slot no longer holds what a swap saved.

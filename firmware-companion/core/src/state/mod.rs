@@ -9,4 +9,5 @@ pub use journal::Journal;
 pub(crate) use journal::release;
 pub use log::Log;
 pub use record::{Record, SwapKind, SwapPlan};
+pub(crate) use summary::MOST_STARTS;
 pub use summary::{State, Swap};

@@ -6,6 +6,9 @@ use bootlace_smp::bootlace::{JournalOutcome, RollbackReason};
 use super::journal::Journal;
 use super::record::{Record, SwapKind, SwapPlan};
 
+/// Starts of an image on trial are counted up to here.
+pub(crate) const MOST_STARTS: u8 = u8::MAX - 1;
+
 /// A swap under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Swap {
