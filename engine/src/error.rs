@@ -39,17 +39,17 @@ pub enum Error {
         /// SHA-256 of the signer's key.
         key_hash: [u8; 32],
     },
-    /// For boards of another vendor.
+    /// For boards of another vendor, or of none that the image names.
     WrongVendor {
         /// What the image says.
-        image: [u8; 16],
+        image: Option<[u8; 16]>,
         /// What the board says.
         board: [u8; 16],
     },
-    /// For another class of boards.
+    /// For another class of boards, or for none that the image names.
     WrongClass {
         /// What the image says.
-        image: [u8; 16],
+        image: Option<[u8; 16]>,
         /// What the board says.
         board: [u8; 16],
     },

@@ -217,12 +217,15 @@ fn check_fit(checked: &CheckedImage, board: &BoardInfo) -> Result<(), Error> {
         class: board.cid,
         slot: board.primary().and_then(|slot| Some((slot.addr?, slot.size))),
         max_size: board.max_image(),
+        counter: false,
     };
     let fit = image
         .fit(&mut checked.bytes(), &requirements)
         .map_err(bootlace_image::Error::Source)?;
     fit.map_err(|misfit| match misfit {
         Misfit::TooLarge { size, max } => Error::TooLarge { size, max },
+        // Whether a board asks for a counter is the board's to say.
+        Misfit::NoCounter => Error::TooOld { image: 0, board: 0 },
         Misfit::Vendor { image, board } => Error::WrongVendor { image, board },
         Misfit::Class { image, board } => Error::WrongClass { image, board },
         Misfit::Address { start, slot, size } => Error::WrongAddress { start, slot, size },

@@ -18,7 +18,7 @@ fn images_that_are_not_sent() {
     let mut board = Board::new(&image(1, 3000), vec![key().public()]);
     (board.counter, board.class) = (3, Some([9; 16]));
     let mut pair = with(board);
-    let good = unsigned(2, 3000).security_counter(3);
+    let good = unsigned(2, 3000).security_counter(3).cid([9; 16]);
     plan(&pair, &good.clone().sign(&key()).build(), &Options::default()).unwrap();
 
     refused(
@@ -54,8 +54,13 @@ fn images_that_are_not_sent() {
         plan(&pair, &foreign, &options),
         Err(Error::UntrustedByBoard { key_hash })
     );
-    refused(&pair, &image(2, 3000), Error::TooOld { image: 0, board: 3 });
-    let large = unsigned(2, 0x4_0000).security_counter(3).sign(&key()).build();
+    let old = unsigned(2, 3000).cid([9; 16]).sign(&key()).build();
+    refused(&pair, &old, Error::TooOld { image: 0, board: 3 });
+    let large = unsigned(2, 0x4_0000)
+        .security_counter(3)
+        .cid([9; 16])
+        .sign(&key())
+        .build();
     let size = large.len() as u32;
     refused(
         &pair,
@@ -65,16 +70,29 @@ fn images_that_are_not_sent() {
             max: board::SLOT - 4096,
         },
     );
-    let other = good.clone().cid([1; 16]).sign(&key()).build();
+    let named = |class| {
+        unsigned(2, 3000)
+            .security_counter(3)
+            .cid(class)
+            .sign(&key())
+            .build()
+    };
+    let other = named([1; 16]);
     refused(
         &pair,
         &other,
         Error::WrongClass {
-            image: [1; 16],
+            image: Some([1; 16]),
             board: [9; 16],
         },
     );
-    // The right class may start anywhere; without one the address counts.
+    let nameless = unsigned(2, 3000).security_counter(3).sign(&key()).build();
+    let error = Error::WrongClass {
+        image: None,
+        board: [9; 16],
+    };
+    refused(&pair, &nameless, error);
+    // The right class may start anywhere; where the board has none the address counts.
     let mut payload = vec![0; 3000];
     payload[5] = 0x20;
     let elsewhere = ImageBuilder::new(payload).security_counter(3);
@@ -83,7 +101,9 @@ fn images_that_are_not_sent() {
         slot: ADDRESS,
         size: board::SLOT,
     };
-    refused(&pair, &elsewhere.clone().sign(&key()).build(), error);
+    let mut classless = Board::new(&image(1, 3000), vec![key().public()]);
+    classless.counter = 3;
+    refused(&with(classless), &elsewhere.clone().sign(&key()).build(), error);
     plan(
         &pair,
         &elsewhere.cid([9; 16]).sign(&key()).build(),

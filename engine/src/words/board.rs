@@ -26,13 +26,19 @@ pub(super) fn error(error: &Error) -> Sentence {
         ),
         Error::WrongVendor { image, board } => (
             "WrongVendor",
-            format!("The image is for boards of vendor {}; this one is of {}.", uuid(image), uuid(board)),
-            "Choose the image for this board.",
+            match image {
+                Some(image) => format!("The image is for boards of vendor {}; this one is of {}.", uuid(image), uuid(board)),
+                None => format!("The image names no vendor, and this board takes only those of {}.", uuid(board)),
+            },
+            "Choose the image for this board: imgtool names the vendor with “--vid”.",
         ),
         Error::WrongClass { image, board } => (
             "WrongClass",
-            format!("The image is for boards of class {}; this one is of {}.", uuid(image), uuid(board)),
-            "Choose the image for this board.",
+            match image {
+                Some(image) => format!("The image is for boards of class {}; this one is of {}.", uuid(image), uuid(board)),
+                None => format!("The image names no class of boards, and this board takes only those of {}.", uuid(board)),
+            },
+            "Choose the image for this board: imgtool names the class with “--cid”.",
         ),
         Error::WrongAddress { start, slot, size } => (
             "WrongAddress",
@@ -270,8 +276,16 @@ mod tests {
         let errors = [
             Error::NoKeys,
             Error::UntrustedByBoard { key_hash: hash },
-            Error::WrongVendor { image, board },
-            Error::WrongClass { image, board },
+            Error::WrongVendor {
+                image: Some(image),
+                board,
+            },
+            Error::WrongVendor { image: None, board },
+            Error::WrongClass {
+                image: Some(image),
+                board,
+            },
+            Error::WrongClass { image: None, board },
             Error::WrongAddress {
                 start: 0,
                 slot: 0x0800_0000,

@@ -28,6 +28,8 @@ pub struct Policy {
     pub permanent: bool,
     /// Whether images signed with MCUboot's published development keys run.
     pub development_keys: bool,
+    /// Whether an image must have a security counter.
+    pub counter_required: bool,
     /// How long an image on trial has to confirm itself, in seconds: 30 to 300. Kept by the application.
     pub deadline: u16,
 }
@@ -38,6 +40,7 @@ impl Default for Policy {
             attempts: 1,
             permanent: false,
             development_keys: false,
+            counter_required: false,
             deadline: 60,
         }
     }

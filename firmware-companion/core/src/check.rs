@@ -190,6 +190,7 @@ impl<P: Proof> Check<P> {
             slot: Some((primary.address, primary.size)),
             // It was compared before the image was read.
             max_size: None,
+            counter: board.policy.counter_required,
         };
         match image.fit(&mut source, &requirements) {
             Ok(fit) => fit?,

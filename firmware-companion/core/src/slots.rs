@@ -142,6 +142,8 @@ impl From<Misfit> for Reject {
     fn from(misfit: Misfit) -> Self {
         match misfit {
             Misfit::TooLarge { .. } => Reject::TooLarge,
+            // It says nothing about how old it is.
+            Misfit::NoCounter => Reject::TooOld,
             Misfit::Vendor { .. } | Misfit::Class { .. } | Misfit::Address { .. } | Misfit::NoResetVector => {
                 Reject::WrongBoard
             }

@@ -14,6 +14,8 @@ pub struct Requirements {
     pub slot: Option<(u32, u32)>,
     /// Bytes of the largest image, from its header to its last TLV.
     pub max_size: Option<u32>,
+    /// Whether an image must have a security counter (imgtool `--security-counter`).
+    pub counter: bool,
 }
 
 /// Why an image does not fit a board.
@@ -26,17 +28,17 @@ pub enum Misfit {
         /// Bytes of the largest image.
         max: u32,
     },
-    /// It names another vendor.
+    /// It names another vendor, or none.
     Vendor {
         /// The vendor that the image names.
-        image: [u8; 16],
+        image: Option<[u8; 16]>,
         /// The board's.
         board: [u8; 16],
     },
-    /// It names another class of boards.
+    /// It names another class of boards, or none.
     Class {
         /// The class that the image names.
-        image: [u8; 16],
+        image: Option<[u8; 16]>,
         /// The board's.
         board: [u8; 16],
     },
@@ -51,11 +53,13 @@ pub enum Misfit {
     },
     /// Its payload has no room for a reset vector.
     NoResetVector,
+    /// It has no security counter.
+    NoCounter,
 }
 
 impl Image {
-    /// Checks the image against a board's requirements. Vendor and class must be the board's where both name one; an image
-    /// that names no class, or a board without one, leaves the reset vector to tell: it must lie inside the slot.
+    /// Checks the image against a board's requirements. Where the board has a vendor or a class, the image must name the
+    /// same. A board without a class leaves the reset vector to tell: it must lie inside the slot.
     ///
     /// # Errors
     /// A failed read of the reset vector; `Ok(Err(..))` is the first reason that speaks against the image.
@@ -70,13 +74,18 @@ impl Image {
         {
             return Ok(Err(Misfit::TooLarge { size, max }));
         }
-        if let (Some(image), Some(board)) = (self.vid(), board.vendor)
-            && image != board
+        if let Some(board) = board.vendor
+            && self.vid() != Some(board)
         {
+            let image = self.vid();
             return Ok(Err(Misfit::Vendor { image, board }));
         }
-        if let (Some(image), Some(board)) = (self.cid(), board.class) {
-            return Ok(if image == board {
+        if board.counter && self.security_counter().is_none() {
+            return Ok(Err(Misfit::NoCounter));
+        }
+        if let Some(board) = board.class {
+            let image = self.cid();
+            return Ok(if image == Some(board) {
                 Ok(())
             } else {
                 Err(Misfit::Class { image, board })

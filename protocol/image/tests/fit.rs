@@ -34,6 +34,7 @@ const BOARD: Requirements = Requirements {
     class: Some(CLASS),
     slot: Some((0x1000, 0x1000)),
     max_size: Some(1000),
+    counter: false,
 };
 
 #[test]
@@ -47,16 +48,34 @@ fn an_image_for_this_vendor_and_class_fits() {
 fn another_vendor_or_class_is_named_with_the_boards_own() {
     let vendor = image(&[(TlvKind::UUID_VID, OTHER), (TlvKind::UUID_CID, CLASS)]);
     let misfit = Misfit::Vendor {
-        image: OTHER,
+        image: Some(OTHER),
         board: VENDOR,
     };
     assert_eq!(fit(&vendor, &BOARD), Err(misfit));
     let class = image(&[(TlvKind::UUID_VID, VENDOR), (TlvKind::UUID_CID, OTHER)]);
     let misfit = Misfit::Class {
-        image: OTHER,
+        image: Some(OTHER),
         board: CLASS,
     };
     assert_eq!(fit(&class, &BOARD), Err(misfit));
+}
+
+/// An image that names nothing would fit every board: MCUboot refuses it as well.
+#[test]
+fn what_the_board_requires_must_be_there() {
+    let (image, board) = (None, VENDOR);
+    let class_only = self::image(&[(TlvKind::UUID_CID, CLASS)]);
+    assert_eq!(fit(&class_only, &BOARD), Err(Misfit::Vendor { image, board }));
+    let vendor_only = self::image(&[(TlvKind::UUID_VID, VENDOR)]);
+    let board = CLASS;
+    assert_eq!(fit(&vendor_only, &BOARD), Err(Misfit::Class { image, board }));
+    let counts = Requirements {
+        counter: true,
+        ..Requirements::default()
+    };
+    assert_eq!(fit(&vendor_only, &counts), Err(Misfit::NoCounter));
+    let counted = ImageBuilder::new(vec![0; 100]).security_counter(0).build();
+    assert_eq!(fit(&counted, &counts), Ok(()));
 }
 
 #[test]

@@ -55,7 +55,12 @@ pub(super) fn bad_files(stage: &mut Stage) -> Result<()> {
         ("Unsigned", sign("unsigned.bin", &firmware, None, &[])?),
         (
             "TooOld",
-            sign("old.bin", &firmware, Some(&signer), &["--security-counter", "1"])?,
+            sign(
+                "old.bin",
+                &firmware,
+                Some(&signer),
+                &["--cid", CLASS, "--security-counter", "1"],
+            )?,
         ),
         (
             "TooLarge",

@@ -100,6 +100,7 @@ pub const fn identity(serial: &str) -> Identity<'_> {
             attempts: 1,
             permanent: false,
             development_keys: false,
+            counter_required: false,
             deadline: 30,
         },
     }
