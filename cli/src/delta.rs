@@ -84,6 +84,7 @@ pub(crate) fn run(command: &Command) -> crate::problem::Result {
             base_address,
             json,
         } => {
+            file::spare(output, &[old, new])?;
             let (old, new) = (file::read(old)?, file::read(new)?);
             let options = Options {
                 base_address: *base_address,
@@ -107,6 +108,7 @@ pub(crate) fn run(command: &Command) -> crate::problem::Result {
             output,
             json,
         } => {
+            file::spare(output, &[old, patch])?;
             let (old, patch) = (file::read(old)?, file::read(patch)?);
             let new = apply_to_vec(base(&old), &patch).map_err(words::patch_error)?;
             file::write(output, &new)?;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use bootlace_engine::read_keys;
 use bootlace_engine::words::{self, Sentence, files};
 use bootlace_image::PublicKey;
 
@@ -23,16 +24,25 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Sentence> {
     std::fs::write(path, bytes).map_err(|error| files::unwritable(path.display(), error))
 }
 
-/// Reads public keys, one a file, in PEM or DER. A private key is refused: it has no business where images are checked.
+/// Reads public keys, all that are in each file, in PEM or DER. A private key is refused: it has no business where images
+/// are checked.
 pub(crate) fn keys(paths: &[PathBuf]) -> Result<Vec<PublicKey>, Sentence> {
-    paths.iter().map(|path| key(path)).collect()
+    let mut keys = Vec::new();
+    for path in paths {
+        let read = read_keys(&read(path)?);
+        keys.extend(read.map_err(|error| files::at(path.display(), words::key_error(&error)))?);
+    }
+    Ok(keys)
 }
 
-fn key(path: &Path) -> Result<PublicKey, Sentence> {
-    let bytes = read(path)?;
-    let key = match std::str::from_utf8(&bytes) {
-        Ok(text) => PublicKey::from_pem(text),
-        Err(_) => PublicKey::from_spki_der(&bytes),
+/// Refuses an output that is one of the inputs: what was read would be lost.
+pub(crate) fn spare(output: &Path, inputs: &[&Path]) -> Result<(), Sentence> {
+    let same = |input: &&Path| match (std::fs::canonicalize(output), std::fs::canonicalize(input)) {
+        (Ok(output), Ok(input)) => output == input,
+        _ => false,
     };
-    key.map_err(|error| files::at(path.display(), words::key_error(&error)))
+    match inputs.iter().any(same) {
+        true => Err(files::output_is_input(output.display())),
+        false => Ok(()),
+    }
 }

@@ -109,3 +109,28 @@ fn a_folder_gets_all_patches_forward() {
     assert_eq!(files, ["c--a.delta", "c--b.delta", "a--b.delta"]);
     assert!(files.iter().all(|file| folder.join(file).is_file()));
 }
+
+/// F12: `delta make A B -o B` replaced the release by a patch of a kilobyte.
+#[test]
+fn no_input_is_written_over() {
+    let folder = folder("over");
+    let (old, new, patch) = (folder.join("old"), folder.join("new"), folder.join("patch"));
+    std::fs::write(&old, image(1)).unwrap();
+    std::fs::write(&new, image(2)).unwrap();
+    let p = Path::new;
+    good(&[p("make"), &old, &new, p("-o"), &patch, p("--json")]);
+    let made = std::fs::read(&patch).unwrap();
+    // Another name of the same file is the same file.
+    let link = folder.join(".").join("new");
+    for arguments in [
+        [p("make"), &old, &new, p("-o"), &old],
+        [p("make"), &old, &new, p("-o"), &link],
+        [p("apply"), &old, &patch, p("-o"), &patch],
+    ] {
+        let refused = run(&arguments);
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    }
+    assert_eq!(std::fs::read(&old).unwrap(), image(1));
+    assert_eq!(std::fs::read(&new).unwrap(), image(2));
+    assert_eq!(std::fs::read(&patch).unwrap(), made);
+}

@@ -8,6 +8,7 @@ use bootlace_smp::bootlace::BootState;
 use bootlace_smp::{ErrorCode, bootlace, img};
 
 use crate::Phase;
+use crate::file_kind::FileKind;
 use crate::text::clean;
 
 /// Something went wrong, and where.
@@ -30,6 +31,8 @@ pub struct Failure {
 pub enum Error {
     /// The file is not a whole, well-formed image.
     Image(FormatError),
+    /// The file is another thing than an image.
+    WrongFile(FileKind),
     /// The image is well-formed, and must not be trusted or can't be run.
     Refused(Refusal),
     /// No key is trusted: none was given, and the board names none.

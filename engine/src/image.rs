@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 use bootlace_image::{Digest, Image, Policy, PublicKey, Refusal, Verified, Version};
 use sha2::{Digest as _, Sha256};
 
-use crate::{Base, Error};
+use crate::file_kind::IMAGE;
+use crate::{Base, Error, FileKind};
 
 /// An image whose file was parsed and whose digest was computed once. To be shared (`Arc`) by all sessions that send it:
 /// what remains to be done for each board is a signature, at most.
@@ -25,6 +26,17 @@ pub struct CheckedImage {
     sha: [u8; 32],
 }
 
+/// Why a file is no image: what it is instead, where that can be told.
+fn no_image(file: &[u8], error: bootlace_image::Error<bootlace_image::OutOfRange>) -> Error {
+    if file.starts_with(&IMAGE) {
+        return error.into();
+    }
+    match FileKind::of(file) {
+        FileKind::Text | FileKind::Unknown => error.into(),
+        kind => Error::WrongFile(kind),
+    }
+}
+
 impl CheckedImage {
     /// Reads a file as imgtool signed it. What follows the image in it (imgtool's `--pad`) is left out. Hashes the whole
     /// image twice: milliseconds.
@@ -33,7 +45,10 @@ impl CheckedImage {
     /// [`Error::Image`]: it is no whole, well-formed image.
     pub fn new(mut file: Vec<u8>) -> Result<Self, Error> {
         let file_len = file.len();
-        let image = Image::read(&mut &file[..])?;
+        let image = match Image::read(&mut &file[..]) {
+            Ok(image) => image,
+            Err(error) => return Err(no_image(&file, error)),
+        };
         file.truncate(image.total_len() as usize);
         let refusal = |result: Result<Digest, bootlace_image::Error<bootlace_image::OutOfRange>>| match result
         {

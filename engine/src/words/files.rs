@@ -33,6 +33,15 @@ pub fn unwritable(path: impl Display, why: impl Display) -> Sentence {
     )
 }
 
+/// The output is one of the inputs.
+pub fn output_is_input(path: impl Display) -> Sentence {
+    Sentence::new(
+        "OutputIsInput",
+        format!("{path} is one of the files that are read: it would be overwritten."),
+        "Name another file for the output.",
+    )
+}
+
 /// A file of so many MB is no firmware.
 pub fn too_large(path: impl Display, megabytes: u64) -> Sentence {
     Sentence::new(

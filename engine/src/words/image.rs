@@ -6,6 +6,7 @@ use alloc::string::ToString;
 use bootlace_image::{Algorithm, FormatError, KeyError, Refusal, TlvKind};
 
 use super::{Sentence, short, tlv};
+use crate::FileKind;
 
 /// Why a file is no image.
 pub fn format_error(error: &FormatError) -> Sentence {
@@ -79,6 +80,101 @@ pub fn format_error(error: &FormatError) -> Sentence {
     };
     let (next, developers) = next;
     Sentence::new(name, what, next).for_developers(developers)
+}
+
+/// What a file is that is no image.
+pub fn wrong_file(kind: FileKind) -> Sentence {
+    let signed = "Choose the signed image, which “imgtool sign” writes as a .bin file.";
+    let (name, what, next) = match kind {
+        FileKind::Empty => (
+            "EmptyFile",
+            "This file is empty.",
+            "Copy or download the file again.",
+        ),
+        FileKind::Blank => (
+            "BlankFile",
+            "This file holds nothing but erased flash.",
+            "Choose the signed image, not what was read from a board.",
+        ),
+        FileKind::Elf => (
+            "ElfFile",
+            "This is an ELF file, as a linker writes it: it is not signed.",
+            signed,
+        ),
+        FileKind::Hex => (
+            "HexFile",
+            "This is an Intel HEX file. It may hold a signed image, but boards take the binary form.",
+            "Let “imgtool sign” write a .bin file, or convert it: “objcopy -I ihex -O binary IN.hex OUT.bin”.",
+        ),
+        FileKind::Srec => (
+            "SrecFile",
+            "This is a file of S-records. It may hold a signed image, but boards take the binary form.",
+            "Let “imgtool sign” write a .bin file, or convert it: “objcopy -I srec -O binary IN.srec OUT.bin”.",
+        ),
+        FileKind::Uf2 => (
+            "Uf2File",
+            "This is a UF2 file, for boards that show up as a drive.",
+            "Copy it to that drive, or choose the signed image in its binary form.",
+        ),
+        FileKind::Zip => (
+            "ZipFile",
+            "This is a ZIP archive: the image may be in it.",
+            "Unpack it and choose the signed image (often app_update.bin or signed.bin).",
+        ),
+        FileKind::Compressed => (
+            "CompressedFile",
+            "This file is compressed.",
+            "Unpack it and choose the signed image.",
+        ),
+        FileKind::Json => ("JsonFile", "This is a JSON file, such as a manifest.", signed),
+        FileKind::Html => (
+            "WebPage",
+            "This is a web page, not a file of firmware: the download did not work.",
+            "Download the file itself, as “raw”, or sign in first.",
+        ),
+        FileKind::GitLfs => (
+            "GitLfsPointer",
+            "This is the pointer that Git LFS leaves in place of a file.",
+            "Fetch the file itself: “git lfs pull”.",
+        ),
+        FileKind::Key => (
+            "KeyFile",
+            "This is a key or a certificate, not an image.",
+            "Give it as a key, and choose the signed image here.",
+        ),
+        FileKind::Patch => (
+            "PatchFile",
+            "This is a patch: it says how an image differs from another one.",
+            "Choose the whole new image. Where the board’s image is at hand, a patch is made by itself.",
+        ),
+        FileKind::OtherPatch => (
+            "OtherPatchFile",
+            "This is a patch of another kind (bsdiff or VCDIFF).",
+            signed,
+        ),
+        FileKind::Base64 => (
+            "Base64File",
+            "This is an image in base64.",
+            "Convert it: “base64 -d IN > OUT.bin”.",
+        ),
+        FileKind::BigEndian => (
+            "BigEndianImage",
+            "This image was signed with its numbers in big-endian order.",
+            "Sign it again without “--endian big”.",
+        ),
+        FileKind::Behind(_) => (
+            "ImageBehind",
+            "An image lies in this file behind something else: it is a bootloader and the image in one.",
+            "Choose the file of the image alone. The whole one is for a debug probe.",
+        ),
+        FileKind::Bare => (
+            "BareFirmware",
+            "This is firmware that is not signed yet: it has a vector table and no header.",
+            "Sign it: “imgtool sign --key KEY.pem --header-size 0x200 --pad-header …”.",
+        ),
+        FileKind::Text | FileKind::Unknown => ("NotAnImage", "This file is no MCUboot image.", signed),
+    };
+    Sentence::new(name, what, next)
 }
 
 /// Why an image is not to be trusted or can't be run.

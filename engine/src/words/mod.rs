@@ -26,7 +26,7 @@ pub mod terminal;
 mod update;
 
 pub use figures::{bytes, hex, rate, short, time, tlv, unhex, uuid, version};
-pub use image::{algorithm, format_error, key_error, published_key, refusal, signature_kind};
+pub use image::{algorithm, format_error, key_error, published_key, refusal, signature_kind, wrong_file};
 pub use journal::{came_of, from_to, release, supply};
 pub use patch::{no_patch, patch_error, patch_header_error, patch_not_proved, saving};
 pub use sentence::Sentence;
@@ -45,6 +45,7 @@ pub fn failure(failure: &Failure) -> Sentence {
 pub fn error(error: &Error) -> Sentence {
     match error {
         Error::Image(error) => image::format_error(error),
+        Error::WrongFile(kind) => image::wrong_file(*kind),
         Error::Refused(refusal) => image::refusal(refusal),
         other => board::error(other),
     }
