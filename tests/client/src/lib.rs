@@ -115,13 +115,14 @@ pub trait Client {
         off: usize,
         content: Content,
     ) -> Result<(usize, Option<bool>), ClientError> {
-        let sha: [u8; 32] = Sha256::digest(file).into();
         let first = off == 0;
+        // Only the first piece names the file: not hashed again for every other one.
+        let sha: Option<[u8; 32]> = first.then(|| Sha256::digest(file).into());
         let end = file.len().min(off + self.asker().piece(first));
         let piece = img::Upload {
             off: number(off),
             len: first.then_some(number(file.len())),
-            sha: first.then_some(sha.as_slice()),
+            sha: sha.as_ref().map(<[u8; 32]>::as_slice),
             data: file.get(off..end).unwrap_or_default(),
             ..img::Upload::default()
         };
