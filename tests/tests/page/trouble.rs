@@ -191,7 +191,9 @@ pub(super) fn forced_colours(stage: &mut Stage) -> Result<()> {
 
 /// B4: after the upload there was no way out.
 pub(super) fn left_on_trial(stage: &mut Stage) -> Result<()> {
-    let more = ["--speed", "20", "--app", "never-confirm"];
+    // Slow enough that the board is still away when the person presses the next button: once the board is back, the page shows
+    // the board in place of what was left.
+    let more = ["--speed", "2", "--app", "never-confirm"];
     let _bench = stage.bench("movehub", Algorithm::P256, super::Way::Direct, &more)?;
     stage.open_with("movehub", "7.28.0", Algorithm::P256)?;
     let page = &stage.browser;
