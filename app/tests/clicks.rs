@@ -121,6 +121,17 @@ impl Stage {
         self.find::<HtmlElement>(id).focus().unwrap();
     }
 
+    /// Waits until this has the focus: a busy browser renders late.
+    async fn until_focused(&self, id: &str) {
+        for _ in 0..100 {
+            if self.focused() == id {
+                return;
+            }
+            TimeoutFuture::new(20).await;
+        }
+        assert_eq!(self.focused(), id);
+    }
+
     /// The test id, or else the id, of what has the focus.
     fn focused(&self) -> String {
         let active = document().active_element().unwrap();
@@ -237,22 +248,22 @@ async fn the_focus_stays_in_the_panel_that_had_it() {
         .apply([Action::Reading(ChoiceId(1), "new.bin".into())])
         .await;
     stage.apply(chosen(image("new.bin", "2.0.0", &[]))).await;
-    assert_eq!(stage.focused(), "choose-image");
+    stage.until_focused("choose-image").await;
     stage.focus("simulate");
     stage.apply(met(board("1.0.0"))).await;
-    assert_eq!(stage.focused(), "board-title");
+    stage.until_focused("board-title").await;
     stage
         .apply([offered(offer("1.0.0", "2.0.0", Sends::WholeWanted))])
         .await;
     stage.focus("update");
     stage.apply([Action::Started(BOARD)]).await;
-    assert_eq!(stage.focused(), "cancel");
+    stage.until_focused("cancel").await;
     stage.apply([moved(running(Phase::Restarting))]).await;
-    assert_eq!(stage.focused(), "leave");
+    stage.until_focused("leave").await;
     stage.apply([unchanged()]).await;
-    assert_eq!(stage.focused(), "again");
+    stage.until_focused("again").await;
     stage.apply([Action::Again(BOARD)]).await;
-    assert_eq!(stage.focused(), "update");
+    stage.until_focused("update").await;
 }
 
 /// B8: Esc did nothing.

@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 
 use super::pair::Random;
 use super::*;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// What a port is used by.
 enum User {

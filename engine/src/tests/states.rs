@@ -1,6 +1,8 @@
 //! What a board in its bootloader says of itself, and that no such word ends in a wrong "done".
 
 use super::*;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// A board whose bootloader lists `primary` as confirmed, stays whatever happens, and gives `state` as its reason.
 fn staying(state: BootState, primary: &[u8]) -> Pair {

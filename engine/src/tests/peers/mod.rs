@@ -15,6 +15,8 @@ use bootlace_smp::frame::{self, Decoder, Framing};
 
 use super::*;
 use recovery::{After, Recovery};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 use zephyr::Zephyr;
 
 /// A server behind a line.
