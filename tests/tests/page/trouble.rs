@@ -161,15 +161,23 @@ pub(super) fn outcome_is_seen_and_heard(stage: &mut Stage) -> Result<()> {
         LIMIT,
         &mut nothing,
     )?;
-    let seen = page.run(
-        "const r = document.querySelector('.outcome__title').getBoundingClientRect();
-         const aloud = document.querySelector('[data-testid=aloud]');
-         return [r.top >= 0 && r.bottom <= innerHeight, aloud === globalThis.aloud && aloud.textContent.startsWith('Done.'),
-             document.activeElement.dataset.testid]",
-        &[],
+    // The page scrolls and moves the focus once it is drawn.
+    page.wait(
+        "the outcome in view, read out, with the keyboard at its button",
+        SOON,
+        |page| {
+            let seen = page.run(
+                "const r = document.querySelector('.outcome__title').getBoundingClientRect();
+             const aloud = document.querySelector('[data-testid=aloud]');
+             return [r.top >= 0 && r.bottom <= innerHeight,
+                 aloud === globalThis.aloud && aloud.textContent.startsWith('Done.'),
+                 document.activeElement.dataset.testid]",
+                &[],
+            )?;
+            Ok((seen == json!([true, true, "again"])).then_some(()))
+        },
     )?;
     page.look(main_job::SIZES[0].0, main_job::SIZES[0].1, Scheme::Light)?;
-    ensure!(seen == json!([true, true, "again"]), "{seen}");
     Ok(())
 }
 
