@@ -62,7 +62,7 @@ pub enum Command {
 pub struct Trust {
     /// Keys that the person added. Where there are any, nothing else counts.
     pub keys: Vec<PublicKey>,
-    /// Take MCUboot's published development keys too.
+    /// Development keys, whose private halves are published, are taken too.
     pub development: bool,
 }
 

@@ -35,7 +35,7 @@ pub struct State {
     pub keys: Rc<[TrustedKey]>,
     /// A key that could not be added.
     pub key_problem: Option<Problem>,
-    /// MCUboot's published development keys are taken too.
+    /// Development keys, whose private halves are published, are taken too.
     pub development: bool,
     /// Images that this browser keeps, the latest last.
     pub kept: Rc<[KeptImage]>,

@@ -419,4 +419,25 @@ fn a_trusted_key_is_shown_whole_with_its_day() {
     let html = render([Action::Keys(vec![trusted()])]);
     let whole = bootlace_engine::words::page::long_hash(&signer().public().hash());
     assert!(html.contains(&whole) && html.contains("2026-11-28") && html.contains("Release key 2026"));
+    assert!(!has(&html, "test-key"));
+}
+
+#[test]
+fn a_test_key_is_called_one_where_it_is_trusted_and_where_a_board_names_it() {
+    let pem = include_str!("../../firmware-companion/boards/keys/demo.pub.pem");
+    let key = bootlace_image::PublicKey::from_pem(pem).unwrap();
+    let html = render([Action::Keys(vec![bootlace_app::state::TrustedKey {
+        key,
+        ..trusted()
+    }])]);
+    assert!(has(&html, "test-key"));
+    let word = bootlace_engine::words::page::labels().test_key;
+    let page = |keys| {
+        render(met(BoardInfo {
+            keys,
+            ..board("1.0.0")
+        }))
+    };
+    assert!(page(vec![key]).contains(word));
+    assert!(!page(vec![signer().public()]).contains(word));
 }

@@ -6,6 +6,8 @@ use bootlace_engine::read_keys;
 use bootlace_engine::words::{self, Sentence, files};
 use bootlace_image::PublicKey;
 
+use crate::report;
+
 /// No firmware is larger; a wrong file name should not fill the memory.
 const LARGEST_FILE: u64 = 64 << 20;
 
@@ -25,12 +27,18 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Sentence> {
 }
 
 /// Reads public keys, all that are in each file, in PEM or DER. A private key is refused: it has no business where images
-/// are checked.
+/// are checked; a test key is named on the standard error.
 pub(crate) fn keys(paths: &[PathBuf]) -> Result<Vec<PublicKey>, Sentence> {
     let mut keys = Vec::new();
     for path in paths {
-        let read = read_keys(&read(path)?);
-        keys.extend(read.map_err(|error| files::at(path.display(), words::key_error(&error)))?);
+        let read =
+            read_keys(&read(path)?).map_err(|error| files::at(path.display(), words::key_error(&error)))?;
+        for key in &read {
+            if let Some(published) = bootlace_image::development_key(&key.hash()) {
+                report::warning(&words::test_key(path.display(), published));
+            }
+        }
+        keys.extend(read);
     }
     Ok(keys)
 }

@@ -29,7 +29,7 @@ pub(crate) enum Command {
         /// The signer's public key, PEM or DER; may be given several times: one of them must have signed.
         #[arg(long, required = true, value_name = "PEM")]
         key: Vec<PathBuf>,
-        /// Accept the development keys that MCUboot publishes.
+        /// Accept development keys, whose private halves are published: anybody can sign with them.
         #[arg(long)]
         allow_development_keys: bool,
         /// Write JSON.

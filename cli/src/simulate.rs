@@ -90,6 +90,9 @@ pub(crate) struct Arguments {
     /// Start in the bootloader, as with its button held.
     #[arg(long)]
     bootloader: bool,
+    /// Have the board run images signed with development keys, whose private halves are published.
+    #[arg(long)]
+    allow_development_keys: bool,
     /// Let an image be confirmed before it ever ran.
     #[arg(long)]
     permanent: bool,
@@ -215,6 +218,7 @@ fn board(arguments: &Arguments) -> Result<SimulatedBoard> {
             attempts: arguments.attempts.max(1),
             deadline: arguments.deadline,
             permanent: arguments.permanent,
+            development_keys: arguments.allow_development_keys,
             ..Policy::default()
         },
         stall: arguments.stall,

@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     /// Refuse an image that is not newer than what runs.
     #[arg(long)]
     only_newer: bool,
-    /// Accept the development keys that MCUboot publishes.
+    /// Accept development keys, whose private halves are published: anybody can sign with them.
     #[arg(long)]
     allow_development_keys: bool,
     /// Seconds to wait for a board that is unplugged or does not come back.

@@ -202,6 +202,35 @@ fn verify_answers_with_its_exit_code() {
 }
 
 #[test]
+fn a_test_key_is_named_wherever_a_key_is_given() {
+    let demo = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../firmware-companion/boards/keys/demo.pub.pem"
+    );
+    let image = format!("{DATA}/p256.bin");
+    let named = |key: &str| {
+        let out = run(&["image", "verify", &image, "--key", key]);
+        let errors = String::from_utf8_lossy(&out.stderr).into_owned();
+        errors.contains("anybody can sign with it")
+    };
+    assert!(named(demo));
+    assert!(named(&format!("{DATA}/published-p256.pub.pem")));
+    assert!(!named(&format!("{DATA}/p256.pub.pem")));
+
+    // Named or not, such a signature does not count.
+    let bench = Bench::new("test-key");
+    let signer = SigningKey::from_pem(include_str!("../../firmware-companion/boards/keys/demo.pem")).unwrap();
+    let image = bench.folder.join("signed-with-test-key");
+    std::fs::write(&image, ImageBuilder::new(vec![0; 1000]).sign(&signer).build()).unwrap();
+    let image = image.to_str().unwrap();
+    let out = run(&["image", "verify", image, "--key", demo, "--json"]);
+    assert_eq!(
+        (code(&out), &lines(&out)[0]["error"]),
+        (1, &"DevelopmentKey".into())
+    );
+}
+
+#[test]
 fn an_update_ends_confirmed_and_is_not_done_twice() {
     let bench = Bench::new("update").board(&[]);
     let out = bench.update("two", &[]);

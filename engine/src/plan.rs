@@ -32,7 +32,7 @@ pub enum Job {
 pub struct Options {
     /// Keys that are trusted here. Empty: the board's own.
     pub keys: Vec<PublicKey>,
-    /// Take images signed with MCUboot's published development keys.
+    /// Take images signed with development keys, whose private halves are published.
     pub allow_development_keys: bool,
     /// Who confirms the new image.
     pub confirm: Confirm,

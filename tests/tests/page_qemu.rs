@@ -94,6 +94,11 @@ impl Stage {
         let key =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware-companion/boards/keys/demo.pub.pem");
         main_job::trust(&self.browser, &key)?;
+        // Its private half is published, so that key alone is not enough.
+        self.browser.run(
+            "document.querySelector('[data-testid=development-keys]').click()",
+            &[],
+        )?;
         main_job::choose_file(&self.browser, &file).map(drop)
     }
 

@@ -192,6 +192,9 @@ fn facts(state: &State, board: &BoardInfo) -> Html {
                                 { name }{ " " }
                             }
                             { hash(&key.hash()) }
+                            if key.is_development_key() {
+                                { " " }{ labels.test_key }
+                            }
                         </span>
                     }) }
                 }) }

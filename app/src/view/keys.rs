@@ -65,6 +65,9 @@ fn row(props: &Props, known: &TrustedKey) -> Html {
                 <span class="key__hash">{ labels.key_fingerprint }{ ": " }<code class="key__whole">
                     { words::long_hash(&known.key.hash()) }
                 </code></span>
+                if known.key.is_development_key() {
+                    <span class="key__hash" data-testid="test-key">{ labels.test_key }</span>
+                }
             </span>
             <button class="quiet" type="button" aria-label={words::named(labels.remove, &known.name)}
                 onclick={emit(&props.on, Intent::RemoveKey(key))}>{ labels.remove }</button>

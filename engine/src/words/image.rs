@@ -1,7 +1,8 @@
 //! What is said about image files and keys.
 
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
+use core::fmt::Display;
 
 use bootlace_image::{Algorithm, FormatError, KeyError, Refusal, TlvKind};
 
@@ -233,7 +234,7 @@ pub fn refusal(refusal: &Refusal) -> Sentence {
         Refusal::DevelopmentKey { key_hash } => (
             "DevelopmentKey",
             format!(
-                "The image was signed with a key ({}) whose private half MCUboot publishes: anybody can sign with it.",
+                "The image was signed with a test key ({}) whose private half is published: anybody can sign with it.",
                 short(key_hash)
             ),
             (
@@ -325,17 +326,22 @@ pub fn refusal(refusal: &Refusal) -> Sentence {
     Sentence::new(name, what, next).for_developers(developers)
 }
 
-/// An image was signed with a key whose private half is `file` of MCUboot's repository.
+/// An image was signed with a key whose private half is published as `file`.
 pub fn published_key(key_hash: &[u8; 32], file: &str) -> Sentence {
     let it = refusal(&Refusal::DevelopmentKey { key_hash: *key_hash });
     Sentence {
         what: format!(
-            "The image was signed with a key ({}) whose private half MCUboot publishes: anybody can sign with it. It is \
-             {file} of its repository.",
+            "The image was signed with a test key ({}) whose private half is published ({file}): anybody can sign with \
+             it.",
             short(key_hash)
         ),
         ..it
     }
+}
+
+/// The key in the file at `path` is a test key, whose private half is published as `file`.
+pub fn test_key(path: impl Display, file: &str) -> String {
+    format!("{path} is a test key whose private half is published ({file}): anybody can sign with it")
 }
 
 /// Why a key can't be used.

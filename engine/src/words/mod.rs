@@ -26,7 +26,9 @@ pub mod terminal;
 mod update;
 
 pub use figures::{bytes, hex, rate, short, time, tlv, unhex, uuid, version};
-pub use image::{algorithm, format_error, key_error, published_key, refusal, signature_kind, wrong_file};
+pub use image::{
+    algorithm, format_error, key_error, published_key, refusal, signature_kind, test_key, wrong_file,
+};
 pub use journal::{came_of, from_to, release, supply};
 pub use patch::{no_patch, patch_error, patch_header_error, patch_not_proved, saving};
 pub use sentence::Sentence;

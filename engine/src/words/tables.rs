@@ -11,7 +11,7 @@ use bootlace_image::{Flags, TlvKind, Version};
 
 use super::{
     Sentence, Table, bytes, came_of, from_to, hex, no_way_back, release, short, signature_kind, state,
-    supply, tlv, uuid,
+    supply, test_key, tlv, uuid,
 };
 use crate::{BoardInfo, JournalEntry};
 
@@ -62,6 +62,14 @@ pub fn board(board: &BoardInfo) -> Table {
     }
     if let Some(warning) = no_way_back(board.exchange()) {
         table.note(warning);
+    }
+    for key in &board.keys {
+        if let Some(published) = bootlace_image::development_key(&key.hash()) {
+            table.note(format!(
+                "Warning: {}.",
+                test_key("what this board trusts", published)
+            ));
+        }
     }
     if let Some(it) = board.state {
         table.note(state(it));

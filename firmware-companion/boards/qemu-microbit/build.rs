@@ -18,11 +18,6 @@ fn main() {
     println!("cargo:rustc-link-arg-bins=-Tlink.x");
     println!("cargo:rustc-link-arg-bins=--nmagic");
 
-    println!("cargo:rerun-if-env-changed=BOOTLACE_KEY");
-    let file = env::var_os("BOOTLACE_KEY").map_or_else(|| here.join("../keys/demo.pub.pem"), PathBuf::from);
-    println!("cargo:rerun-if-changed={}", file.display());
-    let pem = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    let key = bootlace_image::PublicKey::from_pem(&pem)
-        .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let key = bootlace_trusted_key::trusted_key().unwrap_or_else(|problem| panic!("{problem}"));
     fs::write(out.join("key.bin"), key.bytes()).expect("OUT_DIR can be written");
 }

@@ -26,7 +26,8 @@ pub struct Policy {
     pub attempts: u8,
     /// Whether an image may be marked as confirmed before it ever ran.
     pub permanent: bool,
-    /// Whether images signed with MCUboot's published development keys run.
+    /// Whether images signed with development keys run, whose private halves are published. A build with `small-p256` does
+    /// not know the P-256 ones; there the build refuses such a key.
     pub development_keys: bool,
     /// Whether an image must have a security counter.
     pub counter_required: bool,

@@ -1,11 +1,16 @@
-//! Keys that anybody can sign with, because MCUboot publishes their private halves.
+//! Keys that anybody can sign with, because their private halves are published: MCUboot's and this repository's own.
 //!
 //! SHA-256 of the `SubjectPublicKeyInfo`, computed with OpenSSL from the files of that name in
-//! <https://github.com/mcu-tools/mcuboot> at 2d4bacc3 (2026-07-22).
+//! <https://github.com/mcu-tools/mcuboot> at 2d4bacc3 (2026-07-22), and in `firmware-companion/boards/keys`.
 
 type Entry = ([u8; 32], &'static str);
 
-const P256: [Entry; 5] = [
+const P256: [Entry; 6] = [
+    // The demonstration's, of this repository.
+    (
+        hex(b"f29e43d15961b12e7167c26a8d457b2eb90a8f14ff1c9356356b9f446503231d"),
+        "demo.pem",
+    ),
     (
         hex(b"e30466f6b8470c1f29070b17f1e2d3e94d445e3f608087fdc711e4382bb538b6"),
         "root-ec-p256.pem",
@@ -92,31 +97,32 @@ const OTHERS: [Entry; 11] = [
     ),
 ];
 
-/// The file in MCUboot's repository that the private half of this key stands in, if it is one of those.
+/// The published file that the private half of this key stands in, if there is one.
 ///
-/// A build with one algorithm knows the keys of that algorithm; one with `known-keys` knows them all.
+/// A build with one algorithm knows the keys of that algorithm; one with `known-keys` knows them all. A build with
+/// `small-p256` alone knows none: whoever builds a small board refuses them (`boards/trusted-key`), which costs no flash.
 pub fn development_key(hash: &[u8; 32]) -> Option<&'static str> {
+    const ALL: bool = cfg!(feature = "known-keys");
     let find = |entries: &'static [Entry]| {
         entries
             .iter()
             .find(|(known, _)| known == hash)
             .map(|(_, name)| *name)
     };
-    let p256 = if cfg!(feature = "p256") { find(&P256) } else { None };
+    // Constants in conditions, so that a board links no list that it does not use.
+    let p256 = if ALL || cfg!(feature = "p256") {
+        find(&P256)
+    } else {
+        None
+    };
     let ed25519 = || {
-        if cfg!(feature = "ed25519") {
+        if ALL || cfg!(feature = "ed25519") {
             find(&ED25519)
         } else {
             None
         }
     };
-    let others = || {
-        if cfg!(feature = "known-keys") {
-            find(&OTHERS)
-        } else {
-            None
-        }
-    };
+    let others = || if ALL { find(&OTHERS) } else { None };
     p256.or_else(ed25519).or_else(others)
 }
 

@@ -104,7 +104,7 @@ pub enum Refusal {
         /// The key named: SHA-256 of its `SubjectPublicKeyInfo`.
         key_hash: [u8; 32],
     },
-    /// Signed with a key whose private half MCUboot publishes.
+    /// Signed with a key whose private half is published: see [`development_key`](crate::development_key).
     DevelopmentKey {
         /// Its SHA-256.
         key_hash: [u8; 32],

@@ -147,7 +147,7 @@ impl PublicKey {
             .into()
     }
 
-    /// Whether MCUboot publishes the private half of this key.
+    /// Whether the private half of this key is published: see [`development_key`](crate::development_key).
     pub fn is_development_key(&self) -> bool {
         crate::development_key(&self.hash()).is_some()
     }

@@ -23,7 +23,7 @@ impl Signer {
         }
     }
 
-    /// The file in MCUboot's repository that this key's private half stands in, if it does: see
+    /// The published file that this key's private half stands in, if there is one: see
     /// [`development_key`](crate::development_key).
     pub fn development_key(&self) -> Option<&'static str> {
         match self {

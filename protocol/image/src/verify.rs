@@ -10,7 +10,7 @@ use crate::{Digest, Digester, Error, Flags, Image, PublicKey, Refusal, Source, T
 /// What a verifier lets through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Policy {
-    /// Accept keys whose private halves MCUboot publishes: for trials on a desk.
+    /// Accept keys whose private halves are published: for trials on a desk.
     pub allow_development_keys: bool,
 }
 

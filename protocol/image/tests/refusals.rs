@@ -251,6 +251,10 @@ fn development_keys() {
         );
         assert!(image.verify(&mut source, &[p256()], &desk).is_err());
     }
+    // This repository's own.
+    let demo = include_str!("../../../firmware-companion/boards/keys/demo.pub.pem");
+    let demo = PublicKey::from_pem(demo).unwrap().hash();
+    assert_eq!(bootlace_image::development_key(&demo), Some("demo.pem"));
     // Of algorithms that are not verified: root-rsa-2048.pem.
     let rsa = [
         0xa1, 0x4b, 0xcb, 0x1b, 0xf9, 0xbb, 0x82, 0x11, 0x46, 0xba, 0x32, 0x83, 0x82, 0x17, 0xe4, 0x76, 0xf5,

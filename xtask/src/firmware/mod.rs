@@ -95,17 +95,30 @@ fn compile(chips: &Chips) -> Result<PathBuf> {
     )
 }
 
+/// Cargo in the workspace of chips. Where nobody names a key, these boards are the demonstration.
+fn cargo() -> Command {
+    const KEY: &str = "BOOTLACE_KEY";
+    let mut command = process::cargo();
+    command.current_dir(workspace()).env("CARGO_TERM_COLOR", "never");
+    const DEMONSTRATION: &str = "demonstration";
+    match std::env::var_os(KEY) {
+        None => command.env(KEY, DEMONSTRATION),
+        Some(named) if named == DEMONSTRATION => &mut command,
+        // A build script runs in its own folder.
+        Some(file) => command.env(KEY, std::path::absolute(&file).unwrap_or(file.into())),
+    };
+    command
+}
+
 fn cargo_build(target: &str, what: &str, arguments: &[&str], folder: &str) -> Result<PathBuf> {
     let toolchain = targets::toolchain(target)?;
     let folder = project::target_dir().join(folder);
     let mut step = Step::start(&format!("firmware for {target}"));
-    let mut command = process::cargo();
+    let mut command = cargo();
     command
         .args(["build", "--locked", "--release", "--target", target])
         .args(arguments)
-        .current_dir(workspace())
         .env("CARGO_TARGET_DIR", &folder)
-        .env("CARGO_TERM_COLOR", "never")
         .envs(toolchain.variables().iter().map(|(name, value)| (name, value)));
     step.run(&mut command, &project::log(&format!("firmware-{target}")), None)?
         .require("building the firmware")?;
@@ -166,15 +179,12 @@ fn link_into(
 
 /// Formatting and lints of what runs on chips: what to run, and what to call it.
 pub(crate) fn checks() -> Result<Vec<(String, Command)>> {
-    let cargo = || {
-        let mut command = process::cargo();
-        command
-            .current_dir(workspace())
-            .env("CARGO_TERM_COLOR", "never")
-            .env("CARGO_TARGET_DIR", project::target_dir().join("chips"));
+    let chips_cargo = || {
+        let mut command = cargo();
+        command.env("CARGO_TARGET_DIR", project::target_dir().join("chips"));
         command
     };
-    let mut format = cargo();
+    let mut format = chips_cargo();
     format.args(["fmt", "--all", "--", "--check", "--color", "never", "-l"]);
     let mut commands = vec![("formatting of programs for chips".to_owned(), format)];
     for chips in &ALL {
@@ -182,7 +192,7 @@ pub(crate) fn checks() -> Result<Vec<(String, Command)>> {
         if !targets::toolchain(chips.target)?.variables().is_empty() {
             continue;
         }
-        let mut lint = cargo();
+        let mut lint = chips_cargo();
         lint.args(["clippy", "--locked", "--release", "--target", chips.target])
             .args(chips.packages.iter().flat_map(|package| ["--package", package]))
             .args(["--", "-D", "warnings"]);

@@ -61,6 +61,7 @@ labels! {
     key_fingerprint: "Fingerprint (SHA-256)",
     key_added: "Added",
     remove: "Remove",
+    test_key: "Test key: anybody can sign with it",
     accept_test_keys: "Accept test keys (unsafe: anybody can sign with them)",
 
     saved_images: "Saved images",

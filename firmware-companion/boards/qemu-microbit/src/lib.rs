@@ -82,7 +82,7 @@ pub const WINDOW: usize = 1;
 /// Bytes that a link needs for that and for the longest reply.
 pub const LINK: usize = Link::<&mut [u8]>::memory(FRAME, WINDOW);
 
-/// The key that images must be signed with: the demonstration's, or what `BOOTLACE_KEY` named.
+/// The key that images must be signed with: what `BOOTLACE_KEY` named when this was built.
 pub const KEYS: [PublicKey; 1] = [PublicKey::P256(*include_bytes!(concat!(
     env!("OUT_DIR"),
     "/key.bin"

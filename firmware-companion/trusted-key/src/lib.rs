@@ -1,0 +1,112 @@
+//! For build scripts of bootloaders: the key that a board is built to trust.
+//!
+//! A board with `small-p256` does not know the keys that anybody can sign with; refusing them here costs no flash.
+
+use std::path::Path;
+use std::{env, fs};
+
+use bootlace_image::PublicKey;
+
+/// The variable that names the key.
+const VARIABLE: &str = "BOOTLACE_KEY";
+/// Its value for a board that trusts the demonstration's key.
+const DEMONSTRATION: &str = "demonstration";
+
+/// The public key that the environment names; cargo is told what the build depends on.
+///
+/// `BOOTLACE_KEY` is the path of a public key in PEM, seen from the board's folder if it is relative, or the word
+/// `demonstration` for a board on a desk, which runs whatever anybody signs.
+///
+/// # Errors
+/// What is wrong, and what to do, for whoever builds: no key, none that can be read, or one whose private half is
+/// published.
+pub fn trusted_key() -> Result<PublicKey, String> {
+    println!("cargo:rerun-if-env-changed={VARIABLE}");
+    key_named(env::var(VARIABLE).ok().as_deref())
+}
+
+fn key_named(named: Option<&str>) -> Result<PublicKey, String> {
+    let Some(named) = named.filter(|named| !named.is_empty()) else {
+        return Err(format!(
+            "no key to trust. Set {VARIABLE} to the path of your public key: `imgtool keygen --type ecdsa-p256 --key \
+             my.pem` makes a pair, `imgtool getpub --encoding pem --key my.pem` writes its public half. For a board on \
+             a desk, {VARIABLE}={DEMONSTRATION} takes the demonstration's key, with which anybody can sign."
+        ));
+    };
+    if named == DEMONSTRATION {
+        let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("../boards/keys");
+        return read(&keys.join("demo.pub.pem"));
+    }
+    let key = read(Path::new(named))?;
+    match bootlace_image::development_key(&key.hash()) {
+        None => Ok(key),
+        Some(file) => Err(format!(
+            "{named} is a test key whose private half is published ({file}): anybody can sign with it. `imgtool keygen \
+             --type ecdsa-p256 --key my.pem` makes one of your own. For a board on a desk, \
+             {VARIABLE}={DEMONSTRATION} takes the demonstration's key."
+        )),
+    }
+}
+
+fn read(file: &Path) -> Result<PublicKey, String> {
+    println!("cargo:rerun-if-changed={}", file.display());
+    let pem = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    PublicKey::from_pem(&pem).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../protocol/image/tests/data");
+    const KEYS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../boards/keys");
+
+    #[test]
+    fn a_key_of_ones_own_is_taken() {
+        let file = format!("{DATA}/p256.pub.pem");
+        let pem = fs::read_to_string(&file).unwrap();
+        assert_eq!(key_named(Some(&file)), Ok(PublicKey::from_pem(&pem).unwrap()));
+    }
+
+    #[test]
+    fn a_build_without_a_key_says_how_to_give_one() {
+        for named in [None, Some("")] {
+            let problem = key_named(named).unwrap_err();
+            assert!(
+                problem.contains("BOOTLACE_KEY") && problem.contains("imgtool keygen"),
+                "{problem}"
+            );
+        }
+    }
+
+    #[test]
+    fn published_keys_are_refused_by_name() {
+        let published = [
+            (KEYS, "demo.pub.pem", "demo.pem"),
+            (DATA, "published-p256.pub.pem", "root-ec-p256.pem"),
+            (DATA, "published-ed25519.pub.pem", "root-ed25519.pem"),
+        ];
+        for (folder, file, private) in published {
+            let problem = key_named(Some(&format!("{folder}/{file}"))).unwrap_err();
+            assert!(
+                problem.contains(private) && problem.contains("anybody can sign"),
+                "{problem}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_demonstration_is_asked_for_by_its_name() {
+        let key = key_named(Some("demonstration")).unwrap();
+        assert_eq!(bootlace_image::development_key(&key.hash()), Some("demo.pem"));
+    }
+
+    #[test]
+    fn what_is_no_public_key_is_refused_with_its_path() {
+        let problem = key_named(Some(&format!("{DATA}/p256.pem"))).unwrap_err();
+        assert!(problem.contains("p256.pem: a private key"), "{problem}");
+        let problem = key_named(Some("nowhere.pem")).unwrap_err();
+        assert!(problem.starts_with("nowhere.pem: "), "{problem}");
+    }
+}
