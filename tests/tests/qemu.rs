@@ -62,7 +62,7 @@ fn a_blank_board_serves_in_every_framing() {
                 it.keys.iter().count(),
             )
         });
-        let most = 105 * 1024;
+        let most = 103 * 1024;
         let slots = vec![(PRIMARY, most), (SECONDARY, most)];
         // QEMU's register of reset reasons always reads as this one.
         let wanted = (

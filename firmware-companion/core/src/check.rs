@@ -30,6 +30,9 @@ pub trait Proof: Sized {
         keys: &[PublicKey],
         policy: &Policy,
     ) -> Result<Option<bool>, S::Error>;
+
+    /// What this proof begins with: the digest that the image carries.
+    fn digest(&mut self) -> &mut Verification;
 }
 
 /// Digest and signature.
@@ -50,6 +53,10 @@ impl Proof for Verification {
         policy: &Policy,
     ) -> Result<Option<bool>, S::Error> {
         Verification::step(self, image, source, keys, policy)
+    }
+
+    fn digest(&mut self) -> &mut Verification {
+        self
     }
 }
 
@@ -79,6 +86,10 @@ impl Proof for ProofByKeys {
         } else {
             self.0.step(image, source, keys, policy)
         }
+    }
+
+    fn digest(&mut self) -> &mut Verification {
+        &mut self.0
     }
 }
 
@@ -158,6 +169,28 @@ impl<P: Proof> Check<P> {
                 Some(Err(reject))
             }
         }
+    }
+
+    /// Does the next step of a check of the digest alone, which says that the image is whole, and nothing about who made it.
+    /// Returns the verdict after the last one.
+    #[inline(never)]
+    pub fn step_digest<F: Flash>(&mut self, flash: &mut F) -> Option<bool> {
+        let verdict = if self.stage == CheckStage::Proving {
+            let mut source = SlotSource::new(flash, self.area, self.found.base);
+            let stepped = self.proof.digest().step_unsigned(&self.found.image, &mut source);
+            stepped.unwrap_or(Some(false))
+        } else if let Some(found) = find(flash, self.area) {
+            self.found = found;
+            self.stage = CheckStage::Proving;
+            let begun = self.proof.digest().begin_unsigned(&self.found.image);
+            begun.is_err().then_some(false)
+        } else {
+            Some(false)
+        };
+        if verdict.is_some() {
+            self.end();
+        }
+        verdict
     }
 
     fn find<F: Flash>(&mut self, flash: &mut F) -> Result<bool, Reject> {

@@ -74,6 +74,11 @@ impl Layout {
         }
     }
 
+    /// Offset of the first unit of an area in which no image starts.
+    pub fn heads_end<F: Flash>(self, flash: &F, area: Area) -> u32 {
+        self.unit(flash) + self.second_start(flash, area).unwrap_or(0)
+    }
+
     /// Units that `len` bytes take, the last perhaps in part.
     pub fn units<F: Flash>(self, flash: &F, len: u32) -> u16 {
         u16::try_from(len.div_ceil(self.unit(flash))).unwrap_or(u16::MAX)

@@ -29,6 +29,7 @@ fn file(bytes: &[u8]) -> File {
         kind: Kind::Image,
         len: bytes.len() as u32,
         digest: digest.first_chunk().copied().map(FileDigest),
+        newer_than: None,
     }
 }
 

@@ -9,7 +9,9 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 #[test]
 fn replies_and_flash_are_those_of_the_chip() {
-    let (replies, flash, good) = parity::run(&parity::stream());
+    let parity::Run {
+        replies, flash, good, ..
+    } = parity::run(&parity::stream());
     println!("{} bytes of replies, {good} good images", replies.len());
     assert!(
         good > 1,

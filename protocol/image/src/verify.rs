@@ -87,9 +87,7 @@ impl Verification {
     /// What can be refused without reading on.
     pub fn begin(&mut self, image: &Image) -> Result<(), Refusal> {
         image.check_shape()?;
-        self.stage = VerificationStage::Hashing;
-        self.digester
-            .begin_part(image.digest_kind()?, 0, image.covered_len())
+        self.begin_unsigned(image)
     }
 
     /// Does the next step; returns the verdict after the last one. The image, the source and the keys are the same at
@@ -111,6 +109,16 @@ impl Verification {
             Err(Error::Source(error)) => Err(error),
             Err(Error::Format(_) | Error::Refused(_)) => Ok(Some(false)),
         }
+    }
+
+    /// Begins to compare the digest of `image` alone, whatever may speak against the image otherwise.
+    ///
+    /// # Errors
+    /// A digest that is missing or of a kind that is not known here.
+    pub fn begin_unsigned(&mut self, image: &Image) -> Result<(), Refusal> {
+        self.stage = VerificationStage::Hashing;
+        self.digester
+            .begin_part(image.digest_kind()?, 0, image.covered_len())
     }
 
     /// Does the next step of a check of the digest alone, which says nothing about who made the image; returns the verdict

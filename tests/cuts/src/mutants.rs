@@ -211,8 +211,8 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "a request outlives the image that it was made for",
         "step",
-        "self.stage = IntakeStage::Unmark(TrailerWrite::clear(Area::Secondary));",
-        "self.stage = IntakeStage::BeginLedger;",
+        "IntakeStage::Unmark(TrailerWrite::clear(Area::Secondary)) };",
+        "IntakeStage::BeginLedger };",
     ),
     mutant(
         "a marked image is written once more",
@@ -223,8 +223,8 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "an upload believes what reads as erased",
         "put",
-        "if !erased && upload.written.is_multiple_of(shape.erase) {",
-        "if !erased && upload.written.is_multiple_of(shape.erase) && !crate::flash::is_blank(flash, Area::Secondary, upload.written, shape.erase) {",
+        "&& !self.blank.is_from(upload.written) {",
+        "&& !self.blank.is_from(upload.written) && !crate::flash::is_blank(flash, Area::Secondary, upload.written, shape.erase) {",
     ),
     mutant(
         "what a cut left of a trailer passes for a mark",
@@ -235,7 +235,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "a slot is erased from its first byte up",
         "step",
-        "match flash.erase(Area::Secondary, shape.size - self.done) {",
+        "match flash.erase(Area::Secondary, at) {",
         "match flash.erase(Area::Secondary, self.done - shape.erase) {",
     ),
     mutant(

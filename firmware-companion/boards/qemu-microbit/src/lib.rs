@@ -42,10 +42,10 @@ unsafe impl cortex_m::interrupt::InterruptNumber for Interrupt {
 /// Erase unit of the chip.
 const PAGE: u32 = 1024;
 /// Pages before everything else: the bootloader's own. Its budget, and whole blocks of what [`lock_bootloader`] locks.
-const BOOTLOADER: u32 = 40;
-/// Pages of the slots. The secondary has the one more that swaps need; what both can hold is then 105 pages.
-const PRIMARY: u32 = 106;
-const SECONDARY: u32 = 107;
+const BOOTLOADER: u32 = 44;
+/// Pages of the slots. The secondary has the one more that swaps need; what both can hold is then 103 pages.
+const PRIMARY: u32 = 104;
+const SECONDARY: u32 = 105;
 
 const fn pages(first: u32, count: u32) -> Region {
     Region {

@@ -1,29 +1,42 @@
 //! Erasing the secondary slot.
 
+use super::blank::Blank;
 use super::file::Fault;
-use crate::flash::{Area, Flash};
+use crate::flash::{Area, Flash, is_blank};
+use crate::layout::Layout;
 
 /// The secondary slot on its way to be blank.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct SlotErase {
+pub(super) struct SlotErase {
     /// Bytes at the slot's end that are erased.
     done: u32,
 }
 
 impl SlotErase {
     /// Erases one unit, from the slot's end down: the trailer goes first, so that no request outlives its image. True when
-    /// the whole slot is erased.
+    /// the whole slot is erased; at once where nothing was written since it was.
     ///
-    /// # Errors
-    /// [`Fault::EraseFailed`].
-    pub fn step<F: Flash>(&mut self, flash: &mut F) -> Result<bool, Fault> {
+    /// What reads as blank may do so only for now, after a cut. That matters where an image's header or a trailer is looked
+    /// for: these units are always erased. Units between them are erased again before they are written, and are passed over
+    /// where they read as blank.
+    pub(super) fn step<F: Flash>(&mut self, flash: &mut F, blank: &mut Blank) -> Result<bool, Fault> {
         let shape = flash.geometry(Area::Secondary);
-        if self.done >= shape.size {
+        if blank.is_whole_slot() {
             return Ok(true);
         }
-        // Blank flash is erased too: a cut may have left words that read as erased for now.
+        if self.done >= shape.size {
+            blank.slot_erased();
+            return Ok(true);
+        }
         self.done += shape.erase;
-        match flash.erase(Area::Secondary, shape.size - self.done) {
+        let at = shape.size - self.done;
+        let layout = Layout::of(flash);
+        let heads = layout.heads_end(flash, Area::Secondary);
+        let is_between = at >= heads && at < layout.image_end(flash, Area::Secondary);
+        if is_between && is_blank(flash, Area::Secondary, at, shape.erase) {
+            return Ok(false);
+        }
+        match flash.erase(Area::Secondary, at) {
             Ok(()) => Ok(false),
             Err(_) => Err(Fault::EraseFailed),
         }

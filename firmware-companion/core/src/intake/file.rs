@@ -1,5 +1,7 @@
 //! What is said about a file and its pieces.
 
+use bootlace_image::Version;
+
 /// The first bytes of a file's SHA-256: they tell files apart and show what was damaged on the way. Trust comes from the
 /// image's signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub struct File {
     pub len: u32,
     /// Start of its SHA-256. Without one the file can't go on where it was interrupted, and is compared with nothing.
     pub digest: Option<FileDigest>,
+    /// An image must be of a newer version than this; a patch is not asked.
+    pub newer_than: Option<Version>,
 }
 
 /// A piece of a file.
@@ -108,6 +112,8 @@ pub enum Fault {
     NoHeader,
     /// It does not begin as an image does.
     NotAnImage,
+    /// It is not of a newer version, as was asked for.
+    NotNewer,
     /// The slot could not be erased.
     EraseFailed,
     /// The slot could not be written.

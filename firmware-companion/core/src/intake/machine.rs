@@ -2,6 +2,7 @@
 
 use bootlace_image::Header;
 
+use super::erase::SlotErase;
 use super::file::{Fault, File, FileId, Kind, Output, Piece, Received, Step};
 use super::matching::Matching;
 use super::patch::PatchFile;
@@ -43,6 +44,7 @@ pub struct Intake {
     slot: SlotWriter,
     patch: PatchFile,
     matching: Matching,
+    erase: SlotErase,
     /// What the piece under way belongs to.
     kind: Kind,
     stage: IntakeStage,
@@ -58,19 +60,39 @@ impl Intake {
     /// No file has begun.
     pub fn new() -> Self {
         Intake {
-            slot: SlotWriter::default(),
+            slot: SlotWriter::new(),
             patch: PatchFile::default(),
             matching: Matching::new(),
+            erase: SlotErase::default(),
             kind: Kind::Image,
             stage: IntakeStage::Idle,
         }
     }
 
-    /// Forgets the file: the slot is about to be used otherwise.
+    /// Forgets the file.
     pub fn discard(&mut self) {
         self.slot.forget();
         self.patch.forget();
         self.stage = IntakeStage::Idle;
+    }
+
+    /// Forgets the file, and begins to erase the slot.
+    pub fn begin_erase(&mut self) {
+        self.discard();
+        self.erase = SlotErase::default();
+    }
+
+    /// Erases at most one unit; true when the whole slot is blank.
+    ///
+    /// # Errors
+    /// [`Fault::EraseFailed`].
+    pub fn step_erase<F: Flash>(&mut self, flash: &mut F) -> Result<bool, Fault> {
+        self.erase.step(flash, &mut self.slot.blank)
+    }
+
+    /// The caller is about to write the slot's trailer.
+    pub fn use_trailer(&mut self) {
+        self.slot.blank.trailer_written();
     }
 
     /// The secondary slot's trailer was erased since the power came, and holds nothing but the ledger.
@@ -115,7 +137,10 @@ impl Intake {
                 return Err(Fault::TooLarge);
             }
             let header = piece.first_chunk().ok_or(Fault::NoHeader)?;
-            Header::parse(header).map_err(|_| Fault::NotAnImage)?;
+            let header = Header::parse(header).map_err(|_| Fault::NotAnImage)?;
+            if file.newer_than.is_some_and(|running| header.version <= running) {
+                return Err(Fault::NotNewer);
+            }
         } else if patches.is_none() {
             return Err(Fault::NoPatches);
         }
@@ -203,13 +228,20 @@ impl Intake {
                 }),
             },
             IntakeStage::Replace => {
-                // Always erased: what a torn trailer reads as proves nothing.
-                self.stage = IntakeStage::Unmark(TrailerWrite::clear(Area::Secondary));
+                self.stage = if self.slot.blank.is_trailer() {
+                    IntakeStage::BeginLedger
+                } else {
+                    // Erased also where it reads as blank: what a torn trailer reads as proves nothing.
+                    IntakeStage::Unmark(TrailerWrite::clear(Area::Secondary))
+                };
                 return Step::Replaces;
             }
             IntakeStage::Unmark(write) => match write.step(flash) {
                 Ok(false) => return Step::Again,
-                Ok(true) => Ok(Some(IntakeStage::BeginLedger)),
+                Ok(true) => {
+                    self.slot.blank.trailer_erased();
+                    Ok(Some(IntakeStage::BeginLedger))
+                }
                 Err(_) => Err(Fault::EraseFailed),
             },
             IntakeStage::BeginLedger => {

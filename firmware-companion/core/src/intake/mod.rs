@@ -6,6 +6,7 @@
 //! written at all (`server/keeper`), and whether what is in it may run (`check`), is not decided here. Another way in needs a
 //! caller beside `server`.
 
+mod blank;
 mod erase;
 mod file;
 mod ledger;
@@ -18,6 +19,5 @@ mod patch;
 mod patch;
 mod slot;
 
-pub use erase::SlotErase;
 pub use file::{Fault, File, FileDigest, Kind, Piece, Received, Step};
 pub use machine::Intake;

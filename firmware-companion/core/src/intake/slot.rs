@@ -2,6 +2,7 @@
 
 use bootlace_image::trailer::{Mark, Trailer};
 
+use super::blank::Blank;
 use super::file::{Fault, FileId};
 use super::ledger;
 use crate::flash::{Area, CHUNK, Flash, MAX_WRITE};
@@ -34,16 +35,18 @@ pub(super) enum Put {
 const MAX_FAILURES: u8 = 4;
 
 /// The last bytes received, which do not fill a write unit.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Tail {
+    /// Behind the bytes received: as flash reads where it is not written.
     bytes: [u8; MAX_WRITE],
     len: u8,
 }
 
 impl Tail {
-    fn as_slice(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
-    }
+    const NONE: Self = Tail {
+        bytes: [0xFF; MAX_WRITE],
+        len: 0,
+    };
 
     fn extend(&mut self, data: &[u8]) {
         for (place, byte) in self.bytes.iter_mut().skip(usize::from(self.len)).zip(data) {
@@ -67,12 +70,20 @@ struct Upload {
 }
 
 /// The secondary slot, and the image that is being written into it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct SlotWriter {
     upload: Option<Upload>,
+    pub(super) blank: Blank,
 }
 
 impl SlotWriter {
+    pub(super) const fn new() -> Self {
+        SlotWriter {
+            upload: None,
+            blank: Blank::UNKNOWN,
+        }
+    }
+
     /// Bytes of the image that have been received: those in flash, and those that do not fill a write unit.
     pub(super) fn received(&self) -> u32 {
         let upload = self.upload.as_ref();
@@ -109,7 +120,7 @@ impl SlotWriter {
         self.upload = Some(Upload {
             file: *file,
             written,
-            tail: Tail::default(),
+            tail: Tail::NONE,
             trailer_erased: written == 0,
             failures,
         });
@@ -118,10 +129,11 @@ impl SlotWriter {
 
     /// Begins the ledger; the trailer's unit was erased just before. Without a ledger an interrupted image begins anew:
     /// no reason to refuse this one.
-    pub(super) fn begin_ledger<F: Flash>(&self, flash: &mut F) {
+    pub(super) fn begin_ledger<F: Flash>(&mut self, flash: &mut F) {
         if let Some(upload) = &self.upload
             && let Some(digest) = upload.file.digest
         {
+            self.blank.trailer_written();
             let _ = ledger::begin(flash, upload.file.len, digest);
         }
     }
@@ -146,8 +158,8 @@ impl SlotWriter {
         }
         let shape = flash.geometry(Area::Secondary);
         let room = shape.erase - upload.written % shape.erase;
-        let kept = upload.tail.as_slice();
-        let len = (kept.len() + data.len()).min(CHUNK).min(room as usize);
+        let kept = usize::from(upload.tail.len);
+        let len = (kept + data.len()).min(CHUNK).min(room as usize);
         // Only the file's end may leave a write unit unfilled.
         let is_end = len as u32 == upload.file.len.saturating_sub(upload.written);
         let len = if is_end {
@@ -159,21 +171,25 @@ impl SlotWriter {
             upload.tail.extend(data);
             return Ok(Put::Kept);
         }
-        if !erased && upload.written.is_multiple_of(shape.erase) {
-            // Blank flash is erased too: a cut may have left words that read as erased for now.
+        if !erased && upload.written.is_multiple_of(shape.erase) && !self.blank.is_from(upload.written) {
+            // What reads as blank is erased too: a cut may have left words that read as erased for now.
             flash
                 .erase(Area::Secondary, upload.written)
                 .map_err(|_| Fault::EraseFailed)?;
             return Ok(Put::Erased);
         }
         let mut padded = [0xFF; CHUNK];
-        for (place, byte) in padded.iter_mut().take(len).zip(kept.iter().chain(data)) {
+        if let Some(start) = padded.first_chunk_mut() {
+            *start = upload.tail.bytes;
+        }
+        for (place, byte) in padded.iter_mut().take(len).skip(kept).zip(data) {
             *place = *byte;
         }
         let whole = padded
             .get(..len.next_multiple_of(shape.write as usize))
             .unwrap_or_default();
-        upload.tail = Tail::default();
+        upload.tail = Tail::NONE;
+        self.blank.written_to(upload.written + room);
         if whole.iter().any(|&byte| byte != 0xFF)
             && flash.program(Area::Secondary, upload.written, whole).is_err()
         {

@@ -1,7 +1,8 @@
 //! Answers on their way to who asked.
 
-use bootlace_smp::{self as smp, ErrorCode, Fault, Header, Response};
+use bootlace_smp::{self as smp, ErrorCode, Fault, Header, Response, os};
 
+use super::request::Place;
 use crate::wire::{Origin, Sender, Wire};
 
 /// To whom an answer goes.
@@ -36,6 +37,30 @@ impl Asker {
             Ok(len) => wire.send(self.sender, len),
             Err(_) => self.refuse(wire, ErrorCode::NoMemory.into()),
         }
+    }
+
+    /// Whether this is the same request, sent again.
+    pub(super) fn is_again(&self, other: &Asker) -> bool {
+        let name = |asker: &Asker| {
+            (
+                asker.header.seq,
+                asker.header.id,
+                asker.header.group,
+                asker.sender.path,
+            )
+        };
+        name(self) == name(other)
+    }
+
+    /// Sends a text of the oldest packet back. The text may be as long as the reply's buffer allows: it is answered from the
+    /// packet itself.
+    pub(super) fn echo<W: Wire>(&self, wire: &mut W, text: Place) {
+        let (packet, out) = wire.buffers();
+        let text = str::from_utf8(text.of_packet(packet)).unwrap_or_default();
+        let echo = Response::Os(os::Response::Echo(text));
+        let written = smp::encode_response(out, &self.header, &echo)
+            .or_else(|_| smp::encode_error(out, &self.header, ErrorCode::TooLarge, None));
+        wire.send(self.sender, written.unwrap_or(0));
     }
 
     /// Sends a refusal.

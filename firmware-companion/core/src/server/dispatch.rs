@@ -2,12 +2,12 @@
 
 use bootlace_smp::bootlace::{BootState, Reset, Supply};
 use bootlace_smp::img::{ErrorCode as ImageError, Response as Answer};
-use bootlace_smp::{self as smp, ErrorCode, Fault, Response, os};
+use bootlace_smp::{ErrorCode, Fault, Header, Response, os};
 
 use super::answer::Asker;
 use super::keeper::Keeper;
 use super::marking::{self, Marking, Wanted};
-use super::request::{Action, PieceRequest, Place, understand};
+use super::request::{Action, PieceRequest, understand};
 use super::role::Runner;
 use super::upload::fault;
 use super::{describe, images};
@@ -15,7 +15,7 @@ use crate::applier::Applier;
 use crate::board::Identity;
 use crate::check::Check;
 use crate::flash::{Area, Flash, FlashError};
-use crate::intake::{self, Intake, Received, SlotErase};
+use crate::intake::{self, Intake, Received};
 use crate::slots::{Found, Reject};
 use crate::state::State;
 use crate::trailer::TrailerWrite;
@@ -35,7 +35,7 @@ pub enum Step {
     },
 }
 
-/// What is under way. One thing at a time; packets wait meanwhile.
+/// What is under way: one thing at a time.
 #[derive(Clone, Copy, Debug)]
 enum Job {
     None,
@@ -44,11 +44,13 @@ enum Job {
     /// A piece is dealt with, and its answer waits for the one before to leave.
     Answering(Result<Received, Fault>),
     /// The secondary slot is being erased.
-    Erasing(SlotErase),
+    Erasing,
     /// The image in the secondary slot is being checked before it is marked.
     Checking(Marking),
     /// The secondary slot's trailer is being written.
     Marking(TrailerWrite),
+    /// The digest of the image in the secondary slot is being proved, before the image is listed.
+    Proving,
     Reset {
         bootloader: bool,
     },
@@ -66,6 +68,8 @@ pub struct Server<'a, R: Runner> {
     job: Job,
     /// The check of the uploaded image, under way.
     check: Check<R::Proof>,
+    /// Whether the image in the secondary slot has the digest that it carries; `None` until that is found out.
+    is_proved: Option<bool>,
 }
 
 impl<'a, R: Runner> Server<'a, R> {
@@ -79,6 +83,7 @@ impl<'a, R: Runner> Server<'a, R> {
             piece: PieceRequest::NONE,
             job: Job::None,
             check: Check::new(),
+            is_proved: None,
         }
     }
 
@@ -142,6 +147,9 @@ impl<'a, R: Runner> Server<'a, R> {
             }
             // Everything else ends in an answer, and the last one is still on its way.
             _ if wire.is_sending() => return Step::Idle,
+            Job::Erasing | Job::Checking(_) | Job::Marking(_) | Job::Proving if wire.packet().is_some() => {
+                self.interrupt(wire);
+            }
             Job::Answering(end) => {
                 wire.release();
                 match *end {
@@ -149,7 +157,7 @@ impl<'a, R: Runner> Server<'a, R> {
                     Err(fault) => self.refuse(wire, fault),
                 }
             }
-            Job::Erasing(erase) => match erase.step(flash) {
+            Job::Erasing => match self.intake.step_erase(flash) {
                 Ok(false) => {}
                 Ok(true) => self.answer(wire, &Response::Img(Answer::Erase)),
                 Err(refused) => self.refuse(wire, fault(refused)),
@@ -162,9 +170,16 @@ impl<'a, R: Runner> Server<'a, R> {
             }
             Job::Marking(write) => match write.step(flash) {
                 Ok(false) => {}
-                Ok(true) => self.list(wire, flash),
+                Ok(true) => self.job = self.prove(),
                 Err(_) => self.refuse(wire, ImageError::FlashWriteFailed.into()),
             },
+            Job::Proving => {
+                self.is_proved = self.is_proved.or_else(|| self.check.step_digest(flash));
+                if let Some(is_proved) = self.is_proved {
+                    self.job = Job::None;
+                    images::list(flash, wire, (&self.keeper, is_proved), &self.asker);
+                }
+            }
         }
         Step::Working
     }
@@ -172,7 +187,8 @@ impl<'a, R: Runner> Server<'a, R> {
     /// Which image is about to be checked: see [`Decider::question`](crate::boot::Decider::question).
     #[cfg(feature = "known-verdicts")]
     pub fn question(&self) -> Option<(Area, u32)> {
-        self.check.question()
+        let question = self.check.question();
+        question.filter(|_| self.is_checking())
     }
 
     /// Takes the verdict on the [`Server::question`] instead of finding it out.
@@ -189,6 +205,7 @@ impl<'a, R: Runner> Server<'a, R> {
         }
     }
 
+    /// Answers the oldest packet, or begins to do what it asks for.
     #[inline(never)]
     fn next_packet<F: Flash, W: Wire>(
         &mut self,
@@ -218,55 +235,52 @@ impl<'a, R: Runner> Server<'a, R> {
             return Step::Idle;
         }
         if let Action::Echo(text) = action {
-            self.echo(wire, text);
+            self.asker.echo(wire, text);
         }
         wire.release();
-        if let Err(fault) = self.act(action, wire, flash, patches.is_some()) {
+        if let Err(fault) = self.act(&action, wire, flash, patches.is_some()) {
             self.refuse(wire, fault);
         }
         Step::Working
     }
 
-    /// The text may be as long as the reply's buffer allows: it is answered from the packet itself.
-    fn echo<W: Wire>(&self, wire: &mut W, text: Place) {
-        let (packet, out) = wire.buffers();
-        let text = str::from_utf8(text.of_packet(packet)).unwrap_or_default();
-        let echo = Response::Os(os::Response::Echo(text));
-        let header = &self.asker.header;
-        let written = smp::encode_response(out, header, &echo)
-            .or_else(|_| smp::encode_error(out, header, ErrorCode::TooLarge, None));
-        wire.send(self.asker.sender, written.unwrap_or(0));
+    /// Answers the oldest packet while something long is under way: the board is busy, not deaf. What is under way may be
+    /// asked for again, by a client that waits no longer: it is done once and answered once.
+    fn interrupt<W: Wire>(&self, wire: &mut W) {
+        let Some((packet, sender)) = wire.packet() else {
+            return;
+        };
+        let request = Header::parse(packet)
+            .ok()
+            .filter(|(header, _)| header.op.is_request());
+        let asker = request.map(|(header, _)| Asker { header, sender });
+        wire.release();
+        if let Some(asker) = asker.filter(|asker| !asker.is_again(&self.asker)) {
+            asker.refuse(wire, ErrorCode::Busy.into());
+        }
     }
 
     /// Does what a request asks for, or begins to.
     fn act<F: Flash, W: Wire>(
         &mut self,
-        action: Action,
+        action: &Action,
         wire: &mut W,
         flash: &mut F,
         takes_patches: bool,
     ) -> Result<(), Fault> {
-        let answer = match action {
+        let job = match *action {
             // Answered from their packets.
             Action::Piece(_) | Action::Echo(_) => return Ok(()),
-            Action::List => {
-                self.list(wire, flash);
-                return Ok(());
-            }
-            Action::SlotInfo => {
-                images::slot_info(flash, wire, &self.asker);
-                return Ok(());
-            }
+            Action::List => self.prove(),
             Action::SetState { hash, confirm } => {
                 match marking::begin(flash, &mut self.keeper, hash, confirm)? {
-                    Wanted::Listed => self.list(wire, flash),
+                    Wanted::Listed => self.prove(),
                     Wanted::Check(marking) => {
                         let counter = self.keeper.state().counter;
                         self.check.begin(Area::Secondary, counter);
-                        self.job = Job::Checking(marking);
+                        Job::Checking(marking)
                     }
                 }
-                return Ok(());
             }
             Action::Erase { slot } => {
                 if slot != 1 {
@@ -274,20 +288,39 @@ impl<'a, R: Runner> Server<'a, R> {
                 }
                 self.keeper.may_change(flash)?;
                 self.keeper.note_change();
-                self.intake.discard();
-                self.job = Job::Erasing(SlotErase::default());
-                return Ok(());
+                self.is_proved = None;
+                self.intake.begin_erase();
+                Job::Erasing
             }
-            Action::Describe => {
-                let limits = wire.limits();
-                describe::describe(flash, wire, (&self.keeper, limits, takes_patches), &self.asker);
-                return Ok(());
-            }
-            Action::Journal => {
-                describe::journal(flash, wire, &self.keeper, &self.asker);
-                return Ok(());
+            Action::Reset { bootloader } => {
+                self.asker.answer(wire, &Response::Os(os::Response::Reset));
+                Job::Reset { bootloader }
             }
             Action::Refuse(code) => return Err(code.into()),
+            _ => {
+                self.tell(action, wire, flash, takes_patches);
+                return Ok(());
+            }
+        };
+        self.job = job;
+        Ok(())
+    }
+
+    /// Begins to prove the digest of the image in the secondary slot, and then to list both slots.
+    fn prove(&mut self) -> Job {
+        self.check.begin(Area::Secondary, 0);
+        Job::Proving
+    }
+
+    /// Answers what can be answered at once.
+    fn tell<F: Flash, W: Wire>(&self, action: &Action, wire: &mut W, flash: &mut F, takes_patches: bool) {
+        let (limits, asker) = (wire.limits(), &self.asker);
+        let answer = match action {
+            Action::SlotInfo => return images::slot_info(flash, wire, asker),
+            Action::Describe => {
+                return describe::describe(flash, wire, (&self.keeper, limits, takes_patches), asker);
+            }
+            Action::Journal => return describe::journal(flash, wire, &self.keeper, asker),
             // Clients choose their procedure by this name, and the procedure is MCUboot's.
             Action::Bootloader => os::Response::Bootloader("MCUboot"),
             Action::Mode => os::Response::Mode {
@@ -295,21 +328,17 @@ impl<'a, R: Runner> Server<'a, R> {
                 no_downgrade: false,
             },
             Action::Params => os::Response::Params {
-                buf_size: wire.limits().frame as u32,
-                buf_count: wire.limits().window as u32,
+                buf_size: limits.frame as u32,
+                buf_count: limits.window as u32,
             },
-            Action::Info => os::Response::Info(self.keeper.board.name),
-            Action::Reset { .. } => os::Response::Reset,
+            _ => os::Response::Info(self.keeper.board.name),
         };
-        self.answer(wire, &Response::Os(answer));
-        if let Action::Reset { bootloader } = action {
-            self.job = Job::Reset { bootloader };
-        }
-        Ok(())
+        asker.answer(wire, &Response::Os(answer));
     }
 
     /// Does a step for the piece whose packet is the oldest.
     fn receive<F: Flash, W: Wire>(&mut self, wire: &W, flash: &mut F, patches: Option<&mut Applier>) {
+        self.is_proved = None;
         let packet = wire.packet().map_or(&[][..], |(packet, _)| packet);
         match self.intake.step(flash, &self.piece.piece(packet), patches) {
             intake::Step::Again => {}
@@ -330,14 +359,12 @@ impl<'a, R: Runner> Server<'a, R> {
     ) {
         let is_fresh = self.intake.is_trailer_erased();
         match marking.checked(flash, &self.keeper, is_fresh, verdict) {
-            Ok(write) => self.job = Job::Marking(write),
+            Ok(write) => {
+                self.intake.use_trailer();
+                self.job = Job::Marking(write);
+            }
             Err(fault) => self.refuse(wire, fault),
         }
-    }
-
-    fn list<F: Flash, W: Wire>(&mut self, wire: &mut W, flash: &mut F) {
-        self.job = Job::None;
-        images::list(flash, wire, &self.keeper, &self.asker);
     }
 
     /// Ends what is under way with an answer.

@@ -1,7 +1,7 @@
 //! What is in the slots, and how large they are.
 
-use bootlace_image::Version;
 use bootlace_image::trailer::Mark;
+use bootlace_image::{Flags, Version};
 use bootlace_smp::Response;
 use bootlace_smp::img::{ImageSlots, Response as Answer, SlotSize, StateEntry};
 
@@ -14,12 +14,13 @@ use crate::slots::find;
 use crate::trailer::Trailers;
 use crate::wire::Wire;
 
-/// Answers with the images in the slots.
+/// Answers with the images in the slots. Anybody may write into the secondary slot, and a patch may put any part of the
+/// running firmware there: nothing of its image leaves the board unless the image has the digest that it carries.
 #[inline(never)]
 pub(super) fn list<F: Flash, W: Wire, R: Runner>(
     flash: &mut F,
     wire: &mut W,
-    keeper: &Keeper<R>,
+    (keeper, is_proved): (&Keeper<R>, bool),
     asker: &Asker,
 ) {
     let trailers = Trailers::read(flash);
@@ -35,7 +36,9 @@ pub(super) fn list<F: Flash, W: Wire, R: Runner>(
         .zip(&mut texts)
         .zip(&mut hashes)
     {
-        let Some(found) = find(flash, area) else { continue };
+        let Some(found) = find(flash, area).filter(|_| area == Area::Primary || is_proved) else {
+            continue;
+        };
         let Some(entry) = both.get_mut(count) else { break };
         let is_running = slot == 0;
         *entry = StateEntry {
@@ -43,7 +46,7 @@ pub(super) fn list<F: Flash, W: Wire, R: Runner>(
             slot,
             version: found.image.header().version.write(text),
             hash: found.hash_into(flash, hash).then_some(hash.as_slice()),
-            bootable: true,
+            bootable: !found.image.header().flags.contains(Flags::NON_BOOTABLE),
             active: is_running,
             // What the board goes back to is the last image that proved itself.
             confirmed: is_running != on_trial,

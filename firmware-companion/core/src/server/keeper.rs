@@ -114,9 +114,12 @@ impl<'a, R: Runner> Keeper<'a, R> {
             .is_some_and(|condition| condition.starts_nothing() && condition != BootState::FlashFailed)
     }
 
-    /// Records that the secondary slot no longer holds what a swap saved.
+    /// Records that the secondary slot no longer holds what a swap saved. What an earlier start wrote may read otherwise the
+    /// next time; what this one wrote need not be written again, however often somebody begins an upload.
     pub(super) fn note_change(&mut self) {
-        if let Some(log) = self.role.log() {
+        if let Some(log) = self.role.log()
+            && (log.is_inherited() || log.state().saved)
+        {
             log.push(Record::Saved(false));
         }
     }

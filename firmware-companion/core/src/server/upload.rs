@@ -2,7 +2,6 @@
 //!
 //! The board's offset is the authority: a piece that does not start there is answered with the offset that is due.
 
-use bootlace_image::{Header as ImageHeader, Version};
 use bootlace_smp::img::{ErrorCode as ImageError, Response as Answer};
 use bootlace_smp::{ErrorCode, Fault, Response, bootlace};
 
@@ -44,16 +43,16 @@ impl PieceRequest {
         }
         let len = self.len.ok_or(ImageError::InvalidLength)?;
         keeper.may_change(flash)?;
-        let header = piece.data.first_chunk().map(ImageHeader::parse);
-        if let (true, Some(Ok(header))) = (self.upgrade, header)
-            && !is_newer(flash, header.version)
-        {
-            return Err(ImageError::CurrentVersionIsNewer.into());
-        }
+        let running = if self.upgrade {
+            find(flash, Area::Primary)
+        } else {
+            None
+        };
         let file = File {
             kind: self.kind,
             len,
             digest: self.digest,
+            newer_than: running.map(|running| running.image.header().version),
         };
         intake.open(flash, &file, piece.data, patches).map_err(fault)
     }
@@ -68,16 +67,14 @@ impl PieceRequest {
     }
 }
 
-fn is_newer<F: Flash>(flash: &mut F, version: Version) -> bool {
-    find(flash, Area::Primary).is_none_or(|found| version > found.image.header().version)
-}
-
 /// What to answer about a file that is refused.
+#[inline(never)]
 pub(super) fn fault(fault: intake::Fault) -> Fault {
     match fault {
         intake::Fault::TooLarge => ImageError::ImageTooLarge.into(),
         intake::Fault::Overrun => ImageError::ImageDataOverrun.into(),
         intake::Fault::NoHeader => ImageError::InvalidImageHeader.into(),
+        intake::Fault::NotNewer => ImageError::CurrentVersionIsNewer.into(),
         intake::Fault::NotAnImage => ImageError::InvalidImageHeaderMagic.into(),
         intake::Fault::EraseFailed => ImageError::FlashEraseFailed.into(),
         intake::Fault::WriteFailed => ImageError::FlashWriteFailed.into(),

@@ -178,6 +178,11 @@ impl Log {
         &self.state
     }
 
+    /// Whether this start has written nothing yet.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.inherited
+    }
+
     /// Something is still to be written before the state may be relied on.
     pub fn busy(&self) -> bool {
         !matches!(self.job, Job::Idle)

@@ -21,12 +21,12 @@ use sha2::{Digest as _, Sha256};
 /// Bytes of the stream.
 pub const LEN: usize = 50_000;
 /// Where the part of flash begins that is compared: behind the bootloader.
-pub const FLASH_START: usize = 40 * 1024;
+pub const FLASH_START: usize = 44 * 1024;
 /// SHA-256 of replies and flash, as all three machines have it. They change with what a board answers: run the
 /// simulator's test of this name and put down what it found.
 pub const DIGESTS: [&str; 2] = [
-    "c82906c12025b4c00dbe680ea85a5f856f3bbf3e26e600a33e1850ca549d76f8",
-    "d8c0bdf9535bdf258890fa7703891562a02e3a1446b394ee6fdf054f2df4d6b2",
+    "920c1a3ca454fe574eff4d05d8350c3c82b452cf3a2bc11d8ae4000c09024478",
+    "c7f742440986024a21ce2ec86a48937441ba0a8144f2f8954a92d4d856467547",
 ];
 
 const PAGE: u32 = 1024;
@@ -62,7 +62,7 @@ fn image() -> (Vec<u8>, [u8; 32]) {
     let key = SigningKey::from_pem(include_str!("../../../boards/keys/demo.pem")).unwrap();
     let mut random = Random(9);
     let mut payload: Vec<u8> = (0..5000).map(|_| random.next() as u8).collect();
-    payload[4..8].copy_from_slice(&0xA901_u32.to_le_bytes());
+    payload[4..8].copy_from_slice(&0xB901_u32.to_le_bytes());
     let version = Version {
         major: 3,
         minor: 1,
@@ -82,21 +82,23 @@ fn patch(image: &[u8], method: Method) -> Vec<u8> {
     make(&image[..3000], image, &options).bytes
 }
 
-/// Requests good, bad, altered and cut short, and noise between them; none that resets the board.
-pub fn stream() -> Vec<u8> {
+/// Requests good, bad, altered and cut short, and noise between them; none that resets the board. The host waits after each
+/// until the board has answered: one that does not is told that the board is busy, which depends on the chip's speed.
+pub fn stream() -> Vec<Vec<u8>> {
     let (image, hash) = image();
     let sha: [u8; 32] = Sha256::digest(&image).into();
     let mut random = Random(0x1357_9BDF);
     let (mut out, mut sequence, mut at) = (Vec::new(), 0u8, 0);
+    let mut len = 0;
     let (full, plain) = (patch(&image, Method::Full), patch(&image, Method::Plain));
     let upload: Asked = |piece| Request::Img(img::Request::Upload(piece));
     let apply: Asked = |piece| Request::Bootlace(bootlace::Request::Patch(piece));
     let mut whole = [(20_000, &image, upload), (40_000, &full, apply)]
         .into_iter()
         .peekable();
-    while out.len() < LEN {
-        if let Some((_, file, asked)) = whole.next_if(|&(from, ..)| out.len() > from) {
-            undisturbed(&mut out, file, asked, &hash);
+    while len < LEN {
+        if let Some((_, file, asked)) = whole.next_if(|&(from, ..)| len > from) {
+            len += undisturbed(&mut out, file, asked, &hash);
             at = 0;
         }
         sequence = sequence.wrapping_add(1);
@@ -175,21 +177,22 @@ pub fn stream() -> Vec<u8> {
             _ if is_piece => at = if end == image.len() { 0 } else { end },
             _ => {}
         }
-        out.extend(wire);
+        len += wire.len();
+        out.push(wire);
     }
-    out.truncate(LEN);
     out
 }
 
 /// How a piece of a file is asked for.
 type Asked = for<'p> fn(img::Upload<'p>) -> Request<'p>;
 
-/// An upload or a patch without a fault, and the image marked for a trial.
-fn undisturbed(out: &mut Vec<u8>, file: &[u8], asked: Asked, hash: &[u8]) {
+/// An upload or a patch without a fault, and the image marked for a trial. Returns its bytes.
+fn undisturbed(out: &mut Vec<Vec<u8>>, file: &[u8], asked: Asked, hash: &[u8]) -> usize {
     let sha: [u8; 32] = Sha256::digest(file).into();
     // What is still awaited of a raw packet that was cut short.
-    out.resize(out.len() + 1200, 0);
-    let mut ask = |request| out.extend(framed(Framing::Cobs, smp::Version::V2, 0, &request));
+    let first = out.len();
+    out.push(vec![0; 1200]);
+    let mut ask = |request| out.push(framed(Framing::Cobs, smp::Version::V2, 0, &request));
     ask(Request::Img(img::Request::Erase { slot: None }));
     for (piece, off) in file.chunks(700).zip((0..).step_by(700)) {
         let first = off == 0;
@@ -204,20 +207,32 @@ fn undisturbed(out: &mut Vec<u8>, file: &[u8], asked: Asked, hash: &[u8]) {
     let hash = Some(hash);
     ask(Request::Img(img::Request::SetState { hash, confirm: false }));
     ask(Request::Img(img::Request::State));
+    out.iter().skip(first).map(Vec::len).sum()
 }
 
-/// The micro:bit's replies to the stream and its flash behind the bootloader, from the same code without a chip; and
-/// how many images it found good.
-pub fn run(stream: &[u8]) -> (Vec<u8>, Vec<u8>, usize) {
+/// What the micro:bit makes of the stream.
+pub struct Run {
+    /// Its replies.
+    pub replies: Vec<u8>,
+    /// Bytes of them after each part of the stream.
+    pub answered: Vec<usize>,
+    /// Its flash behind the bootloader.
+    pub flash: Vec<u8>,
+    /// How many images it found good.
+    pub good: usize,
+}
+
+/// The same from the same code without a chip.
+pub fn run(stream: &[Vec<u8>]) -> Run {
     let region = |first: u32, count: u32| Region {
         offset: first * PAGE,
         size: count * PAGE,
         erase: PAGE,
     };
     let map = Map {
-        state: region(40, 2),
-        primary: region(42, 106),
-        secondary: region(148, 107),
+        state: region(44, 2),
+        primary: region(46, 104),
+        secondary: region(150, 105),
         golden: None,
     };
     let mut flash = NorFlash::new(0, map, 4, Timing { erase_4k: 0, word: 0 });
@@ -244,7 +259,9 @@ pub fn run(stream: &[u8]) -> (Vec<u8>, Vec<u8>, usize) {
     let mut companion = Companion::new(&mut flash, &board, start);
     let mut link = Link::new(vec![0; LINK.2], LINK.0, LINK.1).unwrap();
     let mut applier = Box::new(Applier::new());
-    let (mut replies, mut rest, mut good) = (Vec::new(), stream, 0);
+    let (mut replies, mut answered, mut good) = (Vec::new(), Vec::new(), 0);
+    let mut parts = stream.iter();
+    let mut rest: &[u8] = &[];
     let mut marked = false;
     loop {
         let taken = if companion.is_serving() {
@@ -271,13 +288,30 @@ pub fn run(stream: &[u8]) -> (Vec<u8>, Vec<u8>, usize) {
         good += usize::from(is_marked && !marked);
         marked = is_marked;
         match next {
-            Next::Idle { .. } if taken == 0 && sent == 0 => break,
+            Next::Idle { .. } if taken == 0 && sent == 0 => {
+                assert!(
+                    rest.is_empty() || !companion.is_serving(),
+                    "{} bytes are left",
+                    rest.len()
+                );
+                answered.push(replies.len());
+                match parts.next() {
+                    Some(part) => rest = part,
+                    None => break,
+                }
+            }
             Next::Idle { .. } | Next::Again => {}
             other => panic!("nobody asked for {other:?}"),
         }
     }
-    assert!(rest.is_empty(), "{} bytes are left", rest.len());
-    (replies, flash.bytes()[FLASH_START..].to_vec(), good)
+    // Before the first part there is nothing to answer.
+    answered.remove(0);
+    Run {
+        replies,
+        answered,
+        flash: flash.bytes()[FLASH_START..].to_vec(),
+        good,
+    }
 }
 
 const SERIAL: &str = "1234567800000003";

@@ -11,7 +11,7 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 
 /// End of the slot that it runs from: MCUboot's trailer lies before it.
-const SLOT_END: usize = 0xA800 + 106 * 1024;
+const SLOT_END: usize = 0xB800 + 104 * 1024;
 /// The trailer's last 16 bytes are its magic, the 8 before them `image_ok`.
 const IMAGE_OK: usize = SLOT_END - 16 - 8;
 

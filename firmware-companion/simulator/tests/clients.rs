@@ -1,0 +1,270 @@
+//! Any client: what stock clients send, and what strangers may.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use bootlace_core::flash::Area;
+use bootlace_image::Flags;
+use bootlace_simulator::{NorFlash, SimulatedBoard};
+use bootlace_smp::frame::{self, Decoder, Framing};
+use bootlace_smp::{self as smp, ErrorCode, Header, Request, Response, Version, img, os};
+use common::{ADDRESS, builder, config, hash_of, key, version};
+use sha2::{Digest, Sha256};
+
+// The page runs this crate, so a browser runs its tests as well.
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+/// A line on which anything can be sent at any time.
+struct Line {
+    board: SimulatedBoard,
+    now: u64,
+    decoder: Decoder,
+    buffer: Vec<u8>,
+}
+
+impl Line {
+    fn new(board: SimulatedBoard) -> Self {
+        let mut line = Line {
+            board,
+            now: 0,
+            decoder: Decoder::new(),
+            buffer: vec![0; 4096],
+        };
+        while line.board.port().is_none() {
+            line.now += 10_000;
+            line.board.advance(line.now);
+        }
+        line
+    }
+
+    /// Sends bytes, and gives the packets that have come back after so many milliseconds.
+    fn say(&mut self, wire: &[u8], millis: u64) -> Vec<Vec<u8>> {
+        let (mut sent, mut packets) = (0, Vec::new());
+        let end = self.now + millis * 1000;
+        while self.now < end {
+            sent += self.board.receive(self.now, &wire[sent..]);
+            let mut got = Vec::new();
+            self.board.transmit(self.now, &mut got);
+            let mut rest = got.as_slice();
+            while !rest.is_empty() {
+                let (taken, complete) = self.decoder.feed(&mut self.buffer, rest);
+                rest = &rest[taken..];
+                packets.extend(complete.map(|frame| self.buffer[..frame.len].to_vec()));
+            }
+            let next = self.board.next_deadline().unwrap_or(end);
+            self.now = next.clamp(self.now + 1, self.now + 1000);
+            self.board.advance(self.now);
+        }
+        packets
+    }
+
+    /// Asks, and reads the one answer.
+    fn ask<T>(&mut self, seq: u8, request: &Request, millis: u64, read: impl Fn(Response) -> T) -> T {
+        let packets = self.say(&wire(Framing::Console, seq, request), millis);
+        let [packet] = packets.as_slice() else {
+            panic!("{} answers to {request:?}", packets.len());
+        };
+        answer(packet, read)
+    }
+
+    fn listed(&mut self, seq: u8) -> Vec<(u32, Vec<u8>, bool)> {
+        let request = Request::Img(img::Request::State);
+        self.ask(seq, &request, 2000, |response| match response {
+            Response::Img(img::Response::State(images)) => images
+                .iter()
+                .map(|entry| {
+                    (
+                        entry.slot,
+                        entry.hash.unwrap_or_default().to_vec(),
+                        entry.bootable,
+                    )
+                })
+                .collect(),
+            other => panic!("{other:?}"),
+        })
+    }
+
+    /// Sends a whole file in pieces of this many bytes; whether it matched.
+    fn upload(&mut self, file: &[u8], len: usize, named: bool) -> Option<bool> {
+        let (mut off, mut matched) = (0, None);
+        while off < file.len() {
+            let (next, done) = self.ask(off as u8, &piece(file, off, len, named), 1000, received);
+            (off, matched) = (next, done);
+        }
+        matched
+    }
+}
+
+fn wire(framing: Framing, seq: u8, request: &Request) -> Vec<u8> {
+    let mut packet = [0; 4096];
+    let len = smp::encode_request(&mut packet, Version::V2, seq, request).unwrap();
+    let mut wire = Vec::new();
+    frame::encode(framing, &packet[..len], |bytes| wire.extend_from_slice(bytes));
+    wire
+}
+
+fn answer<T>(packet: &[u8], read: impl FnOnce(Response) -> T) -> T {
+    let (header, payload) = Header::parse(packet).unwrap();
+    read(smp::decode_response(&header, payload).unwrap())
+}
+
+fn received(response: Response) -> (usize, Option<bool>) {
+    match response {
+        Response::Img(img::Response::Upload { off, matched }) => (off as usize, matched),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The piece of a file at `off`; its digest is announced where it is `named`.
+fn piece(file: &[u8], off: usize, len: usize, named: bool) -> Request<'_> {
+    let first = off == 0;
+    let sha: [u8; 32] = Sha256::digest(file).into();
+    Request::Img(img::Request::Upload(img::Upload {
+        off: off as u32,
+        len: first.then_some(file.len() as u32),
+        sha: (first && named).then(|| Box::leak(Box::new(sha)).as_slice()),
+        data: &file[off..file.len().min(off + len)],
+        ..img::Upload::default()
+    }))
+}
+
+fn board() -> Line {
+    Line::new(SimulatedBoard::new(config(), Some(&version(0))).unwrap())
+}
+
+fn erase() -> Request<'static> {
+    Request::Img(img::Request::Erase { slot: None })
+}
+
+fn erased(response: Response) -> bool {
+    matches!(response, Response::Img(img::Response::Erase))
+}
+
+/// The refusal of a packet, if it is one.
+fn refusal(packet: &[u8]) -> Option<u16> {
+    answer(packet, |response| match response {
+        Response::Failure(failure) => Some(failure.rc),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_piece_that_ends_within_a_write_unit_is_answered_with_its_own_end() {
+    let (mut line, new) = (board(), version(1));
+    let first = line.ask(1, &piece(&new, 0, 433, true), 1000, received);
+    assert_eq!(first, (433, None));
+    assert_eq!(line.upload(&new, 433, true), Some(true));
+}
+
+#[test]
+fn a_client_with_eight_pieces_in_flight_gets_eight_offsets_in_order() {
+    let (mut line, new) = (board(), version(1));
+    let wires: Vec<u8> = (0..8)
+        .flat_map(|number| {
+            wire(
+                Framing::Console,
+                number,
+                &piece(&new, usize::from(number) * 433, 433, true),
+            )
+        })
+        .collect();
+    let answers = line.say(&wires, 3000);
+    let offsets: Vec<usize> = answers.iter().map(|packet| answer(packet, received).0).collect();
+    assert_eq!(offsets, (1..=8).map(|number| number * 433).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_blank_slot_is_erased_within_the_patience_of_stock_clients() {
+    // smpmgr waits for two seconds, mcumgrctl for one.
+    let mut line = board();
+    let before = line.board.flash().operations();
+    assert!(line.ask(1, &erase(), 1000, erased), "the first time");
+    let first = line.board.flash().operations();
+    assert!(first - before < 10, "{} operations", first - before);
+    assert!(line.ask(2, &erase(), 100, erased), "at once");
+    assert_eq!(line.board.flash().operations(), first);
+}
+
+#[test]
+fn a_slot_that_reads_as_blank_is_erased_where_headers_and_trailers_are_looked_for() {
+    let mut line = board();
+    assert!(line.ask(1, &erase(), 1000, erased));
+    // Two places of headers, the trailer's unit, and the records.
+    assert!(line.board.flash().operations() >= 3);
+}
+
+#[test]
+fn a_repeated_request_is_done_once_and_answered_once() {
+    let (mut line, new) = (board(), version(1));
+    assert_eq!(line.upload(&new, 1024, true), Some(true));
+    let once = wire(Framing::Console, 9, &erase());
+    let thrice = [once.as_slice(); 3].concat();
+    let answers = line.say(&thrice, 4000);
+    assert_eq!(answers.len(), 1);
+    assert_eq!(refusal(&answers[0]), None);
+}
+
+#[test]
+fn a_board_that_erases_says_that_it_is_busy() {
+    let (mut line, new) = (board(), version(1));
+    assert_eq!(line.upload(&new, 1024, true), Some(true));
+    let wires = [
+        wire(Framing::Console, 1, &erase()),
+        wire(Framing::Console, 2, &Request::Os(os::Request::Params)),
+    ];
+    let answers = line.say(&wires.concat(), 4000);
+    let codes: Vec<_> = answers.iter().map(|packet| refusal(packet)).collect();
+    assert_eq!(codes, [Some(ErrorCode::Busy.rc()), None]);
+}
+
+#[test]
+fn first_pieces_of_strangers_cost_no_more_than_the_units_they_use() {
+    let mut line = board();
+    let images = [version(1), version(2)];
+    let mut costs = Vec::new();
+    for number in 0..6 {
+        let before = line.board.flash().operations();
+        let image = &images[usize::from(number) % 2];
+        line.ask(number, &piece(image, 0, 64, true), 1000, received);
+        costs.push(line.board.flash().operations() - before);
+    }
+    // The trailer's unit, the ledger, the first unit, and what was sent. The first one records that the slot changes.
+    assert!(costs[1..].iter().all(|&cost| cost <= 4), "{costs:?}");
+}
+
+#[test]
+fn nothing_is_told_of_an_image_whose_digest_is_wrong() {
+    let (mut line, mut new) = (board(), version(1));
+    let middle = new.len() / 2;
+    new[middle] ^= 1;
+    // Without an announced digest all of it stays in the slot.
+    assert_eq!(line.upload(&new, 1024, false), None);
+    assert_eq!(line.listed(1).len(), 1, "the running image only");
+    let good = version(1);
+    assert_eq!(line.upload(&good, 1024, false), None);
+    assert_eq!(line.listed(2)[1].1, hash_of(&good));
+}
+
+#[test]
+fn a_part_of_an_image_shows_nothing_of_what_the_slot_held_before() {
+    let config = config();
+    let mut flash = NorFlash::new(config.address, config.map, config.write, config.timing);
+    flash.flash_primary(&version(0));
+    flash.flash_area(Area::Secondary, &version(2));
+    let mut line = Line::new(SimulatedBoard::with_flash(config, flash).unwrap());
+    assert_eq!(line.listed(1).len(), 2);
+    // The same header, and the TLVs of the image before at its end.
+    line.ask(2, &piece(&version(2), 0, 512, false), 1000, received);
+    assert_eq!(line.listed(3).len(), 1);
+}
+
+#[test]
+fn an_image_that_must_not_start_is_listed_as_not_bootable() {
+    let mut line = board();
+    let built = builder((1, 1), 5000, ADDRESS).flags(Flags::NON_BOOTABLE);
+    let image = built.sign(&key()).build();
+    assert_eq!(line.upload(&image, 1024, true), Some(true));
+    let bootable: Vec<bool> = line.listed(1).iter().map(|entry| entry.2).collect();
+    assert_eq!(bootable, [true, false]);
+}
