@@ -4,6 +4,11 @@
 //! board has it.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
+// Copying and clearing in little flash, as on the boards.
+#[cfg(target_os = "none")]
+#[path = "../../boards/cortex-m/src/small.rs"]
+mod small;
+
 use core::hint::black_box;
 
 use bootlace_core::board::{Identity, Policy};

@@ -1,4 +1,4 @@
-//! The little of CBOR that SMP needs, over minicbor: maps with text keys, in any order, of either length form.
+//! The little of CBOR that SMP needs: maps with text keys, in any order, of either length form.
 //!
 //! A bootloader links this, so there is one of everything: one list of keys, one reader of maps that is told what to
 //! look for, one writer for each kind of value.
@@ -7,6 +7,7 @@ mod decode;
 mod encode;
 mod keys;
 mod list;
+mod major;
 
 pub(crate) use decode::Reader;
 pub(crate) use decode::{Kind, Value, entries, fields};

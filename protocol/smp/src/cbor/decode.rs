@@ -6,6 +6,7 @@
 use minicbor::decode::Decoder;
 
 use super::Key;
+use super::major::{ARRAY, BREAK, BYTES, FALSE, INDEFINITE, MAP, NULL, TAG, TEXT, TRUE, UNSIGNED};
 use crate::DecodeError;
 
 /// What the value of a key must be.
@@ -126,19 +127,6 @@ pub(crate) fn entries<'b>(
 /// Deepest nesting that is skipped over; SMP's own messages need 4.
 const MAX_DEPTH: u8 = 8;
 
-// Major types, by RFC 8949.
-const UNSIGNED: u8 = 0;
-const BYTES: u8 = 2;
-const TEXT: u8 = 3;
-const ARRAY: u8 = 4;
-const MAP: u8 = 5;
-const TAG: u8 = 6;
-/// The first byte of false and true.
-const FALSE: u8 = 0xF4;
-const TRUE: u8 = 0xF5;
-const NULL: u8 = 0xF6;
-const BREAK: u8 = 0xFF;
-
 /// Reads items one after the other. What is wrong is kept and ends everything: there is one place that looks at it.
 #[derive(Clone, Debug)]
 pub struct Reader<'b> {
@@ -189,7 +177,7 @@ impl<'b> Reader<'b> {
         let info = first & 0x1F;
         let len = match info {
             // Of indefinite length, or a break.
-            31 if first >= BYTES << 5 && first >> 5 != TAG => return self.dec.set_position(start),
+            INDEFINITE if first >= BYTES << 5 && first >> 5 != TAG => return self.dec.set_position(start),
             0..24 => 0,
             24..28 => 1 << (info - 24),
             _ => return self.fail(DecodeError::Cbor),
@@ -207,11 +195,15 @@ impl<'b> Reader<'b> {
         self.dec.set_position(start + len);
     }
 
+    fn is_indefinite(&self) -> bool {
+        self.first & 0x1F == INDEFINITE
+    }
+
     /// Reads the head of an item that must be of this type: its number, or `None` where its length is indefinite.
     #[inline(never)]
     fn begin(&mut self, major: u8) -> Option<u32> {
         self.head();
-        if self.first >> 5 != major || self.number.is_none() && self.first & 0x1F != 0x1F {
+        if self.first >> 5 != major || self.number.is_none() && !self.is_indefinite() {
             self.fail(DecodeError::Cbor);
         }
         self.number
@@ -328,7 +320,7 @@ impl<'b> Reader<'b> {
         }
         self.head();
         let mut left = match major {
-            ARRAY | MAP if self.number.is_some() || self.first & 0x1F == 0x1F => self.number,
+            ARRAY | MAP if self.number.is_some() || self.is_indefinite() => self.number,
             TAG => Some(1),
             ARRAY | MAP => return self.fail(DecodeError::Cbor),
             _ if self.first == BREAK => return self.fail(DecodeError::Cbor),
