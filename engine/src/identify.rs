@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use bootlace_smp::bootlace::Features;
 use bootlace_smp::frame::Framing;
-use bootlace_smp::{Request, Response, Version, bootlace, img, os};
+use bootlace_smp::{ErrorCode, Request, Response, Version, bootlace, img, os};
 
 use crate::line::{Call, Late, Line, Packet};
 use crate::wanted::Known;
@@ -222,6 +222,11 @@ impl Identify {
             }
             // It speaks SMP.
             (None, Response::Failure(_)) => self.ask(line, now, Question::List, info),
+            // What arrived was damaged, or the board was busy: the question is asked again when its time is up.
+            (Some(question), Response::Failure(failure)) if !is_final(failure.code()) => {
+                self.stage = Stage::Asking(question, info);
+                Identity::Asking(self)
+            }
             (Some(question), Response::Failure(_)) => self.without(line, now, question, info),
             (None, _) => {
                 self.bad = true;
@@ -287,7 +292,7 @@ impl Identify {
             Stage::Checking if line.is_noisy() => self.nobody(line, Asked::Describe),
             Stage::Checking => {
                 line.framing = Framing::Raw;
-                self.ask(line, now, Question::List, Box::default())
+                self.ask(line, now, Question::Describe, Box::default())
             }
             // Frames of COBS may not get through where the description did.
             Stage::Asking(question, info) if line.framing == Framing::Cobs && self.framing.is_none() => {
@@ -300,6 +305,11 @@ impl Identify {
             // Silence about the description is no answer where it may have been lost.
             Stage::Asking(Question::Describe, _) if self.known == Known::Described || line.is_noisy() => {
                 self.nobody(line, Asked::Describe)
+            }
+            // No CRC tells damage from silence: what was answered once is asked again, to see whether the line carries it.
+            Stage::Asking(Question::Describe, info) if line.framing == Framing::Raw => {
+                self.stage = Stage::Checking;
+                self.ask(line, now, Question::List, info)
             }
             Stage::Asking(question, info) => {
                 self.stage = Stage::Checking;
@@ -317,6 +327,7 @@ impl Identify {
         mut info: Box<BoardInfo>,
     ) -> Identity {
         match question {
+            Question::Describe if !info.has_image_group => self.ask(line, now, Question::List, info),
             Question::Describe => self.ask(line, now, Question::Params, info),
             Question::Params => {
                 (info.frame, info.window) = (SMALL_FRAME, 1);
@@ -351,7 +362,8 @@ impl Identify {
         let heard = line.heard;
         Identity::Nobody(if self.bad {
             Error::BadAnswer { asked }
-        } else if heard.echoes > 0 {
+        } else if heard.echoes > 1 {
+            // One may be an answer with a damaged bit.
             Error::Echo
         } else if heard.bytes > 0 && (heard.answers == 0 || line.is_noisy()) {
             Error::Garbage { bytes: heard.bytes }
@@ -363,6 +375,14 @@ impl Identify {
 
 fn is_description(answer: &Response<'_>) -> bool {
     matches!(answer, Response::Bootlace(bootlace::Response::Describe(_)))
+}
+
+/// Whether a refusal says something about the board, and not only about how this one request arrived.
+fn is_final(code: Option<ErrorCode>) -> bool {
+    !matches!(
+        code,
+        Some(ErrorCode::Invalid | ErrorCode::TooLarge | ErrorCode::Corrupt | ErrorCode::Busy)
+    )
 }
 
 fn known(line: &Line, mut info: Box<BoardInfo>) -> Identity {

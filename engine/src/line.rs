@@ -160,7 +160,10 @@ impl Line {
 
     fn damage(&self) -> u32 {
         let stats = self.decoder.stats();
-        stats.crc.saturating_add(stats.broken)
+        stats
+            .crc
+            .saturating_add(stats.broken)
+            .saturating_add(stats.oversize)
     }
 
     /// More than one frame was damaged since the port was opened.

@@ -461,7 +461,7 @@ fn half_a_packet_is_forgotten_after_a_while() {
             .stream()
             .write_all(&[0x02, 0, 0x03, 0x84, 0, 1, 0, 1, 0xA1])
             .unwrap();
-        std::thread::sleep(Duration::from_millis(1500));
+        std::thread::sleep(Duration::from_millis(3500));
         client.speak(Framing::Cobs);
         let request = Request::Os(os::Request::Params);
         let answered = client

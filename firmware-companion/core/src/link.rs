@@ -39,8 +39,12 @@ pub struct Link<M> {
     arrived: [Option<Arrived>; MAX_WINDOW],
 }
 
-/// Milliseconds without a byte in the middle of a packet after which the rest of the packet is no longer waited for.
-pub const MILLIS_OF_SILENCE: u64 = 1000;
+/// Milliseconds without a byte in the middle of a raw packet after which the rest is no longer waited for: as long as
+/// MCUboot's serial recovery waits. Only silence tells where the next raw packet begins.
+pub const MILLIS_OF_SILENCE_IN_RAW: u64 = 3000;
+
+/// The same in a packet of console or COBS framing. The next one shows by its mark, so hosts may pause for seconds.
+pub const MILLIS_OF_SILENCE: u64 = 10_000;
 
 /// Bytes of a decoded frame beside the packet: console framing's length and CRC.
 const OVERHEAD: usize = 4;
@@ -264,7 +268,12 @@ impl<M: Memory> Wire for Link<M> {
         if !self.is_receiving() {
             return None;
         }
-        let end = self.heard.saturating_add(MILLIS_OF_SILENCE);
+        let patience = if self.decoder.is_in_raw() {
+            MILLIS_OF_SILENCE_IN_RAW
+        } else {
+            MILLIS_OF_SILENCE
+        };
+        let end = self.heard.saturating_add(patience);
         if now < end {
             return Some(end);
         }

@@ -268,3 +268,65 @@ fn an_image_that_must_not_start_is_listed_as_not_bootable() {
     let bootable: Vec<bool> = line.listed(1).iter().map(|entry| entry.2).collect();
     assert_eq!(bootable, [true, false]);
 }
+
+#[test]
+fn a_request_longer_than_a_packet_may_be_is_answered_as_too_large() {
+    for framing in [Framing::Console, Framing::Cobs, Framing::Raw] {
+        let mut line = board();
+        let params = Request::Os(os::Request::Params);
+        let most = line.ask(1, &params, 500, |response| match response {
+            Response::Os(os::Response::Params { buf_size, .. }) => buf_size as usize,
+            other => panic!("{other:?}"),
+        });
+        for longer in [1, 2, 300] {
+            let text = "a".repeat(most + longer - Header::LEN - 6);
+            let echo = Request::Os(os::Request::Echo(&text));
+            let packets = line.say(&wire(framing, 7, &echo), 2000);
+            let [packet] = packets.as_slice() else {
+                panic!("{framing:?} {longer}: {} answers", packets.len());
+            };
+            assert_eq!(Header::parse(packet).unwrap().0.seq, 7);
+            assert_eq!(
+                refusal(packet),
+                Some(ErrorCode::TooLarge.rc()),
+                "{framing:?} {longer}"
+            );
+            // The next request is understood at once.
+            assert_eq!(
+                line.say(&wire(framing, 8, &params), 500).len(),
+                1,
+                "{framing:?} {longer}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_raw_read_of_version_1_is_answered() {
+    let mut line = board();
+    for read in [&[0, 0, 0, 0, 0, 1, 9, 0][..], &[0, 0, 0, 1, 0, 1, 9, 0, 0xA0]] {
+        let packets = line.say(read, 1000);
+        let [packet] = packets.as_slice() else {
+            panic!("{} answers", packets.len());
+        };
+        let (header, _) = Header::parse(packet).unwrap();
+        assert_eq!((header.version, header.seq), (Version::V1, 9));
+        assert!(answer(packet, |response| matches!(
+            response,
+            Response::Img(img::Response::State(_))
+        )));
+    }
+}
+
+#[test]
+fn a_pause_of_seconds_within_a_packet_loses_nothing() {
+    for (framing, pause) in [(Framing::Console, 9), (Framing::Cobs, 9), (Framing::Raw, 2)] {
+        let mut line = board();
+        let bytes = wire(framing, 3, &Request::Img(img::Request::State));
+        for at in 1..bytes.len() {
+            let (first, second) = bytes.split_at(at);
+            assert!(line.say(first, pause * 1000).is_empty());
+            assert_eq!(line.say(second, 1000).len(), 1, "{framing:?} at {at}");
+        }
+    }
+}

@@ -7,7 +7,7 @@ use bootlace_app_kit::Application;
 use bootlace_core::board::{Identity, Policy};
 use bootlace_core::boot::Start;
 use bootlace_core::flash::Flash as _;
-use bootlace_core::link::{Link, MILLIS_OF_SILENCE};
+use bootlace_core::link::{Link, MILLIS_OF_SILENCE_IN_RAW};
 use bootlace_core::serving::MILLIS_TO_LEAVE;
 use bootlace_core::{Companion, Next, Owner};
 use bootlace_image::PublicKey;
@@ -184,27 +184,32 @@ fn a_trial_ends_though_the_host_never_reads() {
 }
 
 #[test]
-fn half_a_packet_is_forgotten_after_a_second_and_the_owner_says_when() {
+fn half_a_packet_is_forgotten_after_a_while_and_the_owner_says_when() {
     let (keys, mut flash, mut link) = ([key().public()], flash(), link());
     let identity = identity(&keys);
     let mut companion = serving(&mut flash, &identity, &mut link);
     // The head of a raw packet of which 900 more bytes were announced.
     link.feed(&[0x02, 0, 0x03, 0x84, 0, 1, 0, 1, 0xA1]);
-    let end = 5 + MILLIS_OF_SILENCE;
+    let end = 5 + MILLIS_OF_SILENCE_IN_RAW;
     assert_eq!(
         rest(&mut companion, &mut flash, &mut link, 5),
         Next::Idle { until: Some(end) }
     );
-    // A byte more: the second begins again.
+    // A byte more: the time begins again.
     link.feed(&[0]);
     assert_eq!(
         rest(&mut companion, &mut flash, &mut link, 500),
         Next::Idle {
-            until: Some(500 + MILLIS_OF_SILENCE)
+            until: Some(500 + MILLIS_OF_SILENCE_IN_RAW)
         }
     );
     assert!(link.is_receiving());
-    rest(&mut companion, &mut flash, &mut link, 500 + MILLIS_OF_SILENCE);
+    rest(
+        &mut companion,
+        &mut flash,
+        &mut link,
+        500 + MILLIS_OF_SILENCE_IN_RAW,
+    );
     assert!(!link.is_receiving());
 }
 

@@ -71,6 +71,16 @@ impl Header {
     /// # Errors
     /// [`DecodeError::Short`] where the packet is shorter than it says, [`DecodeError::Op`] for the unused ops.
     pub fn parse(packet: &[u8]) -> Result<(Header, &[u8]), DecodeError> {
+        let (header, rest) = Header::split(packet)?;
+        let payload = rest.get(..usize::from(header.len)).ok_or(DecodeError::Short)?;
+        Ok((header, payload))
+    }
+
+    /// Splits a packet, of which only a part may be there, into header and the rest.
+    ///
+    /// # Errors
+    /// [`DecodeError::Short`] where not even the header is there, [`DecodeError::Op`] for the unused ops.
+    pub fn split(packet: &[u8]) -> Result<(Header, &[u8]), DecodeError> {
         let (&[first, flags, len_high, len_low, group_high, group_low, seq, id], rest) =
             packet.split_first_chunk().ok_or(DecodeError::Short)?;
         let op = match first & 7 {
@@ -87,7 +97,6 @@ impl Header {
         };
         let len = u16::from_be_bytes([len_high, len_low]);
         let group = u16::from_be_bytes([group_high, group_low]);
-        let payload = rest.get(..usize::from(len)).ok_or(DecodeError::Short)?;
         Ok((
             Header {
                 version,
@@ -98,7 +107,7 @@ impl Header {
                 seq,
                 id,
             },
-            payload,
+            rest,
         ))
     }
 

@@ -250,7 +250,7 @@ impl<'a, R: Runner> Server<'a, R> {
         let Some((packet, sender)) = wire.packet() else {
             return;
         };
-        let request = Header::parse(packet)
+        let request = Header::split(packet)
             .ok()
             .filter(|(header, _)| header.op.is_request());
         let asker = request.map(|(header, _)| Asker { header, sender });

@@ -110,10 +110,14 @@ impl PieceRequest {
 /// What a packet asks for; `None` if it is no request: noise, or our own words repeated by a terminal.
 #[inline(never)]
 pub(super) fn understand(packet: &[u8]) -> Option<(Header, Action)> {
-    let (header, payload) = Header::parse(packet).ok()?;
+    let (header, rest) = Header::split(packet).ok()?;
     if !header.op.is_request() {
         return None;
     }
+    let Some(payload) = rest.get(..usize::from(header.len)) else {
+        // Longer than a packet may be here, or than its frame was: silence would look like a line that loses packets.
+        return Some((header, Action::Refuse(ErrorCode::TooLarge)));
+    };
     let action = match smp::decode_request(&header, payload) {
         Ok(Request::Os(request)) => os_action(request, packet),
         Ok(Request::Img(request)) => img_action(request, packet),

@@ -3,7 +3,8 @@
 use super::framing::{Framing, crc16};
 use crate::Header;
 
-/// A packet that is complete: the first `len` bytes of the buffer.
+/// A packet that is complete: the first `len` bytes of the buffer. One that is larger than the buffer is cut to it: its
+/// header still says who waits for an answer, and that there was more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// How it came in: the answer goes out the same way.
@@ -19,7 +20,7 @@ pub struct Stats {
     pub crc: u32,
     /// Frames that ended too early, went on too long, or were interrupted.
     pub broken: u32,
-    /// Frames larger than the buffer.
+    /// Frames larger than the buffer, of which the first bytes were given.
     pub oversize: u32,
 }
 
@@ -84,6 +85,9 @@ const CONSOLE_LENGTH: usize = 2;
 /// Bytes of the CRC.
 const CRC: usize = 2;
 
+/// A packet that says that it is longer than so many buffers is taken for noise, all of which would be waited for.
+const MOST_BUFFERS: usize = 4;
+
 /// Why a frame is given up.
 #[derive(Clone, Copy)]
 enum Fault {
@@ -142,6 +146,11 @@ impl Decoder {
         !matches!(self.state, State::Idle)
     }
 
+    /// Whether what is half received may be a raw packet: no mark inside tells where the next one begins, only silence.
+    pub const fn is_in_raw(&self) -> bool {
+        matches!(self.state, State::Raw)
+    }
+
     /// Takes bytes until a frame is complete; says how many were taken, and which frame that is.
     ///
     /// Call it again with the rest. Garbage is taken without a word: see [`Decoder::stats`].
@@ -178,14 +187,22 @@ impl Decoder {
     }
 
     fn give_up(&mut self, fault: Fault) {
-        if let Some(count) = self.dropped.get_mut(fault as usize) {
-            *count = count.saturating_add(1);
-        }
+        self.count(fault);
         self.reset();
     }
 
-    fn end(&mut self, framing: Framing, len: usize) {
+    fn count(&mut self, fault: Fault) {
+        if let Some(count) = self.dropped.get_mut(fault as usize) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    fn end(&mut self, framing: Framing, len: usize, buf: &[u8]) {
         self.reset();
+        if len > buf.len() {
+            self.count(Fault::Oversize);
+        }
+        let len = len.min(buf.len());
         self.complete = Some(Frame { framing, len });
     }
 
@@ -199,6 +216,8 @@ impl Decoder {
             0x06 => self.state = State::Mark,
             0x04 if inside => self.state = State::Mark,
             0x01..=0x03 | 0x08..=0x0B if !inside => self.state = State::Start,
+            // A v1 read, or the zero that other clients end and begin COBS frames with.
+            0x00 if !inside && self.takes_raw => self.state = State::Start,
             // A client that was restarted with another framing: it never sends text.
             0x01 | 0x02 if inside => {
                 self.give_up(Fault::Broken);
@@ -285,9 +304,6 @@ impl Decoder {
                     if packet < Header::LEN {
                         return Err(Fault::Broken);
                     }
-                    if packet > buf.len() {
-                        return Err(Fault::Oversize);
-                    }
                 }
             }
             Some(at) if at < self.due => {
@@ -310,7 +326,7 @@ impl Decoder {
         if self.crc != 0 {
             return Err(Fault::Crc);
         }
-        self.end(Framing::Console, self.due.saturating_sub(CRC).min(buf.len()));
+        self.end(Framing::Console, self.due.saturating_sub(CRC), buf);
         Ok(())
     }
 
@@ -319,7 +335,7 @@ impl Decoder {
         self.begin();
         match (self.first, byte) {
             // A v1 read response is `01 00`; `03` can't begin a COBS frame.
-            (0x01..=0x03 | 0x08..=0x0B, 0x00) if self.takes_raw => {
+            (0x00..=0x03 | 0x08..=0x0B, 0x00) if self.takes_raw => {
                 self.state = State::Raw;
                 self.raw_byte(buf, self.first)?;
                 self.raw_byte(buf, byte)
@@ -390,36 +406,54 @@ impl Decoder {
         if self.crc != 0 {
             return Err(Fault::Crc);
         }
-        self.end(Framing::Cobs, len.min(buf.len()));
+        self.end(Framing::Cobs, len, buf);
         Ok(())
     }
 
     fn raw(&mut self, buf: &mut [u8], byte: u8) -> Result<(), Fault> {
         self.raw_byte(buf, byte)?;
         if self.due > 0 && self.at >= self.due {
-            self.end(Framing::Raw, self.due);
+            self.end(Framing::Raw, self.due, buf);
         }
         Ok(())
     }
 
     #[inline(never)]
     fn raw_byte(&mut self, buf: &mut [u8], byte: u8) -> Result<(), Fault> {
-        // No CRC proves a raw packet: at least its payload must begin as a map does.
-        if self.at == Header::LEN && !(0xA0..=0xBF).contains(&byte) {
+        // No CRC proves a raw packet: at least its payload must begin as a map does. A line at rest may bring zeros, as which
+        // a v1 read begins: that is shorter than 256 bytes, of a group below 256 that is no mark of another framing, of a
+        // command up to 8, the highest that can be read, and never zeros alone.
+        let is_noise = match self.at {
+            2 | 4 => self.first == 0 && byte != 0,
+            5 => self.first == 0 && matches!(byte, 2 | 6),
+            7 => self.first == 0 && byte > 8,
+            Header::LEN => !(0xA0..=0xBF).contains(&byte),
+            _ => false,
+        };
+        if is_noise {
             return Err(Fault::Broken);
         }
-        *buf.get_mut(self.at).ok_or(Fault::Oversize)? = byte;
+        match buf.get_mut(self.at) {
+            Some(place) => *place = byte,
+            None if self.at < Header::LEN => return Err(Fault::Oversize),
+            None => {}
+        }
         self.at += 1;
+        if self.at == Header::LEN && buf.starts_with(&[0; Header::LEN]) {
+            return Err(Fault::Broken);
+        }
         self.check_header(buf)
     }
 
-    /// Once the header's length is known, so is the packet's.
+    /// Once the header's length is known, so is the packet's. What is larger than the buffer must be of a group that there
+    /// is: noise would have all of it waited for.
     fn check_header(&mut self, buf: &[u8]) -> Result<(), Fault> {
         match (self.at, buf) {
-            (2, [_, flags, ..]) if *flags != 0 => Err(Fault::Broken),
+            (2, [_, 1..=255, ..]) => Err(Fault::Broken),
+            (5, [_, _, _, _, 1..=255, ..]) if self.due > buf.len() => Err(Fault::Oversize),
             (4, [_, _, high, low, ..]) => {
                 self.due = Header::LEN + usize::from(u16::from_be_bytes([*high, *low]));
-                if self.due > buf.len() {
+                if self.due > MOST_BUFFERS * buf.len() {
                     Err(Fault::Oversize)
                 } else {
                     Ok(())

@@ -279,26 +279,50 @@ fn damage_is_counted_and_the_next_frame_arrives() {
 }
 
 #[test]
-fn what_is_too_large_is_dropped() {
+fn what_is_too_large_is_cut_and_what_follows_is_read() {
     for framing in [Framing::Console, Framing::Cobs, Framing::Raw] {
-        let (upload, echo) = (hex(UPLOAD), hex(ECHO));
-        let mut wire = line(framing, &upload);
-        // A raw packet has no marks inside: its rest must not look like a start.
-        wire.extend(vec![0xFF; 4]);
-        wire.extend(line(framing, &echo));
-        let mut decoder = Decoder::new();
-        assert_eq!(
-            decode(&mut decoder, &mut [0; 123], &wire, 16).last(),
-            Some(&(framing, echo)),
-            "{framing:?}"
-        );
-        assert_eq!(decoder.stats().oversize, 1, "{framing:?}");
+        let upload = hex(UPLOAD);
+        for room in [31, 32, 100, 123] {
+            let (mut wire, echo) = (line(framing, &upload), hex(ECHO));
+            wire.extend(line(framing, &echo));
+            let mut decoder = Decoder::new();
+            assert_eq!(
+                decode(&mut decoder, &mut vec![0; room], &wire, 16),
+                [(framing, upload[..room].to_vec()), (framing, echo)],
+                "{framing:?} {room}"
+            );
+            assert_eq!(decoder.stats().oversize, 1, "{framing:?} {room}");
+        }
         // The very size fits: the CRC needs no room.
         let wire = line(framing, &upload);
+        let mut decoder = Decoder::new();
         assert_eq!(
-            decode(&mut Decoder::new(), &mut [0; 124], &wire, 16).len(),
-            1,
-            "{framing:?}"
+            decode(&mut decoder, &mut [0; 124], &wire, 16),
+            [(framing, upload)]
+        );
+        assert_eq!(decoder.stats().oversize, 0, "{framing:?}");
+    }
+}
+
+#[test]
+fn a_raw_read_of_version_1_is_found_and_zeros_are_none() {
+    for read in ["0000000000010700", "0000000100010700a0"] {
+        let frames = decode(&mut Decoder::new(), &mut [0; 128], &hex(read), 1);
+        assert_eq!(frames, [(Framing::Raw, hex(read))], "{read}");
+    }
+    // A break reads as zeros, and other clients put one before a frame of COBS.
+    for zeros in 0..9 {
+        let mut wire = vec![0; zeros];
+        for framing in [Framing::Console, Framing::Cobs, Framing::Raw, Framing::Cobs] {
+            wire.extend(line(framing, &hex(ECHO)));
+        }
+        let frames = decode(&mut Decoder::new(), &mut [0; 128], &wire, 1);
+        // At worst the first frame is taken for the end of a packet.
+        assert!(frames.len() >= 3, "{zeros} {frames:?}");
+        let rest = frames.iter().skip(frames.len() - 3);
+        assert!(
+            rest.into_iter().all(|(_, packet)| *packet == hex(ECHO)),
+            "{zeros}"
         );
     }
 }
