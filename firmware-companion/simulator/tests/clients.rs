@@ -4,7 +4,7 @@
 mod common;
 
 use bootlace_core::flash::Area;
-use bootlace_image::Flags;
+use bootlace_image::{Flags, TlvKind};
 use bootlace_simulator::{NorFlash, SimulatedBoard};
 use bootlace_smp::frame::{self, Decoder, Framing};
 use bootlace_smp::{self as smp, ErrorCode, Header, Request, Response, Version, img, os};
@@ -328,5 +328,82 @@ fn a_pause_of_seconds_within_a_packet_loses_nothing() {
             assert!(line.say(first, pause * 1000).is_empty());
             assert_eq!(line.say(second, 1000).len(), 1, "{framing:?} at {at}");
         }
+    }
+}
+
+/// What `os info` says of a board to a client that asks in this format.
+fn info(line: &mut Line, seq: u8, format: Option<&str>) -> Result<String, u16> {
+    let request = Request::Os(os::Request::Info { format });
+    line.ask(seq, &request, 500, |response| match response {
+        Response::Os(os::Response::Info(text)) => Ok(text.to_owned()),
+        Response::Failure(failure) => Err(failure.rc),
+        other => panic!("{other:?}"),
+    })
+}
+
+#[test]
+fn os_info_answers_by_its_format_as_uname_does() {
+    let mut line = board();
+    let (name, serial) = (config().name, config().serial);
+    let version = env!("CARGO_PKG_VERSION");
+    for (seq, (format, text)) in (1..).zip([
+        (None, "Bootlace".to_owned()),
+        (Some("s"), "Bootlace".to_owned()),
+        (Some("n"), serial.clone()),
+        (Some("r"), version.to_owned()),
+        (Some("i"), name.clone()),
+        // In the order of the table, whatever the order of the letters.
+        (Some("ois"), format!("Bootlace {name} Bootlace")),
+        (
+            Some("a"),
+            format!("Bootlace {serial} {version} {version} arm unknown {name} Bootlace"),
+        ),
+    ]) {
+        assert_eq!(info(&mut line, seq, format), Ok(text), "{format:?}");
+    }
+    for (seq, format) in (100..).zip(["z", "sz", "b"]) {
+        assert_eq!(
+            info(&mut line, seq, Some(format)),
+            Err(ErrorCode::Invalid.rc()),
+            "{format}"
+        );
+    }
+}
+
+#[test]
+fn an_image_that_cannot_be_marked_is_refused_with_the_reason() {
+    let plain = || builder((1, 1), 5000, ADDRESS);
+    let foreign = plain()
+        .unprotected(TlvKind::KEYHASH, &[5; 32])
+        .unprotected(TlvKind::RSA2048, &[6; 256]);
+    let mut altered = plain().sign(&key()).build();
+    // Within the signature: what was sent is what arrived.
+    let end = altered.len();
+    altered[end - 10] ^= 1;
+    for (image, reason) in [
+        (
+            plain().flags(Flags::ENCRYPTED_AES128).sign(&key()).build(),
+            "encrypted",
+        ),
+        (
+            plain().flags(Flags::COMPRESSED_LZMA2).sign(&key()).build(),
+            "compressed",
+        ),
+        (foreign.build(), "signature of a kind not checked here"),
+        (altered, "altered, or not signed by a key of this board"),
+        (plain().build(), "altered, or not signed by a key of this board"),
+    ] {
+        let mut line = board();
+        assert_eq!(line.upload(&image, 1024, true), Some(true));
+        let hash = hash_of(&image);
+        let test = Request::Img(img::Request::SetState {
+            hash: Some(&hash),
+            confirm: false,
+        });
+        let seen = line.ask(200, &test, 5000, |response| match response {
+            Response::Failure(failure) => (failure.code(), failure.reason.map(str::to_owned)),
+            other => panic!("{reason}: {other:?}"),
+        });
+        assert_eq!(seen, (Some(ErrorCode::Corrupt), Some(reason.to_owned())));
     }
 }

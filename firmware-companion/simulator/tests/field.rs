@@ -7,7 +7,8 @@ use bootlace_simulator::{Behaviour, Config, SimulatedBoard, Supply};
 use bootlace_smp::bootlace::{
     BootState, ErrorCode, Features, GROUP, JournalEntry, JournalOutcome, Release, Role, RollbackReason,
 };
-use common::{config, counted, hash_of, started, version, with_golden};
+use bootlace_smp::img;
+use common::{config, counted, hash_of, mark_for_test, started, version, with_golden};
 
 // The page runs this crate, so a browser runs its tests as well.
 #[cfg(target_arch = "wasm32")]
@@ -180,8 +181,19 @@ fn a_golden_image_below_the_counter_or_damaged_is_refused_and_the_board_says_why
 fn the_counter_follows_a_confirmed_image_even_when_the_next_one_waits_already() {
     let mut host = started(SimulatedBoard::new(config(), Some(&counted(0, 1))).unwrap());
     host.update(&counted(1, 5));
-    // It runs, confirmed, and has not been started again since; an older one is asked for.
-    host.update(&counted(2, 2));
+    // It runs, confirmed, and has not been started again since: its counter counts all the same.
+    assert_eq!(host.describe(|d| d.counter), Some(5));
+    assert_eq!(host.upload(&counted(2, 2)), Some(true));
+    assert_eq!(
+        host.set_state(Some(hash_of(&counted(2, 2))), false),
+        Err((Some(img::GROUP), img::ErrorCode::CurrentVersionIsNewer.rc()))
+    );
+    // The application asks for the older one by itself.
+    mark_for_test(host.board.flash_mut());
+    host.reset(None);
+    assert!(host.wait_for_port());
+    host.settle();
+    assert!(host.wait_for_port());
     assert_eq!(host.list().first().map(|it| it.1.clone()), Some("1.1.0".into()));
     assert_eq!(host.describe(|d| d.counter), Some(5));
     let journal = host.journal();

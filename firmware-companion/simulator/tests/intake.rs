@@ -3,12 +3,9 @@
 
 mod common;
 
-use bootlace_core::flash::Area;
 use bootlace_core::intake::{Fault, File, FileDigest, Intake, Kind, Piece, Received, Step};
-use bootlace_core::trailer::{Fields, TrailerWrite};
-use bootlace_image::trailer::SwapType;
 use bootlace_simulator::{NorFlash, SimulatedBoard};
-use common::{Host, config, version};
+use common::{Host, config, mark_for_test, version};
 use sha2::{Digest, Sha256};
 
 // The page runs this crate, so a browser runs its tests as well.
@@ -90,16 +87,6 @@ fn versions(flash: NorFlash) -> Vec<String> {
     assert!(host.wait_for_port());
     host.settle();
     host.list().into_iter().map(|entry| entry.1).collect()
-}
-
-fn mark_for_test(flash: &mut NorFlash) {
-    let fields = Fields {
-        swap: SwapType::Test,
-        copy_done: false,
-        image_ok: false,
-    };
-    let mut trailer = TrailerWrite::new(Area::Secondary, fields);
-    while !trailer.step(flash).unwrap() {}
 }
 
 #[test]

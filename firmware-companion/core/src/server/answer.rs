@@ -66,8 +66,14 @@ impl Asker {
     /// Sends a refusal.
     #[inline(never)]
     pub(super) fn refuse<W: Wire>(&self, wire: &mut W, fault: Fault) {
+        self.refuse_because(wire, fault, None);
+    }
+
+    /// Sends a refusal, and its reason in words for whoever reads a stock client's log.
+    #[inline(never)]
+    pub(super) fn refuse_because<W: Wire>(&self, wire: &mut W, fault: Fault, reason: Option<&str>) {
         let (_, out) = wire.buffers();
-        let len = smp::encode_error(out, &self.header, fault, None);
+        let len = smp::encode_error(out, &self.header, fault, reason);
         wire.send(self.sender, len.unwrap_or(0));
     }
 }

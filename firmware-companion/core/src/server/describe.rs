@@ -1,15 +1,17 @@
 //! The board says what it is.
 
 use bootlace_image::{Algorithm as KeyKind, PublicKey, Version};
-use bootlace_smp::Response;
 use bootlace_smp::bootlace::{
     Algorithm, BootState, Description, Features, JournalOutcome, Key, Release, Response as Described,
     Role as Answerer, Rollback, RollbackReason, Slot, Trial,
 };
+use bootlace_smp::{Response, os};
 
 use super::answer::Asker;
 use super::keeper::Keeper;
+use super::request::Parts;
 use super::role::Runner;
+use crate::board::Identity;
 use crate::flash::{Area, Flash};
 use crate::layout::Layout;
 use crate::slots::find;
@@ -28,7 +30,7 @@ pub(super) fn describe<F: Flash, W: Wire, R: Runner>(
     asker: &Asker,
 ) {
     let board = keeper.board;
-    let (counter, rollback) = (keeper.state().counter, keeper.state().rollback);
+    let (counter, rollback) = (keeper.counter(flash), keeper.state().rollback);
     let on_trial = keeper.is_on_trial(flash);
     let max = Layout::of(flash).max_image_size(flash);
     let slot = |number, area| {
@@ -104,6 +106,41 @@ pub(super) fn describe<F: Flash, W: Wire, R: Runner>(
         golden: golden(flash),
     };
     asker.answer(wire, &Response::Bootlace(Described::Describe(description)));
+}
+
+/// Bytes of the longest text about an application: names and serial numbers have at most 32.
+const INFO: usize = 160;
+
+/// Answers with the parts of a text about what serves this: `uname` for stock clients.
+#[inline(never)]
+pub(super) fn info<W: Wire>(wire: &mut W, board: &Identity, parts: Parts, asker: &Asker) {
+    // Of a simulated board, the chip's.
+    let machine = if cfg!(target_arch = "riscv32") {
+        "riscv"
+    } else {
+        "arm"
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    let texts = [
+        "Bootlace",
+        board.serial,
+        version,
+        version,
+        machine,
+        "unknown",
+        board.name,
+        "Bootlace",
+    ];
+    let (mut text, mut len) = ([b' '; INFO], 0);
+    for part in parts.of(&texts) {
+        let start = if len == 0 { 0 } else { len + 1 };
+        // Of equal length, which the compiler can't know: this way it has no panic to link.
+        let place = text.iter_mut().skip(start);
+        place.zip(part.as_bytes()).for_each(|(to, from)| *to = *from);
+        len = INFO.min(start + part.len());
+    }
+    let text = text.get(..len).and_then(|text| str::from_utf8(text).ok());
+    asker.answer(wire, &Response::Os(os::Response::Info(text.unwrap_or_default())));
 }
 
 /// Answers with the last updates.

@@ -276,7 +276,7 @@ impl<'a, R: Runner> Server<'a, R> {
                 match marking::begin(flash, &mut self.keeper, hash, confirm)? {
                     Wanted::Listed => self.prove(),
                     Wanted::Check(marking) => {
-                        let counter = self.keeper.state().counter;
+                        let counter = self.keeper.counter(flash);
                         self.check.begin(Area::Secondary, counter);
                         Job::Checking(marking)
                     }
@@ -331,7 +331,8 @@ impl<'a, R: Runner> Server<'a, R> {
                 buf_size: limits.frame as u32,
                 buf_count: limits.window as u32,
             },
-            _ => os::Response::Info(self.keeper.board.name),
+            Action::Info(parts) => return describe::info(wire, self.keeper.board, *parts, asker),
+            _ => return,
         };
         asker.answer(wire, &Response::Os(answer));
     }
@@ -363,7 +364,11 @@ impl<'a, R: Runner> Server<'a, R> {
                 self.intake.use_trailer();
                 self.job = Job::Marking(write);
             }
-            Err(fault) => self.refuse(wire, fault),
+            Err(fault) => {
+                self.job = Job::None;
+                let reason = marking::reason(flash, fault);
+                self.asker.refuse_because(wire, fault, reason);
+            }
         }
     }
 

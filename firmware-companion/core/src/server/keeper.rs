@@ -5,7 +5,8 @@ use bootlace_smp::{ErrorCode, Fault, bootlace, img};
 
 use super::role::Runner;
 use crate::board::Identity;
-use crate::flash::{Flash, FlashError};
+use crate::flash::{Area, Flash, FlashError};
+use crate::slots::find;
 use crate::state::{MOST_STARTS, Record, State};
 use crate::trailer::{confirm, is_on_trial};
 
@@ -48,6 +49,18 @@ impl<'a, R: Runner> Keeper<'a, R> {
     /// Whether the primary slot's image has yet to confirm itself.
     pub(super) fn is_on_trial<F: Flash>(&self, flash: &mut F) -> bool {
         is_on_trial(flash, self.state())
+    }
+
+    /// The security counter that the next image must reach. The records hear of a confirmed image's at the next start: it
+    /// counts from its confirmation on.
+    #[inline(never)]
+    pub(super) fn counter<F: Flash>(&self, flash: &mut F) -> u32 {
+        let recorded = self.state().counter;
+        if !self.is_application() || self.is_on_trial(flash) {
+            return recorded;
+        }
+        let running = find(flash, Area::Primary).and_then(|found| found.image.security_counter());
+        recorded.max(running.unwrap_or(0))
     }
 
     pub(super) fn is_supply_low(&self) -> bool {

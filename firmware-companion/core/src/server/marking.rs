@@ -1,5 +1,6 @@
 //! Marking the image in the secondary slot for test or as confirmed: the image is checked first.
 
+use bootlace_image::TlvKind;
 use bootlace_image::trailer::SwapType;
 use bootlace_smp::img::ErrorCode as ImageError;
 use bootlace_smp::{ErrorCode, Fault, bootlace};
@@ -8,7 +9,7 @@ use super::keeper::Keeper;
 use super::request::Named;
 use super::role::Runner;
 use crate::flash::{Area, Flash};
-use crate::slots::{Found, Reject, find};
+use crate::slots::{Found, Reject, SlotSource, find};
 use crate::trailer::{Fields, TrailerWrite};
 
 /// What is to become of a request to mark or confirm an image.
@@ -109,6 +110,29 @@ impl Marking {
 fn is_named<F: Flash>(flash: &mut F, found: &Found, hash: &[u8; 32]) -> bool {
     let mut carried = [0; 32];
     found.hash_into(flash, &mut carried) && carried == *hash
+}
+
+/// The reason for a refusal to mark an image, where its code alone would leave it open.
+pub(super) fn reason<F: Flash>(flash: &mut F, fault: Fault) -> Option<&'static str> {
+    let found = find(flash, Area::Secondary).filter(|_| fault == ErrorCode::Corrupt.into())?;
+    let flags = found.image.header().flags;
+    if flags.is_encrypted() {
+        return Some("encrypted");
+    }
+    if flags.is_compressed() {
+        return Some("compressed");
+    }
+    let mut source = SlotSource::new(flash, Area::Secondary, found.base);
+    let mut tlvs = found.image.tlvs(&mut source);
+    let mut is_foreign = false;
+    while let Some(Ok(tlv)) = tlvs.next() {
+        is_foreign |= tlv.kind.is_signature() && !matches!(tlv.kind, TlvKind::ECDSA | TlvKind::ED25519);
+    }
+    Some(if is_foreign {
+        "signature of a kind not checked here"
+    } else {
+        "altered, or not signed by a key of this board"
+    })
 }
 
 /// What to answer about an image that may not be marked.

@@ -15,7 +15,7 @@ pub(super) enum Action {
         bootloader: bool,
     },
     Params,
-    Info,
+    Info(Parts),
     Bootloader,
     Mode,
     Piece(PieceRequest),
@@ -32,6 +32,37 @@ pub(super) enum Action {
     Journal,
     /// Something that is not served here.
     Refuse(ErrorCode),
+}
+
+/// The parts that a client wants to know of an application, as `uname` has them: a bit for each of [`Parts::LETTERS`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parts(u8);
+
+impl Parts {
+    /// Zephyr's letters, in the order of the answer: name, node, release, version, machine, processor, hardware platform,
+    /// operating system. (Its `b`, the time of the build, is left out in Zephyr too unless asked for when built.)
+    const LETTERS: [u8; 8] = *b"snrvmpio";
+
+    /// `None` for a letter that there is not; `a` means all.
+    fn named(format: &str) -> Option<Self> {
+        let bit = |letter| match letter {
+            b'a' => Some(u8::MAX),
+            _ => {
+                let at = Self::LETTERS.iter().position(|known| *known == letter)?;
+                Some(1 << at)
+            }
+        };
+        let bits = format
+            .bytes()
+            .try_fold(0, |bits, letter| Some(bits | bit(letter)?));
+        bits.map(Parts)
+    }
+
+    /// Of the texts, in the order of [`Parts::LETTERS`], those that are wanted.
+    pub(super) fn of<'t>(self, texts: &'t [&'t str; 8]) -> impl Iterator<Item = &'t str> {
+        let texts = texts.iter().enumerate();
+        texts.filter_map(move |(at, text)| (self.0 >> at & 1 == 1).then_some(*text))
+    }
 }
 
 /// The image that a request names.
@@ -138,7 +169,9 @@ fn os_action(request: os::Request, packet: &[u8]) -> Action {
             bootloader: boot_mode == Some(os::BOOT_MODE_BOOTLOADER),
         },
         os::Request::Params => Action::Params,
-        os::Request::Info { .. } => Action::Info,
+        os::Request::Info { format } => {
+            Parts::named(format.unwrap_or("s")).map_or(Action::Refuse(ErrorCode::Invalid), Action::Info)
+        }
         os::Request::Bootloader { query: None } => Action::Bootloader,
         os::Request::Bootloader { query: Some("mode") } => Action::Mode,
         os::Request::Bootloader { .. } | os::Request::ConsoleEcho => Action::Refuse(ErrorCode::NotSupported),

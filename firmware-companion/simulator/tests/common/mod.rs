@@ -3,9 +3,11 @@
 
 pub use bootlace_client::Refusal;
 use bootlace_client::{Asker, Client, ClientError, Content};
+use bootlace_core::trailer::{Fields, TrailerWrite};
 use bootlace_delta::Method;
 use bootlace_delta::make::{Options, make};
 use bootlace_image::builder::{ImageBuilder, SigningKey};
+use bootlace_image::trailer::SwapType;
 use bootlace_image::{Algorithm, Version};
 use bootlace_simulator::{Area, Config, NorFlash, SimulatedBoard};
 use bootlace_smp::frame::Framing;
@@ -59,6 +61,17 @@ pub fn counted(minor: u8, counter: u32) -> Vec<u8> {
         .security_counter(counter)
         .sign(&key())
         .build()
+}
+
+/// Asks for a test of what is in the secondary slot as an application may that is its own judge: it writes MCUboot's trailer.
+pub fn mark_for_test(flash: &mut NorFlash) {
+    let fields = Fields {
+        swap: SwapType::Test,
+        copy_done: false,
+        image_ok: false,
+    };
+    let mut trailer = TrailerWrite::new(Area::Secondary, fields);
+    while !trailer.step(flash).unwrap() {}
 }
 
 /// A board that shows its port.
