@@ -146,6 +146,11 @@ impl<M: Memory> Link<M> {
         self.decoder.is_inside()
     }
 
+    /// Whether nothing is half received, waits for its answer or is being answered.
+    pub fn is_idle(&self) -> bool {
+        self.count == 0 && self.sending.is_none() && !self.is_receiving()
+    }
+
     /// Forgets what is half received: the port was closed.
     pub fn idle(&mut self) {
         self.decoder.reset();
@@ -154,6 +159,11 @@ impl<M: Memory> Link<M> {
     /// No further packet can arrive until one is answered.
     pub fn is_full(&self) -> bool {
         self.count == self.window
+    }
+
+    /// Forgets what is left of a reply: nobody takes it.
+    pub fn forget_reply(&mut self) {
+        self.sending = None;
     }
 
     /// Forgets everything: another program serves the line now.

@@ -124,53 +124,10 @@ pub(crate) fn flat(segments: &[Segment]) -> (u32, Vec<u8>) {
     (start, image)
 }
 
-/// Intel HEX, 16 bytes a line.
-pub(crate) fn hex(start: u32, image: &[u8]) -> String {
-    let mut text = String::new();
-    let mut record = |kind: u8, address: u16, data: &[u8]| {
-        let [high, low] = address.to_be_bytes();
-        let mut bytes = vec![data.len() as u8, high, low, kind];
-        bytes.extend_from_slice(data);
-        let sum = bytes.iter().fold(0u8, |sum, byte| sum.wrapping_add(*byte));
-        bytes.push(sum.wrapping_neg());
-        text.push(':');
-        bytes
-            .iter()
-            .for_each(|byte| text.push_str(&format!("{byte:02X}")));
-        text.push('\n');
-    };
-    let mut upper = None;
-    for (line, at) in image.chunks(16).zip((start..).step_by(16)) {
-        if upper != Some(at >> 16) {
-            upper = Some(at >> 16);
-            record(4, 0, &((at >> 16) as u16).to_be_bytes());
-        }
-        record(0, at as u16, line);
-    }
-    record(1, 0, &[]);
-    text
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hex_lines_carry_address_and_sum() {
-        let text = hex(0x0001_FFF0, &[0xFF; 18]);
-        let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(
-            lines,
-            [
-                ":020000040001F9",
-                ":10FFF000FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF11",
-                ":020000040002F8",
-                ":02000000FFFF00",
-                ":00000001FF",
-            ]
-        );
-    }
 
     #[test]
     fn gaps_are_blank() {

@@ -2,6 +2,7 @@
 
 mod decoder;
 mod elf;
+mod formats;
 pub(crate) mod size;
 
 use std::fs;
@@ -33,16 +34,20 @@ const ALL: [Chips; 1] = [Chips {
     target: targets::CORTEX_M0,
     programs: &[
         "qemu-microbit",
+        "rp2040",
         "plain",
         "self-testing",
         "self-testing-dead",
         "self-testing-undecided",
         "self-testing-hangs",
         "self-testing-unhealthy",
+        "rp2040-application",
     ],
     packages: &[
         "bootlace-qemu-microbit",
+        "bootlace-rp2040",
         "bootlace-example-plain",
+        "bootlace-example-rp2040",
         "bootlace-example-self-testing",
     ],
 }];
@@ -201,11 +206,14 @@ pub(crate) fn checks() -> Result<Vec<(String, Command)>> {
     Ok(commands)
 }
 
-/// Writes the program as it is, as bytes and as Intel HEX.
+/// Writes the program as it is, as bytes, as Intel HEX and, where a chip takes its bootloader so, as UF2.
 fn convert(bytes: Vec<u8>, to: &Path) -> Result<()> {
     fs::write(to.with_extension("elf"), &bytes)?;
     let (start, image) = elf::flat(&Program::new(bytes)?.segments()?);
     fs::write(to.with_extension("bin"), &image)?;
-    fs::write(to.with_extension("hex"), elf::hex(start, &image))?;
+    fs::write(to.with_extension("hex"), formats::hex(start, &image))?;
+    if start == formats::RP2040_FLASH {
+        fs::write(to.with_extension("uf2"), formats::uf2(start, &image))?;
+    }
     Ok(())
 }

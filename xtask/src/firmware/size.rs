@@ -18,7 +18,7 @@ struct Budget {
     ram: u32,
 }
 
-const BUDGETS: [Budget; 2] = [
+const BUDGETS: [Budget; 3] = [
     Budget {
         board: "qemu-microbit",
         patches: true,
@@ -30,6 +30,13 @@ const BUDGETS: [Budget; 2] = [
         patches: false,
         flash: 37 * 1024,
         ram: 16 * 1024,
+    },
+    // With boot2 and USB.
+    Budget {
+        board: "rp2040",
+        patches: true,
+        flash: 51 * 1024,
+        ram: 24 * 1024,
     },
 ];
 

@@ -41,12 +41,3 @@ macro_rules! forward_exceptions {
         }
     };
 }
-
-/// Where a fault of the bootloader itself ends.
-#[doc(hidden)]
-pub extern "C" fn fault() -> ! {
-    crate::reset(crate::retained::Left {
-        requested: true,
-        gave_up: None,
-    })
-}

@@ -49,3 +49,11 @@ pub fn reset(left: Left) -> ! {
     retained::leave(left);
     cortex_m::peripheral::SCB::sys_reset()
 }
+
+/// Where a fault of the bootloader itself ends: it starts again, and stays.
+pub extern "C" fn fault() -> ! {
+    reset(Left {
+        requested: true,
+        gave_up: None,
+    })
+}

@@ -11,7 +11,5 @@ mod serve;
 #[cfg(feature = "small")]
 mod small;
 
-#[cfg(feature = "forward")]
-pub use forward::fault;
-pub use jump::{jump, reset};
-pub use serve::{Clock, Exit, Gauge, Line, Parts, Watchdog, serve};
+pub use jump::{fault, jump, reset};
+pub use serve::{Clock, Conversation, Exit, Gauge, Line, PIECE, Parts, Watchdog, serve};

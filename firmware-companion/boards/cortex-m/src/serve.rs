@@ -1,5 +1,7 @@
 //! The loop around whoever owns the board: move bytes, feed the watchdog, poll. Bootloader and application use the same.
 
+use core::ops::Range;
+
 use bootlace_core::flash::Flash;
 use bootlace_core::link::Link;
 use bootlace_core::{Applier, Next, Owner};
@@ -7,16 +9,36 @@ use bootlace_smp::bootlace::Supply;
 
 use crate::retained::Left;
 
-/// A serial line without memory of its own.
-pub trait Line {
-    /// A byte that arrived.
-    fn read(&mut self) -> Option<u8>;
+/// Bytes that a line hands over at once, at most: a packet of USB at full speed.
+pub const PIECE: usize = 64;
 
-    /// Takes a byte to be sent; false while there is no room.
-    fn write(&mut self, byte: u8) -> bool;
+/// Where the conversation over a line stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conversation {
+    /// Nothing is half received, waits for its answer or is being answered: a line of several ports may listen to another.
+    Paused,
+    /// A packet is under way.
+    UnderWay,
+}
+
+/// A serial line, or what carries the same bytes. No call waits.
+pub trait Line {
+    /// Moves bytes that arrived into `bytes` and says how many.
+    fn read(&mut self, bytes: &mut [u8; PIECE], conversation: Conversation) -> usize;
+
+    /// Takes bytes to be sent and says how many: at most [`PIECE`] of them, none while there is no room.
+    fn write(&mut self, bytes: &[u8]) -> usize;
+
+    /// A reply is complete: a line that sends in packets ends it here.
+    fn flush(&mut self) {}
 
     /// Everything has left.
     fn is_drained(&self) -> bool;
+
+    /// The host asked for the bootloader by other means than SMP.
+    fn wants_bootloader(&self) -> bool {
+        false
+    }
 }
 
 /// A clock.
@@ -74,8 +96,10 @@ pub enum Exit {
 
 /// Milliseconds that the last bytes of the line have to leave before a reset.
 const MILLIS_TO_DRAIN: u64 = 100;
-/// Bytes that are taken from the line between two polls, at most.
-const BYTES_PER_TURN: usize = 32;
+/// Milliseconds that a host has to take the next bytes of a reply. One that is gone would keep the line busy for ever.
+const MILLIS_TO_TAKE: u64 = 2000;
+/// How often a line is asked for bytes between two polls, at most.
+const READS_PER_TURN: usize = 32;
 
 /// Serves until an image is to be started or the chip is to be reset. With feature `delta` patches are taken, in 8 KB of
 /// stack that are given back while an image is checked.
@@ -154,7 +178,13 @@ impl<W: Owner, F: Flash, O: FnMut() -> L, L: Line, C: Clock, D: Watchdog, G: Gau
         let mut moved = false;
         if self.owner.is_serving() {
             let port = self.port.get_or_insert_with(|| Port::new((self.parts.open)()));
-            moved = port.pump(self.link);
+            moved = port.pump(self.link, self.parts.clock.now());
+            if port.line.wants_bootloader() {
+                return Next::Reset {
+                    bootloader: true,
+                    gave_up: None,
+                };
+            }
             if let Some(supply) = self.parts.gauge.supply() {
                 self.owner.measured(supply);
             }
@@ -173,55 +203,97 @@ impl<W: Owner, F: Flash, O: FnMut() -> L, L: Line, C: Clock, D: Watchdog, G: Gau
     fn drain(&mut self) {
         let Some(port) = &mut self.port else { return };
         let end = self.parts.clock.now() + MILLIS_TO_DRAIN;
-        while !port.is_drained() && self.parts.clock.now() < end {
+        loop {
+            let now = self.parts.clock.now();
+            if port.is_drained() || now >= end {
+                return;
+            }
             self.parts.watchdog.feed();
-            port.pump(self.link);
+            port.pump(self.link, now);
         }
     }
 }
 
-/// The line, and bytes of the link that the line has not taken yet.
+/// The line, and bytes that one side of it has not taken yet.
 struct Port<L> {
     line: L,
-    piece: [u8; 16],
-    /// Which of them wait.
-    waiting: core::ops::Range<usize>,
+    arrived: [u8; PIECE],
+    /// Which of the arrived bytes wait for the link.
+    unread: Range<usize>,
+    leaving: [u8; PIECE],
+    /// Which of the leaving bytes wait for the line.
+    unsent: Range<usize>,
+    /// When the line last took some of them, in milliseconds.
+    sent: u64,
 }
 
 impl<L: Line> Port<L> {
     fn new(line: L) -> Self {
         Port {
             line,
-            piece: [0; 16],
-            waiting: 0..0,
+            arrived: [0; PIECE],
+            unread: 0..0,
+            leaving: [0; PIECE],
+            unsent: 0..0,
+            sent: 0,
         }
     }
 
     /// Moves what can be moved between line and link without waiting; returns whether there was anything.
-    fn pump(&mut self, link: &mut Link<&mut [u8]>) -> bool {
+    fn pump(&mut self, link: &mut Link<&mut [u8]>, now: u64) -> bool {
+        let moved = self.receive(link);
+        self.send(link, now) || moved
+    }
+
+    fn receive(&mut self, link: &mut Link<&mut [u8]>) -> bool {
         let mut moved = false;
-        for _ in 0..BYTES_PER_TURN {
-            if link.is_full() {
+        for _ in 0..READS_PER_TURN {
+            if self.unread.is_empty() {
+                let conversation = if link.is_idle() && self.unsent.is_empty() {
+                    Conversation::Paused
+                } else {
+                    Conversation::UnderWay
+                };
+                self.unread = 0..self.line.read(&mut self.arrived, conversation);
+            }
+            let unread = self.arrived.get(self.unread.clone()).unwrap_or_default();
+            let taken = link.feed(unread);
+            if taken == 0 {
                 break;
             }
-            let Some(byte) = self.line.read() else { break };
-            link.feed(&[byte]);
-            moved = true;
-        }
-        if self.waiting.is_empty() {
-            self.waiting = 0..link.transmit(&mut self.piece);
-        }
-        while let Some(&byte) = self.piece.get(self.waiting.clone()).and_then(<[u8]>::first) {
-            if !self.line.write(byte) {
-                break;
-            }
-            self.waiting.start += 1;
+            self.unread.start += taken;
             moved = true;
         }
         moved
     }
 
+    fn send(&mut self, link: &mut Link<&mut [u8]>, now: u64) -> bool {
+        let mut moved = false;
+        loop {
+            if self.unsent.is_empty() {
+                self.unsent = 0..link.transmit(&mut self.leaving);
+            }
+            if self.unsent.is_empty() {
+                self.line.flush();
+                self.sent = now;
+                return moved;
+            }
+            let unsent = self.leaving.get(self.unsent.clone()).unwrap_or_default();
+            let taken = self.line.write(unsent);
+            if taken == 0 {
+                if now.saturating_sub(self.sent) > MILLIS_TO_TAKE {
+                    link.forget_reply();
+                    self.unsent = 0..0;
+                }
+                return moved;
+            }
+            self.unsent.start += taken;
+            self.sent = now;
+            moved = true;
+        }
+    }
+
     fn is_drained(&self) -> bool {
-        self.waiting.is_empty() && self.line.is_drained()
+        self.unsent.is_empty() && self.line.is_drained()
     }
 }

@@ -1,6 +1,6 @@
 //! The line to the host: 115,200 baud, 8N1, through the board's USB interface chip.
 
-use bootlace_cortex_m::Line;
+use bootlace_cortex_m::{Conversation, Line, PIECE};
 
 use crate::registers::{PIN_CONFIG, read, write};
 
@@ -60,18 +60,19 @@ pub fn arrived() -> Option<u8> {
 }
 
 impl Line for Uart {
-    fn read(&mut self) -> Option<u8> {
-        arrived()
+    fn read(&mut self, bytes: &mut [u8; PIECE], _: Conversation) -> usize {
+        let places = bytes.iter_mut().zip(core::iter::from_fn(arrived));
+        places.map(|(place, byte)| *place = byte).count()
     }
 
-    fn write(&mut self, byte: u8) -> bool {
-        if !self.is_drained() {
-            return false;
-        }
+    fn write(&mut self, bytes: &[u8]) -> usize {
+        let Some(&byte) = bytes.first().filter(|_| self.is_drained()) else {
+            return 0;
+        };
         write(TX_READY, 0);
         write(TX, u32::from(byte));
         self.sending = true;
-        true
+        1
     }
 
     fn is_drained(&self) -> bool {

@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use bootlace_app_kit::Application;
 use bootlace_core::link::Link;
 use bootlace_cortex_m::retained::Left;
-use bootlace_cortex_m::{Clock, Exit, Line, Parts, reset, retained, serve};
+use bootlace_cortex_m::{Clock, Conversation, Exit, Line, PIECE, Parts, reset, retained, serve};
 use bootlace_qemu_microbit::{
     FRAME, Interrupt, LINK, Timer, Uart, WINDOW, Watchdog, arrived, flash, identity, serial,
 };
@@ -135,15 +135,16 @@ pub fn run(behaviour: Behaviour) -> ! {
 struct Ringed(Uart);
 
 impl Line for Ringed {
-    fn read(&mut self) -> Option<u8> {
-        let byte = ARRIVED.pop();
+    fn read(&mut self, bytes: &mut [u8; PIECE], _: Conversation) -> usize {
+        let places = bytes.iter_mut().zip(core::iter::from_fn(|| ARRIVED.pop()));
+        let read = places.map(|(place, byte)| *place = byte).count();
         // There is room again.
         listen(Interrupt::Uart);
-        byte
+        read
     }
 
-    fn write(&mut self, byte: u8) -> bool {
-        self.0.write(byte)
+    fn write(&mut self, bytes: &[u8]) -> usize {
+        self.0.write(bytes)
     }
 
     fn is_drained(&self) -> bool {

@@ -1,0 +1,143 @@
+//! A board with an RP2040 as bootloader and applications see it: its memory, its line, who it is. Made for the Raspberry
+//! Pi Pico; boards with another name, another pin for the bootloader or more flash change a constant here.
+#![no_std]
+
+use bootlace_core::board::{Identity, Policy};
+use bootlace_core::chip::{Chip, Map, OneChip, Region};
+use bootlace_core::link::Link;
+use bootlace_image::PublicKey;
+use bootlace_usb::{Names, UsbLine};
+use usb_device::bus::UsbBusAllocator;
+
+pub mod clocks;
+mod flash;
+mod pins;
+mod registers;
+mod timer;
+mod usb;
+mod watchdog;
+
+pub use flash::SpiFlash;
+pub use pins::{is_bootloader_pin_low, show_bootloader};
+pub use timer::{Clock, woken};
+pub use usb::Usb;
+pub use watchdog::{Watchdog, reset, reset_reason};
+
+/// Interrupts of the chip, by their place in the vector table after the processor's own 16.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+pub enum Interrupt {
+    /// TIMER_IRQ_0.
+    Timer = 0,
+    /// USBCTRL_IRQ.
+    Usb = 5,
+}
+
+#[allow(
+    unsafe_code,
+    reason = "the trait is unsafe because a wrong number would reach past the registers"
+)]
+// SAFETY: the numbers are those of the datasheet, and below 32.
+unsafe impl cortex_m::interrupt::InterruptNumber for Interrupt {
+    fn number(self) -> u16 {
+        self as u16
+    }
+}
+
+/// Sectors before the slots: the bootloader with its identity, and its records. Slots begin at 64 KB.
+const STATE: u32 = 14;
+const SLOTS: u32 = 16;
+/// Sectors of the slots. The secondary has the one more that swaps need; what both can hold is then 244 sectors, 976 KB.
+const PRIMARY: u32 = 245;
+const SECONDARY: u32 = 246;
+
+const fn sectors(first: u32, count: u32) -> Region {
+    Region {
+        offset: first * flash::SECTOR,
+        size: count * flash::SECTOR,
+        erase: flash::SECTOR,
+    }
+}
+
+/// The flash chip of a Raspberry Pi Pico, and where on it everything lies.
+#[derive(Clone, Copy, Debug)]
+pub struct Flash2Mb;
+
+impl Chip for Flash2Mb {
+    const BASE: u32 = flash::BASE;
+    /// Bootloader, state, primary slot, secondary slot; the last 20 KB are the application's own.
+    const MAP: Map = Map {
+        state: sectors(STATE, 2),
+        primary: sectors(SLOTS, PRIMARY),
+        secondary: sectors(SLOTS + PRIMARY, SECONDARY),
+        golden: None,
+    };
+}
+
+/// The areas that the core knows.
+pub fn flash() -> OneChip<SpiFlash, Flash2Mb> {
+    OneChip::new(SpiFlash)
+}
+
+/// Largest packet: a quarter of a sector and the message around it.
+pub const FRAME: usize = 1024 + 64;
+/// Packets that may arrive while one is written.
+pub const WINDOW: usize = 4;
+/// Bytes that a link needs for that and for the longest reply.
+pub const LINK: usize = Link::<&mut [u8]>::memory(FRAME, WINDOW);
+
+/// The key that images must be signed with: what `BOOTLACE_KEY` named when this was built.
+pub const KEYS: [PublicKey; 1] = [PublicKey::P256(*include_bytes!(concat!(
+    env!("OUT_DIR"),
+    "/key.bin"
+)))];
+
+/// What people call it.
+const NAME: &str = "Raspberry Pi Pico";
+/// Vendor and product on USB: pid.codes' numbers for tests. A product has its own.
+const USB: (u16, u16) = (0x1209, 0x0001);
+
+/// Who the board is. `serial` is [`serial`]'s.
+pub const fn identity(serial: &str) -> Identity<'_> {
+    Identity {
+        name: NAME,
+        serial,
+        vendor: None,
+        class: None,
+        keys: &KEYS,
+        policy: Policy {
+            attempts: 1,
+            permanent: false,
+            development_keys: false,
+            counter_required: false,
+            deadline: 30,
+        },
+    }
+}
+
+/// Digits of a serial number.
+pub const SERIAL: usize = 2 * flash::UNIQUE_ID;
+
+/// The flash chip's own number in hexadecimal: the RP2040 has none.
+pub fn serial(text: &mut [u8; SERIAL]) -> &str {
+    for (digits, byte) in text.chunks_exact_mut(2).zip(flash::unique_id()) {
+        for (place, digit) in digits.iter_mut().zip([byte >> 4, byte & 15]) {
+            *place = if digit < 10 {
+                b'0' + digit
+            } else {
+                b'A' - 10 + digit
+            };
+        }
+    }
+    core::str::from_utf8(text).unwrap_or_default()
+}
+
+/// Opens the board's line: the host sees the board from now on.
+pub fn open<'a>(bus: &'a UsbBusAllocator<Usb>, serial: &'a str) -> UsbLine<'a, Usb> {
+    let names = Names {
+        numbers: USB,
+        product: NAME,
+        serial,
+    };
+    UsbLine::open(bus, names)
+}

@@ -1,0 +1,89 @@
+//! The companion bootloader on an RP2040.
+#![no_std]
+#![no_main]
+
+use bootlace_core::Companion;
+use bootlace_core::boot::Start;
+use bootlace_core::link::Link;
+use bootlace_cortex_m::{Exit, Parts, jump, retained, serve};
+use bootlace_rp2040::{
+    Clock, FRAME, LINK, SERIAL, Usb, WINDOW, Watchdog, clocks, flash, identity, is_bootloader_pin_low, open,
+    reset, reset_reason, serial, show_bootloader, woken,
+};
+use usb_device::bus::UsbBusAllocator;
+
+/// The first thing in flash: the chip's ROM loads it, and it sets the flash chip up for the rest. This one is for the chips
+/// that most boards have (Winbond W25Q and those like it).
+#[allow(unsafe_code, reason = "the linker puts it where ROM looks for it")]
+#[used]
+#[unsafe(link_section = ".boot2")]
+static BOOT2: [u8; 256] = rp2040_boot2::BOOT_LOADER_W25Q080;
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    static mut MEMORY: [u8; LINK] = [0; LINK];
+    static mut DIGITS: [u8; SERIAL] = [0; SERIAL];
+    static mut BUS: Option<UsbBusAllocator<Usb>> = None;
+
+    let left = retained::take();
+    clocks::start();
+    let start = Start {
+        reset: reset_reason(),
+        requested: left.requested || is_bootloader_pin_low(),
+        gave_up: left.gave_up,
+    };
+    retained::tell_start(start.reset);
+    let serial = serial(DIGITS);
+    let board = identity(serial);
+    let mut flash = flash();
+    let mut companion = Companion::new(&mut flash, &board, start);
+    let mut link = Link::in_array::<FRAME, WINDOW, LINK>(MEMORY);
+    let bus = &*BUS.insert(UsbBusAllocator::new(Usb::default()));
+    let parts = Parts {
+        open: || {
+            show_bootloader();
+            open(bus, serial)
+        },
+        clock: Clock,
+        watchdog: Watchdog::that_may_run(),
+        gauge: (),
+    };
+    match serve(&mut companion, &mut flash, &mut link, parts) {
+        Exit::Boot(vectors) => {
+            clocks::stop();
+            jump(vectors)
+        }
+        Exit::Reset(left) => reset(left),
+    }
+}
+
+/// The interrupts that wake the processor; anything else is a fault, after which the bootloader starts again and stays.
+#[allow(
+    unsafe_code,
+    reason = "the runtime crate marks it so: it is never to be called"
+)]
+#[cortex_m_rt::exception]
+unsafe fn DefaultHandler(interrupt: i16) {
+    if !woken(interrupt) {
+        fault();
+    }
+}
+
+#[allow(unsafe_code, reason = "as the other")]
+#[cortex_m_rt::exception]
+unsafe fn HardFault(_: &cortex_m_rt::ExceptionFrame) -> ! {
+    fault()
+}
+
+/// Nothing that comes from outside gets here. Starting again and staying is the way to be mended.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! {
+    fault()
+}
+
+fn fault() -> ! {
+    reset(retained::Left {
+        requested: true,
+        gave_up: None,
+    })
+}

@@ -1,0 +1,115 @@
+//! The device as a whole: who it is, and which of its two ways to the host is in use.
+
+use bootlace_cortex_m::{Conversation, Line, PIECE};
+use usb_device::bus::{UsbBus, UsbBusAllocator};
+use usb_device::descriptor::lang_id::LangID;
+use usb_device::device::{StringDescriptors, UsbDevice, UsbDeviceBuilder, UsbVidPid};
+
+use crate::pipe::Pipe;
+use crate::serial_port::SerialPort;
+use crate::vendor::Vendor;
+
+/// Who the device is.
+#[derive(Clone, Copy, Debug)]
+pub struct Names<'a> {
+    /// Vendor and product number. Bootloader and application may have the same where both use this crate: their
+    /// interfaces are the same, which Windows expects of equal numbers.
+    pub numbers: (u16, u16),
+    /// What people call it.
+    pub product: &'a str,
+    /// Unique among all of these: it tells equal boards apart.
+    pub serial: &'a str,
+}
+
+/// Which way to the host is in use.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    SerialPort,
+    Vendor,
+}
+
+impl Way {
+    const fn other(self) -> Self {
+        match self {
+            Way::SerialPort => Way::Vendor,
+            Way::Vendor => Way::SerialPort,
+        }
+    }
+}
+
+/// A board's line over USB.
+pub struct UsbLine<'a, B: UsbBus> {
+    device: UsbDevice<'a, B>,
+    serial_port: SerialPort<'a, B>,
+    vendor: Vendor<'a, B>,
+    way: Way,
+}
+
+impl<'a, B: UsbBus> UsbLine<'a, B> {
+    /// Begins to be seen by the host.
+    pub fn open(bus: &'a UsbBusAllocator<B>, names: Names<'a>) -> Self {
+        // The order decides which numbers the interfaces have.
+        let (serial_port, vendor) = (SerialPort::new(bus), Vendor::new(bus));
+        let texts = StringDescriptors::new(LangID::EN_US)
+            .product(names.product)
+            .serial_number(names.serial);
+        let (vid, pid) = names.numbers;
+        let builder = || UsbDeviceBuilder::new(bus, UsbVidPid(vid, pid)).composite_with_iads();
+        // Neither fails: one language is not too many, and full speed has packets of 64 bytes.
+        let complete =
+            (builder().strings(&[texts])).and_then(|builder| builder.max_packet_size_0(PIECE as u8));
+        let device = complete.unwrap_or_else(|_| builder()).build();
+        UsbLine {
+            device,
+            serial_port,
+            vendor,
+            way: Way::SerialPort,
+        }
+    }
+
+    fn pipe(&mut self, way: Way) -> &mut Pipe<'a, B> {
+        match way {
+            Way::SerialPort => &mut self.serial_port.pipe,
+            Way::Vendor => &mut self.vendor.pipe,
+        }
+    }
+
+    /// Answers what the host asks of the device itself. The hardware keeps the host waiting meanwhile, so seldom is slow,
+    /// not wrong; hosts give a device up after seconds.
+    fn poll(&mut self) {
+        self.device.poll(&mut [&mut self.serial_port, &mut self.vendor]);
+    }
+}
+
+impl<B: UsbBus> Line for UsbLine<'_, B> {
+    fn read(&mut self, bytes: &mut [u8; PIECE], conversation: Conversation) -> usize {
+        self.poll();
+        let read = self.pipe(self.way).read(bytes);
+        if read > 0 || conversation == Conversation::UnderWay {
+            return read;
+        }
+        let other = self.way.other();
+        let read = self.pipe(other).read(bytes);
+        if read > 0 {
+            self.way = other;
+        }
+        read
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> usize {
+        self.poll();
+        self.pipe(self.way).write(bytes)
+    }
+
+    fn flush(&mut self) {
+        self.pipe(self.way).flush();
+    }
+
+    fn is_drained(&self) -> bool {
+        self.serial_port.pipe.is_drained() && self.vendor.pipe.is_drained()
+    }
+
+    fn wants_bootloader(&self) -> bool {
+        self.serial_port.is_touched
+    }
+}

@@ -1,0 +1,91 @@
+//! Two bulk endpoints that carry a stream of bytes, and where its packets end.
+
+use usb_device::UsbError;
+use usb_device::bus::{UsbBus, UsbBusAllocator};
+use usb_device::control::{Recipient, Request, RequestType};
+use usb_device::descriptor::DescriptorWriter;
+use usb_device::endpoint::{EndpointAddress, EndpointIn, EndpointOut};
+
+use bootlace_cortex_m::PIECE;
+
+/// Bytes of a packet: the most that full speed has for bulk endpoints.
+const PACKET: u16 = PIECE as u16;
+
+/// A stream of bytes to and from the host.
+pub(crate) struct Pipe<'a, B: UsbBus> {
+    from_host: EndpointOut<'a, B>,
+    to_host: EndpointIn<'a, B>,
+    /// A packet has not been fetched yet.
+    is_sending: bool,
+    /// The last packet was full: to the host the transfer has not ended.
+    is_open: bool,
+}
+
+impl<'a, B: UsbBus> Pipe<'a, B> {
+    pub(crate) fn new(bus: &'a UsbBusAllocator<B>) -> Self {
+        Pipe {
+            from_host: bus.bulk(PACKET),
+            to_host: bus.bulk(PACKET),
+            is_sending: false,
+            is_open: false,
+        }
+    }
+
+    pub(crate) fn describe(&self, writer: &mut DescriptorWriter) -> Result<(), UsbError> {
+        writer.endpoint(&self.from_host)?;
+        writer.endpoint(&self.to_host)
+    }
+
+    pub(crate) fn read(&mut self, bytes: &mut [u8; PIECE]) -> usize {
+        self.from_host.read(bytes).unwrap_or(0)
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> usize {
+        let packet = bytes.get(..PIECE).unwrap_or(bytes);
+        let Ok(sent) = self.to_host.write(packet) else {
+            return 0;
+        };
+        self.is_sending = true;
+        self.is_open = sent == PIECE;
+        sent
+    }
+
+    /// Ends the transfer: after a full packet, with an empty one.
+    pub(crate) fn flush(&mut self) {
+        if self.is_open && self.to_host.write(&[]).is_ok() {
+            self.is_sending = true;
+            self.is_open = false;
+        }
+    }
+
+    pub(crate) fn is_drained(&self) -> bool {
+        !self.is_sending && !self.is_open
+    }
+
+    /// The host fetched a packet.
+    pub(crate) fn fetched(&mut self, endpoint: EndpointAddress) {
+        if endpoint == self.to_host.address() {
+            self.is_sending = false;
+        }
+    }
+
+    /// Nothing is on its way any more: the bus was reset.
+    pub(crate) fn forget(&mut self) {
+        self.is_sending = false;
+        self.is_open = false;
+    }
+
+    /// Requests of the host that start both endpoints' packet numbers from 0 again, which the stack does not do by itself
+    /// (USB 2.0, 9.1.1.5).
+    pub(crate) fn follow(&mut self, request: &Request) {
+        let is_restart = match request.recipient {
+            Recipient::Device => request.request == Request::SET_CONFIGURATION,
+            Recipient::Interface => request.request == Request::SET_INTERFACE,
+            _ => false,
+        };
+        if request.request_type == RequestType::Standard && is_restart {
+            self.from_host.unstall();
+            self.to_host.unstall();
+        }
+    }
+}

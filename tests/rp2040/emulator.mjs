@@ -1,0 +1,103 @@
+// One emulated board as a process. Its flash is the file FLASH, read once; its USB functions are Unix sockets in FOLDER:
+// each connection to `serial` or `vendor` carries bytes to and from that function while the board is there.
+//   node emulator.mjs FOLDER FLASH
+// Commands are lines of JSON on the standard input, each answered by a line {"answer": ...} or {"error": ...}; events are
+// lines {"event": ...} between them. It ends with its standard input.
+import fs from 'node:fs';
+import net from 'node:net';
+import readline from 'node:readline';
+import { Board } from './board.mjs';
+import { bootrom } from './bootrom.mjs';
+import { Flash } from './flash.mjs';
+
+const [folder, file] = process.argv.slice(2);
+const UNIQUE_ID = [0xe6, 0x61, 0x41, 0x04, 0x03, 0x2a, 0x56, 0x2c];
+const board = new Board(bootrom(process.env.BOOTLACE_RP2040_BOOTROM), new Flash(fs.readFileSync(file), UNIQUE_ID));
+const { usb } = board;
+
+const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
+usb.on('attached', (info) => say({ event: 'attached', info }));
+usb.on('detached', () => { hangUp(); say({ event: 'detached' }); });
+usb.on('failed', (error) => say({ event: 'failed', why: error.message }));
+board.on('power-cut', () => say({ event: 'power-cut' }));
+
+/** Bulk endpoints of the functions, the same number both ways. */
+const FUNCTIONS = { serial: 2, vendor: 3 };
+const OUT_ENDPOINTS = { serial: 1, vendor: 2 };
+const connections = new Set();
+
+function hangUp() {
+  for (const connection of connections) connection.destroy();
+  connections.clear();
+}
+
+/** Bytes between a connection and a function, each way as fast as the slower side takes them. */
+function carry(connection, name) {
+  connections.add(connection);
+  connection.on('error', () => {});
+  let reading = null;
+  const pump = () => {
+    reading = usb.in(FUNCTIONS[name], 64);
+    reading.then((data) => {
+      if (data.length) connection.write(data);
+      pump();
+    }, () => connection.destroy());
+  };
+  connection.on('data', (data) => {
+    connection.pause();
+    usb.out(OUT_ENDPOINTS[name], data).then(() => connection.resume(), () => connection.destroy());
+  });
+  connection.on('close', () => {
+    connections.delete(connection);
+    if (reading) usb.cancel(reading.transfer);
+  });
+  pump();
+}
+
+for (const name of Object.keys(FUNCTIONS)) {
+  net.createServer((connection) => (usb.info ? carry(connection, name) : connection.destroy())).listen(`${folder}/${name}`);
+}
+
+const hex = (bytes) => Buffer.from(bytes).toString('hex');
+const bytes = (text) => Buffer.from(text, 'hex');
+
+/** A transfer's end as data: what came, or why it failed. */
+async function outcome(transfer, millis) {
+  const limit = setTimeout(() => usb.cancel(transfer.transfer), millis ?? 2000);
+  try { return { data: hex(await transfer) }; } catch (error) { return { failed: error.why ?? error.message, data: hex(error.data ?? []) }; } finally { clearTimeout(limit); }
+}
+
+const COMMANDS = {
+  power: ({ on }) => board.power(on),
+  reset: () => { board.wantsReset = 'pin'; board.kick(); },
+  hold: ({ button, held }) => {
+    if (held) board.held.add(button); else board.held.delete(button);
+    board.chip?.gpio[22].setInputValue(!held);
+  },
+  cut: ({ at, when }) => { board.flash.cutAt = at; board.flash.cutWhen = when; },
+  flash: () => { fs.writeFileSync(`${folder}/flash`, board.flash.bytes); },
+  write: ({ at, data }) => { board.flash.bytes.set(bytes(data), at); },
+  memory: ({ at, length }) => hex(board.chip.sram.subarray(at, at + length)),
+  hurry: ({ on }) => { board.lead = on ? Infinity : 5e6; board.base = performance.now() * 1e6 - board.now; board.kick(); },
+  state: () => ({
+    info: usb.info ?? null, millis: board.now / 1e6, instructions: board.instructions, resets: board.resets,
+    operations: board.flash.operations, violations: board.flash.violations, repeated: usb.repeated + (board.chip?.usbCtrl.repeated ?? 0),
+    isOn: board.isOn, isStuck: board.isStuck ?? false,
+  }),
+  control: ({ kind, request, value, index, length, data, stopAfter, millis }) =>
+    outcome(usb.control(kind, request, value, index, data === undefined ? length : bytes(data), stopAfter), millis),
+  out: ({ endpoint, data, millis }) => outcome(usb.out(endpoint, bytes(data)), millis),
+  in: ({ endpoint, length, millis }) => outcome(usb.in(endpoint, length), millis),
+  clearHalt: ({ endpoint }) => usb.clearHalt(endpoint),
+  replug: () => usb.attached(),
+  busReset: () => usb.busReset(),
+  address: () => usb.giveAddress(),
+  restarted: () => usb.isOdd.clear(),
+};
+
+const lines = readline.createInterface({ input: process.stdin });
+lines.on('line', async (line) => {
+  const command = JSON.parse(line);
+  try { say({ answer: (await COMMANDS[command.do](command)) ?? null }); } catch (error) { say({ error: error.stack }); }
+});
+lines.on('close', () => process.exit(0));

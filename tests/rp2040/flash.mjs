@@ -1,0 +1,179 @@
+// The board's flash chip (2 MB, sectors of 4 KB, pages of 256 bytes, as a Winbond W25Q16) and the chip's SPI controller in
+// front of it. The rules of NOR flash: programming only clears bits, erasing sets a whole sector, each needs the
+// write-enable latch and takes its time.
+import { Registers } from './registers.mjs';
+
+const SIZE = 2 << 20;
+const SECTOR = 4096;
+const PAGE = 256;
+// Typical times of the W25Q16JV's datasheet, in nanoseconds.
+const NANOS_PER_PAGE = 400e3;
+const NANOS_PER_SECTOR = 45e6;
+
+const COMMAND = {
+  writeStatus: 0x01, program: 0x02, read: 0x03, writeDisable: 0x04, readStatus: 0x05, writeEnable: 0x06, fastRead: 0x0b,
+  eraseSector: 0x20, writeStatus2: 0x31, readStatus2: 0x35, uniqueId: 0x4b, jedecId: 0x9f,
+};
+const CHANGING = [COMMAND.program, COMMAND.eraseSector, COMMAND.writeStatus, COMMAND.writeStatus2];
+
+/** The supply was cut in the middle of an operation. */
+export class PowerCut extends Error {}
+
+export class Flash {
+  constructor(image, uniqueId) {
+    this.bytes = new Uint8Array(SIZE).fill(0xff);
+    this.bytes.set(image);
+    this.uniqueId = uniqueId;
+    /** Erases and programs since the start. */
+    this.operations = 0;
+    /** What a real chip would not have done, or not have liked. */
+    this.violations = [];
+    /** Cuts the supply at this operation, counted from now: before it, within it or after it. 0: never. */
+    this.cutAt = 0;
+    this.cutWhen = 'before';
+    this.powerOn();
+  }
+
+  powerOn(clock) {
+    Object.assign(this, { clock, isWritable: false, busyUntil: 0, isSelected: false, status2: 2 });
+    this.begin();
+  }
+
+  begin() { Object.assign(this, { command: -1, taken: 0, address: 0, data: [] }); }
+
+  get isBusy() { return this.clock.nanos < this.busyUntil; }
+
+  select(selected) {
+    if (selected === this.isSelected) return;
+    this.isSelected = selected;
+    if (selected) return this.begin();
+    // The end of a command starts what it asks for.
+    if (this.command === COMMAND.writeEnable) this.isWritable = true;
+    else if (this.command === COMMAND.writeDisable) this.isWritable = false;
+    else if (CHANGING.includes(this.command)) this.change();
+  }
+
+  change() {
+    if (!this.isWritable || this.isBusy) {
+      this.violations.push(`command ${this.command} while ${this.isBusy ? 'busy' : 'locked'}`);
+    } else if (this.command === COMMAND.program) this.program();
+    else if (this.command === COMMAND.eraseSector) this.erase();
+    else this.status2 = this.data.at(-1) ?? this.status2;
+    this.isWritable = false;
+  }
+
+  erase() {
+    const at = this.address & ~(SECTOR - 1);
+    this.operate(SECTOR, NANOS_PER_SECTOR, (count) => this.bytes.fill(0xff, at, at + count));
+  }
+
+  program() {
+    const page = this.address & ~(PAGE - 1);
+    const { data } = this;
+    this.operate(data.length, NANOS_PER_PAGE, (count) => {
+      for (let index = 0; index < count; index++) {
+        const at = page | ((this.address + index) & (PAGE - 1));
+        // A message that leaves a byte as it is says 0xFF, or what is there.
+        if (data[index] & ~this.bytes[at]) {
+          if (data[index] !== 0xff) this.violations.push(`a bit set by programming at ${at.toString(16)}`);
+        }
+        this.bytes[at] &= data[index];
+      }
+    });
+  }
+
+  /** Does `act` to all of `count` bytes, unless the supply is cut. */
+  operate(count, nanos, act) {
+    this.operations++;
+    if (this.cutAt > 0 && --this.cutAt === 0) {
+      if (this.cutWhen === 'within') act(count >> 1);
+      if (this.cutWhen === 'after') act(count);
+      throw new PowerCut(`at operation ${this.operations}`);
+    }
+    act(count);
+    this.busyUntil = this.clock.nanos + nanos;
+  }
+
+  /** One byte to the chip and one from it. */
+  exchange(value) {
+    const index = this.taken++;
+    if (index === 0) { this.command = value; return 0; }
+    switch (this.command) {
+      case COMMAND.readStatus:
+        // Whoever asks waits for the end: the emulated clock goes there at once.
+        if (this.isBusy) this.clock.tick(this.busyUntil - this.clock.nanos);
+        return this.isWritable ? 2 : 0;
+      case COMMAND.readStatus2: return this.status2;
+      case COMMAND.jedecId: return [0xef, 0x40, 0x15][index - 1] ?? 0;
+      case COMMAND.uniqueId: return index < 5 ? 0 : this.uniqueId[index - 5] ?? 0;
+      case COMMAND.writeStatus: case COMMAND.writeStatus2: this.data.push(value); return 0;
+      case COMMAND.read: case COMMAND.fastRead: case COMMAND.program: case COMMAND.eraseSector: break;
+      default: return 0;
+    }
+    if (index < 4) { this.address = ((this.address << 8) | value) & (SIZE - 1); return 0; }
+    if (this.command === COMMAND.program) { this.data.push(value); return 0; }
+    const skipped = this.command === COMMAND.fastRead ? 5 : 4;
+    return index < skipped ? 0 : this.bytes[(this.address + index - skipped) & (SIZE - 1)];
+  }
+}
+
+/** SSI: frames of standard SPI reach the flash. What the processor reads through its cache is the emulator's own array. */
+export class SpiController extends Registers {
+  constructor(flash) {
+    super();
+    Object.assign(this, { flash, received: [], override: 0, hasSent: false });
+  }
+
+  /** IO_QSPI's override of the chip select: 2 is low, 3 is high, else it follows the transmit queue. */
+  overrideSelect(override) {
+    this.override = override;
+    this.flash.select(override === 2);
+  }
+
+  get mode() { return (this.values[0x00] >> 8) & 3; }
+
+  /** The transmit queue has drained: it does so at once, whenever somebody looks. */
+  drain() {
+    const EEPROM_READ = 3;
+    if (this.hasSent && this.mode === EEPROM_READ) {
+      for (let left = (this.values[0x04] ?? 0) & 0xffff; left >= 0; left--) this.received.push(this.flash.exchange(0));
+    }
+    this.hasSent = false;
+    if (this.override === 0) this.flash.select(false);
+  }
+
+  readUint32(offset) {
+    switch (offset) {
+      case 0x20: return 0;
+      case 0x24: return this.received.length;
+      case 0x28: this.drain(); return 0x06 | (this.received.length ? 0x08 : 0);
+      case 0x60: return this.received.shift() ?? 0;
+    }
+    return super.readUint32(offset);
+  }
+
+  writeUint32(offset, value) {
+    if (offset === 0x08) { this.drain(); this.received = []; }
+    if (offset < 0x60 || offset >= 0xf0) return super.writeUint32(offset, value);
+    const isStandard = ((this.values[0x00] >> 21) & 3) === 0;
+    if (!isStandard) return;
+    if (this.override === 3) { this.received.push(0); return; }
+    if (this.override === 0) this.flash.select(true);
+    const answer = this.flash.exchange(value & 0xff);
+    this.hasSent = true;
+    if (this.mode === 0) this.received.push(answer);
+  }
+}
+
+/** IO_QSPI: of its registers only the override of the chip select does anything. */
+export class QspiPins extends Registers {
+  constructor(controller) {
+    super({ 0x04: 0x1f, 0x0c: 0x1f, 0x14: 0x1f, 0x1c: 0x1f, 0x24: 0x1f, 0x2c: 0x1f });
+    this.controller = controller;
+  }
+
+  writeUint32(offset, value) {
+    super.writeUint32(offset, value);
+    if (offset === 0x0c) this.controller.overrideSelect((value >> 8) & 3);
+  }
+}
