@@ -1,12 +1,8 @@
-//! Files that people name: images and keys.
+//! Files that people name.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use bootlace_engine::read_keys;
-use bootlace_engine::words::{self, Sentence, files};
-use bootlace_image::PublicKey;
-
-use crate::report;
+use bootlace_engine::words::{Sentence, files};
 
 /// No firmware is larger; a wrong file name should not fill the memory.
 const LARGEST_FILE: u64 = 64 << 20;
@@ -24,23 +20,6 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Sentence> {
 /// Writes a whole file.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Sentence> {
     std::fs::write(path, bytes).map_err(|error| files::unwritable(path.display(), error))
-}
-
-/// Reads public keys, all that are in each file, in PEM or DER. A private key is refused: it has no business where images
-/// are checked; a test key is named on the standard error.
-pub(crate) fn keys(paths: &[PathBuf]) -> Result<Vec<PublicKey>, Sentence> {
-    let mut keys = Vec::new();
-    for path in paths {
-        let read =
-            read_keys(&read(path)?).map_err(|error| files::at(path.display(), words::key_error(&error)))?;
-        for key in &read {
-            if let Some(published) = bootlace_image::development_key(&key.hash()) {
-                report::warning(&words::test_key(path.display(), published));
-            }
-        }
-        keys.extend(read);
-    }
-    Ok(keys)
 }
 
 /// Refuses an output that is one of the inputs: what was read would be lost.

@@ -9,7 +9,7 @@ use bootlace_engine::words::{self, Sentence};
 use bootlace_image::{Digest, Error, Flags, Image, OutOfRange, Policy, Refusal, Signer};
 use serde_json::json as value;
 
-use crate::{file, json, report};
+use crate::{file, json, keys, report};
 
 /// What to do with an image.
 #[derive(Debug, clap::Subcommand)]
@@ -64,7 +64,7 @@ pub(crate) fn run(command: &Command) -> crate::problem::Result {
             json,
         } => {
             let bytes = file::read(file)?;
-            let keys = file::keys(key)?;
+            let keys = keys::read(key)?;
             let policy = Policy {
                 allow_development_keys: *allow_development_keys,
             };

@@ -6,6 +6,7 @@ mod delta;
 mod file;
 mod image;
 mod json;
+mod keys;
 mod patch;
 mod ports;
 mod problem;

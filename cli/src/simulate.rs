@@ -23,7 +23,7 @@ use rustix::termios::OptionalActions;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-use crate::{file, report};
+use crate::{file, keys, report};
 
 type Result<T> = std::result::Result<T, Sentence>;
 
@@ -211,7 +211,7 @@ fn board(arguments: &Arguments) -> Result<SimulatedBoard> {
     let config = Config {
         name: arguments.name.clone(),
         serial: arguments.serial.clone(),
-        keys: file::keys(&arguments.key)?,
+        keys: keys::read(&arguments.key)?,
         vendor: arguments.vid,
         class: arguments.cid,
         policy: Policy {

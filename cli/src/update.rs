@@ -10,11 +10,11 @@ use bootlace_engine::{CheckedImage, Confirm, Event, Job, Options, Outcome, Uncha
 use bootlace_host::Notice;
 use bootlace_image::Policy;
 
-use crate::file;
 use crate::patch::{Bases, Patch};
 use crate::ports::Ports;
 use crate::problem::{Problem, code};
 use crate::report::Reporter;
+use crate::{file, keys};
 
 /// What to update, and how.
 #[derive(Debug, clap::Args)]
@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> crate::problem::Result {
     let image = CheckedImage::new(file::read(&arguments.image)?)?;
     let image = Arc::new(image);
     let options = Options {
-        keys: file::keys(&arguments.key)?,
+        keys: keys::read(&arguments.key)?,
         allow_development_keys: arguments.allow_development_keys,
         confirm: if arguments.confirm {
             Confirm::ByUpdater
