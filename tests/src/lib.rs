@@ -4,6 +4,7 @@
 //! Linux only: the ports are pseudo-terminals announced the way udevd announces a device.
 
 pub mod cabled;
+pub mod faults;
 pub mod namespace;
 pub mod page_update;
 pub mod pair;
@@ -12,4 +13,5 @@ pub mod runner;
 pub mod serial;
 pub mod serve;
 pub mod simulate;
+pub mod sweep;
 pub mod tools;

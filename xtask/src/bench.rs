@@ -65,6 +65,14 @@ const BENCHES: &[Bench] = &[
         takes: &["--only", "--seed"],
     },
     Bench {
+        name: "faults",
+        about: "skipped instructions in the emulated board's bootloader (about 40 minutes); --only WORDS for some, --every N for each Nth",
+        package: "bootlace-tests",
+        program: "faults",
+        page: false,
+        takes: &["--only", "--every"],
+    },
+    Bench {
         name: "mutants",
         about: "mistakes in the core that the sweep of power cuts must catch (about 5 minutes)",
         package: "bootlace-cuts",

@@ -31,6 +31,7 @@ cargo xtask COMMAND
   size                what the bootloaders take of their chips, and which crates take it (--json, --check)
   setup               fetch and build the tools, nothing else (the others do it when needed)
   cuts                the same as `bench cuts`; --mutants: the same as `bench mutants`
+  faults              the same as `bench faults`
   fuzz [TARGET]       fuzz what takes bytes from outside (--runs N, --keep to keep what it finds, --json, --check)
 {benches}  env                 print the variables that tests look for, as `export` lines
 
@@ -70,6 +71,7 @@ fn dispatch(words: &[&str]) -> Result<ExitCode> {
         ["size", "--check"] => return firmware::size::print(false).map(exit),
         ["size", "--json", "--check"] => return firmware::size::print(true).map(exit),
         ["cuts", "--mutants", flags @ ..] => return bench::measure("mutants", flags).map(exit),
+        ["faults", flags @ ..] => return bench::measure("faults", flags).map(exit),
         ["fuzz", words @ ..] => return fuzz::run(words).map(exit),
         ["cuts", flags @ ..] => return bench::measure("cuts", flags).map(exit),
         ["bench", name, flags @ ..] => return bench::measure(name, flags).map(exit),

@@ -114,6 +114,13 @@ enum CheckStage {
     Proving,
 }
 
+impl Check<Verification> {
+    /// 0 after a check that found a good signature: see [`Verification::residue`].
+    pub(crate) fn residue(&self) -> u32 {
+        self.proof.residue()
+    }
+}
+
 impl<P: Proof> Check<P> {
     /// Of nothing.
     #[allow(clippy::new_without_default, reason = "what is not begun is no default")]

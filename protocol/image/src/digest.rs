@@ -21,9 +21,10 @@ impl Sha256 {
     }
 
     /// The digest of all that was taken in.
+    /// It begins anew.
     #[inline(never)]
-    pub fn finish(self, out: &mut [u8; 32]) {
-        self.0.finalize_into(out.into());
+    pub fn finish(&mut self, out: &mut [u8; 32]) {
+        self.0.finalize_into_reset(out.into());
     }
 }
 
@@ -115,6 +116,9 @@ pub struct Digester {
     hash: Hash,
     at: u32,
     end: u32,
+    /// What was read last. Not on the stack: a processor that was made to skip an instruction there may take what an image
+    /// holds for an address to return to.
+    buffer: [u8; CHUNK],
 }
 
 /// The digest of a part of a source, to `out`.
@@ -126,7 +130,8 @@ pub(crate) fn of_part<S: Source>(
     out: &mut Hashed,
 ) -> Result<(), Error<S::Error>> {
     let mut digester = Digester::new(kind, at, end)?;
-    while !digester.step(source)? {}
+    // A step takes in at least a byte.
+    while at < end && !digester.step(source)? {}
     digester.finish_into(out);
     Ok(())
 }
@@ -140,15 +145,18 @@ enum Hash {
 }
 
 impl Digester {
-    /// To be begun: of nothing.
-    pub(crate) const NONE: Self = Self {
-        hash: Hash::None,
-        at: 0,
-        end: 0,
-    };
+    /// To be begun: of nothing. Not a constant: that would lie in a bootloader's flash, almost all of it zeros.
+    pub(crate) fn none() -> Self {
+        Self {
+            hash: Hash::None,
+            at: 0,
+            end: 0,
+            buffer: [0; CHUNK],
+        }
+    }
 
     pub(crate) fn new(kind: TlvKind, at: u32, end: u32) -> Result<Self, Refusal> {
-        let mut digester = Self::NONE;
+        let mut digester = Self::none();
         digester.begin_part(kind, at, end)?;
         Ok(digester)
     }
@@ -170,9 +178,13 @@ impl Digester {
     /// # Errors
     /// [`Error::Source`] if they cannot be read.
     pub fn step<S: Source>(&mut self, source: &mut S) -> Result<bool, Error<S::Error>> {
-        let mut buffer = [0; CHUNK];
-        let len = (self.end - self.at).min(CHUNK as u32);
-        let Some(chunk) = buffer.get_mut(..len as usize) else {
+        const LARGEST: u32 = CHUNK as u32;
+        // At most as many bytes as the buffer has, also where the first instruction that sees to it is skipped. A part has
+        // at least one byte: as many as the mask leaves of none would be all.
+        const { assert!(LARGEST.is_power_of_two()) };
+        let left = (self.end - self.at).min(LARGEST);
+        let len = (left.wrapping_sub(1) & (LARGEST - 1)) + 1;
+        let Some(chunk) = self.buffer.get_mut(..len as usize) else {
             return Ok(true);
         };
         source.read(self.at, chunk).map_err(Error::Source)?;
@@ -204,7 +216,7 @@ impl Digester {
             Hash::None => out.clear(),
             Hash::Sha256(hash) => {
                 if let Some(out) = out.sha256() {
-                    core::mem::take(hash).finish(out);
+                    hash.finish(out);
                 }
             }
             #[cfg(feature = "sha512")]

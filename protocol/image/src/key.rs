@@ -231,6 +231,15 @@ impl SignatureCheck {
             Self::Done(verdict) => Some(*verdict),
         }
     }
+
+    /// 0 once the verdict is good, and else a number of which almost all bits are set.
+    pub(crate) fn residue(&self) -> u32 {
+        match self {
+            #[cfg(all(feature = "small-p256", not(feature = "p256")))]
+            Self::Ecdsa(check) => check.residue(),
+            Self::Done(verdict) => u32::from(*verdict).wrapping_sub(1),
+        }
+    }
 }
 
 #[cfg(feature = "p256")]

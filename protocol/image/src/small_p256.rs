@@ -114,7 +114,36 @@ impl EcdsaCheck {
                     }
                 }
                 *sum = values.point();
-                (end == 0).then(|| is_x_of(&self.r, sum))
+                (end == 0).then(|| self.residue() == 0)
+            }
+        }
+    }
+
+    /// 0 where the verdict is good, and else a number of which almost all bits are set. It may be asked for after the
+    /// verdict, and is then computed anew.
+    ///
+    /// The sum's x = X / Z^2 must be r modulo n. As n < p, that is r or, for a few, r + n.
+    #[inline(never)]
+    pub(crate) fn residue(&self) -> u32 {
+        let EcdsaStage::Multiplying { sum, .. } = &self.stage else {
+            return u32::MAX;
+        };
+        let [x, _, z] = sum;
+        let mut number = self.r;
+        loop {
+            let mut scaled = number;
+            FIELD.enter(&mut scaled);
+            FIELD.multiply(&mut scaled, z);
+            FIELD.multiply(&mut scaled, z);
+            let words = scaled.iter().zip(x);
+            let differs = words.fold(0, |bits, (one, other)| bits | one ^ other);
+            let carry = add(&mut number, &ORDER.words);
+            // The point at infinity has no x.
+            if *z == ZERO {
+                return u32::MAX;
+            }
+            if differs == 0 || carry || !FIELD.has(&number) {
+                return differs;
             }
         }
     }
@@ -124,23 +153,6 @@ impl EcdsaCheck {
 fn base() -> Point {
     // It is one of the curve's: the other is never seen.
     Values::on_curve(&G[0], &G[1]).unwrap_or([ZERO; 3])
-}
-
-/// Whether the point's x = X / Z^2 is r modulo n. As n < p, that is r or, for a few, r + n.
-fn is_x_of(r: &Words, [x, _, z]: &Point) -> bool {
-    if *z == ZERO {
-        return false;
-    }
-    let is_x = |r: &Words| {
-        let mut r = *r;
-        FIELD.enter(&mut r);
-        FIELD.multiply(&mut r, z);
-        FIELD.multiply(&mut r, z);
-        r == *x
-    };
-    let mut second = *r;
-    let carry = add(&mut second, &ORDER.words);
-    is_x(r) || (!carry && FIELD.has(&second) && is_x(&second))
 }
 
 fn halves(bytes: &[u8; 64]) -> (Words, Words) {

@@ -72,7 +72,7 @@ impl Verification {
     pub fn new() -> Self {
         Self {
             stage: VerificationStage::Hashing,
-            digester: Digester::NONE,
+            digester: Digester::none(),
             digest: Hashed::NONE,
             walk: Walk::NONE,
             key: 0,
@@ -111,12 +111,20 @@ impl Verification {
         }
     }
 
+    /// 0 once a good signature was found, and else a number of which almost all bits are set. Whoever starts the image makes
+    /// the address to jump to with it, so that a processor that was made to skip the verdict goes nowhere: with feature
+    /// `small-p256` the number is computed anew from what the signature's check left, and in another way.
+    pub fn residue(&self) -> u32 {
+        self.check.residue()
+    }
+
     /// Begins to compare the digest of `image` alone, whatever may speak against the image otherwise.
     ///
     /// # Errors
     /// A digest that is missing or of a kind that is not known here.
     pub fn begin_unsigned(&mut self, image: &Image) -> Result<(), Refusal> {
         self.stage = VerificationStage::Hashing;
+        self.check = SignatureCheck::Done(false);
         self.digester
             .begin_part(image.digest_kind()?, 0, image.covered_len())
     }

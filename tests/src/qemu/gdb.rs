@@ -8,6 +8,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 /// Longest time for an answer, a watchpoint included.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The number of the register of flags.
+pub(crate) const XPSR: u8 = 25;
 /// Bytes written by one command.
 const PIECE: usize = 1024;
 
@@ -31,6 +33,8 @@ impl Gdb {
         // It tells, perhaps twice, that the processor was stopped: what is asked next skips that.
         gdb.send("?")?;
         gdb.registers()?;
+        // Only whoever has asked for the list of registers may ask for one.
+        gdb.ask("qXfer:features:read:target.xml:0,ffb")?;
         Ok(gdb)
     }
 
@@ -126,6 +130,24 @@ impl Gdb {
         Ok(registers)
     }
 
+    /// Sets a register: r0 to r15, or [`XPSR`].
+    ///
+    /// # Errors
+    /// When QEMU is gone.
+    pub fn set_register(&mut self, number: u8, value: u32) -> Result<()> {
+        self.order(&format!("P{number:x}={:08x}", value.swap_bytes()))
+    }
+
+    /// The register of flags and of the exception under way.
+    ///
+    /// # Errors
+    /// When QEMU is gone.
+    pub fn xpsr(&mut self) -> Result<u32> {
+        let digits = self.ask(&format!("p{XPSR:x}"))?;
+        let word = u32::from_str_radix(&digits, 16).context("no register")?;
+        Ok(word.swap_bytes())
+    }
+
     /// Stops before whoever writes there.
     ///
     /// # Errors
@@ -148,6 +170,14 @@ impl Gdb {
     /// When QEMU is gone.
     pub fn stop_at(&mut self, address: u32) -> Result<()> {
         self.order(&format!("Z1,{address:x},2"))
+    }
+
+    /// No longer.
+    ///
+    /// # Errors
+    /// When QEMU is gone.
+    pub fn pass(&mut self, address: u32) -> Result<()> {
+        self.order(&format!("z1,{address:x},2"))
     }
 
     /// Runs one instruction.

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use bootlace_delta::make::{Options, make};
 use bootlace_image::builder::{ImageBuilder, SigningKey};
-use bootlace_image::{Image, Version};
+use bootlace_image::{Algorithm, Image, TlvKind, Version};
 
 use crate::tools;
 
@@ -21,6 +21,8 @@ pub const PRIMARY: usize = STATE + 2 * PAGE;
 pub const SECONDARY: usize = PRIMARY + 104 * PAGE;
 /// End of the slots.
 pub const SLOTS_END: usize = SECONDARY + 105 * PAGE;
+/// Where RAM starts, and its bytes.
+pub const RAM: (u32, usize) = (0x2000_0000, 16 * 1024);
 /// Bytes of the image header of the example applications: their vector tables are aligned.
 const HEADER: u16 = 0x100;
 
@@ -56,6 +58,22 @@ pub fn with_primary(image: Option<&[u8]>) -> Result<Vec<u8>> {
     Ok(flash)
 }
 
+/// How an image is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signing {
+    /// With the board's key.
+    Good,
+    /// Not at all.
+    Missing,
+    /// The signature names the board's key, and is of another.
+    OtherKey,
+    /// The signature was good, and the image was altered afterwards.
+    Altered,
+    /// The signature names the board's key, and is good for the curve's base point as a key, whose private half is 1: an
+    /// arithmetic that loses the board's key on its way may take it.
+    BasePoint,
+}
+
 /// What makes one signed file of another, on a board that runs that one.
 ///
 /// # Errors
@@ -75,7 +93,15 @@ pub struct Images {
     key: SigningKey,
 }
 
+/// Vectors of a Cortex-M0 with an nRF51's interrupts.
+const VECTORS: usize = 48;
+
 impl Images {
+    /// Bytes of the images' headers.
+    pub(crate) const HEADER: u16 = HEADER;
+    /// Where the program of [`Images::standing_still`] begins.
+    pub(crate) const STANDING_STILL: u32 = (PRIMARY + HEADER as usize + 4 * VECTORS) as u32;
+
     /// With the demonstration's key, which the board trusts.
     ///
     /// # Errors
@@ -85,6 +111,53 @@ impl Images {
         let pem = std::fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
         Ok(Self {
             key: SigningKey::from_pem(&pem).ok().context("the key can't be read")?,
+        })
+    }
+
+    /// An image of a program that goes nowhere: wherever the processor gets into the image, it stays there. No word is
+    /// there twice, so that a digest over the wrong bytes is another.
+    ///
+    /// # Errors
+    /// When it can't be signed.
+    pub fn standing_still(&self, signing: Signing) -> Result<Vec<u8>> {
+        /// `b .`
+        const STAY: u16 = 0xE7FE;
+        /// Words in all.
+        const WORDS: usize = 250;
+        let stack = RAM.0 + RAM.1 as u32;
+        let mut words = vec![stack];
+        // Where each exception begins: at a word of its own as well.
+        words.extend((1..VECTORS as u32).map(|number| (Self::STANDING_STILL + 4 * (number - 1)) | 1));
+        // `movs`, with another number or register each.
+        let moves = 0x2000..0x2800;
+        let pairs = moves.map(|it: u32| u32::from(STAY) << 16 | it);
+        words.extend(pairs.take(WORDS - VECTORS));
+        let payload: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let builder = ImageBuilder::new(payload).header_size(HEADER);
+        let signed_by = |key: &SigningKey| {
+            let signature = key.sign(&builder.digest());
+            let named = self.key.public().hash();
+            let named = builder.clone().unprotected(TlvKind::KEYHASH, &named);
+            named.unprotected(TlvKind::ECDSA, &signature).build()
+        };
+        let key_of = |private: u8| {
+            let mut seed = [0; 32];
+            seed[31] = private;
+            SigningKey::from_seed(Algorithm::P256, &seed)
+                .ok()
+                .context("no key of that number")
+        };
+        Ok(match signing {
+            Signing::Good => signed_by(&self.key),
+            Signing::Missing => builder.build(),
+            Signing::OtherKey => signed_by(&key_of(7)?),
+            Signing::BasePoint => signed_by(&key_of(1)?),
+            Signing::Altered => {
+                let mut image = signed_by(&self.key);
+                let last = usize::from(HEADER) + 4 * (WORDS - 1);
+                image.iter_mut().skip(last).take(1).for_each(|byte| *byte ^= 0x80);
+                image
+            }
         })
     }
 

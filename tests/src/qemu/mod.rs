@@ -10,9 +10,11 @@ mod log;
 mod qmp;
 
 pub use client::Host;
+pub(crate) use gdb::XPSR;
 pub use gdb::{Gdb, Watched};
 pub use images::{
-    FLASH, Images, PAGE, PRIMARY, SECONDARY, SLOTS_END, STATE, bootloader, difference, with_primary,
+    FLASH, Images, PAGE, PRIMARY, RAM, SECONDARY, SLOTS_END, STATE, Signing, bootloader, difference,
+    with_primary,
 };
 pub use log::{Operation, Recorder, undone};
 pub use qmp::Qmp;
@@ -35,9 +37,6 @@ use crate::tools;
 /// How long QEMU may take to listen.
 const START_LIMIT: Duration = Duration::from_secs(20);
 
-/// Where RAM starts, and its bytes.
-pub const RAM: (u32, usize) = (0x2000_0000, 16 * 1024);
-
 /// What the board's line is on the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line {
@@ -47,6 +46,8 @@ pub enum Line {
     Terminal,
     /// Nothing; and instructions are counted.
     Counted,
+    /// Nothing.
+    None,
     /// For [`Emulator::client`], to listen only: where the program waits, its time passes at once.
     Rushed,
 }
@@ -55,7 +56,7 @@ pub enum Line {
 #[derive(Debug)]
 pub struct Emulator {
     child: Child,
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
     qmp: Arc<Mutex<Qmp>>,
     waker: Option<JoinHandle<()>>,
     stop: Arc<AtomicBool>,
@@ -118,6 +119,9 @@ impl Emulator {
             Line::Terminal => {
                 command.args(["-chardev", "pty,id=line", "-serial", "chardev:line"]);
             }
+            Line::None => {
+                command.args(["-serial", "null"]);
+            }
             Line::Counted => {
                 command.args(["-serial", "null", "-icount"]);
                 command.arg(format!(
@@ -150,7 +154,8 @@ impl Emulator {
             }
         };
         let stop = Arc::new(AtomicBool::new(false));
-        let waker = (line != Line::Counted).then(|| wake(Arc::clone(&qmp), Arc::clone(&stop)));
+        let waker =
+            (!matches!(line, Line::Counted | Line::None)).then(|| wake(Arc::clone(&qmp), Arc::clone(&stop)));
         Ok(Self {
             child,
             folder,
@@ -165,6 +170,18 @@ impl Emulator {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .command(name, &arguments)
+    }
+
+    /// QEMU is gone, perhaps just now.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        const SOON: Duration = Duration::from_secs(5);
+        wait_for("QEMU to end", SOON, || Ok(self.child.try_wait()?.map(drop))).is_ok()
+    }
+
+    /// A command of QEMU's own console.
+    pub(crate) fn console(&self, line: &str) -> Result<()> {
+        self.command("human-monitor-command", json!({ "command-line": line }))
+            .map(drop)
     }
 
     /// Lets the processor run.

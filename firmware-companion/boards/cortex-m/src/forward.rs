@@ -3,7 +3,9 @@
 
 /// Defines the bootloader's exception handlers: they send every exception to the running image, with registers and
 /// stack as the processor left them. In the bootloader itself, which enables no interrupt, an exception is a fault: it
-/// starts again and stays there. To be used once, in a bootloader's `main.rs`.
+/// starts again and stays there. The word in RAM that names the image's table outlives a reset, and a bootloader that goes
+/// wrong before it has cleared the word must not run what it has not verified: what was interrupted below the table was no
+/// image. To be used once, in a bootloader's `main.rs`.
 #[macro_export]
 macro_rules! forward_exceptions {
     () => {
@@ -19,6 +21,16 @@ macro_rules! forward_exceptions {
                 "ldr  r1, [r1]",
                 "cmp  r1, #0",
                 "beq  1f",
+                // EXC_RETURN says on which stack the interrupted program's registers are; its place is the seventh.
+                "mov  r0, lr",
+                "lsls r0, r0, #29",
+                "mrs  r0, msp",
+                "bpl  2f",
+                "mrs  r0, psp",
+                "2:",
+                "ldr  r0, [r0, #24]",
+                "cmp  r0, r1",
+                "blo  1f",
                 "mrs  r0, ipsr",
                 "lsls r0, r0, #2",
                 "ldr  r0, [r1, r0]",

@@ -132,11 +132,21 @@ impl Decider<'_> {
     }
 
     /// The image in the primary slot may run; the counter follows one that is confirmed.
+    ///
+    /// The verdict is not taken at its word: a processor may be made to skip the instruction that looks at it. The
+    /// signature's residue is looked at as well, and the address of the vector table is nowhere else and not without it.
     fn settle<F: Flash>(&mut self, flash: &F, found: &Found) {
+        let residue = self.residue();
+        if residue != 0 {
+            self.stage = BootStage::Last(Decision::Stay(BootState::BadImage));
+            return;
+        }
         if !self.trial {
             self.raise_counter(found);
         }
         let vectors = flash.geometry(Area::Primary).address + u32::from(found.image.header().header_size);
+        // The compiler is not to know that the residue is 0 here.
+        let vectors = vectors ^ core::hint::black_box(residue);
         self.stage = BootStage::Last(Decision::Boot {
             vectors,
             trial: self.trial,

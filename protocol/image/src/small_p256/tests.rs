@@ -9,13 +9,17 @@ use super::curve::B;
 use super::numbers::{ONE, subtract};
 use super::*;
 
-/// The whole check; how many steps it took does not matter here.
+/// The whole check; how many steps it took does not matter here. The residue says the same as the verdict.
 fn verify(point: &[u8; 65], digest: &[u8; 32], signature: &[u8; 64]) -> bool {
     let Some(mut check) = EcdsaCheck::new(point, digest, signature) else {
         return false;
     };
     for _ in 0..100 {
-        if let Some(verdict) = check.step() {
+        let verdict = check.step();
+        let residue = check.residue();
+        assert_eq!(residue == 0, verdict == Some(true));
+        assert!(residue == 0 || residue.count_ones() > 16, "{residue:#x}");
+        if let Some(verdict) = verdict {
             return verdict;
         }
     }
