@@ -28,6 +28,8 @@ impl Sha256 {
     }
 }
 
+/// Bytes that are read and hashed at once: a block of SHA-256.
+const PIECE: usize = 64;
 /// Bytes of the largest digest that this build computes.
 const LARGEST: usize = if cfg!(feature = "sha512") { 64 } else { 32 };
 
@@ -118,7 +120,7 @@ pub struct Digester {
     end: u32,
     /// What was read last. Not on the stack: a processor that was made to skip an instruction there may take what an image
     /// holds for an address to return to.
-    buffer: [u8; CHUNK],
+    buffer: [u8; PIECE],
 }
 
 /// The digest of a part of a source, to `out`.
@@ -151,7 +153,7 @@ impl Digester {
             hash: Hash::None,
             at: 0,
             end: 0,
-            buffer: [0; CHUNK],
+            buffer: [0; PIECE],
         }
     }
 
@@ -178,24 +180,34 @@ impl Digester {
     /// # Errors
     /// [`Error::Source`] if they cannot be read.
     pub fn step<S: Source>(&mut self, source: &mut S) -> Result<bool, Error<S::Error>> {
-        const LARGEST: u32 = CHUNK as u32;
-        // At most as many bytes as the buffer has, also where the first instruction that sees to it is skipped. A part has
-        // at least one byte: as many as the mask leaves of none would be all.
-        const { assert!(LARGEST.is_power_of_two()) };
-        let left = (self.end - self.at).min(LARGEST);
-        let len = (left.wrapping_sub(1) & (LARGEST - 1)) + 1;
-        let Some(chunk) = self.buffer.get_mut(..len as usize) else {
-            return Ok(true);
+        for _ in 0..CHUNK / PIECE {
+            self.take(source)?;
+            if self.at >= self.end {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Takes in the next piece, of which there is at least a byte.
+    fn take<S: Source>(&mut self, source: &mut S) -> Result<(), Error<S::Error>> {
+        const MOST: u32 = PIECE as u32;
+        const { assert!(MOST.is_power_of_two() && CHUNK.is_multiple_of(PIECE)) };
+        // At most as many bytes as the buffer has, also where the instruction that sees to it first is skipped.
+        let left = (self.end - self.at).min(MOST);
+        let len = (left.wrapping_sub(1) & (MOST - 1)) + 1;
+        let Some(piece) = self.buffer.get_mut(..len as usize) else {
+            return Ok(());
         };
-        source.read(self.at, chunk).map_err(Error::Source)?;
+        source.read(self.at, piece).map_err(Error::Source)?;
         match &mut self.hash {
             Hash::None => {}
-            Hash::Sha256(hash) => hash.update(chunk),
+            Hash::Sha256(hash) => hash.update(piece),
             #[cfg(feature = "sha512")]
-            Hash::Sha512(hash) => hash.update(chunk),
+            Hash::Sha512(hash) => hash.update(piece),
         }
         self.at += len;
-        Ok(self.at >= self.end)
+        Ok(())
     }
 
     /// Bytes taken in, and in all.
