@@ -14,7 +14,10 @@ use std::time::{Duration, Instant};
 
 use bootlace_engine::words::simulate::{self, TerminalStep};
 use bootlace_engine::words::{Sentence, files};
-use bootlace_simulator::{Area, Behaviour, Config, NorFlash, Policy, PortIdentity, SimulatedBoard, Supply};
+use bootlace_simulator::{
+    Allow, Area, Behaviour, Config, NorFlash, Permission, Policy, PortIdentity, RequestKind, SimulatedBoard,
+    Supply,
+};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, inotify};
 use rustix::io::Errno;
@@ -96,6 +99,22 @@ pub(crate) struct Arguments {
     /// Let an image be confirmed before it ever ran.
     #[arg(long)]
     permanent: bool,
+    /// The product's rule for a kind of request, as in mark=presence; may be given several times. Kinds: read, upload, erase, mark,
+    /// confirm, reset, boot-mode; rules: granted, presence (while somebody is present), denied.
+    #[arg(long, value_name = "KIND=RULE", value_parser = rule)]
+    rule: Vec<(RequestKind, Permission)>,
+    /// Somebody is present all along.
+    #[arg(long)]
+    present: bool,
+    /// Let an image on trial be confirmed over the wire, and not only by its own self-test.
+    #[arg(long)]
+    confirm_over_wire: bool,
+    /// Refuse images of a lower version than the running one.
+    #[arg(long)]
+    no_downgrade: bool,
+    /// Seconds without a request after which a bootloader that was asked for over the wire starts the application again; 0: never.
+    #[arg(long, default_value_t = 600)]
+    idle_return: u16,
 }
 
 /// What the system says about a step with the pseudo-terminal, as a sentence.
@@ -121,6 +140,20 @@ fn supply(text: &str) -> std::result::Result<Supply, String> {
             })
         })
         .ok_or_else(|| "two numbers of millivolts are wanted, as in 2900,3300".into())
+}
+
+fn rule(text: &str) -> std::result::Result<(RequestKind, Permission), String> {
+    let (kind, rule) = text.split_once('=').unwrap_or((text, ""));
+    let known = RequestKind::ALL.into_iter().find(|(name, _)| *name == kind);
+    let kind = known.map(|(_, kind)| kind);
+    let permission = match rule {
+        "granted" => Some(Permission::Granted),
+        "presence" => Some(Permission::WithPresence),
+        "denied" => Some(Permission::Denied),
+        _ => None,
+    };
+    kind.zip(permission)
+        .ok_or_else(|| "a kind of request and a rule are wanted, as in mark=presence".into())
 }
 
 fn uuid(text: &str) -> std::result::Result<[u8; 16], String> {
@@ -219,6 +252,15 @@ fn board(arguments: &Arguments) -> Result<SimulatedBoard> {
             deadline: arguments.deadline,
             permanent: arguments.permanent,
             development_keys: arguments.allow_development_keys,
+            allow: arguments
+                .rule
+                .iter()
+                .fold(Allow::EVERYTHING, |rules, &(kind, permission)| {
+                    rules.rule(kind, permission)
+                }),
+            confirm_over_wire: arguments.confirm_over_wire,
+            no_downgrade: arguments.no_downgrade,
+            idle_return: (arguments.idle_return > 0).then_some(arguments.idle_return),
             ..Policy::default()
         },
         stall: arguments.stall,
@@ -227,6 +269,7 @@ fn board(arguments: &Arguments) -> Result<SimulatedBoard> {
         window: arguments.window.into(),
         behaviour: arguments.app,
         supply: arguments.supply,
+        present: arguments.present,
         ..Config::default()
     };
     let config = match arguments.golden {

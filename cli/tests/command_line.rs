@@ -231,6 +231,23 @@ fn a_test_key_is_named_wherever_a_key_is_given() {
 }
 
 #[test]
+fn what_the_product_decides_is_said_in_words() {
+    let bench = Bench::new("presence").board(&["--rule", "mark=presence"]);
+    let out = bench.update("two", &[]);
+    let shown = text(&out);
+    assert!(shown.contains("only while somebody is present"), "{shown}");
+    assert_ne!(code(&out), 0);
+    // Who may confirm is the application's matter, whatever the updater was told.
+    let bench = Bench::new("present").board(&["--rule", "mark=presence", "--present"]);
+    let out = bench.update("two", &["--confirm"]);
+    let last = lines(&out).pop().unwrap();
+    assert_eq!((code(&out), &last["outcome"]), (0, &"confirmed".into()), "{last}");
+
+    let out = run(&["simulate", "--link", "nowhere", "--rule", "mark=perhaps"]);
+    assert!(text(&out).contains("mark=presence"), "{}", text(&out));
+}
+
+#[test]
 fn an_update_ends_confirmed_and_is_not_done_twice() {
     let bench = Bench::new("update").board(&[]);
     let out = bench.update("two", &[]);

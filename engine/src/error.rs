@@ -213,6 +213,14 @@ impl Error {
 }
 
 impl Code {
+    /// Of a refused confirmation: only the application's own self-test confirms it.
+    pub(crate) fn leaves_it_to_the_application(self) -> bool {
+        matches!(
+            self,
+            Code::Image(img::ErrorCode::ConfirmationDenied) | Code::Generic(ErrorCode::AccessDenied)
+        )
+    }
+
     pub(crate) fn of(failure: &bootlace_smp::Failure<'_>) -> Code {
         let other = Code::Other {
             group: failure.group,

@@ -84,6 +84,8 @@ pub enum Attention {
     NoAnswer,
     /// It waits in its bootloader with the new image on trial: nothing has confirmed it so far.
     WaitsInBootloader,
+    /// The updater was to confirm the new image, and the board leaves that to the image's own self-test.
+    ConfirmsItself,
 }
 
 impl Attention {
@@ -94,6 +96,7 @@ impl Attention {
             Attention::NoPort => "NoPort",
             Attention::NoAnswer => "NoAnswer",
             Attention::WaitsInBootloader => "WaitsInBootloader",
+            Attention::ConfirmsItself => "ConfirmsItself",
         }
     }
 }

@@ -93,6 +93,8 @@ pub struct Board {
     pub stays: Option<BootState>,
     /// Resets are answered, and nothing happens.
     pub stubborn: bool,
+    /// What it answers to whoever wants to confirm the running image; `None`: it is confirmed.
+    pub denies: Option<smp::Fault>,
     /// A port is there; it vanishes while the board restarts.
     pub port: bool,
     pub vanishes: bool,
@@ -143,6 +145,7 @@ impl Board {
             rollback: None,
             stays: None,
             stubborn: false,
+            denies: None,
             port: true,
             vanishes: true,
             micros_per_byte: 10,
@@ -460,6 +463,9 @@ impl Board {
         hash: Option<&[u8]>,
         confirm: bool,
     ) -> Result<usize, smp::EncodeError> {
+        if let Some(fault) = self.denies.filter(|_| confirm) {
+            return smp::encode_error(buffer, header, fault, None);
+        }
         match (hash, &mut self.primary, &mut self.secondary) {
             (None, Some(held), _) if confirm => held.confirmed = true,
             (Some(hash), _, Some(held)) if held.hash == hash => held.pending = true,

@@ -318,6 +318,34 @@ fn a_board_that_keeps_no_records_is_taken_at_its_slots() {
 }
 
 #[test]
+fn a_board_that_leaves_the_confirmation_to_its_application_is_waited_for() {
+    let by_updater = Options {
+        confirm: Confirm::ByUpdater,
+        ..Options::default()
+    };
+    for fault in [
+        bootlace_smp::img::ErrorCode::ConfirmationDenied.into(),
+        bootlace_smp::ErrorCode::AccessDenied.into(),
+    ] {
+        let mut pair = pair();
+        pair.board.app = App::Confirms(20);
+        pair.board.denies = Some(fault);
+        let job = Job::Update {
+            image: checked(image(2, 9_000)),
+            patch: None,
+            options: by_updater.clone(),
+        };
+        pair.session.start(pair.now, job).unwrap();
+        assert!(matches!(outcome(&mut pair, MINUTE), Outcome::Confirmed { .. }));
+        let said = |wanted: Attention| {
+            let events = pair.events.iter();
+            events.filter(|event| **event == Event::Attention(wanted)).count()
+        };
+        assert_eq!(said(Attention::ConfirmsItself), 1);
+    }
+}
+
+#[test]
 fn an_image_that_nobody_confirms() {
     let mut pair = pair();
     pair.board.app = App::Waits;

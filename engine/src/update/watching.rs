@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::line::{Call, Late, Packet};
 use crate::search::{Searching, Sought};
 use crate::{
-    Asked, Attention, BoardInfo, Confirm, Error, Event, Exchange, FindReason, Instant, Outcome, Phase,
+    Asked, Attention, BoardInfo, Code, Confirm, Error, Event, Exchange, FindReason, Instant, Outcome, Phase,
     PortEvent, SlotImage, Unchanged, Wanted,
 };
 
@@ -126,6 +126,14 @@ impl Watching {
         };
         match call.answer(packet) {
             None => Watched::Waiting(Box::new(self)),
+            Some(Response::Failure(failure)) if Code::of(&failure).leaves_it_to_the_application() => {
+                let facts = &mut self.search.what;
+                facts.order.options.confirm = Confirm::ByApplication;
+                facts.attend(ctx, Attention::ConfirmsItself);
+                self.search.hear(ctx.now);
+                self.confirming = None;
+                Watched::Waiting(Box::new(self))
+            }
             Some(Response::Failure(failure)) => Watched::Failed(Error::refused(Asked::Confirm, &failure)),
             Some(_) => {
                 // What it says the next time counts.

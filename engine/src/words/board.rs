@@ -109,6 +109,16 @@ pub(super) fn error(error: &Error) -> Sentence {
             "The board’s supply is too low to begin an update.".into(),
             refused(*why),
         ),
+        Error::BoardRefused { asked: it, code: why @ Code::Bootlace(bootlace::ErrorCode::NobodyPresent), .. } => (
+            "BoardRefused",
+            format!("The board was asked {}, and does so only while somebody is present.", asked(*it)),
+            refused(*why),
+        ),
+        Error::BoardRefused { asked: Asked::Confirm, code, .. } if code.leaves_it_to_the_application() => (
+            "BoardRefused",
+            "The firmware that runs confirms itself once it has passed its own test; nobody else may.".into(),
+            "Wait for it. If it does not, the board goes back to the firmware before.",
+        ),
         Error::BoardRefused { asked: it, code: why, reason } => {
             let own = reason.as_ref().map_or_else(String::new, |reason| format!(" It says: “{reason}”."));
             ("BoardRefused", format!("The board was asked {} and refused: {}.{own}", asked(*it), code(*why)), refused(*why))
@@ -231,6 +241,7 @@ pub(super) fn code(code: Code) -> String {
         Code::Bootlace(bootlace::ErrorCode::NoBase) => "it has no image to start from",
         Code::Bootlace(bootlace::ErrorCode::WrongBase) => "it runs another image",
         Code::Bootlace(bootlace::ErrorCode::SupplyLow) => "its supply is too low to begin an update",
+        Code::Bootlace(bootlace::ErrorCode::NobodyPresent) => "nobody is present at the board",
         Code::Bootlace(other) => return format!("{other:?}"),
         Code::Generic(other) => return format!("{other:?}"),
         Code::Image(other) => return format!("{other:?}"),
@@ -247,6 +258,16 @@ fn refused(code: Code) -> &'static str {
     match code {
         Code::Bootlace(bootlace::ErrorCode::SupplyLow) => {
             "Charge or replace its battery, or give it a better supply, then start the update again."
+        }
+        Code::Bootlace(bootlace::ErrorCode::NobodyPresent) => {
+            "Hold the board’s button, or do what its maker says instead, and start the update again: what the board holds \
+             already is not sent twice."
+        }
+        Code::Generic(ErrorCode::AccessDenied) => {
+            "The maker of the board decides that: ask there how it is updated."
+        }
+        Code::Image(img::ErrorCode::CurrentVersionIsNewer) => {
+            "Choose a newer image: this board takes no older ones."
         }
         Code::Generic(ErrorCode::Busy) => "Wait a moment and start the update again.",
         Code::Image(
@@ -307,6 +328,16 @@ mod tests {
                 asked,
                 code: Code::Generic(ErrorCode::Busy),
                 reason: Some("later".into()),
+            },
+            Error::BoardRefused {
+                asked: Asked::Test,
+                code: Code::Bootlace(bootlace::ErrorCode::NobodyPresent),
+                reason: None,
+            },
+            Error::BoardRefused {
+                asked: Asked::Confirm,
+                code: Code::Generic(ErrorCode::AccessDenied),
+                reason: None,
             },
             Error::Stuck { offset: 5 },
             Error::Mismatch,

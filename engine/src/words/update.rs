@@ -139,6 +139,9 @@ pub fn attention(attention: Attention) -> &'static str {
             "The board is in bootloader mode, and nothing has confirmed the new firmware so far. Restart it without its \
              button held, so that the new firmware runs; or wait."
         }
+        Attention::ConfirmsItself => {
+            "The new firmware confirms itself once it has passed its own test; nobody else may. Wait for it."
+        }
     }
 }
 

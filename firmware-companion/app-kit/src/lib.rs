@@ -6,6 +6,9 @@
 //! a new image can be uploaded while the application runs, or with feature `delta` a patch, for which the running image is
 //! the base: a poll needs 8 KB for that, which may be a function's own and are free again while an image is checked.
 //!
+//! Only the application's own self-test confirms it: over the wire an image on trial is confirmed where the product says so
+//! ([`Policy::confirm_over_wire`](bootlace_core::board::Policy::confirm_over_wire)).
+//!
 //! Nothing here knows a clock: the caller says how many milliseconds have passed since the application started.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -128,6 +131,10 @@ impl Owner for Application<'_> {
 
     fn measured(&mut self, supply: Supply) {
         self.serving.server.measured(supply);
+    }
+
+    fn presence(&mut self, is_present: bool) {
+        self.serving.server.presence(is_present);
     }
 }
 

@@ -2,6 +2,8 @@
 
 use bootlace_image::PublicKey;
 
+use crate::allow::Allow;
+
 /// A board's identity, keys and rules.
 #[derive(Clone, Copy, Debug)]
 pub struct Identity<'a> {
@@ -19,7 +21,8 @@ pub struct Identity<'a> {
     pub policy: Policy,
 }
 
-/// Rules that a product may set. The defaults are MCUboot's.
+/// Rules that a product may set. The defaults are MCUboot's, apart from [`Policy::confirm_over_wire`] and
+/// [`Policy::idle_return`].
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
     /// How often an image on trial is started before it is given up: at least 1.
@@ -33,6 +36,17 @@ pub struct Policy {
     pub counter_required: bool,
     /// How long an image on trial has to confirm itself, in seconds: 30 to 300. Kept by the application.
     pub deadline: u16,
+    /// Who may ask for what.
+    pub allow: Allow,
+    /// Whether an image on trial may be confirmed over the wire. If not, its own self-test does, and nobody else: whoever is
+    /// at the other end can't tell whether the application works.
+    pub confirm_over_wire: bool,
+    /// Whether images of a lower version than the running one are refused. For a bar that also outlasts a bootloader without an
+    /// application, give images a security counter.
+    pub no_downgrade: bool,
+    /// After how many seconds without a request a bootloader that was asked for over the wire starts the application again;
+    /// `None`: it stays.
+    pub idle_return: Option<u16>,
 }
 
 impl Default for Policy {
@@ -43,6 +57,10 @@ impl Default for Policy {
             development_keys: false,
             counter_required: false,
             deadline: 60,
+            allow: Allow::EVERYTHING,
+            confirm_over_wire: false,
+            no_downgrade: false,
+            idle_return: Some(600),
         }
     }
 }

@@ -25,8 +25,11 @@ use crate::trailer::{Fields, TrailerWrite};
 pub struct Start {
     /// Why it started.
     pub reset: Reset,
-    /// Somebody wants the bootloader: SMP reset with boot_mode 1, a held pin.
+    /// Somebody asked for the bootloader before the reset: SMP reset with boot_mode 1. It may not stay for ever, see
+    /// [`Policy::idle_return`](crate::board::Policy::idle_return).
     pub requested: bool,
+    /// Somebody holds the pin that asks for the bootloader: it stays.
+    pub held: bool,
     /// Why the application that ran last gave itself up: app-kit leaves word in RAM that survives the reset.
     pub gave_up: Option<RollbackReason>,
 }
@@ -184,7 +187,9 @@ impl<'a> Decider<'a> {
             BootStage::Start => {
                 self.stage = match self.log.state().swap {
                     Some(_) => BootStage::Swap,
-                    None if self.start.requested => BootStage::Last(Decision::Stay(BootState::Requested)),
+                    None if self.start.requested || self.start.held => {
+                        BootStage::Last(Decision::Stay(BootState::Requested))
+                    }
                     None => BootStage::Decide,
                 };
             }

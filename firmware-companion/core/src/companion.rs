@@ -17,6 +17,10 @@ pub struct Companion<'a> {
     board: &'a Identity<'a>,
     reset: Reset,
     stage: CompanionStage<'a>,
+    /// Milliseconds without a request after which the application is started again; 0: never.
+    patience: u32,
+    /// When it was asked for something last.
+    asked: u64,
 }
 
 #[derive(Debug)]
@@ -36,6 +40,11 @@ impl<'a> Companion<'a> {
             board,
             reset: start.reset,
             stage: CompanionStage::Deciding(Decider::new(flash, board, start)),
+            patience: match board.policy.idle_return {
+                Some(seconds) if start.requested && !start.held => u32::from(seconds) * 1000,
+                _ => 0,
+            },
+            asked: 0,
         }
     }
 
@@ -60,6 +69,31 @@ impl<'a> Companion<'a> {
         match &self.stage {
             CompanionStage::Deciding(decider) => decider.swap_progress(),
             CompanionStage::Serving(_) => None,
+        }
+    }
+
+    /// What is next, unless the application is to be started again because nobody asks for anything.
+    #[inline(never)]
+    fn or_return(&mut self, next: Next, now: u64, is_asked: bool) -> Next {
+        if is_asked || self.asked == 0 {
+            self.asked = now.max(1);
+        }
+        let Next::Idle { until } = next else {
+            return next;
+        };
+        if self.patience == 0 || self.condition() != Some(BootState::Requested) {
+            return next;
+        }
+        let at = self.asked.saturating_add(u64::from(self.patience));
+        if now < at {
+            let until = until.filter(|until| *until < at);
+            return Next::Idle {
+                until: until.or(Some(at)),
+            };
+        }
+        Next::Reset {
+            bootloader: false,
+            gave_up: None,
         }
     }
 
@@ -93,7 +127,11 @@ impl Owner for Companion<'_> {
     ) -> Next {
         match &mut self.stage {
             CompanionStage::Deciding(_) => self.decide(flash),
-            CompanionStage::Serving(serving) => serving.poll(flash, wire, now, patches),
+            CompanionStage::Serving(serving) => {
+                let is_asked = wire.packet().is_some();
+                let next = serving.poll(flash, wire, now, patches);
+                self.or_return(next, now, is_asked)
+            }
         }
     }
 
@@ -112,6 +150,12 @@ impl Owner for Companion<'_> {
     fn measured(&mut self, supply: Supply) {
         if let CompanionStage::Serving(serving) = &mut self.stage {
             serving.server.measured(supply);
+        }
+    }
+
+    fn presence(&mut self, is_present: bool) {
+        if let CompanionStage::Serving(serving) = &mut self.stage {
+            serving.server.presence(is_present);
         }
     }
 }

@@ -10,6 +10,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod allow;
 mod applier;
 pub mod board;
 pub mod boot;

@@ -55,6 +55,10 @@ pub trait Owner {
 
     /// Takes what the board's supply is now: below its limit no update begins.
     fn measured(&mut self, supply: Supply);
+
+    /// Takes whether somebody is present now: see
+    /// [`Permission::WithPresence`](crate::allow::Permission::WithPresence). Nobody is until this says so.
+    fn presence(&mut self, is_present: bool);
 }
 
 /// Milliseconds that the answer to a request for a reset has to leave: a host that does not read can't keep a board from

@@ -97,6 +97,7 @@ fn bootloader() {
     let start = Start {
         reset: black_box(Reset::PowerOn),
         requested: black_box(false),
+        held: false,
         gave_up: None,
     };
     let mut companion = Companion::new(&mut flash, &board, start);

@@ -70,6 +70,7 @@ fn companion() {
     let start = Start {
         reset: black_box(Reset::PowerOn),
         requested: black_box(false),
+        held: false,
         gave_up: None,
     };
     let mut companion = Companion::new(&mut flash, &board, start);

@@ -116,6 +116,7 @@ impl SimulatedBoard {
         let start = Start {
             reset: Reset::PowerOn,
             requested: false,
+            held: false,
             gave_up: None,
         };
         Ok(SimulatedBoard {
@@ -183,7 +184,7 @@ impl SimulatedBoard {
         self.flash.flip(Area::Primary, middle);
     }
 
-    /// Holds the button that keeps the board in its bootloader, or lets it go.
+    /// Holds the button that keeps the board in its bootloader and that says that somebody is present, or lets it go.
     pub fn hold_button(&mut self, held: bool) {
         self.button = held;
     }
@@ -223,7 +224,8 @@ impl SimulatedBoard {
     fn restart(&mut self, reset: Reset, bootloader: bool, gave_up: Option<RollbackReason>) {
         let start = Start {
             reset,
-            requested: bootloader || self.button,
+            requested: bootloader,
+            held: self.button,
             gave_up,
         };
         self.chip = Chip::Starting {
@@ -353,6 +355,7 @@ impl SimulatedBoard {
                 let next = poll(
                     companion.as_mut(),
                     &self.config,
+                    self.button,
                     &mut self.flash,
                     &mut self.link,
                     &mut self.applier,
@@ -383,6 +386,7 @@ impl SimulatedBoard {
                 let next = poll(
                     application,
                     &self.config,
+                    self.button,
                     &mut self.flash,
                     &mut self.link,
                     &mut self.applier,

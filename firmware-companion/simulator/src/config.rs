@@ -83,6 +83,8 @@ pub struct Config {
     pub delta: bool,
     /// What the board measures of its supply, if it does.
     pub supply: Option<Supply>,
+    /// Somebody is present all along, without a hand on the button that asks for the bootloader.
+    pub present: bool,
     /// How updated applications behave.
     pub behaviour: Behaviour,
     /// Milliseconds from an application's start until its self-test has passed.
@@ -147,6 +149,7 @@ impl Default for Config {
             window: 4,
             delta: true,
             supply: None,
+            present: false,
             behaviour: Behaviour::Normal,
             self_test: 300,
             watchdog: 8000,

@@ -16,6 +16,7 @@ pub use config::{Behaviour, Config};
 pub use flash::{Cut, Moment, NorFlash, Timing};
 pub use seen::{Activity, PortIdentity};
 
+pub use bootlace_core::allow::{Allow, Permission, RequestKind};
 pub use bootlace_core::board::Policy;
 pub use bootlace_core::chip::{Map, Region};
 pub use bootlace_core::flash::Area;

@@ -11,6 +11,7 @@ use crate::flash::NorFlash;
 pub(crate) fn poll<O: Owner>(
     owner: &mut O,
     config: &Config,
+    is_button_held: bool,
     flash: &mut NorFlash,
     link: &mut Link<Vec<u8>>,
     applier: &mut Option<Box<Applier>>,
@@ -19,6 +20,7 @@ pub(crate) fn poll<O: Owner>(
     if let Some(supply) = config.supply {
         owner.measured(supply);
     }
+    owner.presence(is_button_held || config.present);
     if owner.is_checking()
         && let Some(applier) = applier
     {

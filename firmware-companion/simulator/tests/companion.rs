@@ -50,6 +50,7 @@ fn serving<'a>(flash: &mut NorFlash, identity: &'a Identity<'a>, link: &mut Link
     let start = Start {
         reset: Reset::Software,
         requested: true,
+        held: false,
         gave_up: None,
     };
     let mut companion = Companion::new(flash, identity, start);
@@ -89,7 +90,9 @@ fn a_host_that_stops_reading_in_the_middle_of_a_reply_stops_nothing_else() {
     link.feed(&wire(&Request::Bootlace(bootlace::Request::Describe)));
     assert_eq!(
         rest(&mut companion, &mut flash, &mut link, 0),
-        Next::Idle { until: None }
+        Next::Idle {
+            until: Some(u64::from(Policy::default().idle_return.unwrap()) * 1000 + 1)
+        }
     );
     assert_eq!(link.transmit(&mut [0; 10]), 10);
     let question = wire(&Request::Os(os::Request::Params));
@@ -158,6 +161,7 @@ fn a_trial_ends_though_the_host_never_reads() {
     let start = Start {
         reset: Reset::Software,
         requested: false,
+        held: false,
         gave_up: None,
     };
     let mut companion = Companion::new(&mut flash, &identity, start);
@@ -226,6 +230,7 @@ fn a_poll_does_at_most_one_flash_operation() {
     let start = Start {
         reset: Reset::Software,
         requested: false,
+        held: false,
         gave_up: None,
     };
     let mut polls = 0;
@@ -262,6 +267,7 @@ fn the_longest_description_fits_into_the_reply_that_a_link_asks_for() {
     let start = Start {
         reset: Reset::Software,
         requested: true,
+        held: false,
         gave_up: None,
     };
     let mut companion = Companion::new(&mut flash, &identity, start);
@@ -309,6 +315,7 @@ fn a_trial_whose_check_never_comes_to_an_end_is_given_up() {
     let start = |reset| Start {
         reset,
         requested: false,
+        held: false,
         gave_up: None,
     };
     // The swap is complete, and the power goes before the new image's check is.

@@ -83,6 +83,7 @@ fn bad_starts(
         let start = Start {
             reset: Reset::PowerOn,
             requested: false,
+            held: false,
             gave_up,
         };
         let mut decider = Decider::new(&mut flash, &board, start);

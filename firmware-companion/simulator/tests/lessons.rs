@@ -30,10 +30,11 @@ fn counted(version: (u8, u8), counter: u32) -> Vec<u8> {
         .build()
 }
 
-/// A board that takes a swap for good.
+/// A board that takes a swap for good, and a confirmation over the wire.
 fn permanent() -> Config {
     let mut config = config();
     config.policy.permanent = true;
+    config.policy.confirm_over_wire = true;
     config
 }
 

@@ -312,6 +312,7 @@ fn nothing_is_marked_when_the_supply_sinks_during_the_check() {
     let start = Start {
         reset: Reset::PowerOn,
         requested: true,
+        held: false,
         gave_up: None,
     };
     let mut companion = Companion::new(&mut flash, &board, start);

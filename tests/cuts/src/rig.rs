@@ -178,6 +178,7 @@ impl Rig {
         let start = Start {
             reset: Reset::PowerOn,
             requested: false,
+            held: false,
             gave_up,
         };
         let (_, started) = self.load(start);

@@ -75,6 +75,7 @@ impl Scenario {
     /// The board's rules.
     pub fn policy(&self) -> Policy {
         Policy {
+            confirm_over_wire: true,
             attempts: self.attempts,
             permanent: true,
             ..Policy::default()

@@ -74,6 +74,7 @@ impl<'a> Served<'a> {
         let start = Start {
             reset: Reset::Software,
             requested,
+            held: false,
             gave_up: None,
         };
         match rig.load(start) {

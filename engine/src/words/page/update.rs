@@ -268,7 +268,7 @@ pub fn news(running: &Running, unplugged: bool) -> String {
         _ if unplugged => "Unplugged: plug it in".into(),
         _ if running
             .attention
-            .is_some_and(|attention| attention != Attention::Unplugged) =>
+            .is_some_and(|it| !matches!(it, Attention::Unplugged | Attention::ConfirmsItself)) =>
         {
             "Needs you".into()
         }

@@ -59,10 +59,15 @@ pub trait Watchdog {
     fn feed(&mut self);
 }
 
-/// What is to be measured of the board's supply.
+/// What is to be measured of the board: its supply, and whether somebody is present.
 pub trait Gauge {
     /// The supply now; below its limit no update begins.
     fn supply(&mut self) -> Option<Supply>;
+
+    /// Whether somebody is present now, for requests that a product grants only then.
+    fn is_somebody_present(&mut self) -> bool {
+        false
+    }
 }
 
 /// A board that measures nothing.
@@ -188,6 +193,7 @@ impl<W: Owner, F: Flash, O: FnMut() -> L, L: Line, C: Clock, D: Watchdog, G: Gau
             if let Some(supply) = self.parts.gauge.supply() {
                 self.owner.measured(supply);
             }
+            self.owner.presence(self.parts.gauge.is_somebody_present());
         }
         let now = self.parts.clock.now();
         let next = self.owner.poll(self.flash, self.link, now, patches);

@@ -1,6 +1,7 @@
 //! A BBC micro:bit (nRF51822) as bootloader and applications see it: its memory, its line, who it is.
 #![no_std]
 
+use bootlace_core::allow::Allow;
 use bootlace_core::board::{Identity, Policy};
 use bootlace_core::chip::{Chip, Map, OneChip, Region};
 use bootlace_core::link::Link;
@@ -102,6 +103,10 @@ pub const fn identity(serial: &str) -> Identity<'_> {
             development_keys: false,
             counter_required: false,
             deadline: 30,
+            allow: Allow::EVERYTHING,
+            confirm_over_wire: false,
+            no_downgrade: false,
+            idle_return: Some(600),
         },
     }
 }

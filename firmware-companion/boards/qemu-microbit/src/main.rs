@@ -21,7 +21,8 @@ fn main() -> ! {
     let left = retained::take();
     let start = Start {
         reset: reset_reason(),
-        requested: left.requested || is_button_held(),
+        requested: left.requested,
+        held: is_button_held(),
         gave_up: left.gave_up,
     };
     retained::tell_start(start.reset);

@@ -2,6 +2,7 @@
 //! Pi Pico; boards with another name, another pin for the bootloader or more flash change a constant here.
 #![no_std]
 
+use bootlace_core::allow::Allow;
 use bootlace_core::board::{Identity, Policy};
 use bootlace_core::chip::{Chip, Map, OneChip, Region};
 use bootlace_core::link::Link;
@@ -44,7 +45,7 @@ unsafe impl cortex_m::interrupt::InterruptNumber for Interrupt {
     }
 }
 
-/// Sectors before the slots: the bootloader with its identity, and its records. Slots begin at 64 KB.
+/// Sectors before the slots: the bootloader, and its records. Slots begin at 64 KB.
 const STATE: u32 = 14;
 const SLOTS: u32 = 16;
 /// Sectors of the slots. The secondary has the one more that swaps need; what both can hold is then 244 sectors, 976 KB.
@@ -111,6 +112,10 @@ pub const fn identity(serial: &str) -> Identity<'_> {
             development_keys: false,
             counter_required: false,
             deadline: 30,
+            allow: Allow::EVERYTHING,
+            confirm_over_wire: false,
+            no_downgrade: false,
+            idle_return: Some(600),
         },
     }
 }

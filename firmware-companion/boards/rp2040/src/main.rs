@@ -29,7 +29,8 @@ fn main() -> ! {
     clocks::start();
     let start = Start {
         reset: reset_reason(),
-        requested: left.requested || is_bootloader_pin_low(),
+        requested: left.requested,
+        held: is_bootloader_pin_low(),
         gave_up: left.gave_up,
     };
     retained::tell_start(start.reset);

@@ -93,6 +93,11 @@ impl<'a, R: Runner> Server<'a, R> {
         self.keeper.supply = Some(supply);
     }
 
+    /// Whether somebody is present now: for requests that need it.
+    pub fn presence(&mut self, is_present: bool) {
+        self.keeper.is_present = is_present;
+    }
+
     /// What the records say.
     pub fn state(&self) -> &State {
         self.keeper.state()
@@ -221,6 +226,14 @@ impl<'a, R: Runner> Server<'a, R> {
             return Step::Working;
         };
         self.asker = Asker { header, sender };
+        if let Some((fault, reason)) = self.keeper.denies(action.kinds(), sender.origin) {
+            if wire.is_sending() {
+                return Step::Idle;
+            }
+            wire.release();
+            self.asker.refuse_because(wire, fault, Some(reason));
+            return Step::Working;
+        }
         if let Action::Piece(request) = action {
             let parts = (&mut self.keeper, &mut self.intake);
             self.piece = request;
@@ -325,7 +338,7 @@ impl<'a, R: Runner> Server<'a, R> {
             Action::Bootloader => os::Response::Bootloader("MCUboot"),
             Action::Mode => os::Response::Mode {
                 mode: os::MODE_SWAP,
-                no_downgrade: false,
+                no_downgrade: self.keeper.board.policy.no_downgrade,
             },
             Action::Params => os::Response::Params {
                 buf_size: limits.frame as u32,

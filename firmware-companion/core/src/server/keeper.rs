@@ -4,11 +4,13 @@ use bootlace_smp::bootlace::{BootState, Reset, Supply};
 use bootlace_smp::{ErrorCode, Fault, bootlace, img};
 
 use super::role::Runner;
+use crate::allow::{Permission, RequestKind};
 use crate::board::Identity;
 use crate::flash::{Area, Flash, FlashError};
 use crate::slots::find;
 use crate::state::{MOST_STARTS, Record, State};
 use crate::trailer::{confirm, is_on_trial};
+use crate::wire::Origin;
 
 /// The board as the server keeps it.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub(super) struct Keeper<'a, R> {
     pub(super) reset: Reset,
     /// The supply when it was last measured.
     pub(super) supply: Option<Supply>,
+    /// Somebody is present.
+    pub(super) is_present: bool,
     /// Records that could not be written. When there are too many, the board only answers questions.
     failures: u8,
 }
@@ -33,6 +37,7 @@ impl<'a, R: Runner> Keeper<'a, R> {
             role,
             reset,
             supply: None,
+            is_present: false,
             failures: 0,
         }
     }
@@ -65,6 +70,19 @@ impl<'a, R: Runner> Keeper<'a, R> {
 
     pub(super) fn is_supply_low(&self) -> bool {
         self.supply.is_some_and(|supply| supply.is_low())
+    }
+
+    /// Why such a request is refused, if it is: the code, and words for whoever reads a stock client's log.
+    pub(super) fn denies(&self, kinds: [RequestKind; 2], origin: Origin) -> Option<(Fault, &'static str)> {
+        let rules = &self.board.policy.allow;
+        kinds.iter().find_map(|kind| match rules.allow(*kind, origin) {
+            Permission::Granted => None,
+            Permission::WithPresence if self.is_present => None,
+            Permission::WithPresence => {
+                Some((bootlace::ErrorCode::NobodyPresent.into(), "nobody is present"))
+            }
+            Permission::Denied => Some((ErrorCode::AccessDenied.into(), "the product does not allow it")),
+        })
     }
 
     /// How often an image on trial may still be started before it is given up.
@@ -125,6 +143,11 @@ impl<'a, R: Runner> Keeper<'a, R> {
         self.role
             .condition()
             .is_some_and(|condition| condition.starts_nothing() && condition != BootState::FlashFailed)
+    }
+
+    /// Whether images of a lower version than the primary slot's are refused: not where that one can't start.
+    pub(super) fn refuses_older(&self) -> bool {
+        self.board.policy.no_downgrade && !self.starts_nothing()
     }
 
     /// Records that the secondary slot no longer holds what a swap saved. What an earlier start wrote may read otherwise the

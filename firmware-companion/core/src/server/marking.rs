@@ -47,7 +47,8 @@ pub(super) fn begin<F: Flash, R: Runner>(
         hash.is_some_and(|hash| find(flash, area).is_some_and(|found| is_named(flash, &found, &hash)))
     };
     if confirm && (named == Named::Running || is_in(flash, Area::Primary)) {
-        if !keeper.is_application() && keeper.is_on_trial(flash) {
+        let may_confirm = keeper.is_application() && keeper.board.policy.confirm_over_wire;
+        if !may_confirm && keeper.is_on_trial(flash) {
             return Err(ImageError::ConfirmationDenied.into());
         }
         keeper
@@ -92,6 +93,10 @@ impl Marking {
         // What was verified must be what was asked for.
         if !is_named(flash, &found, &self.hash) {
             return Err(ImageError::InvalidHash.into());
+        }
+        let running = find(flash, Area::Primary).filter(|_| keeper.refuses_older());
+        if running.is_some_and(|running| found.image.header().version < running.image.header().version) {
+            return Err(ImageError::CurrentVersionIsNewer.into());
         }
         let swap = if self.permanent {
             SwapType::Permanent

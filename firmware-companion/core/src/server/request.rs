@@ -4,6 +4,7 @@ use core::ops::Range;
 
 use bootlace_smp::{self as smp, ErrorCode, Header, Request, bootlace, img, os};
 
+use crate::allow::RequestKind;
 use crate::intake::{FileDigest, Kind};
 
 /// What a packet asks for.
@@ -62,6 +63,26 @@ impl Parts {
     pub(super) fn of<'t>(self, texts: &'t [&'t str; 8]) -> impl Iterator<Item = &'t str> {
         let texts = texts.iter().enumerate();
         texts.filter_map(move |(at, text)| (self.0 >> at & 1 == 1).then_some(*text))
+    }
+}
+
+impl Action {
+    /// What kind of request it is. To confirm an image by its hash is of two kinds: the image may be the one in the secondary
+    /// slot, which is marked then.
+    pub(super) fn kinds(&self) -> [RequestKind; 2] {
+        let kind = match self {
+            Action::Piece(_) => RequestKind::Upload,
+            Action::Erase { .. } => RequestKind::Erase,
+            Action::SetState { confirm: false, .. } => RequestKind::Mark,
+            Action::SetState {
+                hash: Named::Running, ..
+            } => RequestKind::Confirm,
+            Action::SetState { .. } => return [RequestKind::Confirm, RequestKind::Mark],
+            Action::Reset { bootloader: true } => RequestKind::BootMode,
+            Action::Reset { bootloader: false } => RequestKind::Reset,
+            _ => RequestKind::Read,
+        };
+        [kind; 2]
     }
 }
 

@@ -254,6 +254,7 @@ pub fn run(stream: &[Vec<u8>]) -> Run {
     let start = Start {
         reset: Reset::Pin,
         requested: false,
+        held: false,
         gave_up: None,
     };
     let mut companion = Companion::new(&mut flash, &board, start);

@@ -20,6 +20,8 @@ error_codes! {
         PatchDamaged = 7,
         /// 8: the supply is below the board's limit; its description has the figures.
         SupplyLow = 8,
+        /// 9: the product does this only while somebody is present, and holds its button for example.
+        NobodyPresent = 9,
     }
 }
 
@@ -33,7 +35,7 @@ impl ErrorCode {
             ErrorCode::PatchVersion => Generic::NotSupported,
             ErrorCode::PatchTooLarge => Generic::TooLarge,
             ErrorCode::PatchDamaged => Generic::Corrupt,
-            ErrorCode::SupplyLow => Generic::AccessDenied,
+            ErrorCode::SupplyLow | ErrorCode::NobodyPresent => Generic::AccessDenied,
         }
     }
 }
