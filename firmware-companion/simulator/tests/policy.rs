@@ -242,9 +242,10 @@ fn a_bootloader_stays_where_its_button_was_held_or_nothing_starts() {
         idle_return: Some(100),
         ..config().policy
     };
+    // It was asked for over the wire, too.
     let mut held = board(policy);
     held.board.hold_button(true);
-    held.board.power_cycle(held.now);
+    held.reset(Some(1));
     held.board.hold_button(false);
     let mut blank = Host::new(SimulatedBoard::new(Config { policy, ..config() }, None).unwrap());
     for host in [&mut held, &mut blank] {
