@@ -243,6 +243,13 @@ fn what_the_product_decides_is_said_in_words() {
     let last = lines(&out).pop().unwrap();
     assert_eq!((code(&out), &last["outcome"]), (0, &"confirmed".into()), "{last}");
 
+    // That older images are refused is said before anything is sent.
+    let bench = Bench::new("no-downgrade").board(&["--no-downgrade"]);
+    assert_eq!(code(&bench.update("two", &[])), 0);
+    let out = bench.update("one", &[]);
+    let last = lines(&out).pop().unwrap();
+    assert_eq!(last["error"], "NoDowngrade", "{last}");
+
     let out = run(&["simulate", "--link", "nowhere", "--rule", "mark=perhaps"]);
     assert!(text(&out).contains("mark=presence"), "{}", text(&out));
 }

@@ -81,6 +81,8 @@ pub enum Error {
     },
     /// Not newer than what runs, and only newer ones were asked for.
     NotNewer,
+    /// Older than what runs, and the board takes no older ones.
+    NoDowngrade,
     /// Another image is on trial: it has to be confirmed or taken back first.
     OtherOnTrial,
     /// The board has no image group: it can't be updated this way.

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use bootlace_image::{FormatError, Misfit, Policy, PublicKey, Requirements, Version};
+use bootlace_smp::bootlace::Features;
 use bootlace_smp::frame::Framing;
 
 use crate::{BoardInfo, CheckedImage, Error, Exchange, NoPatch, SlotImage};
@@ -183,6 +184,9 @@ impl Plan {
         let exchange = board.exchange();
         if let Exchange::Unsupported(mode) = exchange {
             return Err(Error::UnsupportedExchange { mode });
+        }
+        if way == Way::Downgrade && board.features.has(Features::NO_DOWNGRADE) {
+            return Err(Error::NoDowngrade);
         }
         if options.only_newer && !matches!(way, Way::Install | Way::Update | Way::Same) {
             return Err(Error::NotNewer);

@@ -64,6 +64,11 @@ pub(super) fn error(error: &Error) -> Sentence {
             "The image is not newer than what the board runs.".into(),
             "Choose a newer image, or allow older ones.",
         ),
+        Error::NoDowngrade => (
+            "NoDowngrade",
+            "The image is older than what the board runs, and this board takes no older ones.".into(),
+            "Choose a newer image. The maker of the board decided so.",
+        ),
         Error::OtherOnTrial => (
             "OtherOnTrial",
             "The board runs another image on trial.".into(),
@@ -315,6 +320,7 @@ mod tests {
             Error::TooLarge { size: 2, max: 1 },
             Error::TooOld { image: 1, board: 2 },
             Error::NotNewer,
+            Error::NoDowngrade,
             Error::OtherOnTrial,
             Error::NoImageGroup,
             Error::NoBoard,

@@ -67,6 +67,11 @@ pub(super) fn describe<F: Flash, W: Wire, R: Runner>(
     } else {
         Features(0)
     };
+    let no_downgrade = if keeper.refuses_older() {
+        Features::NO_DOWNGRADE
+    } else {
+        Features(0)
+    };
     let (role, condition) = match keeper.role.condition() {
         Some(condition) => (Answerer::Bootloader, condition),
         None if on_trial => (Answerer::Application, BootState::OnTrial),
@@ -89,6 +94,7 @@ pub(super) fn describe<F: Flash, W: Wire, R: Runner>(
             .and(Features::BOOT_MODE)
             .and(Features::JOURNAL)
             .and(permanent)
+            .and(no_downgrade)
             .and(delta),
         reset: Some(keeper.reset),
         state: Some(condition),

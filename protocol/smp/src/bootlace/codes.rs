@@ -237,6 +237,8 @@ impl Features {
     pub const DELTA: Features = Features(1 << 4);
     /// It keeps a journal of its updates.
     pub const JOURNAL: Features = Features(1 << 5);
+    /// It takes no image of a lower version than the running one's.
+    pub const NO_DOWNGRADE: Features = Features(1 << 6);
 
     /// Whether all of `other` are there.
     pub const fn has(self, other: Features) -> bool {
