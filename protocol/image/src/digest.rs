@@ -1,12 +1,43 @@
 //! The digest that a signature covers: header, payload and protected TLVs.
 
+#[cfg(feature = "sha512")]
 use sha2::Digest as _;
 
 use crate::{CHUNK, Error, Refusal, Source, TlvKind};
 
-/// SHA-256. The crate's is generic, and each way of using it adds a copy to a bootloader's flash: this is one.
-#[derive(Debug, Clone, Default)]
-pub struct Sha256(sha2::Sha256);
+/// SHA-256 by the crate's compression, with blocks and padding of its own. The crate's are generic, and each way of using them
+/// adds a copy to a bootloader's flash; and they put the last block on the stack, where a processor that was made to skip an
+/// instruction takes what an image holds for an address to return to.
+#[derive(Debug, Clone)]
+pub struct Sha256 {
+    state: [u32; 8],
+    /// The block that is being filled.
+    block: [u8; PIECE],
+    /// Bytes taken in.
+    len: u64,
+}
+
+/// FIPS 180-4, 5.3.3: the first 32 bits of the fractional parts of the first eight primes' square roots.
+const INITIAL: [u32; 8] = [
+    0x6A09_E667,
+    0xBB67_AE85,
+    0x3C6E_F372,
+    0xA54F_F53A,
+    0x510E_527F,
+    0x9B05_688C,
+    0x1F83_D9AB,
+    0x5BE0_CD19,
+];
+
+impl Default for Sha256 {
+    fn default() -> Self {
+        Sha256 {
+            state: INITIAL,
+            block: [0; PIECE],
+            len: 0,
+        }
+    }
+}
 
 impl Sha256 {
     /// Of nothing yet.
@@ -17,14 +48,37 @@ impl Sha256 {
     /// Takes in more.
     #[inline(never)]
     pub fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
+        for byte in bytes {
+            self.push(*byte);
+        }
     }
 
-    /// The digest of all that was taken in.
-    /// It begins anew.
+    fn push(&mut self, byte: u8) {
+        let at = self.len as usize % PIECE;
+        if let Some(place) = self.block.get_mut(at) {
+            *place = byte;
+        }
+        self.len += 1;
+        if at == PIECE - 1 {
+            sha2::block_api::compress256(&mut self.state, core::slice::from_ref(&self.block));
+        }
+    }
+
+    /// The digest of all that was taken in. It begins anew.
     #[inline(never)]
     pub fn finish(&mut self, out: &mut [u8; 32]) {
-        self.0.finalize_into_reset(out.into());
+        let bits = self.len * 8;
+        self.push(0x80);
+        while self.len as usize % PIECE != PIECE - 8 {
+            self.push(0);
+        }
+        for byte in bits.to_be_bytes() {
+            self.push(byte);
+        }
+        for (place, word) in out.as_chunks_mut().0.iter_mut().zip(self.state) {
+            *place = word.to_be_bytes();
+        }
+        *self = Self::default();
     }
 }
 
@@ -237,6 +291,28 @@ impl Digester {
                     out.copy_from_slice(&hash.finalize_reset());
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use sha2::Digest as _;
+
+    use super::*;
+
+    #[test]
+    fn every_length_and_every_cut_hashes_as_the_crate_does() {
+        let bytes: std::vec::Vec<u8> = (0..300u32).map(|byte| (byte * 7) as u8).collect();
+        let mut own = Sha256::new();
+        for len in 0..bytes.len() {
+            let (first, second) = bytes[..len].split_at(len / 3);
+            own.update(first);
+            own.update(second);
+            let mut digest = [0; 32];
+            own.finish(&mut digest);
+            assert_eq!(digest[..], sha2::Sha256::digest(&bytes[..len])[..], "{len} bytes");
         }
     }
 }
