@@ -9,7 +9,7 @@ use p256::ecdsa::signature::hazmat::PrehashSigner;
 use sha2::Digest as _;
 
 use crate::tlv::{AREA_MAGIC, HEAD, PROTECTED_MAGIC};
-use crate::{Algorithm, Flags, Header, KeyError, PublicKey, TlvKind, Version, der};
+use crate::{Algorithm, Flags, Header, KeyError, OtherKey, PublicKey, TlvKind, Version, der};
 
 /// A private key.
 #[derive(Clone)]
@@ -24,31 +24,34 @@ impl SigningKey {
     /// A key of 32 bytes: any for Ed25519, and for P-256 any number from 1 to below the group's order.
     ///
     /// # Errors
-    /// [`KeyError::Unsupported`] for a number that is no P-256 key.
+    /// [`KeyError::Damaged`] for a number that is no P-256 key, [`KeyError::Unsupported`] for RSA.
     pub fn from_seed(algorithm: Algorithm, seed: &[u8; 32]) -> Result<Self, KeyError> {
         match algorithm {
             Algorithm::P256 => {
-                let key = p256::ecdsa::SigningKey::from_slice(seed).map_err(|_| KeyError::Unsupported)?;
+                let key = p256::ecdsa::SigningKey::from_slice(seed).map_err(|_| KeyError::Damaged)?;
                 Ok(Self::P256(key))
             }
             Algorithm::Ed25519 => Ok(Self::Ed25519(ed25519_dalek::SigningKey::from_bytes(seed))),
+            #[allow(unreachable_patterns, reason = "RSA is a feature")]
+            _ => Err(KeyError::Unsupported(OtherKey::Other)),
         }
     }
 
     /// Reads a private key as imgtool and OpenSSL write it: PKCS #8, or SEC1 for P-256; not encrypted.
     ///
     /// # Errors
-    /// [`KeyError::NotPem`], or [`KeyError::Unsupported`] for other algorithms.
+    /// [`KeyError::NoKey`], or [`KeyError::Unsupported`] for other algorithms.
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
         let mut bytes = [0; 512];
-        let (label, len) = der::pem(text, &mut bytes).ok_or(KeyError::NotPem)?;
+        let (label, body) = der::pem_block(text).ok_or(KeyError::NoKey)?;
+        let len = der::base64(body, &mut bytes).ok_or(KeyError::Damaged)?;
         let bytes = bytes.get(..len).unwrap_or_default();
         let key = match label {
             "EC PRIVATE KEY" => sec1(bytes),
             "PRIVATE KEY" => pkcs8(bytes),
             _ => None,
         };
-        let (algorithm, seed) = key.ok_or(KeyError::Unsupported)?;
+        let (algorithm, seed) = key.ok_or(KeyError::Unsupported(OtherKey::Other))?;
         Self::from_seed(algorithm, &seed)
     }
 

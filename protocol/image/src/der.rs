@@ -1,11 +1,8 @@
 //! Just enough DER and PEM for keys and ECDSA signatures: definite lengths below 64 KB, borrowed values.
 
-#[cfg(any(feature = "p256", feature = "small-p256", test))]
 pub(crate) const INTEGER: u8 = 0x02;
-#[cfg(any(feature = "p256", feature = "small-p256", test))]
 pub(crate) const SEQUENCE: u8 = 0x30;
 
-#[cfg(any(feature = "p256", feature = "small-p256", test))]
 /// Splits the element with this tag off the front: its value, and what follows it.
 pub(crate) fn take(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&found, rest) = bytes.split_first()?;
@@ -44,15 +41,20 @@ pub(crate) fn ecdsa_signature(bytes: &[u8], both: &mut [u8; 64]) -> Option<()> {
     number(s, right)
 }
 
-/// A positive INTEGER, right-aligned in `out`.
+/// The digits of a positive INTEGER, without the zero that only says that it is positive.
+pub(crate) fn digits(value: &[u8]) -> Option<&[u8]> {
+    match value {
+        // Where the zero is not needed, this is no DER.
+        [0, rest @ ..] if rest.first()? & 0x80 != 0 => Some(rest),
+        [first, ..] if *first != 0 && first & 0x80 == 0 => Some(value),
+        _ => None,
+    }
+}
+
+/// A positive INTEGER, right-aligned in `out`, which holds zeros.
 #[cfg(any(feature = "p256", feature = "small-p256"))]
 fn number(value: &[u8], out: &mut [u8]) -> Option<()> {
-    let digits = match value {
-        // A leading zero only says that the number is positive; where it is not needed, this is no DER.
-        [0, rest @ ..] if rest.first()? & 0x80 != 0 => rest,
-        [first, ..] if *first != 0 && first & 0x80 == 0 => value,
-        _ => return None,
-    };
+    let digits = digits(value)?;
     let start = out.len().checked_sub(digits.len())?;
     // Of equal length, which the compiler can't know: this way it has no panic to link.
     out.get_mut(start..)?
@@ -62,17 +64,17 @@ fn number(value: &[u8], out: &mut [u8]) -> Option<()> {
     Some(())
 }
 
-/// Decodes the first PEM block in `text` into `out`: its label and the length of its content.
-pub(crate) fn pem<'t>(text: &'t str, out: &mut [u8]) -> Option<(&'t str, usize)> {
+/// The first PEM block in `text`: its label and its content in base64. Text before it is left out.
+pub(crate) fn pem_block(text: &str) -> Option<(&str, &str)> {
     let (_, rest) = text.split_once("-----BEGIN ")?;
     let (label, rest) = rest.split_once("-----")?;
     let (body, rest) = rest.split_once("-----END ")?;
     rest.strip_prefix(label)?.strip_prefix("-----")?;
-    Some((label, base64(body, out)?))
+    Some((label, body))
 }
 
 /// Decodes padded base64, white space ignored.
-fn base64(text: &str, out: &mut [u8]) -> Option<usize> {
+pub(crate) fn base64(text: &str, out: &mut [u8]) -> Option<usize> {
     let (mut len, mut bits, mut held, mut padding) = (0, 0u32, 0u32, 0);
     let mut symbols = 0;
     for byte in text.bytes().filter(|byte| !byte.is_ascii_whitespace()) {

@@ -5,16 +5,23 @@ use core::fmt;
 #[cfg(feature = "sha512")]
 use sha2::Digest as _;
 
-use crate::{Sha256, TlvKind, der};
+use crate::{Sha256, TlvKind};
 
 /// A signature algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Algorithm {
     /// ECDSA over NIST P-256 with SHA-256.
     P256,
     /// Ed25519.
     Ed25519,
+    /// RSA-2048, PSS with SHA-256.
+    #[cfg(feature = "rsa")]
+    Rsa2048,
+    /// RSA-3072, PSS with SHA-256.
+    #[cfg(feature = "rsa")]
+    Rsa3072,
 }
 
 impl Algorithm {
@@ -23,17 +30,37 @@ impl Algorithm {
         match self {
             Self::P256 => TlvKind::ECDSA,
             Self::Ed25519 => TlvKind::ED25519,
+            #[cfg(feature = "rsa")]
+            Self::Rsa2048 => TlvKind::RSA2048,
+            #[cfg(feature = "rsa")]
+            Self::Rsa3072 => TlvKind::RSA3072,
         }
+    }
+
+    /// Whether a board that runs the companion can check its signatures. RSA is for boards that run MCUboot.
+    pub const fn is_checked_by_companion(self) -> bool {
+        matches!(self, Self::P256 | Self::Ed25519)
     }
 }
 
 /// A key that signatures are checked against. Whether this build can check them depends on the features.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+#[cfg_attr(
+    feature = "rsa",
+    allow(
+        clippy::large_enum_variant,
+        reason = "a host has room; a board's build has no RSA"
+    )
+)]
 pub enum PublicKey {
     /// A point of P-256, uncompressed as in SEC1: `04`, x, y.
     P256([u8; 65]),
     /// An Ed25519 key.
     Ed25519([u8; 32]),
+    /// An RSA key of 2048 or 3072 bits.
+    #[cfg(feature = "rsa")]
+    Rsa(crate::rsa::RsaKey),
 }
 
 /// Why a key could not be read.
@@ -41,59 +68,50 @@ pub enum PublicKey {
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum KeyError {
-    /// No PEM block of which one could make sense.
-    NotPem,
+    /// No key, nor anything that people take for one.
+    NoKey,
     /// A private key: a verifier needs, and should get, only the public one.
     PrivateKey,
-    /// Neither P-256 nor Ed25519, or damaged.
-    Unsupported,
+    /// A certificate, or a request for one: a key is in it.
+    Certificate,
+    /// Begins as a key does, and is cut off, altered, or no point of its curve.
+    Damaged,
+    /// A public key that no image here is checked with.
+    Unsupported(OtherKey),
 }
 
-// What precedes the key itself in a SubjectPublicKeyInfo (RFC 5480 and RFC 8410); P-256 uncompressed.
+/// A kind of public key that is not supported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum OtherKey {
+    /// ECDSA over NIST P-384.
+    P384,
+    /// X25519: encrypts images, and signs none.
+    X25519,
+    /// RSA of so many bits, or RSA in a build that has none.
+    Rsa {
+        /// Bits of the modulus.
+        bits: u16,
+    },
+    /// Another curve or algorithm.
+    Other,
+}
+
+/// What precedes a P-256 point in a SubjectPublicKeyInfo (RFC 5480), uncompressed.
 const P256_SPKI: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
     0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
+/// What precedes an Ed25519 key in a SubjectPublicKeyInfo (RFC 8410).
 const ED25519_SPKI: [u8; 12] = [
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
 ];
 
 impl PublicKey {
-    /// Reads a `PUBLIC KEY` in PEM, as `imgtool getpub --encoding pem` and OpenSSL write it.
+    /// Makes a key of its bytes: 65 of an uncompressed point for P-256, 32 for Ed25519, an `RSAPublicKey` in DER for RSA.
     ///
     /// # Errors
-    /// See [`KeyError`].
-    pub fn from_pem(text: &str) -> Result<Self, KeyError> {
-        // The longest key that fits is the longest that is supported.
-        let mut bytes = [0; 160];
-        match der::pem(text, &mut bytes) {
-            Some(("PUBLIC KEY", len)) => Self::from_spki_der(bytes.get(..len).unwrap_or_default()),
-            Some((label, _)) if label.ends_with("PRIVATE KEY") => Err(KeyError::PrivateKey),
-            None if text.contains("PRIVATE KEY-----") => Err(KeyError::PrivateKey),
-            None if text.contains("-----BEGIN PUBLIC KEY-----") => Err(KeyError::Unsupported),
-            _ => Err(KeyError::NotPem),
-        }
-    }
-
-    /// Reads a `SubjectPublicKeyInfo` in DER.
-    ///
-    /// # Errors
-    /// [`KeyError::Unsupported`] for other algorithms and curves.
-    pub fn from_spki_der(der: &[u8]) -> Result<Self, KeyError> {
-        let (algorithm, bytes) = if let Some(bytes) = der.strip_prefix(&P256_SPKI) {
-            (Algorithm::P256, bytes)
-        } else if let Some(bytes) = der.strip_prefix(&ED25519_SPKI) {
-            (Algorithm::Ed25519, bytes)
-        } else {
-            return Err(KeyError::Unsupported);
-        };
-        Self::from_parts(algorithm, bytes)
-    }
-
-    /// Makes a key of its bytes: 65 of an uncompressed point for P-256, 32 for Ed25519.
-    ///
-    /// # Errors
-    /// [`KeyError::Unsupported`] for another length, or a point that is not uncompressed.
+    /// [`KeyError::Damaged`] for another length, or a point that is not uncompressed.
     pub fn from_parts(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, KeyError> {
         match algorithm {
             Algorithm::P256 => bytes
@@ -102,8 +120,13 @@ impl PublicKey {
                 .filter(|point: &[u8; 65]| point[0] == 4)
                 .map(Self::P256),
             Algorithm::Ed25519 => bytes.try_into().ok().map(Self::Ed25519),
+            #[cfg(feature = "rsa")]
+            Algorithm::Rsa2048 | Algorithm::Rsa3072 => {
+                let key = crate::rsa::RsaKey::from_der(bytes).ok().map(Self::Rsa);
+                key.filter(|key| key.algorithm() == algorithm)
+            }
         }
-        .ok_or(KeyError::Unsupported)
+        .ok_or(KeyError::Damaged)
     }
 
     /// The algorithm it is for.
@@ -111,6 +134,8 @@ impl PublicKey {
         match self {
             Self::P256(_) => Algorithm::P256,
             Self::Ed25519(_) => Algorithm::Ed25519,
+            #[cfg(feature = "rsa")]
+            Self::Rsa(key) => key.algorithm(),
         }
     }
 
@@ -119,10 +144,12 @@ impl PublicKey {
         match self {
             Self::P256(bytes) => bytes,
             Self::Ed25519(bytes) => bytes,
+            #[cfg(feature = "rsa")]
+            Self::Rsa(key) => key.der(),
         }
     }
 
-    /// SHA-256 of its `SubjectPublicKeyInfo`: the signer's identity, and imgtool's KEYHASH.
+    /// SHA-256 of its `SubjectPublicKeyInfo`, or of its `RSAPublicKey`: the signer's identity, and imgtool's KEYHASH.
     pub fn hash(&self) -> [u8; 32] {
         let mut out = [0; 32];
         self.hash_into(&mut out);
@@ -167,6 +194,8 @@ impl PublicKey {
         match self {
             Self::P256(_) => &P256_SPKI,
             Self::Ed25519(_) => &ED25519_SPKI,
+            #[cfg(feature = "rsa")]
+            Self::Rsa(_) => &[],
         }
     }
 
@@ -191,7 +220,7 @@ impl PublicKey {
                     return false;
                 };
                 let mut numbers = [0; 64];
-                let begun = der::ecdsa_signature(signature, &mut numbers)
+                let begun = crate::der::ecdsa_signature(signature, &mut numbers)
                     .and_then(|()| crate::small_p256::EcdsaCheck::new(point, digest, &numbers));
                 if let Some(begun) = begun {
                     *check = SignatureCheck::Ecdsa(begun);
@@ -201,6 +230,14 @@ impl PublicKey {
             #[cfg(feature = "ed25519")]
             Self::Ed25519(key) => {
                 *check = SignatureCheck::Done(signed_ed25519(key, digest, signature).is_some());
+                true
+            }
+            #[cfg(feature = "rsa")]
+            Self::Rsa(key) => {
+                let Ok(digest) = digest.try_into() else {
+                    return false;
+                };
+                *check = SignatureCheck::Done(key.signed(digest, signature));
                 true
             }
             #[allow(unreachable_patterns)]
@@ -248,7 +285,7 @@ fn signed_p256(point: &[u8; 65], digest: &[u8; 32], signature: &[u8]) -> Option<
     use p256::ecdsa::{Signature, VerifyingKey};
 
     let mut numbers = [0; 64];
-    der::ecdsa_signature(signature, &mut numbers)?;
+    crate::der::ecdsa_signature(signature, &mut numbers)?;
     let signature = Signature::from_bytes(&numbers.into()).ok()?;
     let key = VerifyingKey::from_sec1_bytes(point).ok()?;
     key.verify_prehash(digest, &signature).ok()
@@ -267,9 +304,11 @@ fn signed_ed25519(key: &[u8; 32], message: &[u8], signature: &[u8]) -> Option<()
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotPem => "no public key in PEM",
+            Self::NoKey => "no public key",
             Self::PrivateKey => "a private key",
-            Self::Unsupported => "neither a P-256 nor an Ed25519 key",
+            Self::Certificate => "a certificate",
+            Self::Damaged => "a damaged key",
+            Self::Unsupported(_) => "a key of an unsupported algorithm",
         })
     }
 }

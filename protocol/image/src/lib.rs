@@ -36,6 +36,9 @@ mod fit;
 mod header;
 mod image;
 mod key;
+mod key_form;
+#[cfg(feature = "rsa")]
+mod rsa;
 mod signatures;
 #[cfg(any(all(feature = "small-p256", not(feature = "p256")), test))]
 mod small_p256;
@@ -43,6 +46,7 @@ mod source;
 mod tlv;
 mod tlv_kind;
 pub mod trailer;
+mod vectors;
 mod verify;
 
 pub use devkeys::development_key;
@@ -51,9 +55,12 @@ pub use error::{Error, FormatError, Refusal, VerifyError};
 pub use fit::{Misfit, Requirements};
 pub use header::{Flags, Header, Version};
 pub use image::{Image, MAX_TLVS};
-pub use key::{Algorithm, KeyError, PublicKey};
+pub use key::{Algorithm, KeyError, OtherKey, PublicKey};
+#[cfg(feature = "rsa")]
+pub use rsa::RsaKey;
 pub use signatures::{Signature, Signatures, Signer};
 pub use source::{CHUNK, OutOfRange, Source};
 pub use tlv::{Tlv, Tlvs};
 pub use tlv_kind::TlvKind;
+pub use vectors::{TABLE_ALIGNMENT, Unstartable};
 pub use verify::{Policy, Verification, Verified};

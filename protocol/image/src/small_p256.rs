@@ -8,8 +8,8 @@
 mod curve;
 mod numbers;
 
-use curve::{DOUBLE, G, Point, Values};
-use numbers::{FIELD, Inversion, ORDER, Words, ZERO, add, is_set, words};
+use curve::{B, DOUBLE, G, Point, Values};
+use numbers::{FIELD, Inversion, ONE, ORDER, Words, ZERO, add, is_set, words};
 
 /// Bits of the inversion's exponent that one step takes: at most 128 products modulo n, about 0.9 million instructions
 /// of a Cortex-M0.
@@ -147,6 +147,59 @@ impl EcdsaCheck {
             }
         }
     }
+}
+
+/// The point with this x and the y that is odd or not, as 04, x, y. `None`: the curve has none there.
+pub(crate) fn decompress(x: &[u8; 32], odd: bool) -> Option<[u8; 65]> {
+    let x_words = words(x);
+    FIELD.has(&x_words).then_some(())?;
+    let mut scaled = x_words;
+    FIELD.enter(&mut scaled);
+    // y^2 = x^3 - 3 x + b
+    let mut square = scaled;
+    FIELD.multiply(&mut square, &scaled);
+    FIELD.multiply(&mut square, &scaled);
+    for _ in 0..3 {
+        FIELD.subtract(&mut square, &scaled);
+    }
+    FIELD.add(&mut square, &B);
+    // p is 3 modulo 4, so a root is the power of (p + 1) / 4: 2^254 - 2^222 + 2^190 + 2^94.
+    let exponent: Words = [0, 0, 0x4000_0000, 0, 0, 0x4000_0000, 0xC000_0000, 0x3FFF_FFFF];
+    let mut y = ONE;
+    FIELD.enter(&mut y);
+    for bit in (0..256).rev() {
+        let base = y;
+        FIELD.multiply(&mut y, &base);
+        if is_set(&exponent, bit) {
+            FIELD.multiply(&mut y, &square);
+        }
+    }
+    FIELD.multiply(&mut y, &ONE);
+    if is_set(&y, 0) != odd {
+        let root = y;
+        y = ZERO;
+        FIELD.subtract(&mut y, &root);
+    }
+    // What has no root gives something else.
+    Values::on_curve(&x_words, &y)?;
+    let mut point = [4; 65];
+    let (_, coordinates) = point.split_first_mut()?;
+    for (place, word) in coordinates
+        .chunks_mut(4)
+        .zip(x_words.iter().rev().chain(y.iter().rev()))
+    {
+        place.copy_from_slice(&word.to_be_bytes());
+    }
+    Some(point)
+}
+
+/// Whether 04, x, y is a point of the curve.
+pub(crate) fn is_point(point: &[u8; 65]) -> bool {
+    let [4, coordinates @ ..] = point else {
+        return false;
+    };
+    let (x, y) = halves(coordinates);
+    Values::on_curve(&x, &y).is_some()
 }
 
 /// The base point, with Z = 1.

@@ -111,4 +111,13 @@ impl TlvKind {
             Self::RSA2048 | Self::ECDSA224 | Self::ECDSA | Self::RSA3072 | Self::ED25519
         )
     }
+
+    /// Whether it holds a signature of an algorithm that this build verifies, given the key.
+    pub(crate) const fn is_verified(self) -> bool {
+        match self {
+            Self::ECDSA | Self::ED25519 => true,
+            Self::RSA2048 | Self::RSA3072 => cfg!(feature = "rsa"),
+            _ => false,
+        }
+    }
 }

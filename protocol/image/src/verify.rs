@@ -5,7 +5,10 @@ use crate::CHUNK;
 use crate::digest::Hashed;
 use crate::key::SignatureCheck;
 use crate::signatures::{Walk, Walked};
-use crate::{Digest, Digester, Error, Flags, Image, PublicKey, Refusal, Source, Tlv, TlvKind, VerifyError};
+use crate::{Digest, Digester, Error, Flags, Image, PublicKey, Refusal, Source, Tlv, VerifyError};
+
+/// Bytes of the longest signature: an Ed25519 one has 64, an ECDSA one at most 72, an RSA-3072 one 384.
+const MAX_SIGNATURE: usize = if cfg!(feature = "rsa") { 384 } else { 72 };
 
 /// What a verifier lets through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -248,7 +251,7 @@ impl Verification {
         } else {
             // No key of another kind could be trusted, whoever's it is.
             report.refused(|| match tlv.kind {
-                TlvKind::ECDSA | TlvKind::ED25519 => Refusal::UnknownSigner {
+                kind if kind.is_verified() => Refusal::UnknownSigner {
                     key_hash: named.try_into().ok(),
                 },
                 kind => Refusal::UnsupportedSignature { kind },
@@ -357,8 +360,7 @@ impl Image {
             return Ok(false);
         }
         *check = SignatureCheck::Done(false);
-        // An Ed25519 signature has 64 bytes, an ECDSA one at most 72.
-        let mut bytes = [0; 72];
+        let mut bytes = [0; MAX_SIGNATURE];
         let Some(bytes) = bytes.get_mut(..usize::from(tlv.len)) else {
             return Ok(true);
         };

@@ -4,7 +4,9 @@
 mod common;
 
 use bootlace_image::builder::SigningKey;
-use bootlace_image::{Algorithm, Digest, Flags, Image, KeyError, PublicKey, Signer, TlvKind, Version};
+use bootlace_image::{
+    Algorithm, Digest, Flags, Image, KeyError, OtherKey, PublicKey, Refusal, Signer, TlvKind, Version,
+};
 
 use common::{ed25519, golden, p256, verify};
 
@@ -140,15 +142,125 @@ fn keys_in_their_encodings() {
     }
     assert_eq!(
         PublicKey::from_parts(Algorithm::P256, &[4; 64]),
-        Err(KeyError::Unsupported)
+        Err(KeyError::Damaged)
     );
     assert_eq!(
         PublicKey::from_parts(Algorithm::P256, &[2; 65]),
-        Err(KeyError::Unsupported)
+        Err(KeyError::Damaged)
     );
-    assert_eq!(PublicKey::from_pem("hello"), Err(KeyError::NotPem));
+    assert_eq!(PublicKey::from_pem("hello"), Err(KeyError::NoKey));
     let cut = include_str!("data/p256.pub.pem").replace("MFkw", "MFkw====");
-    assert_eq!(PublicKey::from_pem(&cut), Err(KeyError::Unsupported));
+    assert_eq!(PublicKey::from_pem(&cut), Err(KeyError::Damaged));
+}
+
+#[test]
+fn one_key_is_read_from_every_form_that_it_has() {
+    let plain = include_str!("data/p256.pub.pem");
+    for pem in [
+        plain,
+        include_str!("data/p256-compressed.pub.pem"),
+        include_str!("data/p256-explicit.pub.pem"),
+        &format!("# our release key\nsubject=CN = somebody\n{plain}\nmore\n"),
+    ] {
+        assert_eq!(PublicKey::from_pem(pem), Ok(p256()), "{pem}");
+    }
+}
+
+#[test]
+fn a_point_beside_its_curve_is_a_damaged_key() {
+    let pem = include_str!("data/p256.pub.pem");
+    let (at, _) = pem.match_indices("==").next().unwrap_or((pem.len() - 40, ""));
+    let mut altered = pem.to_owned();
+    altered.replace_range(
+        at - 3..at - 2,
+        if &pem[at - 3..at - 2] == "A" { "B" } else { "A" },
+    );
+    assert_eq!(PublicKey::from_pem(&altered), Err(KeyError::Damaged));
+}
+
+#[test]
+fn what_is_no_key_for_images_is_named() {
+    let of = |label: &str, body: &str| {
+        PublicKey::from_pem(&format!(
+            "-----BEGIN {label}-----\n{body}\n-----END {label}-----\n"
+        ))
+    };
+    assert_eq!(of("CERTIFICATE", "MIIB"), Err(KeyError::Certificate));
+    assert_eq!(of("CERTIFICATE REQUEST", "MIIB"), Err(KeyError::Certificate));
+    assert_eq!(of("ENCRYPTED PRIVATE KEY", "MIIB"), Err(KeyError::PrivateKey));
+    assert_eq!(of("PGP SIGNATURE", "MIIB"), Err(KeyError::NoKey));
+    // X25519 encrypts; P-384 and RSA-1024 are not taken.
+    let x25519 = [
+        &[
+            0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x6e, 0x03, 0x21, 0x00,
+        ][..],
+        &[7; 32],
+    ]
+    .concat();
+    assert_eq!(
+        PublicKey::from_der(&x25519),
+        Err(KeyError::Unsupported(OtherKey::X25519))
+    );
+    let rsa = [
+        &[0x30, 0x81, 0x89, 0x02, 0x81, 0x81, 0x00][..],
+        &[0xAB; 128],
+        &[2, 3, 1, 0, 1],
+    ]
+    .concat();
+    assert_eq!(
+        PublicKey::from_der(&rsa),
+        Err(KeyError::Unsupported(OtherKey::Rsa { bits: 1024 }))
+    );
+    // Versions come first in private keys, and a certificate's version in its first part.
+    assert_eq!(
+        PublicKey::from_der(&[0x30, 3, 2, 1, 0]),
+        Err(KeyError::PrivateKey)
+    );
+    assert_eq!(
+        PublicKey::from_der(&[0x30, 7, 0x30, 5, 0xa0, 3, 2, 1, 2]),
+        Err(KeyError::Certificate)
+    );
+    assert_eq!(
+        PublicKey::from_der(&[0x30, 0x82, 1, 0, 2]),
+        Err(KeyError::Damaged)
+    );
+    assert_eq!(PublicKey::from_der(&[]), Err(KeyError::NoKey));
+}
+
+#[test]
+fn imgtools_rsa_signatures_verify() {
+    for (algorithm, pem, image) in [
+        (
+            Algorithm::Rsa2048,
+            include_str!("data/rsa2048.pub.pem"),
+            &include_bytes!("data/rsa2048.bin")[..],
+        ),
+        (
+            Algorithm::Rsa3072,
+            include_str!("data/rsa3072.pub.pem"),
+            include_bytes!("data/rsa3072.bin"),
+        ),
+    ] {
+        let key = PublicKey::from_pem(pem).unwrap();
+        assert_eq!(key.algorithm(), algorithm);
+        assert_eq!(PublicKey::from_der(key.bytes()), Ok(key));
+        assert_eq!(PublicKey::from_parts(algorithm, key.bytes()), Ok(key));
+        let verified = verify(image, &[p256(), key]).unwrap();
+        assert_eq!((verified.key, verified.key_hash), (1, key.hash()));
+        let mut altered = image.to_vec();
+        *altered.last_mut().unwrap() ^= 1;
+        assert_eq!(
+            verify(&altered, &[key]),
+            Err(Refusal::BadSignature { key_hash: key.hash() }.into())
+        );
+        assert_eq!(
+            verify(image, &[p256()]),
+            Err(Refusal::UnknownSigner {
+                key_hash: Some(key.hash())
+            }
+            .into())
+        );
+    }
 }
 
 /// RFC 6979 gives a signature to compare with, and imgtool signs with a random nonce: verify ours as imgtool's are.

@@ -213,6 +213,32 @@ fn an_x_above_the_order_counts() {
     assert!(agree(&point, &[0; 32], &signature));
 }
 
+#[test]
+fn points_are_decompressed_as_the_crate_does() {
+    let mut count = [0; 2];
+    for seed in 0..200u8 {
+        // About half of all numbers are some point's x.
+        let x: [u8; 32] = Sha256::digest([seed]).into();
+        for sign in [2, 3] {
+            let compressed = [&[sign][..], &x].concat();
+            let theirs = p256::ecdsa::VerifyingKey::from_sec1_bytes(&compressed)
+                .map(|key| key.to_sec1_point(false).as_bytes().to_vec());
+            let ours = super::decompress(&x, sign == 3);
+            assert_eq!(ours.map(std::vec::Vec::from), theirs.ok(), "{seed}");
+            if let Some(point) = ours {
+                assert!(super::is_point(&point));
+                let mut beside = point;
+                beside[64] ^= 1;
+                assert!(!super::is_point(&beside));
+            }
+            count[usize::from(ours.is_some())] += 1;
+        }
+    }
+    assert!(count.iter().all(|count| *count > 100), "{count:?}");
+    // Not below p.
+    assert_eq!(super::decompress(&[0xFF; 32], true), None);
+}
+
 /// Google's vectors, which the crate is tested with as well: signatures as two numbers, then in DER.
 #[cfg(not(target_arch = "wasm32"))]
 #[test]
