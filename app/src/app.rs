@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use bootlace_engine::read_keys;
 use bootlace_engine::words::page as words;
 use bootlace_image::PublicKey;
 use gloo::events::{EventListener, EventListenerOptions};
@@ -215,10 +216,6 @@ impl Hands {
             return;
         }
         match read {
-            Ok(bytes) if platform::is_pem(&bytes) => {
-                self.state
-                    .dispatch(Action::Unreadable(choice, PageError::KeyAsFirmware.into()));
-            }
             Ok(bytes) => self
                 .worker
                 .hand_over(Command::Examine { choice, name }, Some(bytes)),
@@ -231,19 +228,23 @@ impl Hands {
         let state = self.state.clone();
         spawn_local(async move {
             let action = match platform::read(&file).await {
-                Ok(bytes) => match read_key(&bytes) {
-                    Ok(key) => {
+                Ok(bytes) => match read_keys(&Uint8Array::new(&bytes).to_vec()) {
+                    Ok(read) => {
                         let name = file.name();
-                        let added = TrustedKey {
-                            name: name.strip_suffix(".pem").unwrap_or(&name).to_owned(),
-                            added: platform::today(),
-                            key,
-                        };
-                        platform::keep_key(&added);
-                        let others = keys.into_iter().filter(|known| known.key != key);
-                        Action::Keys(others.chain([added]).collect())
+                        let name = name.strip_suffix(".pem").unwrap_or(&name);
+                        let added: Vec<TrustedKey> = (1..)
+                            .zip(&read)
+                            .map(|(number, key)| TrustedKey {
+                                name: words::key_name(name, number, read.len()),
+                                added: platform::today(),
+                                key: *key,
+                            })
+                            .collect();
+                        added.iter().for_each(platform::keep_key);
+                        let others = keys.into_iter().filter(|known| !read.contains(&known.key));
+                        Action::Keys(others.chain(added).collect())
                     }
-                    Err(problem) => Action::NotAKey(problem),
+                    Err(error) => Action::NotAKey(Problem::Key(error)),
                 },
                 Err(error) => Action::NotAKey(error.into()),
             };
@@ -264,7 +265,11 @@ impl Hands {
     fn simulate(&self, state: &State) {
         let demo = state.demo.as_deref().cloned().unwrap_or_default();
         let own = state.keys.iter().map(|known| known.key);
-        let keys: Vec<PublicKey> = demo.key.into_iter().chain(own).collect();
+        let keys = demo.key.into_iter().chain(own);
+        // RSA is for boards that run MCUboot.
+        let keys: Vec<PublicKey> = keys
+            .filter(|key| key.algorithm().is_checked_by_companion())
+            .collect();
         if keys.is_empty() {
             self.state.dispatch(Action::Failed(PageError::NoDemoKey.into()));
             return;
@@ -287,11 +292,6 @@ impl Hands {
             hands.worker.hand_over(Command::Simulate(simulation), installed);
         });
     }
-}
-
-fn read_key(bytes: &ArrayBuffer) -> Result<PublicKey, Problem> {
-    let text = String::from_utf8(Uint8Array::new(bytes).to_vec()).map_err(|_| PageError::NotAKey)?;
-    PublicKey::from_pem(text.trim()).map_err(Problem::Key)
 }
 
 /// Files are dropped anywhere, unless a board is being updated; a hidden tab is noticed.

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use bootlace_engine::read_keys;
 use bootlace_engine::words::{hex, unhex};
 use bootlace_image::{Algorithm, PublicKey};
 use js_sys::{Array, ArrayBuffer, JSON, Reflect, Uint8Array};
@@ -94,12 +95,6 @@ async fn fetch_text(address: &str) -> Option<String> {
     String::from_utf8(Uint8Array::new(&bytes).to_vec()).ok()
 }
 
-/// The first bytes of a file are enough to tell a key in PEM from an image.
-pub(crate) fn is_pem(bytes: &ArrayBuffer) -> bool {
-    let start = Uint8Array::new(bytes).subarray(0, 256).to_vec();
-    start.trim_ascii_start().starts_with(b"-----BEGIN ")
-}
-
 /// What came with the page to try it with, if anything did.
 pub(crate) async fn demo() -> Option<Demo> {
     let text = |value: &JsValue, name: &str| Reflect::get(value, &name.into()).ok()?.as_string();
@@ -117,7 +112,9 @@ pub(crate) async fn demo() -> Option<Demo> {
         })
         .collect();
     Some(Demo {
-        key: PublicKey::from_pem(&key).ok(),
+        key: read_keys(key.as_bytes())
+            .ok()
+            .and_then(|keys| keys.first().copied()),
         board: board.and_then(|board| text(&board, "name")).unwrap_or_default(),
         images,
     })
@@ -126,6 +123,14 @@ pub(crate) async fn demo() -> Option<Demo> {
 /// Keys that the person added, one entry each, so that two tabs don't overwrite each other's. An entry is named for the
 /// key's hash and holds the day, the name and the key in hexadecimal, a line each.
 const PREFIX: &str = "bootlace.trusted.";
+
+/// Names of the algorithms in entries.
+const ALGORITHMS: [(Algorithm, &str); 4] = [
+    (Algorithm::P256, "p256"),
+    (Algorithm::Ed25519, "ed25519"),
+    (Algorithm::Rsa2048, "rsa2048"),
+    (Algorithm::Rsa3072, "rsa3072"),
+];
 
 fn storage() -> Option<Storage> {
     window().local_storage().ok().flatten()
@@ -136,10 +141,9 @@ fn entry_of(key: &PublicKey) -> String {
 }
 
 fn write_key(key: &TrustedKey) -> String {
-    let algorithm = match key.key.algorithm() {
-        Algorithm::P256 => "p256",
-        Algorithm::Ed25519 => "ed25519",
-    };
+    let algorithm = key.key.algorithm();
+    let stored = ALGORITHMS.iter().find(|(known, _)| *known == algorithm);
+    let algorithm = stored.map_or("", |(_, name)| name);
     let name = key.name.replace('\n', " ");
     format!("{}\n{name}\n{algorithm}\n{}", key.added, hex(key.key.bytes()))
 }
@@ -147,12 +151,9 @@ fn write_key(key: &TrustedKey) -> String {
 fn read_key(entry: &str) -> Option<TrustedKey> {
     let mut lines = entry.lines();
     let (added, name) = (lines.next()?.to_owned(), lines.next()?.to_owned());
-    let algorithm = match lines.next()? {
-        "p256" => Algorithm::P256,
-        "ed25519" => Algorithm::Ed25519,
-        _ => return None,
-    };
-    let key = PublicKey::from_parts(algorithm, &unhex(lines.next()?)?).ok()?;
+    let stored = lines.next()?;
+    let (algorithm, _) = ALGORITHMS.iter().find(|(_, name)| *name == stored)?;
+    let key = PublicKey::from_parts(*algorithm, &unhex(lines.next()?)?).ok()?;
     Some(TrustedKey { name, added, key })
 }
 
@@ -248,13 +249,6 @@ mod tests {
         forget_key(&key("", 1).key);
         assert_eq!(names(), ["other"]);
         forget_key(&key("", 2).key);
-    }
-
-    #[test]
-    fn a_pem_file_is_known_by_its_first_line() {
-        let file = |bytes: &[u8]| Uint8Array::from(bytes).buffer();
-        assert!(is_pem(&file(b"\n-----BEGIN PUBLIC KEY-----\n")));
-        assert!(!is_pem(&file(&[0x3d, 0xb8, 0xf3, 0x96])));
     }
 
     #[test]

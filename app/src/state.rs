@@ -57,6 +57,7 @@ pub struct State {
 
 /// What can change the page.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "one is handled at a time")]
 pub enum Action {
     /// The worker said something; with the local time of day.
     Notice(String, Notice),

@@ -14,7 +14,7 @@ use bootlace_engine::{
     Attention, BoardInfo, Content, Error, Failure, JournalEntry, JournalOutcome, NoPatch, Outcome, Phase,
     Progress, Release, RollbackReason, Saving, Supply, Unchanged,
 };
-use bootlace_image::{Refusal, Version};
+use bootlace_image::{KeyError, Refusal, Version};
 use common::*;
 use yew::Callback;
 
@@ -345,7 +345,7 @@ fn nothing_is_said_of_the_board_under_a_problem_with_a_key() {
     let html = render(
         met(board("1.0.0"))
             .into_iter()
-            .chain([Action::NotAKey(PageError::NotAKey.into())]),
+            .chain([Action::NotAKey(Problem::Key(Error::Key(KeyError::PrivateKey)))]),
     );
     assert!(has(&html, "error") && !html.contains("The firmware that the board runs was not changed"));
 }

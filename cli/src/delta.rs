@@ -1,14 +1,17 @@
 //! `bootlace delta`: patches between images, made and applied without a board.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use bootlace_delta::make::{Options, Patch};
 use bootlace_delta::{Header, WholeError, apply_to_vec, make_proved};
 use bootlace_engine::words::{self, Sentence, files, tables};
-use bootlace_image::{Image, Version};
+use bootlace_engine::{Error, FileKind};
+use bootlace_image::Version;
 use serde_json::json as value;
 
+use crate::file::Firmware;
 use crate::{file, json, report};
 
 /// What to do with patches.
@@ -85,7 +88,10 @@ pub(crate) fn run(command: &Command) -> crate::problem::Result {
             json,
         } => {
             file::spare(output, &[old, new])?;
-            let (old, new) = (file::read(old)?, file::read(new)?);
+            let (old, new) = (firmware(old)?, firmware(new)?);
+            if old.bytes() == new.bytes() {
+                return Err(words::same_image().into());
+            }
             let options = Options {
                 base_address: *base_address,
                 target_address: *base_address,
@@ -99,7 +105,7 @@ pub(crate) fn run(command: &Command) -> crate::problem::Result {
                 report::json(value);
             } else {
                 let (name, len) = (output.display(), patch.bytes.len());
-                report::text(tables::patch_made(name, &patch.header, len, new.len()));
+                report::text(tables::patch_made(name, &patch.header, len, new.bytes().len()));
             }
         }
         Command::Apply {
@@ -109,8 +115,8 @@ pub(crate) fn run(command: &Command) -> crate::problem::Result {
             json,
         } => {
             file::spare(output, &[old, patch])?;
-            let (old, patch) = (file::read(old)?, file::read(patch)?);
-            let new = apply_to_vec(base(&old), &patch).map_err(words::patch_error)?;
+            let (old, patch) = (firmware(old)?, patch_file(patch)?);
+            let new = apply_to_vec(old.base(), &patch).map_err(words::patch_error)?;
             file::write(output, &new)?;
             if *json {
                 report::json(value!({ "written": new.len() }));
@@ -119,7 +125,7 @@ pub(crate) fn run(command: &Command) -> crate::problem::Result {
             }
         }
         Command::Show { patch, json } => {
-            let bytes = file::read(patch)?;
+            let bytes = patch_file(patch)?;
             let (header, len) = Header::parse(&bytes).map_err(words::patch_header_error)?;
             if len + header.stream_len as usize != bytes.len() {
                 return Err(words::patch_error(WholeError::Truncated).into());
@@ -143,24 +149,41 @@ fn address(text: &str) -> Result<u32, String> {
     parsed.map_err(|_| "an address is a number below 2^32, decimal or 0x...".into())
 }
 
-/// What a board can prove of an image: what its digest covers. All of a raw binary.
-fn base(file: &[u8]) -> &[u8] {
-    let covered = Image::read(&mut &*file)
-        .ok()
-        .and_then(|image| file.get(..image.covered_len() as usize));
-    covered.unwrap_or(file)
+/// A file that a patch starts from or leads to.
+fn firmware(path: &Path) -> Result<Firmware, Sentence> {
+    let found = Firmware::new(file::read(path)?);
+    let found = found.map_err(|error| files::at(path.display(), words::error(&error)))?;
+    if let Firmware::Image(image) = &found
+        && image.is_signed_with_rsa_only()
+    {
+        report::warning(&words::patch_for_rsa(path.display()));
+    }
+    Ok(found)
+}
+
+/// A file that is to be a patch.
+fn patch_file(path: &Path) -> Result<Vec<u8>, Sentence> {
+    let bytes = file::read(path)?;
+    match FileKind::of(&bytes) {
+        FileKind::Patch => Ok(bytes),
+        kind => {
+            let sentence = words::error(&Error::NoPatchFile(kind));
+            Err(files::at(path.display(), sentence))
+        }
+    }
 }
 
 /// A patch that has been applied once, so that none that fails leaves this machine.
-fn patch(old: &[u8], new: &[u8], options: &Options) -> Result<Patch, Sentence> {
-    make_proved(base(old), new, options, &mut |_| {}).map_err(|_| words::patch_not_proved())
+fn patch(old: &Firmware, new: &Firmware, options: &Options) -> Result<Patch, Sentence> {
+    make_proved(old.base(), new.bytes(), options, &mut |_| {}).map_err(|_| words::patch_not_proved())
 }
 
 /// One of a folder's versions.
 struct Release {
     name: String,
+    path: PathBuf,
     version: Option<Version>,
-    bytes: Vec<u8>,
+    firmware: Firmware,
 }
 
 fn set(folder: &Path, output: &Path, json: bool) -> Result<(), Sentence> {
@@ -171,16 +194,29 @@ fn set(folder: &Path, output: &Path, json: bool) -> Result<(), Sentence> {
         if path.extension().is_none_or(|extension| extension != "bin") || !path.is_file() {
             continue;
         }
-        let bytes = file::read(&path)?;
-        let version = Image::read(&mut &bytes[..])
-            .ok()
-            .map(|image| image.header().version);
+        // A folder may hold other files of that name: each is named, and left out.
+        let firmware = match firmware(&path) {
+            Ok(firmware) => firmware,
+            Err(sentence) => {
+                report::remark(&sentence);
+                continue;
+            }
+        };
+        let version = match &firmware {
+            Firmware::Image(image) => Some(image.version()),
+            Firmware::Raw(_) => None,
+        };
         let name = path
             .file_stem()
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        releases.push(Release { name, version, bytes });
+        releases.push(Release {
+            name,
+            path,
+            version,
+            firmware,
+        });
     }
     releases.sort_by(|a, b| (a.version, &a.name).cmp(&(b.version, &b.name)));
     if releases.len() < 2 {
@@ -192,11 +228,22 @@ fn set(folder: &Path, output: &Path, json: bool) -> Result<(), Sentence> {
         .map(|release| release.name.len())
         .max()
         .unwrap_or(0);
+    let inputs: Vec<&Path> = releases.iter().map(|release| &*release.path).collect();
+    let mut written = HashSet::new();
     for (index, new) in releases.iter().enumerate().skip(1) {
         for old in releases.iter().take(index) {
-            let patch = patch(&old.bytes, &new.bytes, &Options::default())?;
+            if old.firmware.bytes() == new.firmware.bytes() {
+                report::warning(&files::same_image(&old.name, &new.name));
+                continue;
+            }
             let name = format!("{}--{}.delta", old.name, new.name);
-            file::write(&output.join(&name), &patch.bytes)?;
+            let path = output.join(&name);
+            file::spare(&path, &inputs)?;
+            if !written.insert(name.clone()) {
+                return Err(files::same_output(path.display()));
+            }
+            let patch = patch(&old.firmware, &new.firmware, &Options::default())?;
+            file::write(&path, &patch.bytes)?;
             if json {
                 let mut value = json::delta(&patch.header, patch.bytes.len());
                 value["from"] = old.name.as_str().into();
@@ -204,7 +251,7 @@ fn set(folder: &Path, output: &Path, json: bool) -> Result<(), Sentence> {
                 value["file"] = name.into();
                 report::json(value);
             } else {
-                let (image, patch) = (new.bytes.len(), patch.bytes.len());
+                let (image, patch) = (new.firmware.bytes().len(), patch.bytes.len());
                 report::line(tables::set_line(&old.name, &new.name, width, image, patch));
             }
         }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use bootlace_engine::words::{Sentence, files};
+use bootlace_engine::{CheckedImage, Error, FileKind};
 
 /// No firmware is larger; a wrong file name should not fill the memory.
 const LARGEST_FILE: u64 = 64 << 20;
@@ -19,17 +20,79 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Sentence> {
 
 /// Writes a whole file.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Sentence> {
-    std::fs::write(path, bytes).map_err(|error| files::unwritable(path.display(), error))
+    std::fs::write(path, bytes).map_err(|error| {
+        // Half a file would be taken for a whole one. A device stays.
+        if path.is_file() {
+            _ = std::fs::remove_file(path);
+        }
+        files::unwritable(path.display(), error)
+    })
+}
+
+/// What a patch starts from or leads to.
+#[derive(Debug)]
+pub(crate) enum Firmware {
+    /// A signed image, without the padding behind it.
+    Image(Box<CheckedImage>),
+    /// A binary that is no image.
+    Raw(Vec<u8>),
+}
+
+impl Firmware {
+    /// Recognises what a file holds.
+    ///
+    /// # Errors
+    /// It is a file of another kind, or an image that was altered or that no board takes patches of.
+    pub(crate) fn new(file: Vec<u8>) -> Result<Self, Error> {
+        match FileKind::of(&file) {
+            FileKind::Image => {
+                let image = CheckedImage::new(file)?;
+                image.intact()?;
+                Ok(Firmware::Image(Box::new(image)))
+            }
+            FileKind::Bare | FileKind::Digest | FileKind::Unknown => Ok(Firmware::Raw(file)),
+            kind => Err(Error::WrongFile(kind)),
+        }
+    }
+
+    /// All of it.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Firmware::Image(image) => image.bytes(),
+            Firmware::Raw(bytes) => bytes,
+        }
+    }
+
+    /// What a board can prove of it: what its digest covers. All of a raw binary.
+    pub(crate) fn base(&self) -> &[u8] {
+        match self {
+            Firmware::Image(image) => image.base().map_or(image.bytes(), |base| base.bytes),
+            Firmware::Raw(bytes) => bytes,
+        }
+    }
 }
 
 /// Refuses an output that is one of the inputs: what was read would be lost.
 pub(crate) fn spare(output: &Path, inputs: &[&Path]) -> Result<(), Sentence> {
     let same = |input: &&Path| match (std::fs::canonicalize(output), std::fs::canonicalize(input)) {
-        (Ok(output), Ok(input)) => output == input,
+        (Ok(output), Ok(input)) => output == input || is_same_file(&output, &input),
         _ => false,
     };
     match inputs.iter().any(same) {
         true => Err(files::output_is_input(output.display())),
         false => Ok(()),
     }
+}
+
+/// Whether two names are of one file, as hard links are.
+#[cfg(unix)]
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let id = |path| std::fs::metadata(path).map(|data| (data.dev(), data.ino())).ok();
+    id(one).is_some_and(|one| id(other) == Some(one))
+}
+
+#[cfg(not(unix))]
+fn is_same_file(_: &Path, _: &Path) -> bool {
+    false
 }

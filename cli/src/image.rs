@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use bootlace_engine::CheckedImage;
 use bootlace_engine::words::tables::{self, ImageFacts, SignatureFacts, TlvFacts};
 use bootlace_engine::words::{self, Sentence};
-use bootlace_image::{Digest, Error, Flags, Image, OutOfRange, Policy, Refusal, Signer};
+use bootlace_engine::{CheckedImage, Error};
+use bootlace_image::{Digest, Error as ReadError, Flags, OutOfRange, Policy, Refusal, Signer, Unstartable};
 use serde_json::json as value;
 
 use crate::{file, json, keys, report};
@@ -50,7 +50,7 @@ pub(crate) fn run(command: &Command) -> crate::problem::Result {
     match command {
         Command::Show { file, json } => {
             let bytes = file::read(file)?;
-            let facts = facts(&bytes).map_err(sentence)?;
+            let facts = facts(bytes)?;
             if *json {
                 report::json(json::image(&facts));
             } else {
@@ -70,6 +70,12 @@ pub(crate) fn run(command: &Command) -> crate::problem::Result {
             };
             let image = CheckedImage::new(bytes)?;
             let verified = image.verify(&keys, &policy)?;
+            // Nothing starts what is empty; the rest holds for a Cortex-M only.
+            let warning = match image.startable(None) {
+                Err(error @ Error::Unstartable(Unstartable::Empty { .. })) => return Err(error.into()),
+                Err(error) => Some(words::error(&error)),
+                Ok(()) => None,
+            };
             let version = image.version();
             let algorithm = keys
                 .get(verified.key)
@@ -82,23 +88,24 @@ pub(crate) fn run(command: &Command) -> crate::problem::Result {
                     "hash": words::hex(verified.digest.as_bytes()),
                     "signer": signer,
                     "algorithm": algorithm,
+                    "warning": warning.map(|warning| warning.what),
                 }));
             } else {
                 report::line(words::files::verified(version, &signer, algorithm));
+                if let Some(warning) = warning {
+                    report::remark(&warning);
+                }
             }
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn sentence(error: Error<OutOfRange>) -> Sentence {
-    words::error(&error.into())
-}
-
 /// What can be said about an image without trusting anybody.
-fn facts(bytes: &[u8]) -> Result<ImageFacts, Error<OutOfRange>> {
+fn facts(file: Vec<u8>) -> Result<ImageFacts, bootlace_engine::Error> {
+    let checked = CheckedImage::new(file)?;
+    let (image, bytes) = (checked.image(), checked.bytes());
     let mut source = bytes;
-    let image = Image::read(&mut source)?;
     let header = *image.header();
     let hash = image
         .hash(&mut source)
@@ -132,16 +139,17 @@ fn facts(bytes: &[u8]) -> Result<ImageFacts, Error<OutOfRange>> {
         })
         .collect::<Result<Vec<_>, _>>()?;
     Ok(ImageFacts {
-        warnings: warnings(header.flags, &hash, &signatures, &tlvs),
+        warnings: warnings(&checked, &hash, &signatures, &tlvs),
         version: header.version,
-        file_size: bytes.len(),
+        file_size: checked.file_len(),
         size: image.total_len(),
         header_size: header.header_size,
         payload_size: header.image_size,
         protected_size: header.protected_size,
         load_address: header.load_addr,
         flags: header.flags,
-        reset_vector: image.reset_vector(&mut source).ok(),
+        start: checked.start(),
+        dependencies: checked.dependencies(),
         vid: image.vid(),
         cid: image.cid(),
         counter: image.security_counter(),
@@ -153,11 +161,12 @@ fn facts(bytes: &[u8]) -> Result<ImageFacts, Error<OutOfRange>> {
 
 /// What somebody should know before using it.
 fn warnings(
-    flags: Flags,
-    hash: &Result<(Digest, bool), Error<OutOfRange>>,
+    checked: &CheckedImage,
+    hash: &Result<(Digest, bool), ReadError<OutOfRange>>,
     signatures: &[SignatureFacts],
     tlvs: &[TlvFacts],
 ) -> Vec<Sentence> {
+    let flags = checked.image().header().flags;
     let mut refusals = Vec::new();
     if let Some(tlv) = tlvs
         .iter()
@@ -180,7 +189,7 @@ fn warnings(
     match hash {
         // The digest of an encrypted image is that of its plain text.
         Ok((_, false)) if !flags.is_encrypted() => refusals.push(Refusal::Altered),
-        Err(Error::Refused(refusal)) => refusals.push(*refusal),
+        Err(ReadError::Refused(refusal)) => refusals.push(*refusal),
         _ => {}
     }
     if signatures.is_empty() {
@@ -190,5 +199,12 @@ fn warnings(
         let key_hash = signature.key_hash.as_deref()?.first_chunk().copied()?;
         Some(words::published_key(&key_hash, signature.published?))
     });
-    refusals.iter().map(words::refusal).chain(published).collect()
+    let unstartable = checked.startable(None).err();
+    let unstartable = unstartable.iter().map(words::error);
+    refusals
+        .iter()
+        .map(words::refusal)
+        .chain(published)
+        .chain(unstartable)
+        .collect()
 }

@@ -32,6 +32,9 @@ enum Command {
     /// Look at signed images.
     #[command(subcommand)]
     Image(image::Command),
+    /// Look at public keys.
+    #[command(subcommand)]
+    Key(keys::Command),
     /// Patches: what changed between two images, for slow lines.
     #[command(subcommand)]
     Delta(delta::Command),
@@ -47,14 +50,26 @@ enum Command {
 fn main() -> ExitCode {
     let (result, json) = match Arguments::parse().command {
         Command::Image(command) => (image::run(&command), command.json()),
+        Command::Key(command) => (keys::run(&command), command.json()),
         Command::Delta(command) => (delta::run(&command), command.json()),
         Command::Board(arguments) => (board::run(&arguments), arguments.json),
         Command::Update(arguments) => (update::run(&arguments), arguments.json),
         #[cfg(unix)]
         Command::Simulate(arguments) => (simulate::run(&arguments), false),
     };
-    result.unwrap_or_else(|problem| {
+    let code = result.unwrap_or_else(|problem| {
         report::problem(&problem, json);
         ExitCode::from(problem.code)
-    })
+    });
+    match report::unwritten() {
+        // What became of a board is the greater word.
+        Some(sentence) => {
+            report::remark(&sentence);
+            match code == ExitCode::SUCCESS {
+                true => ExitCode::from(problem::code::REFUSED),
+                false => code,
+            }
+        }
+        None => code,
+    }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bootlace_delta::make::Options;
 use bootlace_delta::make_proved;
 use bootlace_engine::words::{Sentence, files};
-use bootlace_engine::{Base, NoPatch, Plan, Saving, Session, wanted_base, worth_sending};
+use bootlace_engine::{Base, NoPatch, Plan, Saving, Session, is_listed_as, wanted_base, worth_sending};
 
 use crate::file;
 
@@ -87,9 +87,9 @@ impl Bases {
         }))
     }
 
-    /// The file that holds the image with this hash.
+    /// The file that holds the image that the board lists with this hash.
     fn find(&self, hash: &[u8]) -> Result<Option<(PathBuf, Vec<u8>)>, Sentence> {
-        let is_it = |bytes: &[u8]| Base::of(bytes).is_some_and(|base| base.hash == hash);
+        let is_it = |bytes: &[u8]| Base::of(bytes).is_some_and(|base| is_listed_as(&base.hash, hash));
         for path in &self.base {
             let bytes = file::read(path)?;
             if is_it(&bytes) {

@@ -1,9 +1,10 @@
 //! How things look on a terminal and in a pipe.
 
 use std::fmt::Display;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::sync::OnceLock;
 
-use bootlace_engine::words::{self, terminal};
+use bootlace_engine::words::{self, Sentence, terminal};
 use bootlace_engine::{Event, FindReason, Outcome, Phase, Progress, SlotImage};
 use bootlace_host::Notice;
 use serde_json::Value;
@@ -12,41 +13,67 @@ use crate::json;
 use crate::patch::Patch;
 use crate::problem::Problem;
 
-/// One line of JSON on the standard output, with the number of the form that it has; whoever reads it may have gone.
+/// The first error of the standard output that is not a reader who has gone.
+static FAILED: OnceLock<String> = OnceLock::new();
+
+/// Writes to the standard output at once. A reader that has gone is none of our business, and the work goes on; anything
+/// else is kept for [`unwritten`].
+fn put(text: impl Display) {
+    let mut out = std::io::stdout().lock();
+    if let Err(error) = write!(out, "{text}").and_then(|()| out.flush())
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        _ = FAILED.set(error.to_string());
+    }
+}
+
+/// Why the standard output did not take all that was written to it.
+pub(crate) fn unwritten() -> Option<Sentence> {
+    let why = FAILED.get()?;
+    Some(words::files::unwritable("The standard output", why))
+}
+
+/// One line of JSON on the standard output, with the number of the form that it has.
 pub(crate) fn json(mut value: Value) {
     value["schema"] = json::SCHEMA.into();
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{value}").and_then(|()| out.flush());
+    put(format_args!("{value}\n"));
 }
 
-/// Text on the standard output, as it is; whoever reads it may have gone.
+/// Text on the standard output, as it is.
 pub(crate) fn text(text: impl Display) {
-    let mut out = std::io::stdout().lock();
-    let _ = write!(out, "{text}").and_then(|()| out.flush());
+    put(text);
 }
 
-/// A line on the standard output; whoever reads it may have gone.
+/// A line on the standard output.
 pub(crate) fn line(line: impl Display) {
-    text(format_args!("{line}\n"));
+    put(format_args!("{line}\n"));
 }
 
 /// A remark that is no reason to give up.
 pub(crate) fn warning(text: &str) {
-    eprintln!("bootlace: {text}");
+    told(format_args!("bootlace: {text}"));
+}
+
+/// The same, with the next step to take.
+pub(crate) fn remark(sentence: &Sentence) {
+    told(format_args!("bootlace: {}\n  {}", sentence.what, sentence.next));
 }
 
 /// Says why a command gives up.
 pub(crate) fn problem(problem: &Problem, as_json: bool) {
-    let sentence = &problem.sentence;
     if as_json {
         json(json::problem(problem));
     } else {
-        eprintln!("bootlace: {}", sentence.what);
-        eprintln!("  {}", sentence.next);
-        if let Some(developers) = sentence.developers {
-            eprintln!("  {developers}");
+        remark(&problem.sentence);
+        if let Some(developers) = problem.sentence.developers {
+            told(format_args!("  {developers}"));
         }
     }
+}
+
+/// A line on the standard error, whose reader may have gone.
+fn told(line: impl Display) {
+    _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// What is told about an update while it goes on.
@@ -152,8 +179,7 @@ impl Reporter {
 
     fn line(&mut self, text: &str) {
         let end = if std::mem::take(&mut self.bar) { "\n" } else { "" };
-        // Whoever reads it may have gone; the update goes on.
-        let _ = writeln!(std::io::stdout(), "{end}{text}");
+        put(format_args!("{end}{text}\n"));
     }
 
     fn progress(&mut self, progress: &Progress) {
@@ -170,8 +196,7 @@ impl Reporter {
         let full = (done * WIDTH / total) as usize;
         let bar = format!("{}{}", "#".repeat(full), "-".repeat(WIDTH as usize - full));
         // Clears what a longer line left behind.
-        let mut out = std::io::stdout();
-        let _ = write!(out, "\r[{bar}] {}\x1b[K", terminal::progress(progress)).and_then(|()| out.flush());
+        put(format_args!("\r[{bar}] {}\x1b[K", terminal::progress(progress)));
         self.bar = true;
         if done == total {
             self.line("");

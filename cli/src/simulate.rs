@@ -13,7 +13,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bootlace_engine::words::simulate::{self, TerminalStep};
-use bootlace_engine::words::{Sentence, files};
+use bootlace_engine::words::{self, Sentence, files};
+use bootlace_engine::{CheckedImage, Error};
+use bootlace_image::{PublicKey, Requirements};
 use bootlace_simulator::{
     Allow, Area, Behaviour, Config, NorFlash, Permission, Policy, PortIdentity, RequestKind, SimulatedBoard,
     Supply,
@@ -234,6 +236,37 @@ fn spare(arguments: &Arguments, flash: &NorFlash) -> Result<()> {
     }
 }
 
+/// The keys of the board: those whose signatures the companion checks.
+fn keys(paths: &[PathBuf]) -> Result<Vec<PublicKey>> {
+    let mut keys = keys::read(paths)?;
+    keys.retain(|key| {
+        let algorithm = key.algorithm();
+        let checked = algorithm.is_checked_by_companion();
+        if !checked {
+            report::remark(&simulate::not_checked(words::algorithm(algorithm)));
+        }
+        checked
+    });
+    Ok(keys)
+}
+
+/// Whether the board would run what is flashed as an image.
+fn runs(image: &[u8], config: &Config, flash: &NorFlash) -> std::result::Result<(), Error> {
+    let image = CheckedImage::new(image.to_vec())?;
+    let policy = bootlace_image::Policy {
+        allow_development_keys: config.policy.development_keys,
+    };
+    image.verify(&config.keys, &policy)?;
+    let slot = flash.primary_slot();
+    image.fits(&Requirements {
+        vendor: config.vendor,
+        class: config.class,
+        slot: Some(slot),
+        max_size: Some(slot.1),
+        counter: false,
+    })
+}
+
 fn board(arguments: &Arguments) -> Result<SimulatedBoard> {
     if !(arguments.speed > 0.0 && arguments.speed <= 1e6) {
         return Err(simulate::bad_speed());
@@ -244,7 +277,7 @@ fn board(arguments: &Arguments) -> Result<SimulatedBoard> {
     let config = Config {
         name: arguments.name.clone(),
         serial: arguments.serial.clone(),
-        keys: keys::read(&arguments.key)?,
+        keys: keys(&arguments.key)?,
         vendor: arguments.vid,
         class: arguments.cid,
         policy: Policy {
@@ -282,12 +315,22 @@ fn board(arguments: &Arguments) -> Result<SimulatedBoard> {
     match (kept, &arguments.image) {
         (Some(kept), _) => flash.restore(&kept),
         (None, Some(path)) => {
-            flash.flash_primary(&file::read(path)?);
+            let image = file::read(path)?;
+            // A board may hold anything, as a real one may; what keeps it from running is said.
+            if let Err(error) = runs(&image, &config, &flash) {
+                report::remark(&files::at(path.display(), words::error(&error)));
+                report::warning(simulate::runs_nothing());
+            }
+            flash.flash_primary(&image);
         }
         (None, None) => {}
     }
     if let Some(path) = &arguments.golden {
-        flash.flash_area(Area::Golden, &file::read(path)?);
+        let image = file::read(path)?;
+        if let Err(error) = runs(&image, &config, &flash) {
+            report::remark(&files::at(path.display(), words::error(&error)));
+        }
+        flash.flash_area(Area::Golden, &image);
     }
     let mut board = SimulatedBoard::with_flash(config, flash).map_err(simulate::no_memory)?;
     if arguments.damaged {

@@ -82,7 +82,7 @@ fn a_patch_is_made_shown_and_applied() {
     let refused = run(&[p("show"), &new, p("--json")]);
     assert_eq!(
         serde_json::from_slice::<Value>(&refused.stdout).unwrap()["error"],
-        "NoPatch"
+        "ImageFile"
     );
 }
 

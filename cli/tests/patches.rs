@@ -32,7 +32,7 @@ impl Bench {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 if at % 1000 < major { major } else { state }
             });
-            let words = [0x2001_0000, 0x0801_0001].into_iter().chain(noise);
+            let words = [0x2001_0000, 0x0800_A301].into_iter().chain(noise);
             let version = Version {
                 major: major as u8,
                 ..Version::default()

@@ -12,6 +12,7 @@ use bootlace_smp::frame::Framing;
 use bootlace_smp::img::{ImageSlots, StateEntry};
 use bootlace_smp::os;
 
+use crate::hash::is_listed_as;
 use crate::text::clean;
 
 /// A board.
@@ -135,13 +136,9 @@ impl SlotImage {
     /// Whether this is the image of that hash: as many bytes as the board lists, at least 32. `None`: the board lists no
     /// hash, so nothing is known.
     pub fn is_of_hash(&self, hash: &[u8]) -> Option<bool> {
-        (!self.hash.is_empty())
-            .then(|| self.hash.len() >= SHORTEST_HASH.min(hash.len()) && hash.starts_with(&self.hash))
+        (!self.hash.is_empty()).then(|| is_listed_as(hash, &self.hash))
     }
 }
-
-/// Bytes of a SHA-512 that a board lists at least: the room that SHA-256 has.
-const SHORTEST_HASH: usize = 32;
 
 /// The last trial failed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use core::time::Duration;
 
-use bootlace_image::{FormatError, Refusal};
+use bootlace_image::{FormatError, KeyError, Refusal, Unstartable, Version};
 use bootlace_smp::bootlace::BootState;
 use bootlace_smp::{ErrorCode, bootlace, img};
 
@@ -33,6 +33,14 @@ pub enum Error {
     Image(FormatError),
     /// The file is another thing than an image.
     WrongFile(FileKind),
+    /// The file was given as a key, and is another thing.
+    NoKeyFile(FileKind),
+    /// The file was given as a patch, and is another thing.
+    NoPatchFile(FileKind),
+    /// A key that can't be used.
+    Key(KeyError),
+    /// No Cortex-M can start the image.
+    Unstartable(Unstartable),
     /// The image is well-formed, and must not be trusted or can't be run.
     Refused(Refusal),
     /// No key is trusted: none was given, and the board names none.
@@ -71,6 +79,15 @@ pub enum Error {
         size: u32,
         /// Bytes of the largest image.
         max: u32,
+    },
+    /// It needs another image, which the board does not have, or not as new.
+    NeedsImage {
+        /// The number of the image that is needed.
+        image: u8,
+        /// The lowest version of it that will do.
+        version: Version,
+        /// The version that is there.
+        found: Option<Version>,
     },
     /// Older than the board allows.
     TooOld {

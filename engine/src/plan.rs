@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use bootlace_image::{FormatError, Misfit, Policy, PublicKey, Requirements, Version};
+use bootlace_image::{Policy, PublicKey, Requirements, Unstartable, Version};
 use bootlace_smp::bootlace::Features;
 use bootlace_smp::frame::Framing;
 
@@ -165,6 +165,7 @@ impl Plan {
             });
         }
         check_fit(checked, board)?;
+        check_dependencies(checked, board)?;
 
         let size = image.total_len();
         let counters = (image.security_counter().unwrap_or(0), board.counter.unwrap_or(0));
@@ -213,9 +214,8 @@ impl Plan {
     }
 }
 
-/// The same question as the board's own, as far as the board says what it asks for.
+/// Whether the image fits, as far as the board says what it asks for.
 fn check_fit(checked: &CheckedImage, board: &BoardInfo) -> Result<(), Error> {
-    let image = checked.image();
     let requirements = Requirements {
         vendor: board.vid,
         class: board.cid,
@@ -223,21 +223,46 @@ fn check_fit(checked: &CheckedImage, board: &BoardInfo) -> Result<(), Error> {
         max_size: board.max_image(),
         counter: false,
     };
-    let fit = image
-        .fit(&mut checked.bytes(), &requirements)
-        .map_err(bootlace_image::Error::Source)?;
-    fit.map_err(|misfit| match misfit {
-        Misfit::TooLarge { size, max } => Error::TooLarge { size, max },
-        // Whether a board asks for a counter is the board's to say.
-        Misfit::NoCounter => Error::TooOld { image: 0, board: 0 },
-        Misfit::Vendor { image, board } => Error::WrongVendor { image, board },
-        Misfit::Class { image, board } => Error::WrongClass { image, board },
-        Misfit::Address { start, slot, size } => Error::WrongAddress { start, slot, size },
-        Misfit::NoResetVector => Error::from(bootlace_image::Error::Format(FormatError::Truncated {
-            needed: 8,
-            available: image.header().image_size,
-        })),
-    })
+    match checked.fits(&requirements) {
+        // Boards with the companion are Cortex-M. What starts others, a RISC-V for one, is not known here; but nothing
+        // starts what is empty.
+        Err(Error::Unstartable(reason))
+            if !board.is_bootlace() && !matches!(reason, Unstartable::Empty { .. }) =>
+        {
+            Ok(())
+        }
+        verdict => verdict,
+    }
+}
+
+/// Whether the board has the images that this one needs. MCUboot asks the same before it swaps; a board that runs the
+/// companion has one image, and does not ask.
+fn check_dependencies(checked: &CheckedImage, board: &BoardInfo) -> Result<(), Error> {
+    for needed in checked.dependencies() {
+        let (image, version) = (needed.image, needed.version);
+        let listed = board
+            .images
+            .iter()
+            .find(|listed| listed.image == u32::from(image) && listed.active);
+        let found = match image {
+            // It is the image itself that takes this number.
+            0 => Some(checked.version()),
+            _ => listed.and_then(|listed| Version::parse(&listed.version)),
+        };
+        // A list may leave out what it was not asked for: only the companion certainly has no other image.
+        let missing = match found {
+            Some(found) => found < version,
+            None => board.is_bootlace(),
+        };
+        if missing {
+            return Err(Error::NeedsImage {
+                image,
+                version,
+                found,
+            });
+        }
+    }
+    Ok(())
 }
 
 fn way(board: &BoardInfo, hash: &[u8], to: Version) -> (Way, Route) {

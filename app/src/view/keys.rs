@@ -1,7 +1,6 @@
 //! Whom the person trusts: keys are added here and nowhere else, and shown whole.
 
 use bootlace_engine::words::page as words;
-use bootlace_image::Algorithm;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
@@ -29,7 +28,7 @@ pub(super) fn trusted(props: &Props) -> Html {
                 <problem::Card problem={problem.clone()} />
             }
             <label class="second chooser--line">
-                <input class="chooser__input" type="file" accept=".pem,.pub,.txt" data-testid="add-key"
+                <input class="chooser__input" type="file" accept=".pem,.pub,.der,.txt" data-testid="add-key"
                     onchange={file_input(&props.on, Intent::AddKey)} />
                 { icons::key() }<span>{ labels.add_key }</span>
             </label>
@@ -51,10 +50,7 @@ fn row(props: &Props, known: &TrustedKey) -> Html {
             on.emit(Intent::NameKey(key, name));
         }
     });
-    let algorithm = match known.key.algorithm() {
-        Algorithm::P256 => "ECDSA P-256",
-        Algorithm::Ed25519 => "Ed25519",
-    };
+    let algorithm = bootlace_engine::words::algorithm(known.key.algorithm());
     html! {
         <li class="key" data-testid="trusted-key">
             { icons::key() }

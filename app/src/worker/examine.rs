@@ -1,7 +1,7 @@
 //! What a chosen file is, who signed it, and whom the person trusts. No browser types: tested on the host.
 
 use bootlace_engine::{CheckedImage, Error, Options, Restart};
-use bootlace_image::{Policy, PublicKey, Refusal};
+use bootlace_image::{Policy, PublicKey, Refusal, Unstartable};
 
 use crate::messages::{ImageInfo, Trust, Verdict};
 
@@ -29,8 +29,7 @@ pub fn examine(name: &str, image: &CheckedImage, trust: &Trust, named: &[PublicK
         hash: image.base().map(|base| base.hash),
         vid: head.vid(),
         cid: head.cid(),
-        // Bit 0 of a Cortex-M's reset vector is the Thumb bit.
-        start: image.reset_vector().ok().map(|start| start & !1),
+        start: image.start(),
         counter: head.security_counter(),
         verdict: verdict(image, trust, named),
     }
@@ -42,6 +41,10 @@ fn verdict(image: &CheckedImage, trust: &Trust, named: &[PublicKey]) -> Verdict 
     let policy = Policy {
         allow_development_keys: trust.development,
     };
+    // Nothing starts what is empty. What a Cortex-M can't start, something else may.
+    if let Err(error @ Error::Unstartable(Unstartable::Empty { .. })) = image.startable(None) {
+        return Verdict::Refused(error);
+    }
     match image.verify(keys, &policy) {
         Ok(verified) => match keys.get(verified.key) {
             Some(key) if own => Verdict::Trusted(*key),

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bootlace_engine::{Base, NoPatch, worth_sending};
+use bootlace_engine::{Base, NoPatch, is_listed_as, worth_sending};
 use wasm_bindgen_futures::spawn_local;
 
 use super::file::File;
@@ -95,7 +95,7 @@ async fn find_and_make(between: &Between, file: &Rc<File>, making: impl Fn(u32))
     let base = kept
         .as_deref()
         .and_then(Base::of)
-        .filter(|base| base.hash == between.from);
+        .filter(|base| is_listed_as(&base.hash, &between.from));
     let Some(base) = base else {
         return Patch::Useless(NoPatch::BaseNotFound);
     };

@@ -9,6 +9,8 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Cache, CacheStorage, Request, Response};
 
+use bootlace_engine::is_listed_as;
+
 use super::scope::scope;
 use crate::messages::KeptImage;
 use bootlace_engine::words::{hex, unhex};
@@ -96,11 +98,11 @@ pub(super) async fn keep(image: &KeptImage, bytes: &[u8]) {
     }
 }
 
-/// The bytes of the image with this hash, if it is kept.
+/// The bytes of the image that a board lists with this hash, if it is kept.
 pub(super) async fn find(hash: &[u8]) -> Option<Vec<u8>> {
     let cache = cache().await?;
     let all = requests(&cache).await;
-    let (_, request) = all.iter().find(|(image, _)| image.hash == hash)?;
+    let (_, request) = all.iter().find(|(image, _)| is_listed_as(&image.hash, hash))?;
     let found = JsFuture::from(cache.match_with_request(request)).await.ok()?;
     let response: Response = found.dyn_into().ok()?;
     let buffer = JsFuture::from(response.array_buffer().ok()?).await.ok()?;

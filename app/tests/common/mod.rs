@@ -26,7 +26,10 @@ pub fn signer() -> SigningKey {
 /// A signed image file.
 pub fn file(version: &str) -> Vec<u8> {
     let version = Version::parse(version).unwrap();
-    ImageBuilder::new(vec![0; 3000])
+    let mut payload = vec![0; 3000];
+    // A stack pointer and a reset vector.
+    payload[..8].copy_from_slice(&[0, 0x40, 0, 0x20, 1, 0xA3, 0, 8]);
+    ImageBuilder::new(payload)
         .version(version)
         .security_counter(7)
         .sign(&signer())

@@ -252,8 +252,9 @@ fn image(signer: &SigningKey, number: u8) -> Result<Vec<u8>> {
                 (noise >> 24) as u8
             })
             .collect();
-        let start = 0x0801_0001u32.to_le_bytes();
-        for (to, from) in payload.iter_mut().skip(4).zip(start) {
+        let start = 0x0800_A301u32.to_le_bytes();
+        let words = [0x2000_4000_u32.to_le_bytes(), start].concat();
+        for (to, from) in payload.iter_mut().zip(words) {
             *to = from;
         }
         ImageBuilder::new(payload).version(version).sign(signer).build()

@@ -391,9 +391,9 @@ impl Board {
                     alg: Algorithm::Ed25519,
                     key: bytes,
                 },
-                PublicKey::P256(bytes) => Key {
+                other => Key {
                     alg: Algorithm::P256,
-                    key: bytes,
+                    key: other.bytes(),
                 },
             })
             .collect();

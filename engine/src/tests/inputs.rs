@@ -1,5 +1,7 @@
 //! Bad input: images that must not be sent, ports that belong to something else.
 
+use bootlace_image::Unstartable;
+
 use super::*;
 
 // The page runs this crate, so a browser runs its tests as well.
@@ -92,9 +94,11 @@ fn images_that_are_not_sent() {
         board: [9; 16],
     };
     refused(&pair, &nameless, error);
-    // The right class may start anywhere; where the board has none the address counts.
+    // Where the board has no class the address counts; the right class says that an image is meant for this board, which
+    // can't start it all the same.
     let mut payload = vec![0; 3000];
-    payload[5] = 0x20;
+    payload[3] = 0x20;
+    payload[4..6].copy_from_slice(&[1, 0x20]);
     let elsewhere = ImageBuilder::new(payload).security_counter(3);
     let error = Error::WrongAddress {
         start: 0x2000,
@@ -104,12 +108,12 @@ fn images_that_are_not_sent() {
     let mut classless = Board::new(&image(1, 3000), vec![key().public()]);
     classless.counter = 3;
     refused(&with(classless), &elsewhere.clone().sign(&key()).build(), error);
-    plan(
-        &pair,
-        &elsewhere.cid([9; 16]).sign(&key()).build(),
-        &Options::default(),
-    )
-    .unwrap();
+    let error = Error::Unstartable(Unstartable::Outside {
+        start: 0x2000,
+        first: ADDRESS + 0x200,
+        size: 3000,
+    });
+    refused(&pair, &elsewhere.cid([9; 16]).sign(&key()).build(), error);
     let stray = good
         .clone()
         .unprotected(TlvKind::SEC_CNT, &[9, 0, 0, 0])

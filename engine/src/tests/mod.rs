@@ -36,7 +36,8 @@ fn key() -> SigningKey {
 fn unsigned(version: u8, size: usize) -> ImageBuilder {
     let mut random = pair::Random(u64::from(version) + 1);
     let mut payload: Vec<u8> = (0..size).map(|_| random.next() as u8).collect();
-    payload[4..8].copy_from_slice(&(ADDRESS + 0x401).to_le_bytes());
+    payload[..4].copy_from_slice(&0x2000_4000_u32.to_le_bytes());
+    payload[4..8].copy_from_slice(&(ADDRESS + 0x201).to_le_bytes());
     ImageBuilder::new(payload).version(Version {
         major: version,
         ..Version::default()

@@ -54,6 +54,18 @@ pub(super) fn error(error: &Error) -> Sentence {
             format!("Too large: {}; the board has room for {}.", bytes(*size), bytes(*max)),
             "Ask your firmware supplier for the file for this board.",
         ),
+        Error::NeedsImage {
+            image,
+            version,
+            found,
+        } => (
+            "NeedsImage",
+            match found {
+                Some(found) => format!("The image needs version {version} of image {image} or newer, and there is {found}."),
+                None => format!("The image needs version {version} of image {image} or newer, which this board does not have."),
+            },
+            "Ask your firmware supplier for the files of this board, and install the needed one first.",
+        ),
         Error::TooOld { image, board } => (
             "TooOld",
             format!("The image is older than the board allows: its security counter is {image}, the board's {board}."),
@@ -318,6 +330,11 @@ mod tests {
                 size: 0x1000,
             },
             Error::TooLarge { size: 2, max: 1 },
+            Error::NeedsImage {
+                image: 1,
+                version: bootlace_image::Version::default(),
+                found: None,
+            },
             Error::TooOld { image: 1, board: 2 },
             Error::NotNewer,
             Error::NoDowngrade,

@@ -69,6 +69,20 @@ pub fn no_versions(folder: impl Display, count: usize) -> Sentence {
     )
 }
 
+/// Two files of a folder hold the same image.
+pub fn same_image(one: &str, other: &str) -> String {
+    format!("{one} and {other} hold the same image: no patch is made between them")
+}
+
+/// Two pairs of versions would have one name for their patches.
+pub fn same_output(path: impl Display) -> Sentence {
+    Sentence::new(
+        "SameOutput",
+        format!("{path} would be the name of two patches."),
+        "Rename the images so that no name holds “--”.",
+    )
+}
+
 /// What was wrong with the file at `path`, by name.
 pub fn at(path: impl Display, sentence: Sentence) -> Sentence {
     Sentence {

@@ -4,13 +4,13 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt::Display;
 
-use bootlace_image::{Algorithm, FormatError, KeyError, Refusal, TlvKind};
+use bootlace_image::{Algorithm, FormatError, KeyError, OtherKey, Refusal, TlvKind, Unstartable};
 
 use super::{Sentence, short, tlv};
 use crate::FileKind;
 
 /// Why a file is no image.
-pub fn format_error(error: &FormatError) -> Sentence {
+pub(super) fn format_error(error: &FormatError) -> Sentence {
     let damaged = (
         "Copy or download the file again. If it stays like this, get another one from your firmware supplier.",
         Some("Sign the firmware again with imgtool."),
@@ -84,98 +84,197 @@ pub fn format_error(error: &FormatError) -> Sentence {
 }
 
 /// What a file is that is no image.
-pub fn wrong_file(kind: FileKind) -> Sentence {
+pub(super) fn wrong_file(kind: FileKind) -> Sentence {
     let signed = "Choose the signed image, which “imgtool sign” writes as a .bin file.";
-    let (name, what, next) = match kind {
+    let (name, what, next) = named_file(kind);
+    Sentence::new(name, what, next.unwrap_or(signed))
+}
+
+/// What a file is that was given as a key.
+pub(super) fn no_key_file(kind: FileKind) -> Sentence {
+    let (name, what) = match kind {
+        FileKind::Key => ("UnreadableKey", "This is a key in a form that is not read here."),
+        FileKind::Text | FileKind::Unknown => ("NotAKey", ""),
+        kind => {
+            let (name, what, _) = named_file(kind);
+            (name, what)
+        }
+    };
+    let what = format!("This file holds no public key. {what}");
+    let next = "Choose the signer’s public key, which “imgtool getpub --encoding pem --key KEY.pem” writes.";
+    Sentence::new(name, what.trim_end(), next)
+}
+
+/// What a file is that was given as a patch.
+pub(super) fn no_patch_file(kind: FileKind) -> Sentence {
+    let (name, what, _) = match kind {
+        FileKind::Text | FileKind::Unknown => ("NoPatch", "", None),
+        kind => named_file(kind),
+    };
+    let what = format!("This file is no patch. {what}");
+    Sentence::new(
+        name,
+        what.trim_end(),
+        "Choose a patch, which “bootlace delta make” writes.",
+    )
+}
+
+/// A kind of file: its name, what it is, and the next step to take where that is not to choose another file.
+fn named_file(kind: FileKind) -> (&'static str, &'static str, Option<&'static str>) {
+    match kind {
+        FileKind::Image => ("ImageFile", "This is an image.", None),
         FileKind::Empty => (
             "EmptyFile",
             "This file is empty.",
-            "Copy or download the file again.",
+            Some("Copy or download the file again."),
         ),
-        FileKind::Blank => (
-            "BlankFile",
-            "This file holds nothing but erased flash.",
-            "Choose the signed image, not what was read from a board.",
-        ),
+        FileKind::Blank => ("BlankFile", "This file holds nothing but erased flash.", None),
         FileKind::Elf => (
             "ElfFile",
             "This is an ELF file, as a linker writes it: it is not signed.",
-            signed,
+            None,
         ),
         FileKind::Hex => (
             "HexFile",
             "This is an Intel HEX file. It may hold a signed image, but boards take the binary form.",
-            "Let “imgtool sign” write a .bin file, or convert it: “objcopy -I ihex -O binary IN.hex OUT.bin”.",
+            Some(
+                "Let “imgtool sign” write a .bin file, or convert it: “objcopy -I ihex -O binary IN.hex OUT.bin”.",
+            ),
         ),
         FileKind::Srec => (
             "SrecFile",
             "This is a file of S-records. It may hold a signed image, but boards take the binary form.",
-            "Let “imgtool sign” write a .bin file, or convert it: “objcopy -I srec -O binary IN.srec OUT.bin”.",
+            Some(
+                "Let “imgtool sign” write a .bin file, or convert it: “objcopy -I srec -O binary IN.srec OUT.bin”.",
+            ),
         ),
         FileKind::Uf2 => (
             "Uf2File",
             "This is a UF2 file, for boards that show up as a drive.",
-            "Copy it to that drive, or choose the signed image in its binary form.",
+            Some("Copy it to that drive, or choose the signed image in its binary form."),
         ),
-        FileKind::Zip => (
-            "ZipFile",
-            "This is a ZIP archive: the image may be in it.",
-            "Unpack it and choose the signed image (often app_update.bin or signed.bin).",
+        FileKind::Archive => (
+            "ArchiveFile",
+            "This is an archive (ZIP or alike): the image may be in it.",
+            Some("Unpack it and choose the signed image (often app_update.bin or signed.bin)."),
         ),
         FileKind::Compressed => (
             "CompressedFile",
             "This file is compressed.",
-            "Unpack it and choose the signed image.",
+            Some("Unpack it and choose the signed image."),
         ),
-        FileKind::Json => ("JsonFile", "This is a JSON file, such as a manifest.", signed),
+        FileKind::Program => ("ProgramFile", "This is a program for a computer.", None),
+        FileKind::Document => ("DocumentFile", "This is a document or a picture.", None),
+        FileKind::OtherFirmware => (
+            "OtherFirmware",
+            "This is firmware in the form of another bootloader.",
+            None,
+        ),
+        FileKind::Json => ("JsonFile", "This is a JSON file, such as a manifest.", None),
         FileKind::Html => (
             "WebPage",
             "This is a web page, not a file of firmware: the download did not work.",
-            "Download the file itself, as “raw”, or sign in first.",
+            Some("Download the file itself, as “raw”, or sign in first."),
         ),
         FileKind::GitLfs => (
             "GitLfsPointer",
             "This is the pointer that Git LFS leaves in place of a file.",
-            "Fetch the file itself: “git lfs pull”.",
+            Some("Fetch the file itself: “git lfs pull”."),
         ),
         FileKind::Key => (
             "KeyFile",
-            "This is a key or a certificate, not an image.",
-            "Give it as a key, and choose the signed image here.",
+            "This is a key or a certificate, not an image. It was not added to the keys that are trusted.",
+            Some(
+                "Choose the signed image here. A key is added where keys are: under “Trusted keys” on the page, with \
+                 --key on the command line.",
+            ),
         ),
         FileKind::Patch => (
             "PatchFile",
             "This is a patch: it says how an image differs from another one.",
-            "Choose the whole new image. Where the board’s image is at hand, a patch is made by itself.",
+            Some(
+                "Choose the whole new image. Where the board’s image is at hand, a patch is made by itself.",
+            ),
         ),
         FileKind::OtherPatch => (
             "OtherPatchFile",
             "This is a patch of another kind (bsdiff or VCDIFF).",
-            signed,
+            None,
         ),
         FileKind::Base64 => (
             "Base64File",
             "This is an image in base64.",
-            "Convert it: “base64 -d IN > OUT.bin”.",
+            Some("Convert it: “base64 -d IN > OUT.bin”."),
+        ),
+        FileKind::HexDump => (
+            "HexDump",
+            "This is an image in hexadecimal digits.",
+            Some("Convert it: “xxd -r IN OUT.bin” (bare digits: “xxd -r -p”)."),
+        ),
+        FileKind::Digest => (
+            "DigestFile",
+            "This file has just the bytes of a digest, or of a key without its form.",
+            None,
         ),
         FileKind::BigEndian => (
             "BigEndianImage",
             "This image was signed with its numbers in big-endian order.",
-            "Sign it again without “--endian big”.",
+            Some("Sign it again without “--endian big”."),
         ),
         FileKind::Behind(_) => (
             "ImageBehind",
             "An image lies in this file behind something else: it is a bootloader and the image in one.",
-            "Choose the file of the image alone. The whole one is for a debug probe.",
+            Some("Choose the file of the image alone. The whole one is for a debug probe."),
         ),
         FileKind::Bare => (
             "BareFirmware",
             "This is firmware that is not signed yet: it has a vector table and no header.",
-            "Sign it: “imgtool sign --key KEY.pem --header-size 0x200 --pad-header …”.",
+            Some("Sign it: “imgtool sign --key KEY.pem --header-size 0x200 --pad-header …”."),
         ),
-        FileKind::Text | FileKind::Unknown => ("NotAnImage", "This file is no MCUboot image.", signed),
+        FileKind::Text | FileKind::Unknown => ("NotAnImage", "This file is no MCUboot image.", None),
+    }
+}
+
+/// Why no Cortex-M can start an image.
+pub(super) fn unstartable(it: Unstartable) -> Sentence {
+    let sign = "Sign it with a header of 0x200 bytes: “imgtool sign --header-size 0x200 --pad-header …”.";
+    let link = "Link the firmware for the board’s slot, right behind the image’s header, and sign it again.";
+    let (what, developers) = match it {
+        Unstartable::Empty { size } => (
+            format!("The firmware in this image is empty: it has {size} bytes."),
+            "Sign the file that the linker’s output was converted to.",
+        ),
+        Unstartable::Misaligned { header } => (
+            format!(
+                "No Cortex-M can start this image: its header of {header:#x} bytes puts the vector table where none can be."
+            ),
+            sign,
+        ),
+        Unstartable::Stack { stack } => (
+            format!(
+                "No Cortex-M can start this image: its stack pointer, {stack:#010x}, does not point into RAM."
+            ),
+            link,
+        ),
+        Unstartable::NoThumb { reset } => (
+            format!("No Cortex-M can start this image: its reset vector, {reset:#010x}, is even."),
+            link,
+        ),
+        Unstartable::Outside { start, first, size } => (
+            format!(
+                "No Cortex-M can start this image: it would start at {start:#010x}, and its firmware lies from \
+                 {first:#010x} to {:#010x}.",
+                first.saturating_add(size)
+            ),
+            link,
+        ),
     };
-    Sentence::new(name, what, next)
+    Sentence::new(
+        "Unstartable",
+        what,
+        "Get another file from your firmware supplier.",
+    )
+    .for_developers(Some(developers))
 }
 
 /// Why an image is not to be trusted or can't be run.
@@ -313,7 +412,7 @@ pub fn refusal(refusal: &Refusal) -> Sentence {
             ),
             (
                 "Get another file from your firmware supplier.",
-                Some("Sign it with an ECDSA P-256 or Ed25519 key."),
+                Some("Sign it with an ECDSA P-256, Ed25519, RSA-2048 or RSA-3072 key."),
             ),
         ),
         other => (
@@ -345,23 +444,35 @@ pub fn test_key(path: impl Display, file: &str) -> String {
 }
 
 /// Why a key can't be used.
-pub fn key_error(error: &KeyError) -> Sentence {
+pub(super) fn key_error(error: &KeyError) -> Sentence {
+    let getpub = "Choose the public key, which “imgtool getpub --encoding pem --key KEY.pem” writes.";
     let (name, what, next) = match error {
-        KeyError::NotPem => (
-            "NotAKey",
-            "This file holds no public key in PEM.",
-            "Choose the file that “imgtool getpub --encoding pem --key KEY.pem” writes.",
-        ),
         KeyError::PrivateKey => (
             "PrivateKey",
-            "This is a private key. It must not leave the place where images are signed.",
+            "This is a private key. It must not leave the place where images are signed.".to_string(),
             "Make its public half with “imgtool getpub --encoding pem --key KEY.pem” and use that.",
         ),
-        _ => (
-            "UnsupportedKey",
-            "This key is neither an ECDSA P-256 nor an Ed25519 one.",
-            "Use a P-256 or Ed25519 key (“imgtool keygen --type ed25519”).",
+        KeyError::Certificate => (
+            "Certificate",
+            "This is a certificate, or a request for one.".to_string(),
+            "Take the key out of it: “openssl x509 -in IN.pem -noout -pubkey”.",
         ),
+        KeyError::Damaged => (
+            "DamagedKey",
+            "This public key is damaged or cut off.".to_string(),
+            "Copy or download it again.",
+        ),
+        KeyError::Unsupported(other) => (
+            "UnsupportedKey",
+            match other {
+                OtherKey::P384 => "This is a P-384 key.".to_string(),
+                OtherKey::X25519 => "This is an X25519 key: it encrypts images, and signs none.".to_string(),
+                OtherKey::Rsa { bits } => format!("This is an RSA key of {bits} bits."),
+                OtherKey::Other => "This key is of an algorithm or curve that is not supported.".to_string(),
+            },
+            "Use the key that images are signed with: ECDSA P-256, Ed25519, RSA-2048 or RSA-3072.",
+        ),
+        _ => ("NotAKey", "This file holds no public key.".to_string(), getpub),
     };
     Sentence::new(name, what, next)
 }
@@ -371,6 +482,9 @@ pub fn algorithm(algorithm: Algorithm) -> &'static str {
     match algorithm {
         Algorithm::P256 => "ECDSA P-256",
         Algorithm::Ed25519 => "Ed25519",
+        Algorithm::Rsa2048 => "RSA-2048",
+        Algorithm::Rsa3072 => "RSA-3072",
+        _ => "an algorithm without a name here",
     }
 }
 
@@ -379,8 +493,8 @@ pub fn signature_kind(kind: TlvKind) -> &'static str {
     match kind {
         TlvKind::ECDSA => "ECDSA",
         TlvKind::ED25519 => "Ed25519",
-        TlvKind::RSA2048 => "RSA-2048, not supported",
-        TlvKind::RSA3072 => "RSA-3072, not supported",
+        TlvKind::RSA2048 => "RSA-2048",
+        TlvKind::RSA3072 => "RSA-3072",
         _ => "not supported",
     }
 }

@@ -26,11 +26,11 @@ pub mod terminal;
 mod update;
 
 pub use figures::{bytes, hex, rate, short, time, tlv, unhex, uuid, version};
-pub use image::{
-    algorithm, format_error, key_error, published_key, refusal, signature_kind, test_key, wrong_file,
-};
+pub use image::{algorithm, published_key, refusal, signature_kind, test_key};
 pub use journal::{came_of, from_to, release, supply};
-pub use patch::{no_patch, patch_error, patch_header_error, patch_not_proved, saving};
+pub use patch::{
+    no_patch, patch_error, patch_for_rsa, patch_header_error, patch_not_proved, same_image, saving,
+};
 pub use sentence::Sentence;
 pub use table::Table;
 pub use update::{after_rollback, attention, no_way_back, outcome, phase, rolled_back, state, unchanged};
@@ -48,6 +48,10 @@ pub fn error(error: &Error) -> Sentence {
     match error {
         Error::Image(error) => image::format_error(error),
         Error::WrongFile(kind) => image::wrong_file(*kind),
+        Error::NoKeyFile(kind) => image::no_key_file(*kind),
+        Error::NoPatchFile(kind) => image::no_patch_file(*kind),
+        Error::Key(error) => image::key_error(error),
+        Error::Unstartable(it) => image::unstartable(*it),
         Error::Refused(refusal) => image::refusal(refusal),
         other => board::error(other),
     }

@@ -11,7 +11,7 @@ mod update;
 pub use board::{Behaviour, Mark, Via};
 pub use board::{
     Standing, behaviour, board_count, board_counter, board_label, board_name, counted, earlier, kept_summary,
-    key_kind, last_updates, mark, named, past_start, reading, remark, role, slot_name, standing,
+    key_kind, key_name, last_updates, mark, named, past_start, reading, remark, role, slot_name, standing,
 };
 pub use figures::{long_hash, seconds, short_hash, spelled};
 pub use labels::{Labels, labels};

@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use core::fmt::Display;
 use core::time::Duration;
 
 use bootlace_delta::{Error, HeaderError, WholeError};
@@ -98,6 +99,22 @@ pub fn patch_not_proved() -> Sentence {
         "PatchFailed",
         "The patch that was made does not give the new image.",
         "This is a mistake in bootlace: please report it, and send the image as a whole.",
+    )
+}
+
+/// A patch between an image and itself.
+pub fn same_image() -> Sentence {
+    Sentence::new(
+        "SameImage",
+        "Both files hold the same image: there is nothing to patch.",
+        "Choose two versions of a firmware.",
+    )
+}
+
+/// A patch of an image that only RSA signs; `path` is the file.
+pub fn patch_for_rsa(path: impl Display) -> String {
+    format!(
+        "{path} is signed with RSA: boards that take patches run the companion, which checks ECDSA P-256 and Ed25519 only"
     )
 }
 

@@ -11,6 +11,20 @@ pub fn no_key() -> &'static str {
     "without --key the board trusts nobody, and runs no image"
 }
 
+/// The simulated board was given something as an image that it can't start.
+pub fn runs_nothing() -> &'static str {
+    "the board holds that file, and can't start it"
+}
+
+/// A key whose signatures no board with the companion checks.
+pub fn not_checked(algorithm: &str) -> Sentence {
+    Sentence::new(
+        "NotChecked",
+        format!("The simulated board runs the companion, which does not check {algorithm} signatures."),
+        "Use an ECDSA P-256 or Ed25519 key. RSA is for boards that run MCUboot: bootlace update verifies it.",
+    )
+}
+
 /// What `--link` names exists, and is no symbolic link.
 pub fn not_a_link(path: impl Display) -> Sentence {
     Sentence::new(

@@ -13,7 +13,7 @@ use super::{
     Sentence, Table, bytes, came_of, from_to, hex, no_way_back, release, short, signature_kind, state,
     supply, test_key, tlv, uuid,
 };
-use crate::{BoardInfo, JournalEntry};
+use crate::{BoardInfo, Dependency, JournalEntry};
 
 /// What a board is, what it runs, and what became of its last updates.
 pub fn board(board: &BoardInfo) -> Table {
@@ -112,8 +112,10 @@ pub struct ImageFacts {
     pub load_address: u32,
     /// Its flags.
     pub flags: Flags,
-    /// Its reset vector; `None`: its payload is too short.
-    pub reset_vector: Option<u32>,
+    /// Where it starts; `None`: its payload is encrypted, compressed or too short.
+    pub start: Option<u32>,
+    /// The other images that it needs.
+    pub dependencies: Vec<Dependency>,
     /// The vendor that it is for.
     pub vid: Option<[u8; 16]>,
     /// The class of boards that it is for.
@@ -196,11 +198,8 @@ pub fn image(name: impl Display, it: &ImageFacts) -> Table {
     if it.flags.contains(Flags::ROM_FIXED) {
         table.row("Linked for", format!("{:#010x}", it.load_address));
     }
-    if let Some(vector) = it
-        .reset_vector
-        .filter(|_| !it.flags.is_encrypted() && !it.flags.is_compressed())
-    {
-        table.row("Starts at", format!("{:#010x}", vector & !1));
+    if let Some(start) = it.start {
+        table.row("Starts at", format!("{start:#010x}"));
     }
     match (it.vid, it.cid) {
         (None, None) => table.row("For", "any board whose slot holds that address"),
@@ -216,6 +215,12 @@ pub fn image(name: impl Display, it: &ImageFacts) -> Table {
     match it.counter {
         Some(counter) => table.row("Counter", counter),
         None => table.row("Counter", "none: boards take it for 0"),
+    }
+    for needed in &it.dependencies {
+        table.row(
+            "Depends on",
+            format!("image {} of version {} or newer", needed.image, needed.version),
+        );
     }
     let flags = flags(it.flags);
     if !flags.is_empty() {
@@ -254,6 +259,14 @@ pub fn image(name: impl Display, it: &ImageFacts) -> Table {
     for warning in &it.warnings {
         table.note(format!("Warning: {}\n{}", warning.what, warning.next));
     }
+    table
+}
+
+/// A public key.
+pub fn key(algorithm: &'static str, hash: &[u8; 32]) -> Table {
+    let mut table = Table::new(algorithm);
+    table.row("Fingerprint", hex(hash));
+    table.row("Short", short(hash));
     table
 }
 

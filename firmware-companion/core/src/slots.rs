@@ -133,7 +133,8 @@ impl From<Reject> for BootState {
             Reject::Empty => BootState::NoImage,
             Reject::TooOld => BootState::TooOld,
             Reject::Unreadable => BootState::FlashFailed,
-            Reject::TooLarge | Reject::Refused | Reject::WrongBoard => BootState::BadImage,
+            Reject::WrongBoard => BootState::WrongBoard,
+            Reject::TooLarge | Reject::Refused => BootState::BadImage,
         }
     }
 }

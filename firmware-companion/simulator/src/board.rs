@@ -430,7 +430,9 @@ impl SimulatedBoard {
             _ => Reset::PowerOn,
         };
         let behaviour = self.config.behaviour;
-        if trial && behaviour == Behaviour::Hang {
+        let stuck = trial && behaviour == Behaviour::Hang;
+        // What a Cortex-M can't start locks up at its first instruction, confirmed or not, until the watchdog bites.
+        if stuck || !self.flash.can_start() {
             self.chip = Chip::Hung {
                 until: self.now + u64::from(self.config.watchdog) * 1000,
             };

@@ -12,6 +12,7 @@ mod tests;
 
 use bootlace_core::chip::{Map, Region};
 use bootlace_core::flash::{Area, Flash, FlashError, Geometry};
+use bootlace_core::slots::{SlotSource, find};
 
 use doubt::{Doubt, Noise};
 
@@ -140,6 +141,22 @@ impl NorFlash {
             *flag = word.iter().any(|&byte| byte != 0xFF);
         }
         self.doubt = Doubt::default();
+    }
+
+    /// Whether a Cortex-M could start what lies in the primary slot.
+    pub(crate) fn can_start(&mut self) -> bool {
+        let address = self.geometry(Area::Primary).address;
+        let Some(found) = find(self, Area::Primary) else {
+            return false;
+        };
+        let mut source = SlotSource::new(self, Area::Primary, found.base);
+        matches!(found.image.startable(&mut source, Some(address)), Ok(Ok(())))
+    }
+
+    /// Address and size in bytes of the slot that images run from.
+    pub fn primary_slot(&self) -> (u32, u32) {
+        let primary = self.geometry(Area::Primary);
+        (primary.address, primary.size)
     }
 
     /// Writes an image into the primary slot without the companion, as a probe in the factory does.

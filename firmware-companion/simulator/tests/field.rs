@@ -8,7 +8,7 @@ use bootlace_smp::bootlace::{
     BootState, ErrorCode, Features, GROUP, JournalEntry, JournalOutcome, Release, Role, RollbackReason,
 };
 use bootlace_smp::img;
-use common::{config, counted, hash_of, mark_for_test, started, version, with_golden};
+use common::{ADDRESS, config, counted, hash_of, key, mark_for_test, started, version, with_golden};
 
 // The page runs this crate, so a browser runs its tests as well.
 #[cfg(target_arch = "wasm32")]
@@ -68,6 +68,44 @@ fn the_journal_tells_what_came_of_each_update() {
     host.board.power_cycle(host.now);
     assert!(host.wait_for_port());
     assert_eq!(host.journal(), journal);
+}
+
+/// F9: the simulator was kinder than a chip, and called such images confirmed.
+#[test]
+fn an_image_that_no_cortex_m_can_start_is_taken_back() {
+    let start = |stack: u32, reset: u32| {
+        let mut payload = vec![7; 20_000];
+        payload[..4].copy_from_slice(&stack.to_le_bytes());
+        payload[4..8].copy_from_slice(&reset.to_le_bytes());
+        let version = bootlace_image::Version {
+            major: 2,
+            ..Default::default()
+        };
+        bootlace_image::builder::ImageBuilder::new(payload)
+            .version(version)
+            .sign(&key())
+            .build()
+    };
+    for (stack, reset) in [
+        (0x2000_4000, ADDRESS + 0x6_0001),
+        (0x2000_4000, ADDRESS + 0x101),
+        (0x2000_4000, ADDRESS + 0x300),
+        (0xFFFF_FFFF, ADDRESS + 0x301),
+        (ADDRESS + 0x800, ADDRESS + 0x301),
+    ] {
+        let mut host = started(SimulatedBoard::new(config(), Some(&version(0))).unwrap());
+        host.update(&start(stack, reset));
+        let journal = host.journal();
+        let [entry] = journal.as_slice() else {
+            unreachable!("one update: {journal:?}")
+        };
+        assert_eq!(entry.outcome, JournalOutcome::RolledBack, "{stack:#x} {reset:#x}");
+        assert_eq!(entry.reason, RollbackReason::Watchdog);
+    }
+    // It was flashed by a probe: nothing goes back, and nothing runs.
+    let mut board = SimulatedBoard::new(config(), Some(&start(0, ADDRESS + 0x301))).unwrap();
+    board.advance(60_000_000);
+    assert!(board.port().is_none());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use bootlace_simulator::{Config, Cut, Moment, SimulatedBoard};
 use bootlace_smp::bootlace::{ErrorCode, Features, Role};
 use common::{Host, config, hash_of, key, patch};
 
-const ADDRESS: u32 = 0x0801_0000;
+const ADDRESS: u32 = 0x0800_A000;
 /// Offsets of the default board's areas from its first byte of flash.
 const PRIMARY: usize = 0xA000;
 const SLOT: usize = 123 * 4096;

@@ -1,6 +1,7 @@
 //! The forms in which people have public keys: PEM and DER; points compressed or not; curves by name or by their numbers.
 
-use crate::key::{Algorithm, KeyError, OtherKey, PublicKey};
+use crate::algorithm::{Algorithm, KeyError, OtherKey};
+use crate::key::PublicKey;
 use crate::{Sha256, der};
 
 const BIT_STRING: u8 = 0x03;

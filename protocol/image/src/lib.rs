@@ -26,6 +26,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod algorithm;
 #[cfg(feature = "sign")]
 pub mod builder;
 mod der;
@@ -49,13 +50,14 @@ pub mod trailer;
 mod vectors;
 mod verify;
 
+pub use algorithm::{Algorithm, KeyError, OtherKey};
 pub use devkeys::development_key;
 pub use digest::{Digest, Digester, Sha256};
 pub use error::{Error, FormatError, Refusal, VerifyError};
 pub use fit::{Misfit, Requirements};
 pub use header::{Flags, Header, Version};
 pub use image::{Image, MAX_TLVS};
-pub use key::{Algorithm, KeyError, OtherKey, PublicKey};
+pub use key::PublicKey;
 #[cfg(feature = "rsa")]
 pub use rsa::RsaKey;
 pub use signatures::{Signature, Signatures, Signer};

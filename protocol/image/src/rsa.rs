@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use crate::key::{Algorithm, KeyError, OtherKey};
+use crate::algorithm::{Algorithm, KeyError, OtherKey};
 use crate::{Sha256, der};
 
 /// Bytes of the largest modulus.

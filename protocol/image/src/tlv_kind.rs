@@ -114,10 +114,7 @@ impl TlvKind {
 
     /// Whether it holds a signature of an algorithm that this build verifies, given the key.
     pub(crate) const fn is_verified(self) -> bool {
-        match self {
-            Self::ECDSA | Self::ED25519 => true,
-            Self::RSA2048 | Self::RSA3072 => cfg!(feature = "rsa"),
-            _ => false,
-        }
+        matches!(self, Self::ECDSA | Self::ED25519)
+            || cfg!(feature = "rsa") && matches!(self, Self::RSA2048 | Self::RSA3072)
     }
 }

@@ -74,7 +74,7 @@ impl Image {
         let inside = |address: u32| first.is_some_and(|first| address.wrapping_sub(first) < size);
         // Slots begin at pages of flash, which are larger.
         let table = first.unwrap_or(u32::from(header.header_size));
-        Ok(if table % TABLE_ALIGNMENT != 0 {
+        Ok(if !table.is_multiple_of(TABLE_ALIGNMENT) {
             Err(Unstartable::Misaligned {
                 header: header.header_size,
             })

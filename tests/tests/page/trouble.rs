@@ -119,7 +119,7 @@ pub(super) fn key_as_firmware(stage: &mut Stage) -> Result<()> {
     page.run("localStorage.clear()", &[])?;
     main_job::open(page, ORIGIN)?;
     main_job::choose_file(page, &key)?;
-    main_job::problem(page, &["KeyAsFirmware"], SOON)?;
+    main_job::problem(page, &["KeyFile"], SOON)?;
     ensure!(trusted(page)?.is_empty(), "the key is trusted");
     // Added where keys are added, it is shown whole, with its day.
     main_job::trust(page, &key)?;

@@ -1,3 +1,4 @@
+use bootlace_engine::FileKind;
 use bootlace_image::builder::{ImageBuilder, SigningKey};
 use bootlace_image::{Algorithm, Version};
 #[cfg(target_arch = "wasm32")]
@@ -110,13 +111,27 @@ fn the_hash_that_an_altered_image_claims_is_not_shown() {
 }
 
 #[test]
+fn an_empty_image_is_refused_whoever_signed_it() {
+    let file = ImageBuilder::new(Vec::new()).sign(&key(1)).build();
+    let empty = Error::Unstartable(Unstartable::Empty { size: 0 });
+    assert_eq!(
+        verdict(&file, &trusting(&[&key(1)]), &[]),
+        Verdict::Refused(empty)
+    );
+}
+
+#[test]
 fn an_image_says_what_it_is_and_other_files_that_they_are_none() {
     let info = info(&signed(&key(1)), &Trust::default(), &[]);
     assert_eq!((info.version.major, info.counter), (2, Some(7)));
     assert_eq!((info.vid, info.cid), (None, Some([0x11; 16])));
     let jpeg = b"\xff\xd8\xff\xe0 no image at all, but long enough";
-    assert!(matches!(
+    assert_eq!(
         CheckedImage::new(jpeg.to_vec()),
+        Err(Error::WrongFile(FileKind::Document))
+    );
+    assert!(matches!(
+        CheckedImage::new(b"\x01\x02\x03 nothing that has a name".to_vec()),
         Err(Error::Image(bootlace_image::FormatError::NotAnImage { .. }))
     ));
 }

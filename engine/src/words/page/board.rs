@@ -232,6 +232,14 @@ pub fn board_label(board: Option<&BoardInfo>, number: u32) -> String {
     said.map_or_else(|| format!("Board {number}"), Clone::clone)
 }
 
+/// What a key is called at first: its file's name, and its number where the file holds several.
+pub fn key_name(file: &str, number: u32, count: usize) -> String {
+    match count {
+        1 => file.to_string(),
+        _ => format!("{file} ({number})"),
+    }
+}
+
 /// What kind of key it is and when it was added.
 pub fn key_kind(algorithm: &str, added: &str) -> String {
     match added {

@@ -1,6 +1,5 @@
 //! What goes wrong in the page.
 
-use bootlace_image::KeyError;
 use serde::{Deserialize, Serialize};
 
 use super::super::{self as words, Sentence};
@@ -29,10 +28,6 @@ pub enum PageError {
     Unreadable,
     /// The file is larger than any firmware.
     FileTooLarge,
-    /// The file was chosen as firmware, and is a key.
-    KeyAsFirmware,
-    /// The file was chosen as a key, and holds no public key.
-    NotAKey,
     /// The simulated board has no key to trust.
     NoDemoKey,
     /// The worker died.
@@ -51,7 +46,7 @@ pub enum Problem {
     /// The image is not for this board, or not now: nothing was sent.
     Plan(Error),
     /// With a file that was chosen as a key.
-    Key(KeyError),
+    Key(Error),
 }
 
 impl From<PageError> for Problem {
@@ -66,8 +61,7 @@ pub fn problem(problem: &Problem) -> Sentence {
         Problem::Page(error) => page_error(*error),
         Problem::Session(failure) if failure.phase > Phase::Ready => return words::failure(failure),
         Problem::Session(failure) => words::error(&failure.error),
-        Problem::File(error) | Problem::Plan(error) => words::error(error),
-        Problem::Key(error) => words::key_error(error),
+        Problem::File(error) | Problem::Plan(error) | Problem::Key(error) => words::error(error),
     };
     // Nothing was done to a board: no word about what became of it.
     Sentence {
@@ -132,17 +126,6 @@ fn page_error(error: PageError) -> Sentence {
             "FileTooLarge",
             "This file is too large to be firmware.",
             "Choose the signed firmware image (usually a .bin file of less than a few megabytes).",
-        ),
-        E::KeyAsFirmware => (
-            "KeyAsFirmware",
-            "This file is a key, not firmware. It was not added to your trusted keys.",
-            "Choose the signed firmware image. To trust a key, open “Trusted keys” and add it there.",
-        ),
-        E::NotAKey => (
-            "NotAKey",
-            "This file holds no public key that the page can use.",
-            "Choose a PEM file with a P-256 or Ed25519 public key (“imgtool getpub -e pem” writes one). A private key \
-             must not leave the place where images are signed.",
         ),
         E::NoDemoKey => (
             "NoDemoKey",

@@ -179,7 +179,7 @@ fn nothing_is_said_of_a_board_that_nothing_was_done_to() {
         unharmed: true,
     };
     let problems = [
-        Problem::Key(bootlace_image::KeyError::PrivateKey),
+        Problem::Key(Error::Key(bootlace_image::KeyError::PrivateKey)),
         PageError::Unreadable.into(),
         Problem::File(Error::NoKeys),
         Problem::Plan(Error::NotNewer),

@@ -31,7 +31,7 @@ pub fn builder(version: (u8, u8), len: usize, address: u32) -> ImageBuilder {
         })
         .collect();
     payload[..4].copy_from_slice(&0x2000_4000u32.to_le_bytes());
-    payload[4..8].copy_from_slice(&(address + 0x401).to_le_bytes());
+    payload[4..8].copy_from_slice(&(address + 0x201).to_le_bytes());
     ImageBuilder::new(payload).version(Version {
         major: version.0,
         minor: version.1,
@@ -48,7 +48,7 @@ pub fn config() -> Config {
 }
 
 /// Where images of the default board start.
-pub const ADDRESS: u32 = 0x0801_0000;
+pub const ADDRESS: u32 = 0x0800_A000;
 
 /// An image of version 1.`minor`.
 pub fn version(minor: u8) -> Vec<u8> {

@@ -114,6 +114,8 @@ codes! {
         /// In the bootloader because no image can run, and the golden one is not signed by a key it trusts, was altered,
         /// or is for another board.
         GoldenBad = 10,
+        /// In the bootloader because the image is for another board: another vendor, class or address.
+        WrongBoard = 11,
     }
 }
 
@@ -137,7 +139,8 @@ impl BootState {
             | BootState::FlashFailed
             | BootState::NothingToRevertTo
             | BootState::GoldenTooOld
-            | BootState::GoldenBad => Stays::NothingStarts,
+            | BootState::GoldenBad
+            | BootState::WrongBoard => Stays::NothingStarts,
             _ => return None,
         })
     }
