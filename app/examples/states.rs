@@ -13,7 +13,7 @@ use bootlace_app::state::*;
 use bootlace_app::view::{Page, Props};
 use bootlace_engine::{
     Attention, BoardInfo, Content, Error, Failure, JournalEntry, JournalOutcome, NoPatch, Outcome, Phase,
-    Progress, Release, RollbackReason, Saving, SlotImage, Supply,
+    Progress, Release, RollbackReason, Saving, SlotImage, Supply, Witness,
 };
 use bootlace_image::{Refusal, Version};
 use common::*;
@@ -212,6 +212,7 @@ fn states() -> Vec<(&'static str, Vec<Action>)> {
     let confirmed = Outcome::Confirmed {
         version,
         took: Duration::from_millis(38_400),
+        by: Witness::Itself,
     };
     let altered = notice(Notice::Examined(
         ChoiceId(1),

@@ -96,7 +96,11 @@ fn confirmed(patch: Option<PatchFate>) -> Ending {
     let version = Version::parse("2.0.0").unwrap();
     let took = Duration::from_secs(1);
     Ending::Outcome {
-        outcome: Outcome::Confirmed { version, took },
+        outcome: Outcome::Confirmed {
+            version,
+            took,
+            by: bootlace_engine::Witness::Itself,
+        },
         patch,
     }
 }

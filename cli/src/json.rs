@@ -8,7 +8,7 @@ use bootlace_engine::words::tables::{self, ImageFacts};
 use bootlace_engine::words::{self, terminal};
 use bootlace_engine::{
     BoardInfo, Content, Event, JournalEntry, JournalOutcome, Outcome, Role, RollbackReason, SlotImage,
-    Unchanged,
+    Unchanged, Witness,
 };
 use serde_json::{Value, json};
 
@@ -168,10 +168,14 @@ pub(crate) fn event(event: &Event) -> Option<Value> {
 
 fn outcome(outcome: &Outcome) -> Value {
     let mut value = match outcome {
-        Outcome::Confirmed { version, took } => json!({
+        Outcome::Confirmed { version, took, by } => json!({
             "outcome": "confirmed",
             "version": version.to_string(),
             "seconds": took.as_secs_f64(),
+            "by": match by {
+                Witness::Itself => "itself",
+                Witness::Bootloader => "bootloader",
+            },
         }),
         Outcome::RolledBack {
             reason,

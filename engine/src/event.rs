@@ -127,6 +127,8 @@ pub enum Outcome {
         version: Version,
         /// From [`start`](crate::Session::start) to here.
         took: Duration,
+        /// Who said so.
+        by: Witness,
     },
     /// The board took the old image back, or never started the new one.
     RolledBack {
@@ -144,6 +146,17 @@ pub enum Outcome {
         /// The version that runs, as the board spells it.
         version: Option<String>,
     },
+}
+
+/// Who said that the new image is confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Witness {
+    /// The board, running it.
+    Itself,
+    /// The board's bootloader, which was asked because the image has no port. It was told to start the image since, and the
+    /// board has been silent from then on.
+    Bootloader,
 }
 
 /// Why a board runs what it ran.

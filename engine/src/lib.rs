@@ -64,7 +64,7 @@ pub use bootlace_smp::bootlace::{
 };
 pub use bootlace_smp::frame::Framing;
 pub use error::{Asked, Code, Error, Failure};
-pub use event::{Attention, Command, Event, Outcome, PortEvent, PortInfo, Progress, Unchanged};
+pub use event::{Attention, Command, Event, Outcome, PortEvent, PortInfo, Progress, Unchanged, Witness};
 pub use file_kind::FileKind;
 pub use greet::{Greeted, Greeter};
 pub use hash::is_listed_as;

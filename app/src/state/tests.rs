@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use bootlace_engine::{BoardInfo, Error, Failure, Phase, RollbackReason, Unchanged};
+use bootlace_engine::{BoardInfo, Error, Failure, Phase, RollbackReason, Unchanged, Witness};
 use bootlace_image::Version;
 
 use super::*;
@@ -257,6 +257,7 @@ fn a_confirmed_update_reached_the_last_step() {
     let confirmed = Outcome::Confirmed {
         version: Version::default(),
         took: core::time::Duration::from_secs(1),
+        by: Witness::Itself,
     };
     let state = after([
         appeared(1),

@@ -445,8 +445,9 @@ impl<R: Fn(Report)> Board<R> {
         let patch = job.and_then(|job| job.running.patch);
         // What counts is how long the person waited.
         let outcome = match (outcome, job) {
-            (Outcome::Confirmed { version, .. }, Some(job)) => Outcome::Confirmed {
+            (Outcome::Confirmed { version, by, .. }, Some(job)) => Outcome::Confirmed {
                 version,
+                by,
                 took: now().since(job.asked),
             },
             (outcome, _) => outcome,

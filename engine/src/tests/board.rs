@@ -97,6 +97,8 @@ pub struct Board {
     pub denies: Option<smp::Fault>,
     /// A port is there; it vanishes while the board restarts.
     pub port: bool,
+    /// What it runs now has no port.
+    is_portless: bool,
     pub vanishes: bool,
     /// Time to write a byte of an image.
     pub micros_per_byte: u64,
@@ -147,6 +149,7 @@ impl Board {
             stubborn: false,
             denies: None,
             port: true,
+            is_portless: false,
             vanishes: true,
             micros_per_byte: 10,
             pieces: (0, 0),
@@ -253,7 +256,7 @@ impl Board {
                         App::Confirms(seconds) => self.schedule(at, 2000 + seconds * 1000, Then::Confirm),
                         App::Fails(seconds) => self.schedule(at, 2000 + seconds * 1000, Then::Revert),
                         App::NoPort => {
-                            self.port = false;
+                            (self.port, self.is_portless) = (false, true);
                             return self.schedule(at, 3000, Then::Confirm);
                         }
                         App::Waits | App::Refused => {}
@@ -265,6 +268,7 @@ impl Board {
                 }
                 self.schedule(at, 300, Then::Arrive);
             }
+            Then::Arrive if self.is_portless && self.stays.is_none() => {}
             Then::Arrive => {
                 self.port = true;
                 self.decoder = Decoder::new();

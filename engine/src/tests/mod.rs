@@ -132,7 +132,7 @@ fn an_update_from_first_contact_to_confirmed() {
         Err(Error::Busy)
     );
 
-    let Outcome::Confirmed { version, took } = outcome(&mut pair, MINUTE) else {
+    let Outcome::Confirmed { version, took, .. } = outcome(&mut pair, MINUTE) else {
         panic!("{:?}", pair.events)
     };
     assert_eq!((version.major, pair.session.phase()), (2, Phase::Ready));
@@ -398,7 +398,32 @@ fn an_application_without_a_port_is_asked_in_the_bootloader() {
         .is_none()
     );
     pair.board.boot_to_bootloader();
-    assert!(matches!(outcome(&mut pair, MINUTE), Outcome::Confirmed { .. }));
+    let asked = pair.now;
+    let confirmed = outcome(&mut pair, MINUTE);
+    let by_bootloader = matches!(
+        confirmed,
+        Outcome::Confirmed {
+            by: Witness::Bootloader,
+            ..
+        }
+    );
+    assert!(by_bootloader, "{confirmed:?}");
+    // It is not left in its bootloader.
+    assert_eq!((pair.board.resets, pair.board.port), (2, false));
+    assert!(pair.now.since(asked) < Duration::from_secs(40));
+}
+
+#[test]
+fn a_board_that_comes_back_in_its_bootloader_again_and_again_is_not_done() {
+    let mut pair = pair();
+    pair.board.app = App::NoPort;
+    pair.session.start(pair.now, update(image(2, 9_000))).unwrap();
+    pair.until(MINUTE, |event| *event == Event::Attention(Attention::NoPort))
+        .unwrap();
+    // Its button is stuck.
+    pair.board.stays = Some(BootState::Requested);
+    pair.board.boot_to_bootloader();
+    assert_eq!(failure(&mut pair, 5 * MINUTE).error, Error::StaysInBootloader);
 }
 
 #[test]

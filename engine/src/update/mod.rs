@@ -11,7 +11,7 @@ use crate::line::{Line, Packet};
 use crate::search::{Searching, Sought};
 use crate::{
     Attention, BoardInfo, Error, Event, Exchange, FindReason, Instant, NoPatch, Outcome, Plan, PortEvent,
-    Restart, Route, Unchanged, Wanted,
+    Restart, Route, Unchanged, Wanted, Witness,
 };
 
 mod marking;
@@ -235,7 +235,8 @@ fn resume(ctx: &mut Context<'_>, mut order: Box<Order>, board: Box<BoardInfo>) -
             // What it runs may be the new image already, and confirmed.
             if order.plan.route == Route::Nothing {
                 let (version, took) = (order.plan.to, ctx.now.since(order.started));
-                return Updated::Ended(Outcome::Confirmed { version, took });
+                let by = Witness::Itself;
+                return Updated::Ended(Outcome::Confirmed { version, took, by });
             }
             Updating::begin(ctx, order)
         }

@@ -23,6 +23,8 @@ pub(crate) struct Order {
     /// How often the board stored something else than was sent: a CRC of 16 bits lets one in 65,536 damaged pieces
     /// pass. Once is bad luck.
     pub(super) mismatches: u32,
+    /// The bootloader said that the new image is confirmed.
+    pub(super) is_vouched_for: bool,
 }
 
 #[derive(Debug)]
@@ -54,6 +56,7 @@ impl Order {
             started: now,
             wanted,
             mismatches: 0,
+            is_vouched_for: false,
         }))
     }
 

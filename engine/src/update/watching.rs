@@ -15,7 +15,7 @@ use crate::line::{Call, Late, Packet};
 use crate::search::{Searching, Sought};
 use crate::{
     Asked, Attention, BoardInfo, Code, Confirm, Error, Event, Exchange, FindReason, Instant, Outcome, Phase,
-    PortEvent, SlotImage, Unchanged, Wanted,
+    PortEvent, SlotImage, Unchanged, Wanted, Witness,
 };
 
 /// A board that lists the image as pending for so long did not restart.
@@ -154,6 +154,11 @@ impl Watching {
             }
             return Watched::Waiting(Box::new(self));
         }
+        if ctx.now >= self.search.heard() + START_PATIENCE
+            && let Some(outcome) = self.search.what.vouched_for(ctx.now)
+        {
+            return Watched::Ended(outcome);
+        }
         let silent = ctx.now >= self.search.heard() + self.search.what.patience();
         if silent && self.search.given_up(ctx.now).is_none() {
             let attention = match self.search.is_open() {
@@ -201,9 +206,10 @@ impl Watching {
     }
 
     /// The board answered: what does it mean?
-    fn judge(self, ctx: &mut Context<'_>, board: Box<BoardInfo>) -> Watched {
-        let facts = &self.search.what;
+    fn judge(mut self, ctx: &mut Context<'_>, board: Box<BoardInfo>) -> Watched {
+        let facts = &mut self.search.what;
         let verdict = facts.verdict(ctx.now, &board);
+        facts.order.is_vouched_for = facts.is_confirmed_in_bootloader(&board);
         let (role, trial) = (board.role, board.trial);
         if matches!(verdict, Verdict::End(Outcome::Confirmed { .. })) {
             *ctx.proved = facts.order.proved();
@@ -340,7 +346,7 @@ impl Facts {
             // said when both agree.
             return Verdict::Wait;
         }
-        if board.is_in_bootloader() && (running.confirmed || board.recovery) {
+        if board.is_in_bootloader() && board.recovery || self.is_confirmed_in_bootloader(board) {
             // It lies there, and does not run: "done" is only said of what runs.
             return self.restart_or(now, Error::StaysInBootloader);
         }
@@ -348,10 +354,28 @@ impl Facts {
             true if running.confirmed => Verdict::End(Outcome::Confirmed {
                 version: self.order.plan.to,
                 took: now.since(self.order.started),
+                by: Witness::Itself,
             }),
             true => Verdict::Trial,
             false => self.unknown(now),
         }
+    }
+
+    /// Whether the new image lies where images run from, confirmed, while the bootloader answers.
+    fn is_confirmed_in_bootloader(&self, board: &BoardInfo) -> bool {
+        let confirmed =
+            |running: &SlotImage| running.confirmed && self.order.is_target(running) == Some(true);
+        board.is_in_bootloader() && board.trial.is_none() && board.running().is_some_and(confirmed)
+    }
+
+    /// The end of an update to an image without a port: the bootloader has said that the image confirmed itself, was told to
+    /// start it, and nothing answers since.
+    fn vouched_for(&self, now: Instant) -> Option<Outcome> {
+        self.order.is_vouched_for.then(|| Outcome::Confirmed {
+            version: self.order.plan.to,
+            took: now.since(self.order.started),
+            by: Witness::Bootloader,
+        })
     }
 
     /// The board answers, and what it says does not tell: it may not have restarted yet.

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 
 use super::time;
-use crate::{Attention, BootState, Exchange, Outcome, Phase, RollbackReason, Unchanged};
+use crate::{Attention, BootState, Exchange, Outcome, Phase, RollbackReason, Unchanged, Witness};
 
 /// What an update's end says, as one sentence; the version is what the board runs.
 pub fn outcome(outcome: &Outcome) -> String {
@@ -13,12 +13,15 @@ pub fn outcome(outcome: &Outcome) -> String {
         None => "The board says nothing about what it runs.".to_string(),
     };
     match outcome {
-        Outcome::Confirmed { version, took } => {
-            format!(
-                "The board runs {}, confirmed, after {}.",
-                super::version(*version),
-                time(*took)
-            )
+        Outcome::Confirmed { version, took, by } => {
+            let (version, took) = (super::version(*version), time(*took));
+            match by {
+                Witness::Itself => format!("The board runs {version}, confirmed, after {took}."),
+                Witness::Bootloader => format!(
+                    "{version} confirmed itself, as the bootloader says, after {took}. It has no port to be asked at; the \
+                     board was restarted into it."
+                ),
+            }
         }
         Outcome::RolledBack {
             reason,

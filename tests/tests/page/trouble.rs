@@ -221,7 +221,7 @@ pub(super) fn left_on_trial(stage: &mut Stage) -> Result<()> {
 }
 
 /// B3 and B4: firmware without a port. The page calls for help so that it is heard, what it names helps, it tells one
-/// story, and it can be left.
+/// story, and comes to an end.
 pub(super) fn firmware_without_a_port(stage: &mut Stage) -> Result<()> {
     let page = &stage.browser;
     // A key that another scenario trusted would restrict this one.
@@ -254,8 +254,14 @@ pub(super) fn firmware_without_a_port(stage: &mut Stage) -> Result<()> {
             "the same image is called another one: {text}"
         );
     }
-    page.press("leave")?;
-    page.wait("the page to say what is not known", SOON, |page| {
-        Ok((page.attribute_of("outcome", "data-outcome")?.as_deref() == Some("left")).then_some(()))
-    })
+    // The page starts the firmware again, which can't be asked: what the bootloader said is the end.
+    page.wait("the end of the update", patience, |page| {
+        Ok((page.attribute_of("outcome", "data-outcome")?.as_deref() == Some("confirmed")).then_some(()))
+    })?;
+    let said = page.text_of("outcome")?;
+    ensure!(
+        said.contains("The firmware has no port to be asked at"),
+        "{said:?}"
+    );
+    Ok(())
 }

@@ -4,7 +4,7 @@ use alloc::string::ToString;
 use core::time::Duration;
 
 use super::*;
-use crate::{Content, Outcome, Phase, Plan, Progress, Route, Way};
+use crate::{Content, Outcome, Phase, Plan, Progress, Route, Way, Witness};
 use bootlace_image::Version;
 
 fn plan(way: Way, route: Route, from: Option<&str>) -> Offer {
@@ -205,6 +205,7 @@ fn every_end_says_what_happened_and_what_next() {
     let confirmed = Outcome::Confirmed {
         version,
         took: Duration::from_millis(29_400),
+        by: Witness::Itself,
     };
     let told = end(
         &Ending::Outcome {

@@ -12,6 +12,7 @@ use super::labels::labels;
 use super::problem::{self, Problem};
 use crate::{
     Attention, Content, Error, NoPatch, Outcome, Phase, Plan, Progress, Route, Saving, Unchanged, Way,
+    Witness,
 };
 
 /// What pressing the button would do to a board with the chosen image.
@@ -191,20 +192,36 @@ pub fn end(ending: &Ending, gone: bool) -> Told {
     };
     match ending {
         Ending::Outcome {
-            outcome: Outcome::Confirmed { version: new, took },
+            outcome:
+                Outcome::Confirmed {
+                    version: new,
+                    took,
+                    by,
+                },
             patch,
-        } => Told {
-            note: patch.as_ref().map(|patch| patch_fate(patch, true)),
-            ..told(
-                "Done",
-                format!("Done. The board runs {}.", version(*new)),
-                format!(
-                    "The new firmware started, passed its self-test and is confirmed ({}).",
-                    time(*took)
+        } => {
+            let (title, text) = match by {
+                Witness::Itself => (
+                    format!("Done. The board runs {}.", version(*new)),
+                    format!(
+                        "The new firmware started, passed its self-test and is confirmed ({}).",
+                        time(*took)
+                    ),
                 ),
-                "Next board / Update again",
-            )
-        },
+                Witness::Bootloader => (
+                    format!("Done. {} is confirmed.", version(*new)),
+                    format!(
+                        "The bootloader says that the new firmware started and confirmed itself ({}). The firmware has no \
+                         port to be asked at; the board was restarted into it.",
+                        time(*took)
+                    ),
+                ),
+            };
+            Told {
+                note: patch.as_ref().map(|patch| patch_fate(patch, true)),
+                ..told("Done", title, text, "Next board / Update again")
+            }
+        }
         Ending::Outcome {
             outcome:
                 Outcome::RolledBack {
