@@ -233,35 +233,58 @@ fn asked(asked: Asked) -> &'static str {
 }
 
 pub(super) fn code(code: Code) -> String {
+    use bootlace::ErrorCode as Companion;
+    use img::ErrorCode as Image;
     let text = match code {
-        Code::Generic(ErrorCode::NoMemory) => "it has no memory left",
-        Code::Generic(ErrorCode::Invalid) => "it does not accept the request",
-        Code::Generic(ErrorCode::Timeout) => "it took too long",
-        Code::Generic(ErrorCode::NoEntry) => "it has no such thing",
-        Code::Generic(ErrorCode::BadState) => "not in its present state",
-        Code::Generic(ErrorCode::TooLarge) => "too large",
-        Code::Generic(ErrorCode::NotSupported) => "it can't do that",
-        Code::Generic(ErrorCode::Busy) => "it is busy",
-        Code::Generic(ErrorCode::AccessDenied) => "it is not allowed",
-        Code::Image(img::ErrorCode::FlashReadFailed) => "its flash can't be read",
-        Code::Image(img::ErrorCode::FlashWriteFailed) => "its flash can't be written",
-        Code::Image(img::ErrorCode::FlashEraseFailed) => "its flash can't be erased",
-        Code::Image(img::ErrorCode::NoFreeSlot) => "no slot is free",
-        Code::Image(img::ErrorCode::ImageTooLarge) => "the image is larger than its slot",
-        Code::Image(img::ErrorCode::CurrentVersionIsNewer) => "what it runs is newer",
-        Code::Image(img::ErrorCode::ImageAlreadyPending) => "another image waits to be tried",
-        Code::Image(img::ErrorCode::InvalidHash) => "what arrived is not what was announced",
-        Code::Image(img::ErrorCode::InvalidFlashAddress | img::ErrorCode::InvalidImageVectorTable) => {
-            "the image is for another board"
-        }
-        Code::Image(img::ErrorCode::ConfirmationDenied) => "this image may not be confirmed",
-        Code::Bootlace(bootlace::ErrorCode::NoBase) => "it has no image to start from",
-        Code::Bootlace(bootlace::ErrorCode::WrongBase) => "it runs another image",
-        Code::Bootlace(bootlace::ErrorCode::SupplyLow) => "its supply is too low to begin an update",
-        Code::Bootlace(bootlace::ErrorCode::NobodyPresent) => "nobody is present at the board",
-        Code::Bootlace(other) => return format!("{other:?}"),
-        Code::Generic(other) => return format!("{other:?}"),
-        Code::Image(other) => return format!("{other:?}"),
+        Code::Generic(generic) => match generic {
+            ErrorCode::Unknown => "something went wrong in it",
+            ErrorCode::NoMemory => "it has no memory left",
+            ErrorCode::Invalid => "it does not accept the request",
+            ErrorCode::Timeout => "it took too long",
+            ErrorCode::NoEntry => "it has no such thing",
+            ErrorCode::BadState => "not in its present state",
+            ErrorCode::TooLarge => "too large",
+            ErrorCode::NotSupported => "it can't do that",
+            ErrorCode::Corrupt => "its check of the image failed",
+            ErrorCode::Busy => "it is busy",
+            ErrorCode::AccessDenied => "it is not allowed",
+            ErrorCode::TooOld => "this version of SMP is too old for it",
+            ErrorCode::TooNew => "this version of SMP is too new for it",
+        },
+        Code::Image(image) => match image {
+            Image::Unknown => "something went wrong with the image",
+            Image::NoImage => "it holds no image there",
+            Image::NoTlvs | Image::InvalidTlv => "the end of the image is damaged",
+            Image::HashNotFound => "it does not find the image that it was sent",
+            Image::NoFreeSlot => "no slot is free",
+            Image::FlashReadFailed => "its flash can't be read",
+            Image::FlashWriteFailed => "its flash can't be written",
+            Image::FlashEraseFailed => "its flash can't be erased",
+            Image::InvalidSlot => "it has no such slot",
+            Image::InvalidOffset | Image::InvalidLength | Image::ImageDataOverrun => {
+                "it does not accept this piece of the image"
+            }
+            Image::InvalidImageHeader | Image::InvalidImageHeaderMagic => {
+                "what it was sent is no image to it"
+            }
+            Image::InvalidHash => "what arrived is not what was announced",
+            Image::InvalidFlashAddress | Image::InvalidImageVectorTable => "the image is for another board",
+            Image::CurrentVersionIsNewer => "what it runs is newer",
+            Image::ImageAlreadyPending => "another image waits to be tried",
+            Image::ImageTooLarge => "the image is larger than its slot",
+            Image::ConfirmationDenied => "this image may not be confirmed",
+            Image::SettingTestToActiveDenied => "it runs this image already",
+        },
+        Code::Bootlace(companion) => match companion {
+            Companion::NoBase => "it has no image to start from",
+            Companion::WrongBase => "it runs another image",
+            Companion::PatchFormat => "the patch makes no sense to it",
+            Companion::PatchVersion => "it does not know this kind of patch",
+            Companion::PatchTooLarge => "it has no room for what the patch makes",
+            Companion::PatchDamaged => "the patch did not arrive as it was sent",
+            Companion::SupplyLow => "its supply is too low to begin an update",
+            Companion::NobodyPresent => "nobody is present at the board",
+        },
         Code::Other {
             group: Some(group),
             rc,
