@@ -98,13 +98,13 @@ pub(super) fn error(error: &Error) -> Sentence {
         Error::Silent => (
             "Silent",
             "Nothing answers on this port.".into(),
-            "Check that this is the board's port and that the board has power. An application without SMP does not \
-             answer: restart the board into its bootloader.",
+            "Check that this is the board's port, that the board has power and that no other program (a serial monitor) \
+             reads the port too. An application without SMP does not answer: restart the board into its bootloader.",
         ),
         Error::Garbage { bytes: count } => (
             "Garbage",
             format!("Something talks on this port ({count} bytes so far), but it is no board that can be updated."),
-            "Check that this is the board's port and that the speed is right.",
+            "Check that this is the board's port, that the speed is right and that no other program reads the port too.",
         ),
         Error::Echo => (
             "Echo",
