@@ -163,12 +163,16 @@ pub(crate) fn keys() -> Vec<TrustedKey> {
         return Vec::new();
     };
     let count = storage.length().unwrap_or(0);
-    let mut keys: Vec<TrustedKey> = (0..count)
+    let read = (0..count)
         .filter_map(|at| storage.key(at).ok().flatten())
         .filter(|name| name.starts_with(PREFIX))
-        .filter_map(|name| read_key(&storage.get_item(&name).ok().flatten()?))
-        .collect();
-    keys.sort_by(|one, other| (&one.added, &one.name).cmp(&(&other.added, &other.name)));
+        .filter_map(|name| read_key(&storage.get_item(&name).ok().flatten()?));
+    // One by one into its place: there are few, and a sort would weigh more than all of this.
+    let mut keys = Vec::<TrustedKey>::new();
+    for key in read {
+        let at = keys.partition_point(|known| (&known.added, &known.name) <= (&key.added, &key.name));
+        keys.insert(at, key);
+    }
     keys
 }
 

@@ -202,7 +202,7 @@ pub(super) fn error(error: &Error) -> Sentence {
         ),
         Error::PortLost => ("PortLost", "The port is gone.".into(), REPLUG),
         // The caller handles those about images.
-        other => ("Error", format!("{other:?}."), "Start the update again."),
+        _ => ("Error", "Something is wrong with the image.".into(), "Start the update again."),
     };
     Sentence::new(name, what, next)
 }

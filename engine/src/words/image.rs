@@ -77,7 +77,7 @@ pub(super) fn format_error(error: &FormatError) -> Sentence {
                 Some("Sign the firmware again with imgtool."),
             ),
         ),
-        other => ("Image", format!("The image is damaged ({other:?})."), damaged),
+        _ => ("Image", "The image is damaged.".into(), damaged),
     };
     let (next, developers) = next;
     Sentence::new(name, what, next).for_developers(developers)
@@ -415,9 +415,9 @@ pub fn refusal(refusal: &Refusal) -> Sentence {
                 Some("Sign it with an ECDSA P-256, Ed25519, RSA-2048 or RSA-3072 key."),
             ),
         ),
-        other => (
+        _ => (
             "Refused",
-            format!("The image is refused ({other:?})."),
+            "The image is refused.".into(),
             ("Get it again from your firmware supplier.", None),
         ),
     };

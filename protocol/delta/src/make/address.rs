@@ -9,6 +9,8 @@ const STEP: u32 = 0x20;
 const LEAST: u32 = 8;
 /// How many pointers are tried.
 const POINTERS: usize = 200;
+/// How many stretches of 64 KB are tried.
+const REGIONS: usize = 4;
 /// Code lies in the lowest 512 MB.
 const CODE: u32 = 0x2000_0000;
 
@@ -40,10 +42,16 @@ pub fn link_address(image: &[u8]) -> Option<u32> {
         }
     }
     // The 64 KB that most odd words point to is part of the image.
-    let mut regions: Vec<(u32, u32)> = words.into_iter().zip(0..).filter(|region| region.0 > 0).collect();
-    regions.sort_unstable_by(|a, b| b.cmp(a));
     let mut best = (0u32, 0u32, 0u32);
-    for &(_, region) in regions.iter().take(4) {
+    for _ in 0..REGIONS {
+        let most = (0..)
+            .zip(&mut words)
+            .max_by_key(|(region, count)| (**count, *region));
+        let Some((region, count)) = most.filter(|(_, count)| **count > 0) else {
+            break;
+        };
+        *count = 0;
+        let region: u32 = region;
         let mut pointers: Vec<u32> = image
             .chunks_exact(4)
             .filter_map(|word| Some(u32::from_le_bytes(*word.first_chunk()?)))
