@@ -21,8 +21,9 @@ fn workspace() -> PathBuf {
     project::root().join("firmware-companion/boards")
 }
 
-/// Programs that run on one kind of chip.
-struct Chips {
+/// Programs of one board.
+struct Board {
+    name: &'static str,
     target: &'static str,
     /// Names of the programs: bootloaders are named as their board.
     programs: &'static [&'static str],
@@ -30,27 +31,34 @@ struct Chips {
     packages: &'static [&'static str],
 }
 
-const ALL: [Chips; 1] = [Chips {
-    target: targets::CORTEX_M0,
-    programs: &[
-        "qemu-microbit",
-        "rp2040",
-        "plain",
-        "self-testing",
-        "self-testing-dead",
-        "self-testing-undecided",
-        "self-testing-hangs",
-        "self-testing-unhealthy",
-        "rp2040-application",
-    ],
-    packages: &[
-        "bootlace-qemu-microbit",
-        "bootlace-rp2040",
-        "bootlace-example-plain",
-        "bootlace-example-rp2040",
-        "bootlace-example-self-testing",
-    ],
-}];
+/// Each is built by itself: packages that are built together share the features of what they use, and a board that moves its
+/// vector table would get what is for one that can't.
+const ALL: [Board; 2] = [
+    Board {
+        name: "qemu-microbit",
+        target: targets::CORTEX_M0,
+        programs: &[
+            "qemu-microbit",
+            "plain",
+            "self-testing",
+            "self-testing-dead",
+            "self-testing-undecided",
+            "self-testing-hangs",
+            "self-testing-unhealthy",
+        ],
+        packages: &[
+            "bootlace-qemu-microbit",
+            "bootlace-example-plain",
+            "bootlace-example-self-testing",
+        ],
+    },
+    Board {
+        name: "rp2040",
+        target: targets::CORTEX_M0,
+        programs: &["rp2040", "rp2040-application"],
+        packages: &["bootlace-rp2040", "bootlace-example-rp2040"],
+    },
+];
 
 /// Where the programs are put.
 pub(crate) fn folder() -> PathBuf {
@@ -61,9 +69,9 @@ pub(crate) fn folder() -> PathBuf {
 pub(crate) fn build() -> Result<PathBuf> {
     let out = folder();
     fs::create_dir_all(&out).with_context(|| format!("can't make {}", out.display()))?;
-    for chips in &ALL {
-        let built = compile(chips)?;
-        for name in chips.programs {
+    for board in &ALL {
+        let built = compile(board)?;
+        for name in board.programs {
             let bytes = fs::read(built.join(name)).with_context(|| format!("{name} was not built"))?;
             convert(bytes, &out.join(name)).with_context(|| format!("{name} can't be converted"))?;
         }
@@ -73,11 +81,11 @@ pub(crate) fn build() -> Result<PathBuf> {
 
 /// Builds a board's bootloader once more, without patches, and gives the program.
 fn without_patches(board: &str) -> Result<Vec<u8>> {
-    let chips = ALL.iter().find(|chips| chips.programs.contains(&board));
-    let chips = chips.with_context(|| format!("{board} is no board"))?;
+    let known = ALL.iter().find(|known| known.name == board);
+    let target = known.with_context(|| format!("{board} is no board"))?.target;
     let package = format!("bootlace-{board}");
     let built = cargo_build(
-        chips.target,
+        target,
         &format!("{board} without patches"),
         &["--package", &package, "--bin", board, "--no-default-features"],
         // A folder of its own: neither build is to undo the other.
@@ -86,15 +94,15 @@ fn without_patches(board: &str) -> Result<Vec<u8>> {
     fs::read(built.join(board)).with_context(|| format!("{board} was not built"))
 }
 
-fn compile(chips: &Chips) -> Result<PathBuf> {
-    let packages: Vec<&str> = chips
+fn compile(board: &Board) -> Result<PathBuf> {
+    let packages: Vec<&str> = board
         .packages
         .iter()
         .flat_map(|package| ["--package", package])
         .collect();
     cargo_build(
-        chips.target,
-        &format!("{} programs", chips.programs.len()),
+        board.target,
+        &format!("{}, {} programs", board.name, board.programs.len()),
         &packages,
         "chips",
     )
@@ -192,16 +200,16 @@ pub(crate) fn checks() -> Result<Vec<(String, Command)>> {
     let mut format = chips_cargo();
     format.args(["fmt", "--all", "--", "--check", "--color", "never", "-l"]);
     let mut commands = vec![("formatting of programs for chips".to_owned(), format)];
-    for chips in &ALL {
+    for board in &ALL {
         // Debian's compiler comes without clippy.
-        if !targets::toolchain(chips.target)?.variables().is_empty() {
+        if !targets::toolchain(board.target)?.variables().is_empty() {
             continue;
         }
         let mut lint = chips_cargo();
-        lint.args(["clippy", "--locked", "--release", "--target", chips.target])
-            .args(chips.packages.iter().flat_map(|package| ["--package", package]))
+        lint.args(["clippy", "--locked", "--release", "--target", board.target])
+            .args(board.packages.iter().flat_map(|package| ["--package", package]))
             .args(["--", "-D", "warnings"]);
-        commands.push((format!("lints for {}", chips.target), lint));
+        commands.push((format!("lints for {}", board.name), lint));
     }
     Ok(commands)
 }

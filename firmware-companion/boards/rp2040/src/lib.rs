@@ -12,6 +12,7 @@ use usb_device::bus::UsbBusAllocator;
 
 pub mod clocks;
 mod flash;
+mod interrupt;
 mod pins;
 mod registers;
 mod timer;
@@ -19,31 +20,11 @@ mod usb;
 mod watchdog;
 
 pub use flash::SpiFlash;
+pub use interrupt::Interrupt;
 pub use pins::{is_bootloader_pin_low, show_bootloader};
 pub use timer::{Clock, woken};
 pub use usb::Usb;
 pub use watchdog::{Watchdog, reset, reset_reason};
-
-/// Interrupts of the chip, by their place in the vector table after the processor's own 16.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u16)]
-pub enum Interrupt {
-    /// TIMER_IRQ_0.
-    Timer = 0,
-    /// USBCTRL_IRQ.
-    Usb = 5,
-}
-
-#[allow(
-    unsafe_code,
-    reason = "the trait is unsafe because a wrong number would reach past the registers"
-)]
-// SAFETY: the numbers are those of the datasheet, and below 32.
-unsafe impl cortex_m::interrupt::InterruptNumber for Interrupt {
-    fn number(self) -> u16 {
-        self as u16
-    }
-}
 
 /// Sectors before the slots: the bootloader, and its records. Slots begin at 64 KB.
 const STATE: u32 = 14;

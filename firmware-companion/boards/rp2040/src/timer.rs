@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use cortex_m::peripheral::NVIC;
 
-use crate::Interrupt;
+use crate::interrupt::Interrupt;
 use crate::registers::{read, set, write};
 
 const ALARM_0: usize = 0x4005_4010;
@@ -14,7 +14,7 @@ const RAW_LOW: usize = 0x4005_4028;
 const PENDING: usize = 0x4005_4034;
 const INTERRUPTS_ON: usize = 0x4005_4038;
 
-/// Interrupts of the timer since the start: what tells an application that it ticks.
+/// The timer's interrupt came since [`Clock::nap`] began.
 static FIRED: AtomicBool = AtomicBool::new(false);
 
 /// Microseconds since the clocks were started.
@@ -38,7 +38,11 @@ impl Clock {
         set(INTERRUPTS_ON, 1);
         write(ALARM_0, read(RAW_LOW).wrapping_add(micros));
         listen(Interrupt::Timer);
+        // What came before may have left an event; a timer that is quite dead is the watchdog's to find.
         for _ in 0..3 {
+            if FIRED.load(Ordering::Relaxed) {
+                return true;
+            }
             cortex_m::asm::wfe();
         }
         FIRED.load(Ordering::Relaxed)
