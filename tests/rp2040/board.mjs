@@ -7,7 +7,7 @@ import { Registers } from './registers.mjs';
 import { UsbController } from './usb_controller.mjs';
 import { UsbHost } from './usb_host.mjs';
 
-const { RP2040, Simulator } = createRequire(process.env.BOOTLACE_RP2040JS)('rp2040js');
+const { RP2040, Simulator } = createRequire(`${process.env.BOOTLACE_RP2040JS}/`)('rp2040js');
 /** The emulated time's own class, which is not exported. */
 const Clock = new Simulator().clock.constructor;
 
@@ -100,7 +100,12 @@ export class Board extends EventEmitter {
     chip.qspi[1].padValue |= 0x40;
     chip.qspi[1].setInputValue(true);
     for (const [name, pin] of Object.entries(BUTTON_PINS)) chip.gpio[pin].setInputValue(!this.held.has(name));
-    chip.onBreak = () => { this.isStuck = true; };
+    // An undefined instruction is a HardFault, and one within its handler locks the processor up.
+    const HARD_FAULT = 3;
+    chip.onBreak = () => {
+      if (chip.core.IPSR === HARD_FAULT) this.isStuck = true;
+      else chip.core.exceptionEntry(HARD_FAULT);
+    };
     chip.core.reset();
     this.wantsReset = null;
     this.isStuck = false;

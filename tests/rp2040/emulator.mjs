@@ -24,32 +24,38 @@ board.on('power-cut', () => say({ event: 'power-cut' }));
 /** Bulk endpoints of the functions, the same number both ways. */
 const FUNCTIONS = { serial: 2, vendor: 3 };
 const OUT_ENDPOINTS = { serial: 1, vendor: 2 };
-const connections = new Set();
+/** Who is connected to each: whoever comes later takes the place of who was there. */
+const connections = new Map();
 
+/** Ends all connections, after what the board said last: that is still on its way through this program. */
 function hangUp() {
-  for (const connection of connections) connection.destroy();
+  const ended = [...connections.values()];
   connections.clear();
+  setImmediate(() => ended.forEach((connection) => connection.end()));
 }
 
 /** Bytes between a connection and a function, each way as fast as the slower side takes them. */
 function carry(connection, name) {
-  connections.add(connection);
+  connections.get(name)?.stopReading();
+  connections.get(name)?.end();
+  connections.set(name, connection);
   connection.on('error', () => {});
   let reading = null;
+  connection.stopReading = () => { if (reading) usb.cancel(reading.transfer); };
   const pump = () => {
     reading = usb.in(FUNCTIONS[name], 64);
     reading.then((data) => {
       if (data.length) connection.write(data);
       pump();
-    }, () => connection.destroy());
+    }, () => connection.end());
   };
   connection.on('data', (data) => {
     connection.pause();
     usb.out(OUT_ENDPOINTS[name], data).then(() => connection.resume(), () => connection.destroy());
   });
   connection.on('close', () => {
-    connections.delete(connection);
-    if (reading) usb.cancel(reading.transfer);
+    connection.stopReading();
+    if (connections.get(name) === connection) connections.delete(name);
   });
   pump();
 }
@@ -76,8 +82,9 @@ const COMMANDS = {
   },
   cut: ({ at, when }) => { board.flash.cutAt = at; board.flash.cutWhen = when; },
   flash: () => { fs.writeFileSync(`${folder}/flash`, board.flash.bytes); },
-  write: ({ at, data }) => { board.flash.bytes.set(bytes(data), at); },
-  memory: ({ at, length }) => hex(board.chip.sram.subarray(at, at + length)),
+  put: () => { board.flash.bytes.set(fs.readFileSync(`${folder}/flash`)); },
+  poke: ({ at, data }) => { board.chip.sram.set(bytes(data), at); },
+  peek: ({ at, length }) => hex(board.chip.sram.subarray(at, at + length)),
   hurry: ({ on }) => { board.lead = on ? Infinity : 5e6; board.base = performance.now() * 1e6 - board.now; board.kick(); },
   state: () => ({
     info: usb.info ?? null, millis: board.now / 1e6, instructions: board.instructions, resets: board.resets,

@@ -9,6 +9,7 @@ pub mod namespace;
 pub mod page_update;
 pub mod pair;
 pub mod qemu;
+pub mod rp2040;
 pub mod runner;
 pub mod serial;
 pub mod serve;

@@ -54,12 +54,19 @@ impl Client for Host {
 }
 
 impl Host {
-    pub(super) fn new(stream: UnixStream) -> Self {
+    pub(crate) fn new(stream: UnixStream) -> Self {
         Self {
             stream,
             asker: Asker::new(Framing::Cobs, PIECE),
             patience: PATIENCE,
         }
+    }
+
+    /// Waits longer or shorter for answers from now on.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// Speaks another framing from now on.
@@ -82,9 +89,9 @@ impl Host {
         limit: Duration,
         read: impl FnOnce(Response) -> T,
     ) -> Result<Option<T>> {
-        self.patience = limit;
+        let patience = std::mem::replace(&mut self.patience, limit);
         let answer = self.try_ask(request, read);
-        self.patience = PATIENCE;
+        self.patience = patience;
         Ok(answer?)
     }
 
@@ -93,7 +100,7 @@ impl Host {
     /// # Errors
     /// When nobody does in time.
     pub fn describe_when_up<T>(&mut self, mut read: impl FnMut(&bootlace::Description) -> T) -> Result<T> {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + self.patience;
         loop {
             let request = Request::Bootlace(bootlace::Request::Describe);
             let answer =

@@ -34,7 +34,11 @@ pub fn bootloader() -> Result<Vec<u8>> {
     program("qemu-microbit")
 }
 
-fn program(name: &str) -> Result<Vec<u8>> {
+/// A program's bytes, as they lie in flash.
+///
+/// # Errors
+/// When it was not built.
+pub fn program(name: &str) -> Result<Vec<u8>> {
     let path = tools::required("BOOTLACE_BOARDS")?
         .join(name)
         .with_extension("bin");
@@ -167,7 +171,11 @@ impl Images {
     /// # Errors
     /// When it was not built.
     pub fn signed(&self, name: &str, minor: u8, len: usize) -> Result<(Vec<u8>, [u8; 32])> {
-        let mut payload = program(name)?;
+        Ok(self.signed_program(program(name)?, minor, len))
+    }
+
+    /// The same of any program.
+    pub fn signed_program(&self, mut payload: Vec<u8>, minor: u8, len: usize) -> (Vec<u8>, [u8; 32]) {
         let mut seed = u32::from(minor);
         while payload.len() < len {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -183,6 +191,6 @@ impl Images {
             .header_size(HEADER)
             .version(version)
             .sign(&self.key);
-        Ok((builder.build(), builder.digest()))
+        (builder.build(), builder.digest())
     }
 }

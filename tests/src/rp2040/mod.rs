@@ -1,0 +1,10 @@
+//! A Raspberry Pi Pico: the board's own binary on an emulated RP2040 with its real boot ROM, its USB controller and flash
+//! modelled in `tests/rp2040`, and a USB host that opens both of its functions.
+
+mod flash;
+mod process;
+mod terminal;
+
+pub use flash::{Behaviour, FLASH, Factory, PRIMARY, SECONDARY, STATE};
+pub use process::{Cut, Function, Info, Pico};
+pub use terminal::Terminal;
