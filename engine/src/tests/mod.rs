@@ -506,3 +506,16 @@ fn commands() {
     // Nothing is wrong with a board that was confirmed before.
     assert!(!pair.events.iter().any(|event| matches!(event, Event::Failed(_))));
 }
+
+#[test]
+fn a_command_leaves_cobs_where_the_line_spoils_it() {
+    // A write request begins with a line feed, which this line turns into two bytes.
+    for command in [Command::Erase, Command::Confirm] {
+        let mut pair = pair();
+        assert_eq!(pair.session.board().unwrap().framing, Some(Framing::Cobs));
+        pair.adds_cr = true;
+        pair.session.start(pair.now, Job::Command(command)).unwrap();
+        pair.until(3 * MINUTE, |event| *event == Event::Done(command))
+            .unwrap();
+    }
+}
