@@ -29,13 +29,15 @@ struct Target {
     saturates: bool,
 }
 
-const TARGETS: [Target; 6] = [
+const TARGETS: [Target; 8] = [
     target("frames", 20_000_000, 512, false),
     target("messages", 20_000_000, 512, false),
     target("images", 20_000_000, 512, false),
     target("state", 20_000_000, 640, false),
     target("delta", 5_000_000, 512, false),
     target("server", 2_000_000, 320, true),
+    target("files", 2_000_000, 4096, false),
+    target("session", 200_000, 320, false),
 ];
 
 const fn target(name: &'static str, runs: u64, longest: u32, saturates: bool) -> Target {

@@ -7,23 +7,27 @@
 
 mod board;
 mod delta;
+mod host;
 mod protocol;
 
 pub use board::{server, state};
 pub use delta::delta;
+pub use host::{files, session};
 pub use protocol::{frames, images, messages};
 
 /// A target: its name, and what takes the bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 8] = [
     ("frames", frames),
     ("messages", messages),
     ("images", images),
     ("state", state),
     ("delta", delta),
     ("server", server),
+    ("files", files),
+    ("session", session),
 ];
 
 /// Inputs to begin with: what is said and stored when all is well.
@@ -34,6 +38,8 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "images" => protocol::image_seeds(),
         "state" => board::state_seeds(),
         "delta" => delta::seeds(),
+        "files" => host::file_seeds(),
+        "session" => host::session_seeds(),
         _ => board::server_seeds(),
     }
 }
