@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use bootlace_engine::words::page as words;
 use bootlace_engine::{BoardInfo, Outcome};
+use gloo::timers::callback::Timeout;
 use web_sys::{Element, HtmlElement};
 use yew::prelude::*;
 
@@ -40,9 +41,13 @@ pub(super) fn Ended(props: &EndedProps) -> Html {
     {
         let card = card.clone();
         use_effect_with(props.board.clone(), move |_| {
-            if let Some(card) = card.cast::<Element>() {
-                into_view(&card);
-            }
+            // The board's card may be drawn after this one, and pushes it down.
+            let later = Timeout::new(0, move || {
+                if let Some(card) = card.cast::<Element>() {
+                    into_view(&card);
+                }
+            });
+            move || drop(later)
         });
     }
     let (tone, name, icon) = match &*props.ending {

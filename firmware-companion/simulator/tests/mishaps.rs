@@ -216,6 +216,7 @@ fn an_upload_that_nobody_marked_never_runs() {
 fn first_trial(attempts: u8) -> Host {
     let mut policy = config().policy;
     policy.attempts = attempts;
+    policy.confirm_over_wire = true;
     let config = Config {
         policy,
         self_test: 20_000,

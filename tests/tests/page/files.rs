@@ -27,7 +27,9 @@ pub(super) fn bad_files(stage: &mut Stage) -> Result<()> {
     altered[5000] ^= 1;
     let (stranger, _) = fixtures.key("stranger", Algorithm::P256)?;
     let (signer, _) = fixtures.key("signer", Algorithm::P256)?;
-    let firmware = write("firmware.bin", &bytes[0x200..60_000])?;
+    // All of it: what starts outside an image is refused for that alone.
+    let size = u32::from_le_bytes(*bytes[12..].first_chunk().context("a header")?);
+    let firmware = write("firmware.bin", &bytes[0x200..][..size as usize])?;
     let sign = |name: &str, input: &Path, key: Option<&Path>, more: &[&str]| -> Result<PathBuf> {
         fixtures.sign(input, "7.29.0", key, &file(name), more)?;
         Ok(file(name))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use bootlace_browser::main_job::{self, End};
 use bootlace_browser::{Browser, SOON, Scheme};
 use bootlace_tests::serve::Site;
@@ -162,7 +162,8 @@ pub(super) fn outcome_is_seen_and_heard(stage: &mut Stage) -> Result<()> {
         &mut nothing,
     )?;
     // The page scrolls and moves the focus once it is drawn.
-    page.wait(
+    let mut last = json!(null);
+    let seen = page.wait(
         "the outcome in view, read out, with the keyboard at its button",
         SOON,
         |page| {
@@ -174,9 +175,11 @@ pub(super) fn outcome_is_seen_and_heard(stage: &mut Stage) -> Result<()> {
                  document.activeElement.dataset.testid]",
                 &[],
             )?;
-            Ok((seen == json!([true, true, "again"])).then_some(()))
+            last = seen;
+            Ok((last == json!([true, true, "again"])).then_some(()))
         },
-    )?;
+    );
+    seen.with_context(|| format!("in view, read out, where the keyboard is: {last}"))?;
     page.look(main_job::SIZES[0].0, main_job::SIZES[0].1, Scheme::Light)?;
     Ok(())
 }

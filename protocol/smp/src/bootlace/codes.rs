@@ -271,7 +271,7 @@ mod tests {
             );
             nothing_starts += usize::from(state.starts_nothing());
         }
-        assert_eq!((known.count(), nothing_starts), (11, 7));
+        assert_eq!((known.count(), nothing_starts), (12, 8));
         assert!(!BootState::from_code(0xFF).starts_nothing());
     }
 }
