@@ -2,7 +2,7 @@
 //!
 //! A board with `small-p256` does not know the keys that anybody can sign with; refusing them here costs no flash.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use bootlace_image::PublicKey;
@@ -11,6 +11,27 @@ use bootlace_image::PublicKey;
 const VARIABLE: &str = "BOOTLACE_KEY";
 /// Its value for a board that trusts the demonstration's key.
 const DEMONSTRATION: &str = "demonstration";
+
+/// All that a bootloader's build script does: the board's `memory.x` is where the linker finds it, and the key lies in
+/// `OUT_DIR/key.bin` for the board's program to include.
+///
+/// # Errors
+/// As [`trusted_key`], or what can't be read or written.
+pub fn build_bootloader() -> Result<(), String> {
+    let folder = |variable| {
+        let path = env::var_os(variable).ok_or_else(|| format!("cargo names no {variable}"))?;
+        Ok::<_, String>(PathBuf::from(path))
+    };
+    let (here, out) = (folder("CARGO_MANIFEST_DIR")?, folder("OUT_DIR")?);
+    println!("cargo:rerun-if-changed=memory.x");
+    fs::copy(here.join("memory.x"), out.join("memory.x"))
+        .map_err(|error| format!("memory.x can't be copied: {error}"))?;
+    println!("cargo:rustc-link-arg-bins=-L{}", out.display());
+    println!("cargo:rustc-link-arg-bins=-Tlink.x");
+    println!("cargo:rustc-link-arg-bins=--nmagic");
+    fs::write(out.join("key.bin"), trusted_key()?.bytes())
+        .map_err(|error| format!("key.bin can't be written: {error}"))
+}
 
 /// The public key that the environment names; cargo is told what the build depends on.
 ///
