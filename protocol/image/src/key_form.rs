@@ -152,7 +152,7 @@ fn point(bytes: &[u8]) -> Result<PublicKey, KeyError> {
     use crate::small_p256::{decompress, is_point};
 
     let point = match bytes.split_first() {
-        Some((&(sign @ 2..=3), x)) => x.try_into().ok().and_then(|x| decompress(x, sign == 3)),
+        Some((&sign @ 2..=3, x)) => x.try_into().ok().and_then(|x| decompress(x, sign == 3)),
         _ => bytes.try_into().ok().filter(is_point),
     };
     point.map(PublicKey::P256).ok_or(KeyError::Damaged)
