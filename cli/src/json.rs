@@ -1,8 +1,6 @@
 //! What scripts read: facts by name. Each line carries [`SCHEMA`]; a field that changes its meaning or goes raises it,
 //! a new one does not.
 
-use std::path::Path;
-
 use bootlace_delta::{Header, Method};
 use bootlace_engine::words::tables::{self, ImageFacts};
 use bootlace_engine::words::{self, terminal};
@@ -10,6 +8,7 @@ use bootlace_engine::{
     BoardInfo, Content, Event, JournalEntry, JournalOutcome, Outcome, Role, RollbackReason, SlotImage,
     Unchanged, Witness,
 };
+use bootlace_host::{Address, Listed};
 use serde_json::{Value, json};
 
 use crate::patch::Patch;
@@ -47,8 +46,22 @@ pub(crate) fn warning(name: &str, text: &str) -> Value {
     json!({ "event": "warning", "warning": name, "what": text })
 }
 
-pub(crate) fn port(path: &Path) -> Value {
-    json!({ "event": "port", "port": path.display().to_string() })
+pub(crate) fn port(address: &Address) -> Value {
+    json!({ "event": "port", "port": address.to_string() })
+}
+
+/// A board, or a serial port that may be one's.
+pub(crate) fn listed(listed: &Listed) -> Value {
+    let ways: Vec<_> = listed.ways.iter().map(Address::to_string).collect();
+    let hex = |number: u16| format!("{number:04x}");
+    json!({
+        "event": "listed",
+        "ports": ways,
+        "product": listed.product,
+        "serial": listed.serial,
+        "vid": listed.numbers.map(|(vendor, _)| hex(vendor)),
+        "pid": listed.numbers.map(|(_, product)| hex(product)),
+    })
 }
 
 /// What a board says of itself at first.

@@ -7,6 +7,7 @@ mod file;
 mod image;
 mod json;
 mod keys;
+mod listing;
 mod patch;
 mod ports;
 mod problem;
@@ -42,6 +43,8 @@ enum Command {
     Update(update::Arguments),
     /// Ask a board what it is, what it runs, and what became of its last updates.
     Board(board::Arguments),
+    /// List the boards on USB and the serial ports of USB devices, with their names for --port. Nobody is asked anything.
+    Ports(listing::Arguments),
     /// A board without hardware: the companion's own code on simulated flash, behind a pseudo-terminal.
     #[cfg(unix)]
     Simulate(simulate::Arguments),
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Key(command) => (keys::run(&command), command.json()),
         Command::Delta(command) => (delta::run(&command), command.json()),
         Command::Board(arguments) => (board::run(&arguments), arguments.json),
+        Command::Ports(arguments) => (listing::run(&arguments), arguments.json),
         Command::Update(arguments) => (update::run(&arguments), arguments.json),
         #[cfg(unix)]
         Command::Simulate(arguments) => (simulate::run(&arguments), false),

@@ -1,18 +1,19 @@
 //! The arguments that say where the board may be.
 
-use bootlace_engine::Framing;
-use bootlace_host::{Candidates, Driver, Notice, Settings};
+use bootlace_engine::{Framing, words};
+use bootlace_host::{BadName, Candidates, Driver, Notice, Settings};
 
 use crate::problem::Problem;
 
 /// Where the board may be.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Ports {
-    /// The board's port, or a pattern such as '/dev/ttyACM*'. May be given several times: after a restart the board is
-    /// looked for on all of them.
-    #[arg(long, required = true, value_name = "PATH")]
+    /// The board's port: a serial port, a pattern such as '/dev/ttyACM*', or usb:VID:PID[:SERIAL], the numbers in hex. May be
+    /// given several times: after a restart the board is looked for on all of them. Without it, all boards on USB are asked,
+    /// and the only one that answers is taken. `bootlace ports` lists them.
+    #[arg(long, value_name = "PORT")]
     port: Vec<String>,
-    /// Speed of the port in bits per second; USB ports ignore it.
+    /// Speed of a serial port in bits per second; USB's ignore it.
     #[arg(long, default_value_t = 115_200)]
     baud: u32,
     /// Framing of requests: cobs, console or raw. Without it, the fastest that the board takes.
@@ -32,8 +33,12 @@ fn framing(name: &str) -> Result<Framing, String> {
 impl Ports {
     /// Opens one port after another until a board answers; `told` hears what happens meanwhile.
     pub(crate) fn connect(&self, told: impl FnMut(&Notice)) -> Result<Driver, Problem> {
+        let candidates = match self.port.as_slice() {
+            [] => Candidates::any(),
+            names => Candidates::new(names).map_err(|BadName(name)| words::ports::bad_name(&name))?,
+        };
         let settings = Settings {
-            candidates: Candidates::new(&self.port),
+            candidates,
             baud: self.baud,
             framing: self.framing,
         };

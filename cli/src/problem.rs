@@ -59,24 +59,28 @@ impl From<Error> for Problem {
 
 impl From<bootlace_host::Error> for Problem {
     fn from(error: bootlace_host::Error) -> Self {
-        use bootlace_host::{Error, Unusable};
+        use bootlace_host::{Address, Error, Unusable};
         use words::ports;
         match error {
             Error::NoPort { names } => ports::no_port(&names).into(),
-            Error::Unopened { port, why } => {
-                let port = port.display();
-                match why {
-                    Unusable::Missing => ports::missing(port),
-                    Unusable::Forbidden => ports::forbidden(port),
-                    Unusable::Busy => ports::busy(port),
-                    Unusable::Other(why) => ports::unusable(port, why),
-                }
-                .into()
+            Error::NothingPluggedIn => ports::nothing_plugged_in().into(),
+            Error::Several { ports: found } => {
+                let names: Vec<_> = found.iter().map(Address::to_string).collect();
+                ports::several(&names).into()
             }
+            Error::Unopened { port, why } => match (&port, why) {
+                (port, Unusable::Missing) => ports::missing(port),
+                (Address::Serial(_), Unusable::Forbidden) => ports::forbidden(port),
+                (Address::Usb(board), Unusable::Forbidden) => ports::usb_forbidden(&port, board.numbers()),
+                (port, Unusable::Busy) => ports::busy(port),
+                (Address::Serial(_), Unusable::Other(why)) => ports::unusable(port, why),
+                (Address::Usb(_), Unusable::Other(why)) => ports::usb_unusable(port, why),
+            }
+            .into(),
             Error::NoBoard { port, failure } => {
                 let problem = Problem::from(&failure);
                 Problem {
-                    sentence: words::files::at(port.display(), problem.sentence),
+                    sentence: words::files::at(port, problem.sentence),
                     ..problem
                 }
             }

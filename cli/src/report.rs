@@ -116,8 +116,8 @@ impl Reporter {
     /// What the driver says.
     pub(crate) fn notice(&mut self, notice: &Notice) {
         match (notice, self.style) {
-            (Notice::Port(path), Style::Json) => json(json::port(path)),
-            (Notice::Port(path), _) => self.line(&terminal::port_opened(path.display())),
+            (Notice::Port(address), Style::Json) => json(json::port(address)),
+            (Notice::Port(address), _) => self.line(&terminal::port_opened(address)),
             (Notice::Session(event), Style::Json) => {
                 if let Some(value) = json::event(event) {
                     json(value);

@@ -63,6 +63,7 @@ pub use bootlace_smp::bootlace::{
     Trial,
 };
 pub use bootlace_smp::frame::Framing;
+pub use bootlace_smp::usb;
 pub use error::{Asked, Code, Error, Failure};
 pub use event::{Attention, Command, Event, Outcome, PortEvent, PortInfo, Progress, Unchanged, Witness};
 pub use file_kind::FileKind;

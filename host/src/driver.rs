@@ -1,14 +1,17 @@
-//! The driver of a session over real ports: finds them, opens them, and moves bytes and time.
+//! The driver of a session over real ports, serial and USB's: finds them, opens them, and moves bytes and time.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use bootlace_engine::{Event, Framing, Instant, Phase, PortEvent, PortInfo, Session, Transmit};
 
-use crate::port::{Input, Port};
-use crate::{Candidates, Error, Unusable};
+use crate::address::Address;
+use crate::ask::only_board;
+use crate::candidates::{Candidates, SeveralBoards};
+use crate::error::{Error, Unusable};
+use crate::input::{Input, Inputs};
+use crate::port::Port;
 
 /// How often new ports are looked for while the board has none.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -18,7 +21,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 pub struct Settings {
     /// Ports that may be the board's. After a restart the board is looked for on all of them.
     pub candidates: Candidates,
-    /// Speed of the port in bits per second; USB ports ignore it.
+    /// Speed of a serial port in bits per second; USB's ignore it.
     pub baud: u32,
     /// The one framing to use; `None`: what the board takes.
     pub framing: Option<Framing>,
@@ -28,7 +31,7 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
     /// A port was opened that is not the one before.
-    Port(PathBuf),
+    Port(Address),
     /// The session says something.
     Session(Event),
 }
@@ -42,11 +45,11 @@ pub struct Driver {
     started: std::time::Instant,
     port: Option<Port>,
     /// The port that the board was last seen on.
-    path: Option<PathBuf>,
+    address: Option<Address>,
     /// Ports to try next, while the board is being looked for.
-    untried: VecDeque<PathBuf>,
+    untried: VecDeque<Address>,
     /// Ports that were there when they were last looked at.
-    present: VecDeque<PathBuf>,
+    present: VecDeque<Address>,
     outgoing: VecDeque<u8>,
     /// How many ports were opened.
     opened: u64,
@@ -56,18 +59,27 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Opens one candidate after another until a board answers. `told` hears what happens meanwhile.
+    /// Opens one candidate after another until a board answers; where no port was named, the only board that answers.
+    /// `told` hears what happens meanwhile.
     ///
     /// # Errors
-    /// Why the last candidate is not the board's port; [`Error::NoPort`] where there is no candidate.
+    /// Why the last candidate is not the board's port; [`Error::NoPort`] where there is no candidate; [`Error::Several`]
+    /// where it is not clear which board is meant.
     pub fn connect(settings: Settings, mut told: impl FnMut(&Notice)) -> Result<Self, Error> {
+        let tried = if settings.candidates.is_any() {
+            VecDeque::from([only_board(settings.baud)?])
+        } else {
+            let several = |SeveralBoards(ports)| Error::Several { ports };
+            settings.candidates.each_means_one().map_err(several)?;
+            settings.candidates.now(None)
+        };
         let (sender, input) = channel();
         let mut driver = Driver {
             session: Session::with_framing(Instant(0), settings.framing),
             settings,
             started: std::time::Instant::now(),
             port: None,
-            path: None,
+            address: None,
             untried: VecDeque::new(),
             present: VecDeque::new(),
             outgoing: VecDeque::new(),
@@ -79,10 +91,9 @@ impl Driver {
         let mut last = Error::NoPort {
             names: driver.settings.candidates.names().to_vec(),
         };
-        for path in driver.settings.candidates.now(None) {
-            if let Err(error) = driver.open(&path) {
-                let why = Unusable::from(&error);
-                last = Error::Unopened { port: path, why };
+        for address in tried {
+            if let Err(why) = driver.open(&address) {
+                last = Error::Unopened { port: address, why };
                 continue;
             }
             driver.session = Session::with_framing(driver.now(), driver.settings.framing);
@@ -93,12 +104,15 @@ impl Driver {
                 match notice {
                     Notice::Session(Event::Board(_)) => return Ok(driver),
                     Notice::Session(Event::Failed(failure)) => {
-                        break Error::NoBoard { port: path, failure };
+                        break Error::NoBoard {
+                            port: address,
+                            failure,
+                        };
                     }
                     // It went away while it was being asked.
                     Notice::Session(Event::FindBoard { .. }) => {
                         let why = Unusable::Missing;
-                        break Error::Unopened { port: path, why };
+                        break Error::Unopened { port: address, why };
                     }
                     _ => {}
                 }
@@ -126,14 +140,21 @@ impl Driver {
         Instant(u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 
-    fn open(&mut self, path: &Path) -> std::io::Result<()> {
+    fn open(&mut self, address: &Address) -> Result<(), Unusable> {
         self.close();
         self.opened += 1;
-        let port = Port::open(path, self.settings.baud, self.opened, self.sender.clone())?;
-        self.port = Some(port);
-        if self.path.as_deref() != Some(path) {
-            self.notices.push_back(Notice::Port(path.to_owned()));
-            self.path = Some(path.to_owned());
+        let inputs = Inputs {
+            number: self.opened,
+            sender: self.sender.clone(),
+        };
+        self.port = Some(Port::open(address, self.settings.baud, inputs)?);
+        if !self
+            .address
+            .as_ref()
+            .is_some_and(|before| before.is_named_as(address))
+        {
+            self.notices.push_back(Notice::Port(address.clone()));
+            self.address = Some(address.clone());
         }
         Ok(())
     }
@@ -163,7 +184,7 @@ impl Driver {
             self.notices.push_back(Notice::Session(event));
             if finds {
                 self.close();
-                self.present = self.settings.candidates.now(self.path.as_deref());
+                self.present = self.settings.candidates.now(self.address.as_ref());
                 self.untried = self.present.clone();
             }
             if finds || wrong {
@@ -184,8 +205,8 @@ impl Driver {
     /// Opens the next port that may be the board's.
     fn try_next(&mut self) {
         self.close();
-        while let Some(path) = self.untried.pop_front() {
-            if self.open(&path).is_ok() {
+        while let Some(address) = self.untried.pop_front() {
+            if self.open(&address).is_ok() {
                 return self.opened();
             }
         }
@@ -194,10 +215,10 @@ impl Driver {
 
     /// A port that has just appeared is tried at once, before the session asks for it again.
     fn look(&mut self) {
-        let now = self.settings.candidates.now(self.path.as_deref());
-        let appeared: VecDeque<PathBuf> = now
+        let now = self.settings.candidates.now(self.address.as_ref());
+        let appeared: VecDeque<Address> = now
             .iter()
-            .filter(|path| !self.present.contains(path))
+            .filter(|address| !self.present.contains(address))
             .cloned()
             .collect();
         self.present = now;
@@ -208,7 +229,7 @@ impl Driver {
     }
 
     fn write(&mut self) {
-        match &self.port {
+        match &mut self.port {
             Some(port) if !self.outgoing.is_empty() => {
                 if !port.write(&mut self.outgoing) {
                     self.lost();

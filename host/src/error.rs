@@ -1,9 +1,9 @@
 //! What keeps a driver from a board, by name.
 
-use std::io::ErrorKind;
-use std::path::PathBuf;
-
 use bootlace_engine::Failure;
+use std::io::ErrorKind;
+
+use crate::address::Address;
 
 /// No board was reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,17 +13,24 @@ pub enum Error {
         /// The names and patterns, as they were given.
         names: Vec<String>,
     },
+    /// No port was named, and no board is plugged in.
+    NothingPluggedIn,
+    /// Several boards may be meant.
+    Several {
+        /// The ports to them.
+        ports: Vec<Address>,
+    },
     /// The port could not be opened.
     Unopened {
         /// Which one.
-        port: PathBuf,
+        port: Address,
         /// Why.
         why: Unusable,
     },
     /// The port is open, and no board was understood there.
     NoBoard {
         /// Which one.
-        port: PathBuf,
+        port: Address,
         /// What the session says.
         failure: Failure,
     },

@@ -1,15 +1,24 @@
-//! Sessions of the update engine over this machine's serial ports: ports are listed, opened, read by a thread each, and
-//! handed to a [`Session`](bootlace_engine::Session) with the time.
+//! Sessions of the update engine over this machine's ports, serial ones and the vendor interfaces of boards on USB: ports
+//! are listed, opened, read by a thread each, and handed to a [`Session`](bootlace_engine::Session) with the time.
 //!
 //! Nothing here prints or ends a program: a [`Driver`] says what happens as [`Notice`]s, and errors are named facts,
 //! whose sentences are the caller's.
 #![forbid(unsafe_code)]
 
+mod address;
+mod ask;
 mod candidates;
 mod driver;
 mod error;
+mod input;
+mod listing;
 mod port;
+mod serial;
+mod usb;
 
-pub use candidates::Candidates;
+pub use address::Address;
+pub use candidates::{BadName, Candidates, SeveralBoards};
 pub use driver::{Driver, Notice, Settings};
 pub use error::{Error, Unusable};
+pub use listing::{Listed, listed};
+pub use usb::UsbBoard;

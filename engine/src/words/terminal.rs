@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::fmt::Display;
 
 use super::{bytes, no_patch, rate, rolled_back, saving, short, time};
@@ -10,6 +11,21 @@ use crate::{BoardInfo, NoPatch, Progress, Role, Saving, SlotImage};
 /// A port was opened.
 pub fn port_opened(port: impl Display) -> String {
     format!("Port {port}")
+}
+
+/// A board, or a serial port that may be one's: the ways to it, what its device says that it is, and its serial number.
+pub fn listed(ways: &[String], product: Option<&str>, serial: Option<&str>) -> String {
+    let mut line = ways.join(", ");
+    let named = product.into_iter().chain(serial).collect::<Vec<_>>().join(" ");
+    if !named.is_empty() {
+        line = format!("{line}  {named}");
+    }
+    line
+}
+
+/// Neither a board on USB nor a serial port of a USB device is there.
+pub fn nothing_listed() -> &'static str {
+    "No board is plugged in that USB or a serial port shows."
 }
 
 /// A patch is sent; `base` is the file that it starts from.

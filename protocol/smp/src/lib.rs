@@ -36,6 +36,7 @@ pub mod bootlace;
 pub mod frame;
 pub mod img;
 pub mod os;
+pub mod usb;
 
 pub use cbor::{Item, Iter, Key, List};
 pub use codes::ErrorCode;

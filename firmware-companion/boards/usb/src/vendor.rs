@@ -1,6 +1,7 @@
 //! The vendor interface: two bulk endpoints for WebUSB and libusb, and what tells hosts to let programs have it without a
 //! driver: WebUSB's platform capability and Microsoft's OS 2.0 descriptors.
 
+use bootlace_smp::usb::{CLASS, PROTOCOL, SUBCLASS};
 use usb_device::bus::{InterfaceNumber, UsbBus, UsbBusAllocator};
 use usb_device::class::{ControlIn, ControlOut, UsbClass};
 use usb_device::control::{Recipient, RequestType};
@@ -9,8 +10,6 @@ use usb_device::endpoint::EndpointAddress;
 use usb_device::{Result, UsbError};
 
 use crate::pipe::Pipe;
-
-const CLASS_VENDOR: u8 = 0xFF;
 
 /// Interfaces before this one: the Microsoft descriptors name it by its number, in constant data.
 const NUMBER: u8 = 2;
@@ -124,7 +123,7 @@ impl<'a, B: UsbBus> Vendor<'a, B> {
 
 impl<B: UsbBus> UsbClass<B> for Vendor<'_, B> {
     fn get_configuration_descriptors(&self, writer: &mut DescriptorWriter) -> Result<()> {
-        writer.interface(self.number, CLASS_VENDOR, 0, 0)?;
+        writer.interface(self.number, CLASS, SUBCLASS, PROTOCOL)?;
         self.pipe.describe(writer)
     }
 
