@@ -67,8 +67,13 @@ for (const name of Object.keys(FUNCTIONS)) {
 const hex = (bytes) => Buffer.from(bytes).toString('hex');
 const bytes = (text) => Buffer.from(text, 'hex');
 
-/** A transfer's end as data: what came, or why it failed. */
-async function outcome(transfer, millis) {
+/**
+ * A transfer's end as data: what came, or why it failed. As on any system a program has no device before that is
+ * configured; `isEarly`: this one is told to the bus all the same.
+ */
+async function outcome(begin, millis, isEarly) {
+  if (!usb.info && !isEarly) return { failed: 'gone', data: '' };
+  const transfer = begin();
   const limit = setTimeout(() => usb.cancel(transfer.transfer), millis ?? 2000);
   try { return { data: hex(await transfer) }; } catch (error) { return { failed: error.why ?? error.message, data: hex(error.data ?? []) }; } finally { clearTimeout(limit); }
 }
@@ -91,10 +96,10 @@ const COMMANDS = {
     operations: board.flash.operations, violations: board.flash.violations, repeated: usb.repeated + (board.chip?.usbCtrl.repeated ?? 0),
     isOn: board.isOn, isStuck: board.isStuck ?? false,
   }),
-  control: ({ kind, request, value, index, length, data, stopAfter, millis }) =>
-    outcome(usb.control(kind, request, value, index, data === undefined ? length : bytes(data), stopAfter), millis),
-  out: ({ endpoint, data, millis }) => outcome(usb.out(endpoint, bytes(data)), millis),
-  in: ({ endpoint, length, millis }) => outcome(usb.in(endpoint, length), millis),
+  control: ({ kind, request, value, index, length, data, stopAfter, millis, isEarly }) =>
+    outcome(() => usb.control(kind, request, value, index, data === undefined ? length : bytes(data), stopAfter), millis, isEarly),
+  out: ({ endpoint, data, millis }) => outcome(() => usb.out(endpoint, bytes(data)), millis),
+  in: ({ endpoint, length, millis }) => outcome(() => usb.in(endpoint, length), millis),
   clearHalt: ({ endpoint }) => usb.clearHalt(endpoint),
   replug: () => usb.attached(),
   busReset: () => usb.busReset(),

@@ -49,12 +49,19 @@ export class UsbHost extends EventEmitter {
 
   detached() {
     this.plugged++;
-    this.then = this.inFlight = null;
-    for (const queue of this.queues.values()) for (const transfer of queue.splice(0)) this.end(transfer, 'gone');
+    this.then = null;
+    this.endAll();
     if (this.info) { this.info = null; this.emit('detached'); }
   }
 
+  /** Ends what is under way: the device has left, or forgets it. */
+  endAll() {
+    this.inFlight = null;
+    for (const queue of this.queues.values()) for (const transfer of queue.splice(0)) this.end(transfer, 'gone');
+  }
+
   async busReset() {
+    this.endAll();
     this.device.busReset();
     this.address = 0;
     this.isOdd.clear();
@@ -118,7 +125,11 @@ export class UsbHost extends EventEmitter {
 
   cancel(transfer) {
     const queue = this.queues.get(transfer.endpoint) ?? [];
-    if (queue.includes(transfer)) this.leave(transfer, 'cancelled');
+    if (!queue.includes(transfer)) return;
+    this.leave(transfer, 'cancelled');
+    // The device need not do anything for the one behind it.
+    this.wake();
+    this.emit('work');
   }
 
   async clearHalt(endpoint) {
