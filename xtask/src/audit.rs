@@ -21,7 +21,7 @@ struct Audit {
     install: &'static str,
 }
 
-const AUDITS: [Audit; 4] = [
+const AUDITS: [Audit; 5] = [
     Audit {
         packages: "crates of the workspace",
         program: "cargo-deny",
@@ -40,6 +40,13 @@ const AUDITS: [Audit; 4] = [
             "advisories",
         ],
         folder: "firmware-companion/boards",
+        install: "cargo install --locked cargo-deny",
+    },
+    Audit {
+        packages: "crates of wasm-bindgen's programs",
+        program: "cargo-deny",
+        arguments: &["check", "--config", "../../../deny.toml", "advisories"],
+        folder: "xtask/tools/wasm-bindgen",
         install: "cargo install --locked cargo-deny",
     },
     Audit {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use super::{cache, debian};
 use crate::process::{self, Step};
@@ -16,17 +16,35 @@ const TRUNK: &str = "0.21.14";
 const NPM_PACKAGES: &str = include_str!("../../npm/package.json");
 const NPM_LOCK: &str = include_str!("../../npm/package-lock.json");
 
+/// The programs of wasm-bindgen, with a list of versions of our own (the manifest says why).
+const WASM_BINDGEN: &str = include_str!("../../tools/wasm-bindgen/Cargo.toml");
+const WASM_BINDGEN_LOCK: &str = include_str!("../../tools/wasm-bindgen/Cargo.lock");
+
 /// The folder with `trunk`.
 pub(crate) fn trunk() -> Result<PathBuf> {
     // Without its default features Trunk can't download tools: it gets them from this cache.
-    cargo_install("trunk", TRUNK)
+    let version = format!("={TRUNK}");
+    let source = ["trunk", "--version", &version, "--no-default-features"];
+    cargo_install("trunk", TRUNK, &source)
 }
 
 /// The folder with `wasm-bindgen` and `wasm-bindgen-test-runner`, of exactly the version in Cargo.lock.
 pub(crate) fn wasm_bindgen() -> Result<PathBuf> {
     let version = project::locked_version("wasm-bindgen")?;
     let version = version.context("Cargo.lock names no wasm-bindgen: is the page in this checkout?")?;
-    cargo_install("wasm-bindgen-cli", &version)
+    ensure!(
+        WASM_BINDGEN.contains(&format!("\"={version}\"")),
+        "Cargo.lock has wasm-bindgen {version}: name this version in xtask/tools/wasm-bindgen/Cargo.toml as well, and run \
+         `cargo update` there"
+    );
+    let edition = cache::edition(&[WASM_BINDGEN, WASM_BINDGEN_LOCK]);
+    let source = project::root().join("xtask/tools/wasm-bindgen");
+    let source = source.to_str().context("the path of this checkout is no UTF-8")?;
+    cargo_install(
+        "wasm-bindgen",
+        &format!("{version}-{edition}"),
+        &["--path", source],
+    )
 }
 
 /// The folder with `wasm-opt`.
@@ -34,13 +52,14 @@ pub(crate) fn binaryen() -> Result<PathBuf> {
     Ok(npm_packages()?.join(".bin"))
 }
 
-/// Builds a program in the cheapest way: it runs for seconds, optimising it would take minutes.
-fn cargo_install(name: &str, version: &str) -> Result<PathBuf> {
+/// Builds a program in the cheapest way: it runs for seconds, optimising it would take minutes. `source`: what to build, as
+/// `cargo install` takes it.
+fn cargo_install(name: &str, version: &str, source: &[&str]) -> Result<PathBuf> {
     let home = cache::ensure(name, version, |home| {
         let mut step = Step::start(&format!("building {name} {version}"));
         let log = cache::log(&format!("{name}-{version}"))?;
-        step.run(&mut cargo_install_command(home, name, version), &log, None)?
-            .require(&format!("`cargo install --locked {name}`"))?;
+        step.run(&mut cargo_install_command(home, source), &log, None)?
+            .require(&format!("`cargo install --locked` of {name}"))?;
         std::fs::remove_dir_all(home.join("target"))?;
         step.done("built");
         Ok(())
@@ -48,19 +67,12 @@ fn cargo_install(name: &str, version: &str) -> Result<PathBuf> {
     Ok(home.join("bin"))
 }
 
-fn cargo_install_command(home: &Path, name: &str, version: &str) -> Command {
+fn cargo_install_command(home: &Path, source: &[&str]) -> Command {
     let mut command = process::cargo();
     command
-        .args([
-            "install",
-            name,
-            "--version",
-            &format!("={version}"),
-            "--locked",
-            "--no-default-features",
-            "--no-track",
-            "--root",
-        ])
+        .arg("install")
+        .args(source)
+        .args(["--locked", "--no-track", "--root"])
         .arg(home)
         .arg("--target-dir")
         .arg(home.join("target"))
