@@ -9,7 +9,7 @@ use std::time::Duration;
 use bootlace_client::Client as _;
 use bootlace_smp::bootlace::{BootState, Reset, Role, RollbackReason};
 use bootlace_tests::qemu::Host;
-use bootlace_tests::rp2040::{Behaviour, Cut, Factory, Function, PRIMARY, Pico, SECONDARY, Terminal};
+use bootlace_tests::rp2040::{Behaviour, Cut, Factory, Function, PRIMARY, Pico, SECONDARY, Terminal, touch};
 use bootlace_tests::tools;
 use serde_json::{Value, json};
 
@@ -233,7 +233,7 @@ fn a_touch_at_1200_baud_enters_the_bootloader() {
     pico.info().unwrap();
     let terminal = Terminal::new(&pico);
     let arrivals = pico.arrivals();
-    touch(terminal.ready().unwrap());
+    touch(terminal.ready().unwrap()).unwrap();
     pico.wait_beyond(arrivals).unwrap();
     // Not by the serial port, which the terminal has opened.
     let mut client = pico.client(Function::Vendor).unwrap();
@@ -264,19 +264,6 @@ fn a_request_at_any_moment_of_a_restart_does_not_keep_the_board_away() {
     let wanted = (Role::Bootloader, Some(BootState::NoImage), None);
     assert_eq!(who(&mut pico.client(Function::Serial).unwrap()), wanted);
     pico.behaved().unwrap();
-}
-
-/// Opens a port at 1200 baud and closes it.
-fn touch(link: &Path) {
-    let file = std::fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(link)
-        .unwrap();
-    let mut settings = rustix::termios::tcgetattr(&file).unwrap();
-    settings.make_raw();
-    settings.set_speed(1200).unwrap();
-    rustix::termios::tcsetattr(&file, rustix::termios::OptionalActions::Now, &settings).unwrap();
 }
 
 /// How many cuts of the supply are tried: a few in every run, and as many as this variable says by hand.

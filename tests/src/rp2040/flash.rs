@@ -52,12 +52,25 @@ impl Factory {
     /// # Errors
     /// When the application does not look for its behaviour.
     pub fn application(&self, behaviour: Behaviour, minor: u8) -> Result<(Vec<u8>, [u8; 32])> {
+        self.padded_application(behaviour, minor, 0)
+    }
+
+    /// The same with data behind it up to `len` bytes, which differ between versions.
+    ///
+    /// # Errors
+    /// As [`Factory::application`].
+    pub fn padded_application(
+        &self,
+        behaviour: Behaviour,
+        minor: u8,
+        len: usize,
+    ) -> Result<(Vec<u8>, [u8; 32])> {
         const MARK: &[u8] = b"behaviour: ";
         let mut payload = self.application.clone();
         let at = payload.windows(MARK.len()).position(|bytes| bytes == MARK);
         let digit = at.and_then(|at| payload.get_mut(at + MARK.len()));
         *digit.context("the application has no behaviour to choose")? = b'0' + behaviour as u8;
-        Ok(self.images.signed_program(payload, minor, 0))
+        Ok(self.images.signed_program(payload, minor, len))
     }
 
     /// All of the flash: the bootloader, and an image in the primary slot as the factory put it there.

@@ -7,4 +7,4 @@ mod terminal;
 
 pub use flash::{Behaviour, FLASH, Factory, PRIMARY, SECONDARY, STATE};
 pub use process::{Cut, Function, Info, Pico};
-pub use terminal::Terminal;
+pub use terminal::{Terminal, touch};

@@ -13,6 +13,7 @@ use anyhow::Result;
 use bootlace_browser::wait_for;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
+use rustix::termios::OptionalActions;
 use serde_json::{Value, json};
 
 use super::process::{Commands, Pico, Voice};
@@ -72,6 +73,20 @@ impl Drop for Terminal {
             thread.join().ok();
         }
     }
+}
+
+/// Opens a port at 1200 baud and closes it: so a program asks for the bootloader, as on Arduino's boards.
+///
+/// # Errors
+/// When the port can't be opened or set.
+pub fn touch(link: &Path) -> Result<()> {
+    const TOUCH_BAUD: u32 = 1200;
+    let file = std::fs::OpenOptions::new().read(true).write(true).open(link)?;
+    let mut settings = rustix::termios::tcgetattr(&file)?;
+    settings.make_raw();
+    settings.set_speed(TOUCH_BAUD)?;
+    rustix::termios::tcsetattr(&file, OptionalActions::Now, &settings)?;
+    Ok(())
 }
 
 struct Driver {

@@ -1,0 +1,238 @@
+//! The main job in the page over the real Web Serial, with an emulated Raspberry Pi Pico on the cable: the board's own
+//! binary, its real boot ROM and its USB.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use bootlace_browser::Browser;
+use bootlace_browser::main_job::{self, End};
+use bootlace_smp::bootlace::Role;
+use bootlace_tests::namespace;
+use bootlace_tests::page_update;
+use bootlace_tests::rp2040::{Behaviour, Factory, Function, Pico, Terminal, touch};
+use bootlace_tests::runner::{self, Scenario};
+use bootlace_tests::serial::udev::Identity;
+use bootlace_tests::serial::{Cable, Way};
+use bootlace_tests::serve::Site;
+use bootlace_tests::tools;
+
+const ORIGIN: &str = "http://localhost:8080";
+/// Longest time for an update, with a signature checked four times at a fifth of the chip's speed.
+const LIMIT: Duration = Duration::from_secs(120);
+/// Bytes of an image whose upload can be interrupted: 2 seconds of flash.
+const LONG: usize = 160 * 1024;
+
+struct Stage {
+    browser: Browser,
+    factory: Factory,
+    folder: PathBuf,
+    _site: Site,
+    boards: u32,
+}
+
+/// A board on a cable. The cable goes first, then the terminal.
+struct CabledBoard {
+    _cable: Cable,
+    terminal: Terminal,
+    pico: Pico,
+}
+
+fn main() -> Result<()> {
+    let namespace = namespace::enter(&[ORIGIN], Duration::from_secs(900))?;
+    let site = Site::start(&tools::required("BOOTLACE_DIST")?, 8080)?;
+    let browser = Browser::start_at(&namespace.scratch().join("profile"), ORIGIN)?;
+    // Chromium looks for ports when it is first asked, and hears of those that come from then on.
+    browser.run("return (await navigator.serial.getPorts()).length", &[])?;
+    let mut stage = Stage {
+        browser,
+        factory: Factory::new()?,
+        folder: namespace.scratch().to_owned(),
+        _site: site,
+        boards: 0,
+    };
+    let scenarios: &[Scenario<Stage>] = &[
+        (
+            "a_full_image_and_a_patch_are_confirmed_while_the_application_runs",
+            full_and_patch,
+        ),
+        ("a_crash_is_taken_back", |stage| {
+            taken_back(stage, Behaviour::Crashes, "crashed")
+        }),
+        ("a_hang_is_caught_by_the_watchdog_and_taken_back", |stage| {
+            taken_back(stage, Behaviour::Hangs, "hung")
+        }),
+        (
+            "an_image_that_never_confirms_is_taken_back_at_the_deadline",
+            |stage| taken_back(stage, Behaviour::Undecided, "in time"),
+        ),
+        ("an_altered_image_is_refused", altered),
+        ("a_board_unplugged_in_mid_upload_goes_on_where_it_was", unplugged),
+        (
+            "a_touch_at_1200_baud_brings_the_bootloader_which_is_updated",
+            touched,
+        ),
+    ];
+    let code = runner::run(&mut stage, scenarios, &runner::wanted(), |stage, _, _| {
+        stage.browser.no_errors()?;
+        stage.browser.open("about:blank")
+    });
+    drop(stage);
+    std::process::exit(code)
+}
+
+impl Stage {
+    /// A board that runs version 1.0.0, and the page, which trusts the demonstration's key and has this image chosen.
+    fn bench(&mut self, image: &[u8], name: &str) -> Result<CabledBoard> {
+        let page = &self.browser;
+        page_update::forget(page, ORIGIN)?;
+        let key =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware-companion/boards/keys/demo.pub.pem");
+        main_job::trust(page, &key)?;
+        // Its private half is published, so that key alone is not enough.
+        page.run(
+            "document.querySelector('[data-testid=development-keys]').click()",
+            &[],
+        )?;
+        self.choose(image, name)?;
+        let (old, _) = self.factory.application(Behaviour::Normal, 0)?;
+        let pico = Pico::running(&self.factory.flash(Some(&old))?)?;
+        let info = pico.info()?;
+        let terminal = Terminal::new(&pico);
+        self.boards += 1;
+        let mut identity = Identity::new(&format!("ttyACM{}", self.boards), info.numbers.0, info.numbers.1);
+        (identity.serial, identity.model) = (info.serial, info.name);
+        let cable = Cable::new(terminal.link().to_owned(), Way::Relayed, move |_| {
+            Ok(identity.clone())
+        });
+        let runs = main_job::board(&self.browser)?;
+        ensure!(runs.contains("1.0.0"), "the board runs {runs}");
+        Ok(CabledBoard {
+            _cable: cable,
+            terminal,
+            pico,
+        })
+    }
+
+    fn choose(&self, image: &[u8], name: &str) -> Result<()> {
+        let file = self.folder.join(name);
+        std::fs::write(&file, image)?;
+        main_job::choose_file(&self.browser, &file).map(drop)
+    }
+
+    /// Updates the board, and gives what the page says of the outcome once the page shows `then` as running.
+    fn update(&mut self, end: End, then: &str) -> Result<String> {
+        let page = &mut self.browser;
+        let seen = main_job::update(page, end, LIMIT, &mut nothing)?;
+        seen.only_forwards()?;
+        println!("  {:.2} s: {}", seen.took.as_secs_f32(), seen.outcome);
+        self.runs(then)?;
+        Ok(seen.outcome)
+    }
+
+    fn runs(&self, version: &str) -> Result<()> {
+        let runs = main_job::board(&self.browser)?;
+        ensure!(runs.contains(version), "afterwards: {}", self.browser.state());
+        Ok(())
+    }
+}
+
+fn nothing(_: &mut Browser, _: &str, _: &str) -> Result<()> {
+    Ok(())
+}
+
+fn full_and_patch(stage: &mut Stage) -> Result<()> {
+    let (new, _) = stage.factory.application(Behaviour::Normal, 1)?;
+    let (newest, _) = stage.factory.application(Behaviour::Normal, 2)?;
+    let bench = stage.bench(&new, "1.1.0.bin")?;
+    stage.update(End::Confirmed, "1.1.0")?;
+    stage.browser.press("again")?;
+    // The page has kept what the board runs now, and sends what changed.
+    stage.choose(&newest, "1.2.0.bin")?;
+    main_job::patched(&stage.browser)?;
+    stage.update(End::Confirmed, "1.2.0")?;
+    bench.pico.behaved()
+}
+
+fn taken_back(stage: &mut Stage, behaviour: Behaviour, reason: &str) -> Result<()> {
+    let (new, _) = stage.factory.application(behaviour, 1)?;
+    let bench = stage.bench(&new, "1.1.0.bin")?;
+    let (pico, arrivals) = (&bench.pico, bench.pico.arrivals());
+    let said = std::thread::scope(|scope| {
+        // The trial's 30 seconds, in which the board waits, pass at once; in the other cases there is nothing to wait for.
+        let haste = scope.spawn(|| {
+            if behaviour == Behaviour::Undecided {
+                pico.wait_beyond(arrivals)?;
+                pico.hurry(true)?;
+                pico.wait_beyond(arrivals + 1)?;
+                pico.hurry(false)?;
+            }
+            anyhow::Ok(())
+        });
+        let said = stage.update(End::RolledBack, "1.0.0");
+        let haste = haste.join();
+        haste.map_err(|_| anyhow::anyhow!("the thread that hurries the board panicked"))??;
+        said
+    })?;
+    ensure!(said.contains(reason), "the page does not say why: {said}");
+    pico.behaved()
+}
+
+fn altered(stage: &mut Stage) -> Result<()> {
+    let (mut new, _) = stage.factory.application(Behaviour::Normal, 1)?;
+    if let Some(byte) = new.get_mut(30_000) {
+        *byte ^= 1;
+    }
+    let bench = stage.bench(&new, "1.1.0.bin")?;
+    main_job::problem(&stage.browser, &["Altered"], LIMIT)?;
+    let operations = bench.pico.count("operations")?;
+    ensure!(operations == 0.0, "the board has written {operations} times");
+    stage.runs("1.0.0")
+}
+
+/// The board lives from its cable.
+fn unplugged(stage: &mut Stage) -> Result<()> {
+    let (new, _) = stage.factory.padded_application(Behaviour::Normal, 1, LONG)?;
+    let bench = stage.bench(&new, "1.1.0.bin")?;
+    let page = &mut stage.browser;
+    let start = Instant::now();
+    page.press("update")?;
+    let reached = page.wait("a part of the upload", LIMIT, |page| {
+        let done = page.attribute_of("progress", "data-done")?;
+        let done = done.and_then(|done| done.parse::<u64>().ok());
+        Ok(done.filter(|&done| done > LONG as u64 / 4))
+    })?;
+    ensure!(
+        reached < LONG as u64,
+        "the upload had ended before the cable was pulled"
+    );
+    bench.pico.power(false)?;
+    std::thread::sleep(Duration::from_millis(700));
+    bench.pico.power(true)?;
+    let seen = main_job::watch(page, start, End::Confirmed, LIMIT, &mut nothing)?;
+    let first = seen.progress.iter().copied().find(|&done| done > 0);
+    println!("  {reached} bytes before, then {first:?}");
+    let first = first.context("the page shows no progress")?;
+    ensure!(
+        2 * first >= reached,
+        "it went on at {first}, though {reached} bytes were there"
+    );
+    stage.runs("1.1.0")?;
+    bench.pico.behaved()
+}
+
+fn touched(stage: &mut Stage) -> Result<()> {
+    let (new, _) = stage.factory.application(Behaviour::Normal, 1)?;
+    let bench = stage.bench(&new, "1.1.0.bin")?;
+    let arrivals = bench.pico.arrivals();
+    touch(bench.terminal.ready()?)?;
+    bench.pico.wait_beyond(arrivals)?;
+    // Not by the serial port, which the page has.
+    let role = bench
+        .pico
+        .client(Function::Vendor)?
+        .describe_when_up(|it| it.role)?;
+    ensure!(role == Role::Bootloader, "the {role:?} answers");
+    stage.update(End::Confirmed, "1.1.0")?;
+    bench.pico.behaved()
+}
