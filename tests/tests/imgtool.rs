@@ -11,28 +11,31 @@ use bootlace_image::{Error, FormatError, Image, OutOfRange, Policy, PublicKey, R
 use bootlace_tests::tools;
 
 /// Keys, fresh for each run, and a small payload.
-struct CabledBoard {
+struct Signers {
     folder: PathBuf,
 }
 
-impl CabledBoard {
+impl Signers {
     fn shared() -> &'static Self {
-        static SHARED: OnceLock<CabledBoard> = OnceLock::new();
+        static SHARED: OnceLock<Signers> = OnceLock::new();
         SHARED.get_or_init(|| {
             let folder =
                 Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("imgtool-{}", std::process::id()));
             fs::create_dir_all(&folder).unwrap();
-            let bench = Self { folder };
-            let kinds = [
+            let signers = Self { folder };
+            for (name, kind) in [
                 ("p256", "ecdsa-p256"),
                 ("other-p256", "ecdsa-p256"),
                 ("ed25519", "ed25519"),
-            ];
-            for (name, kind) in kinds.into_iter().chain([("other-ed25519", "ed25519")]) {
-                let key = bench.path(&format!("{name}.pem"));
-                bench.imgtool(["keygen", "--type", kind, "--key", &key]);
-                let public = bench.imgtool(["getpub", "--encoding", "pem", "--key", &key]);
-                fs::write(bench.path(&format!("{name}.pub.pem")), public).unwrap();
+                ("other-ed25519", "ed25519"),
+                ("rsa2048", "rsa-2048"),
+                ("other-rsa2048", "rsa-2048"),
+                ("rsa3072", "rsa-3072"),
+            ] {
+                let key = signers.path(&format!("{name}.pem"));
+                signers.imgtool(["keygen", "--type", kind, "--key", &key]);
+                let public = signers.imgtool(["getpub", "--encoding", "pem", "--key", &key]);
+                fs::write(signers.path(&format!("{name}.pub.pem")), public).unwrap();
             }
             // A vector table for 0x0800_8000, then anything.
             let payload: Vec<u8> = [0x2001_0000u32, 0x0800_8101]
@@ -40,8 +43,8 @@ impl CabledBoard {
                 .chain(0..500)
                 .flat_map(u32::to_le_bytes)
                 .collect();
-            fs::write(bench.path("payload"), payload).unwrap();
-            bench
+            fs::write(signers.path("payload"), payload).unwrap();
+            signers
         })
     }
 
@@ -104,11 +107,11 @@ fn ours(bytes: &[u8], key: PublicKey) -> Result<Verified, Error<OutOfRange>> {
 
 /// Both verdicts must be the same, and the one expected.
 fn same(name: &str, bytes: &[u8], key: &str, good: bool) {
-    let bench = CabledBoard::shared();
-    let verdict = ours(bytes, bench.public(key));
+    let signers = Signers::shared();
+    let verdict = ours(bytes, signers.public(key));
     assert_eq!(verdict.is_ok(), good, "{name} with {key}: {verdict:?}");
     assert_eq!(
-        bench.accepts(name, bytes, key),
+        signers.accepts(name, bytes, key),
         good,
         "imgtool on {name} with {key}"
     );
@@ -116,20 +119,28 @@ fn same(name: &str, bytes: &[u8], key: &str, good: bool) {
 
 /// imgtool accepts it, we do not, for this reason.
 fn stricter(name: &str, bytes: &[u8], key: &str, reason: impl Into<Error<OutOfRange>>) {
-    let bench = CabledBoard::shared();
-    assert!(bench.accepts(name, bytes, key), "imgtool on {name} with {key}");
+    let signers = Signers::shared();
+    assert!(signers.accepts(name, bytes, key), "imgtool on {name} with {key}");
     assert_eq!(
-        ours(bytes, bench.public(key)),
+        ours(bytes, signers.public(key)),
         Err(reason.into()),
         "{name} with {key}"
     );
 }
 
+/// Names of keys, and the TLV of the signatures that they make.
+const SIGNATURES: [(&str, TlvKind); 4] = [
+    ("p256", TlvKind::ECDSA),
+    ("ed25519", TlvKind::ED25519),
+    ("rsa2048", TlvKind::RSA2048),
+    ("rsa3072", TlvKind::RSA3072),
+];
+
 fn signed(key: &str) -> Vec<u8> {
-    let bench = CabledBoard::shared();
-    bench.sign(
+    let signers = Signers::shared();
+    signers.sign(
         &format!("signed-{key}-{:?}", thread::current().id()),
-        &bench.path("payload"),
+        &signers.path("payload"),
         Some(key),
         "",
     )
@@ -166,9 +177,9 @@ fn insert(bytes: &[u8], kind: TlvKind, value: &[u8], first: bool) -> Vec<u8> {
 }
 
 #[test]
-fn whatever_imgtool_signs() {
-    let bench = CabledBoard::shared();
-    let payload = bench.path("payload");
+fn whatever_imgtool_signs_is_verified() {
+    let signers = Signers::shared();
+    let payload = signers.path("payload");
     let options = [
         "",
         "--security-counter auto",
@@ -182,43 +193,47 @@ fn whatever_imgtool_signs() {
         "--max-align 32 --test",
         "--header-size 0x20",
     ];
-    let images = |key: &'static str, more: &[&'static str]| {
+    let images = |key: &'static str, options: &[&'static str], more: &[&'static str]| {
         for (index, options) in options.iter().chain(more).enumerate() {
             // A space inside an argument would be split.
-            let bytes = bench.sign(&format!("made-{key}-{index}"), &payload, Some(key), options);
+            let bytes = signers.sign(&format!("made-{key}-{index}"), &payload, Some(key), options);
             same(&format!("made-{key}-{index}"), &bytes, key, true);
         }
     };
     thread::scope(|scope| {
-        scope.spawn(|| images("p256", &["--pad-sig"]));
-        scope.spawn(|| images("ed25519", &["--sha 512", "--pure"]));
+        scope.spawn(|| images("p256", &options, &["--pad-sig"]));
+        scope.spawn(|| images("ed25519", &options, &["--sha 512", "--pure"]));
+        scope.spawn(|| images("rsa2048", &options[..3], &["--public-key-format full"]));
+        scope.spawn(|| images("rsa3072", &options[..2], &["--confirm"]));
     });
 }
 
 #[test]
-fn other_keys() {
-    let bench = CabledBoard::shared();
+fn an_image_is_refused_for_every_key_but_its_signers() {
+    let signers = Signers::shared();
     for (key, others) in [
         ("p256", ["other-p256", "ed25519"]),
         ("ed25519", ["other-ed25519", "p256"]),
+        ("rsa2048", ["other-rsa2048", "rsa3072"]),
+        ("rsa3072", ["rsa2048", "p256"]),
     ] {
         let image = signed(key);
         for other in others {
             same(&format!("by-{key}-for-{other}"), &image, other, false);
         }
-        let unsigned = bench.sign(&format!("unsigned-{key}"), &bench.path("payload"), None, "");
+        let unsigned = signers.sign(&format!("unsigned-{key}"), &signers.path("payload"), None, "");
         same(&format!("unsigned-{key}"), &unsigned, key, false);
     }
-    let pure = bench.sign("pure", &bench.path("payload"), Some("ed25519"), "--pure");
+    let pure = signers.sign("pure", &signers.path("payload"), Some("ed25519"), "--pure");
     same("pure-other", &pure, "other-ed25519", false);
 }
 
 #[test]
-fn altered_images() {
-    for (key, signature) in [("p256", TlvKind::ECDSA), ("ed25519", TlvKind::ED25519)] {
-        let image = CabledBoard::shared().sign(
+fn an_altered_image_is_refused() {
+    for (key, signature) in SIGNATURES {
+        let image = Signers::shared().sign(
             &format!("unaltered-{key}"),
-            &CabledBoard::shared().path("payload"),
+            &Signers::shared().path("payload"),
             Some(key),
             "--security-counter 5",
         );
@@ -239,10 +254,76 @@ fn altered_images() {
     }
 }
 
+/// An RSA signature has no byte that may differ.
+#[test]
+fn an_rsa_signature_with_any_byte_altered_is_refused() {
+    for (key, kind) in [("rsa2048", TlvKind::RSA2048), ("rsa3072", TlvKind::RSA3072)] {
+        let mut image = signed(key);
+        let public = Signers::shared().public(key);
+        assert!(ours(&image, public).is_ok());
+        let (at, len) = find(&image, kind);
+        for byte in at + 4..at + len {
+            let bit = 1 << (byte % 8);
+            image[byte] ^= bit;
+            let key_hash = public.hash();
+            assert_eq!(
+                ours(&image, public),
+                Err(Refusal::BadSignature { key_hash }.into()),
+                "{key}: byte {byte}"
+            );
+            image[byte] ^= bit;
+        }
+    }
+}
+
+/// The right key alone does not do: the signature must be PSS as imgtool makes it, over the image's own bytes.
+#[test]
+fn an_rsa_signature_of_another_scheme_or_of_other_bytes_is_refused() {
+    const SIGN: &str = "
+import sys
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
+key = serialization.load_pem_private_key(open(sys.argv[1], 'rb').read(), None)
+covered = open(sys.argv[2], 'rb').read()
+kinds = {'pss': padding.PSS(padding.MGF1(hashes.SHA256()), 32), 'pss-no-salt': padding.PSS(padding.MGF1(hashes.SHA256()), 0),
+         'pss-sha1-mask': padding.PSS(padding.MGF1(hashes.SHA1()), 32), 'pkcs1': padding.PKCS1v15()}
+kinds['pss-of-other-bytes'] = kinds['pss']
+if sys.argv[3] == 'pss-of-other-bytes': covered += b' '
+print(key.sign(covered, kinds[sys.argv[3]], hashes.SHA256()).hex())
+";
+    let signers = Signers::shared();
+    let python = tools::required("BOOTLACE_PYTHON").unwrap();
+    for (key, kind) in [("rsa2048", TlvKind::RSA2048), ("rsa3072", TlvKind::RSA3072)] {
+        let mut image = signed(key);
+        let covered = Image::read(&mut &image[..]).unwrap().covered_len() as usize;
+        let covered_file = signers.path(&format!("covered-{key}"));
+        fs::write(&covered_file, &image[..covered]).unwrap();
+        let (at, len) = find(&image, kind);
+        for (scheme, good) in [
+            ("pss", true),
+            ("pss-no-salt", false),
+            ("pss-sha1-mask", false),
+            ("pkcs1", false),
+            ("pss-of-other-bytes", false),
+        ] {
+            let private = signers.path(&format!("{key}.pem"));
+            let signature =
+                tools::output(Command::new(&python).args(["-c", SIGN, &private, &covered_file, scheme]))
+                    .unwrap();
+            let signature: Vec<u8> = (0..signature.trim().len())
+                .step_by(2)
+                .map(|digit| u8::from_str_radix(&signature[digit..digit + 2], 16).unwrap())
+                .collect();
+            image[at + 4..at + len].copy_from_slice(&signature);
+            same(&format!("{key}-{scheme}"), &image, key, good);
+        }
+    }
+}
+
 /// The only thing that names the key must name the right one, as in MCUboot: imgtool tries the key it is given.
 #[test]
 fn stricter_the_key_must_be_named() {
-    for key in ["p256", "ed25519"] {
+    for (key, _) in SIGNATURES {
         let mut image = signed(key);
         let (at, len) = find(&image, TlvKind::KEYHASH);
         let value: [u8; 32] = image[at + 4..at + len].try_into().unwrap();
@@ -261,8 +342,8 @@ fn stricter_the_key_must_be_named() {
 }
 
 #[test]
-fn stricter_unprotected_tlvs() {
-    for key in ["p256", "ed25519"] {
+fn stricter_tlvs_that_count_must_be_protected() {
+    for (key, _) in SIGNATURES {
         let image = insert(&signed(key), TlvKind::SEC_CNT, &[9, 0, 0, 0], true);
         stricter(
             &format!("moved-{key}"),
@@ -276,7 +357,7 @@ fn stricter_unprotected_tlvs() {
 }
 
 #[test]
-fn stricter_one_digest() {
+fn stricter_there_is_one_digest() {
     let image = signed("p256");
     let (at, len) = find(&image, TlvKind::SHA256);
     let twice = insert(&image, TlvKind::SHA256, &image[at + 4..at + len], true);
@@ -292,14 +373,14 @@ fn stricter_one_digest() {
 
 #[test]
 fn stricter_signatures_have_one_spelling() {
-    let mut image = CabledBoard::shared().sign(
+    let mut image = Signers::shared().sign(
         "spelling",
-        &CabledBoard::shared().path("payload"),
+        &Signers::shared().path("payload"),
         Some("p256"),
         "--pad-sig",
     );
     let (at, len) = find(&image, TlvKind::ECDSA);
-    let key_hash = CabledBoard::shared().public("p256").hash();
+    let key_hash = Signers::shared().public("p256").hash();
     // Behind the signature proper, of which the second byte tells the length.
     let end = at + 4 + usize::from(image[at + 5]) + 2;
     if end == at + len {
@@ -311,37 +392,40 @@ fn stricter_signatures_have_one_spelling() {
 }
 
 #[test]
-fn stricter_only_what_runs_in_place() {
-    let bench = CabledBoard::shared();
-    let enc = bench.path("other-p256.pub.pem");
+fn stricter_only_what_runs_in_place_is_taken() {
+    let signers = Signers::shared();
+    let enc = signers.path("other-p256.pub.pem");
     for (name, options, reason) in [
         ("clear", format!("--encrypt {enc} --clear"), Refusal::Encrypted),
         ("compressed", "--compression lzma2".into(), Refusal::Compressed),
         ("non-bootable", "--non-bootable".into(), Refusal::NonBootable),
         ("ram", "--load-addr 0x20000000".into(), Refusal::RamLoad),
     ] {
-        let image = bench.sign(name, &bench.path("payload"), Some("p256"), &options);
+        let image = signers.sign(name, &signers.path("payload"), Some("p256"), &options);
         stricter(name, &image, "p256", reason);
     }
     // imgtool takes the ciphertext for an altered image; both refuse it.
-    let image = bench.sign(
+    let image = signers.sign(
         "encrypted",
-        &bench.path("payload"),
+        &signers.path("payload"),
         Some("p256"),
         &format!("--encrypt {enc}"),
     );
     same("encrypted", &image, "p256", false);
-    assert_eq!(ours(&image, bench.public("p256")), Err(Refusal::Encrypted.into()));
+    assert_eq!(
+        ours(&image, signers.public("p256")),
+        Err(Refusal::Encrypted.into())
+    );
 }
 
 #[test]
-fn stricter_development_keys() {
+fn stricter_development_keys_are_refused() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../protocol/image/tests/data");
     for key in ["published-p256", "published-ed25519"] {
-        let bench = CabledBoard::shared();
+        let signers = Signers::shared();
         fs::copy(
             data.join(format!("{key}.pub.pem")),
-            bench.path(&format!("{key}.pub.pem")),
+            signers.path(&format!("{key}.pub.pem")),
         )
         .unwrap();
         let image = fs::read(data.join(format!("{key}.bin"))).unwrap();
@@ -350,34 +434,34 @@ fn stricter_development_keys() {
             &image,
             key,
             Refusal::DevelopmentKey {
-                key_hash: bench.public(key).hash(),
+                key_hash: signers.public(key).hash(),
             },
         );
     }
 }
 
-/// Real firmware, in both algorithms, and what a damaged copy of it is worth.
+/// Real firmware, signed by each algorithm, and what a damaged copy of it is worth.
 #[test]
-fn real_firmware_and_ten_thousand_flips_of_it() {
+fn real_firmware_is_verified_and_refused_with_any_flipped_bit() {
     const FLIPS: u64 = 10_000;
-    let bench = CabledBoard::shared();
+    let signers = Signers::shared();
     let firmware = tools::required("BOOTLACE_FIRMWARE").unwrap();
     for name in ["primehub-7.27.0", "primehub-7.28.0", "movehub-7.28.0"] {
-        for key in ["p256", "ed25519"] {
+        for (key, _) in SIGNATURES {
             let payload = firmware
                 .join(format!("{name}.bin"))
                 .into_os_string()
                 .into_string()
                 .unwrap();
-            let image = bench.sign(
+            let image = signers.sign(
                 &format!("{name}-{key}"),
                 &payload,
                 Some(key),
                 "--security-counter auto",
             );
             same(&format!("{name}-{key}"), &image, key, true);
-            if name == "primehub-7.28.0" {
-                let key = bench.public(key);
+            if name == "primehub-7.28.0" && !key.starts_with("rsa") {
+                let key = signers.public(key);
                 // Halves of the seeds on two cores; each algorithm sees half of the flips.
                 thread::scope(|scope| {
                     for half in 0..2 {
