@@ -1,5 +1,6 @@
 // One emulated board as a process. Its flash is the file FLASH, read once; its USB functions are Unix sockets in FOLDER:
-// each connection to `serial` or `vendor` carries bytes to and from that function while the board is there.
+// each connection to `serial` or `vendor` carries bytes to and from that function while the board is there, and one to `usb`
+// raw transfers (usb_socket.mjs).
 //   node emulator.mjs FOLDER FLASH
 // Commands are lines of JSON on the standard input, each answered by a line {"answer": ...} or {"error": ...}; events are
 // lines {"event": ...} between them. It ends with its standard input.
@@ -9,6 +10,7 @@ import readline from 'node:readline';
 import { Board } from './board.mjs';
 import { bootrom } from './bootrom.mjs';
 import { Flash } from './flash.mjs';
+import { serveTransfers } from './usb_socket.mjs';
 
 const [folder, file] = process.argv.slice(2);
 const UNIQUE_ID = [0xe6, 0x61, 0x41, 0x04, 0x03, 0x2a, 0x56, 0x2c];
@@ -63,6 +65,8 @@ function carry(connection, name) {
 for (const name of Object.keys(FUNCTIONS)) {
   net.createServer((connection) => (usb.info ? carry(connection, name) : connection.destroy())).listen(`${folder}/${name}`);
 }
+
+serveTransfers(usb, `${folder}/usb`);
 
 const hex = (bytes) => Buffer.from(bytes).toString('hex');
 const bytes = (text) => Buffer.from(text, 'hex');

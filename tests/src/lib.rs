@@ -16,3 +16,4 @@ pub mod serve;
 pub mod simulate;
 pub mod sweep;
 pub mod tools;
+pub mod usb;

@@ -24,6 +24,9 @@ const SCRATCH: &str = "BOOTLACE_NAMESPACE";
 /// that no real port of the machine passes Chromium's filter.
 pub const MAJOR: u32 = 60;
 
+/// Vendor number of the USB devices that pages get without a click: pid.codes', which has products for tests.
+const TEST_VENDOR: u16 = 0x1209;
+
 /// Where managed policies live: Chromium, and Chrome.
 const POLICY_FOLDERS: [&str; 2] = ["/etc/chromium", "/etc/opt/chrome"];
 
@@ -41,7 +44,7 @@ impl Namespace {
 }
 
 /// Runs the rest of the program inside namespaces of its own, where pages of `origins` (exact, such as
-/// `http://localhost:8080`) get every serial port without a click.
+/// `http://localhost:8080`) get every serial port, and USB devices of the vendor for tests, without a click.
 ///
 /// Call it first in `main`, before any thread exists. In the outer process it does not return: it waits for the
 /// inner one, at most `limit`, and exits with its code.
@@ -76,6 +79,8 @@ fn outer(limit: Duration) -> Result<i32> {
     let inner = Command::new(std::env::current_exe()?)
         .args(std::env::args_os().skip(1))
         .env(SCRATCH, &scratch)
+        // libudev is to take devices whose folder in /sys is ours for devices.
+        .env("SYSTEMD_DEVICE_VERIFY_SYSFS", "0")
         .spawn()
         .context("starting the tests inside their namespaces")
         .and_then(|mut child| {
@@ -148,7 +153,12 @@ fn policy(scratch: &Path, origins: &[&str]) -> Result<()> {
         copy_tree(Path::new(folder), &copy)?;
         let managed = copy.join("policies/managed");
         fs::create_dir_all(&managed)?;
-        let text = serde_json::json!({ "SerialAllowAllPortsForUrls": origins }).to_string();
+        let devices = serde_json::json!([{ "devices": [{ "vendor_id": TEST_VENDOR }], "urls": origins }]);
+        let text = serde_json::json!({
+            "SerialAllowAllPortsForUrls": origins,
+            "WebUsbAllowDevicesForUrls": devices,
+        });
+        let text = text.to_string();
         fs::File::create(managed.join("bootlace-tests.json"))?.write_all(text.as_bytes())?;
         mount::mount_bind(&copy, *folder)?;
         placed = true;

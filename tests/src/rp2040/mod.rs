@@ -2,9 +2,11 @@
 //! modelled in `tests/rp2040`, and a USB host that opens both of its functions.
 
 mod flash;
+mod follow;
 mod process;
 mod terminal;
 
 pub use flash::{Behaviour, FLASH, Factory, PRIMARY, SECONDARY, STATE};
+pub(crate) use follow::Follower;
 pub use process::{Cut, Function, Info, Pico};
 pub use terminal::{Terminal, touch};

@@ -140,6 +140,19 @@ impl Commands {
     }
 }
 
+/// A folder that nobody else has: in process namespaces several processes have the same number.
+fn new_folder() -> Result<PathBuf> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("bootlace-rp2040-{}-{number}", std::process::id()));
+        match std::fs::create_dir(&folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            made => return made.map(|()| folder).context("a folder for the emulated board"),
+        }
+    }
+}
+
 /// An emulated board. It loses its power when dropped.
 #[derive(Debug)]
 pub struct Pico {
@@ -155,10 +168,7 @@ impl Pico {
     /// # Errors
     /// When Node or the emulator is not there.
     pub fn new(flash: &[u8]) -> Result<Self> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("bootlace-rp2040-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&folder)?;
+        let folder = new_folder()?;
         std::fs::write(folder.join("flash"), flash)?;
         // Asked for here, so that what is missing has a name.
         let emulator = tools::required("BOOTLACE_RP2040JS")?;

@@ -61,7 +61,7 @@ pub struct Announced {
 pub fn add(identity: &Identity, node: &Path) -> Result<Announced> {
     let path = format!("/devices/platform/bootlace/{0}/tty/{0}", identity.name);
     let properties = properties(identity, node, path);
-    send("add", &properties)?;
+    tell("add", &properties)?;
     Ok(Announced {
         properties,
         borrowed: None,
@@ -87,7 +87,7 @@ pub fn add_cold(namespace: &Namespace, identity: &Identity, node: &Path) -> Resu
         .collect();
     fs::write(&borrowed.file, text)?;
     mount::mount_bind(&borrowed.file, borrowed.uevent())?;
-    send("add", &properties)?;
+    tell("add", &properties)?;
     Ok(Announced {
         properties,
         borrowed: Some(borrowed),
@@ -103,7 +103,7 @@ impl Announced {
         if let Some(borrowed) = &self.borrowed {
             mount::unmount(borrowed.uevent(), UnmountFlags::DETACH)?;
         }
-        send("remove", &self.properties)
+        tell("remove", &self.properties)
     }
 }
 
@@ -167,7 +167,11 @@ fn properties(identity: &Identity, node: &Path, path: String) -> Vec<(&'static s
 /// The multicast group on which udevd passes devices on (group 1 is the kernel's own).
 const UDEV_GROUP: u32 = 2;
 
-fn send(action: &str, properties: &[(&'static str, String)]) -> Result<()> {
+/// Tells udev's listeners that a device of these properties was added or removed.
+///
+/// # Errors
+/// When the netlink group can't be reached.
+pub(crate) fn tell(action: &str, properties: &[(&'static str, String)]) -> Result<()> {
     static SEQUENCE: AtomicU32 = AtomicU32::new(1);
     let sequence = SEQUENCE.fetch_add(1, Ordering::Relaxed);
     let mut body = format!("ACTION={action}\0SEQNUM={sequence}\0").into_bytes();
@@ -182,16 +186,22 @@ fn send(action: &str, properties: &[(&'static str, String)]) -> Result<()> {
     )?;
     rustix::net::bind(&socket, &netlink::SocketAddrNetlink::new(0, 0))?;
     let group = netlink::SocketAddrNetlink::new(0, UDEV_GROUP);
-    match rustix::net::sendto(&socket, &message(&body), SendFlags::empty(), &group) {
+    match rustix::net::sendto(&socket, &message(&body, properties), SendFlags::empty(), &group) {
         // Nobody listens yet.
         Ok(_) | Err(Errno::CONNREFUSED) => Ok(()),
         Err(error) => Err(error).context("announcing a device on netlink"),
     }
 }
 
-/// libudev's `udev_monitor_netlink_header` (40 bytes) and the body: the magic and the subsystem's hash, by which
-/// listeners filter, are big-endian, the sizes native.
-fn message(body: &[u8]) -> Vec<u8> {
+/// libudev's `udev_monitor_netlink_header` (40 bytes) and the body: the magic and the hashes of subsystem and device type,
+/// by which listeners filter, are big-endian, the sizes native.
+fn message(body: &[u8], properties: &[(&'static str, String)]) -> Vec<u8> {
+    let hash = |key: &str| {
+        let found = properties.iter().find(|(name, _)| *name == key);
+        found
+            .map_or(0, |(_, value)| murmur2(value.as_bytes()))
+            .to_be_bytes()
+    };
     const HEADER: u32 = 40;
     let mut out = Vec::with_capacity(HEADER as usize + body.len());
     out.extend(b"libudev\0");
@@ -199,8 +209,9 @@ fn message(body: &[u8]) -> Vec<u8> {
     out.extend(HEADER.to_ne_bytes());
     out.extend(HEADER.to_ne_bytes()); // where the properties begin
     out.extend((body.len() as u32).to_ne_bytes());
-    out.extend(murmur2(b"tty").to_be_bytes());
-    out.extend([0; 12]); // device type and tags: not filtered by
+    out.extend(hash("SUBSYSTEM"));
+    out.extend(hash("DEVTYPE"));
+    out.extend([0; 8]); // tags: not filtered by
     out.extend(body);
     out
 }
@@ -232,9 +243,10 @@ mod tests {
 
     #[test]
     fn header_is_what_libudev_reads() {
-        let out = message(b"ACTION=add\0");
+        let out = message(b"ACTION=add\0", &[("SUBSYSTEM", "tty".into())]);
         assert_eq!(&out[..12], b"libudev\0\xfe\xed\xca\xfe");
         assert_eq!(out.len(), 40 + 11);
         assert_eq!(out[20..24], 11u32.to_ne_bytes());
+        assert_eq!(out[24..32], [0x8a, 0xfa, 0x90, 0xc8, 0, 0, 0, 0]);
     }
 }

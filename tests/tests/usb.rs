@@ -1,0 +1,196 @@
+//! An emulated Raspberry Pi Pico by its vendor interface: the command line over Linux's usbfs.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use bootlace_browser::wait_for;
+use bootlace_client::Client as _;
+use bootlace_tests::namespace::{self, Namespace};
+use bootlace_tests::rp2040::{Behaviour, Factory, Function, Pico};
+use bootlace_tests::runner::{self, Scenario};
+use bootlace_tests::tools;
+use bootlace_tests::usb::{Bus, Cord};
+use serde_json::Value;
+
+const ORIGIN: &str = "http://localhost:8080";
+
+struct Stage {
+    bus: Bus,
+    factory: Factory,
+    namespace: Namespace,
+}
+
+fn main() -> Result<()> {
+    // What is missing is said once; and the command line is built outside of the namespaces.
+    let cli = tools::cli()?;
+    runner::share_out(2, &[("BOOTLACE_CLI", &cli)])?;
+    let namespace = namespace::enter(&[ORIGIN], Duration::from_secs(900))?;
+    let mut stage = Stage {
+        bus: Bus::new(&namespace)?,
+        factory: Factory::new()?,
+        namespace,
+    };
+    let scenarios: &[Scenario<Stage>] = &[
+        ("command_line_full_image_and_patch", full_and_patch),
+        ("command_line_goes_on_after_a_replug", replugged),
+        ("command_line_lists_and_takes_the_only_board", only_board),
+        ("command_line_says_why_a_device_cannot_be_used", unusable),
+    ];
+    let code = runner::run(&mut stage, scenarios, &runner::wanted(), |_, _, _| Ok(()));
+    drop(stage);
+    std::process::exit(code)
+}
+
+impl Stage {
+    /// A board that runs version 1.0.0 of the example application, and its cable.
+    fn board(&self) -> Result<(Pico, Cord)> {
+        let (image, _) = self.factory.application(Behaviour::Normal, 0)?;
+        let pico = Pico::running(&self.factory.flash(Some(&image))?)?;
+        let cord = Cord::new(&self.bus, &pico);
+        Ok((pico, cord))
+    }
+
+    /// The example application as version `1.minor.0`, in a file.
+    fn image(&self, minor: u8) -> Result<PathBuf> {
+        let file = self.namespace.scratch().join(format!("1.{minor}.0.signed.bin"));
+        std::fs::write(&file, self.factory.application(Behaviour::Normal, minor)?.0)?;
+        Ok(file)
+    }
+}
+
+/// The demonstration's key, which the board trusts.
+fn key() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware-companion/boards/keys/demo.pub.pem")
+}
+
+fn bootlace(arguments: &[&str]) -> Result<Command> {
+    let mut command = Command::new(tools::cli()?);
+    command.args(arguments);
+    Ok(command)
+}
+
+fn update(image: &Path) -> Result<Command> {
+    let mut command = bootlace(&["update", "--json", "--allow-development-keys"])?;
+    command.arg("--image").arg(image).arg("--key").arg(key());
+    Ok(command)
+}
+
+fn said(output: &Output) -> String {
+    let all = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+    String::from_utf8_lossy(&all).into_owned()
+}
+
+/// Runs a command to its end, which must have this code.
+fn ends(mut command: Command, code: i32) -> Result<String> {
+    let output = command.output()?;
+    ensure!(
+        output.status.code() == Some(code),
+        "{:?}: {}",
+        output.status,
+        said(&output)
+    );
+    Ok(said(&output))
+}
+
+fn runs(pico: &Pico) -> Result<(String, bool)> {
+    let slots = pico.client(Function::Vendor)?.list()?;
+    let first = slots.into_iter().find(|it| it.slot == 0).context("no image")?;
+    Ok((first.version, first.confirmed))
+}
+
+fn full_and_patch(stage: &mut Stage) -> Result<()> {
+    let (pico, cord) = stage.board()?;
+    let (new, newest) = (stage.image(1)?, stage.image(2)?);
+    let mut command = update(&new)?;
+    command.arg("--port").arg(cord.ready()?);
+    let said = ends(command, 0)?;
+    ensure!(said.contains("confirmed"), "{said}");
+    ensure!(runs(&pico)? == ("1.1.0".into(), true), "{:?}", runs(&pico));
+
+    // By its numbers alone, and only what changed.
+    let mut command = update(&newest)?;
+    command.args(["--port", "usb:1209:1", "--base"]).arg(&new);
+    let said = ends(command, 0)?;
+    ensure!(said.contains("\"content\":\"patch\""), "{said}");
+    ensure!(runs(&pico)? == ("1.2.0".into(), true), "{:?}", runs(&pico));
+    pico.behaved()
+}
+
+/// The board loses its power with its cable in the middle of an upload; when it is back, the update goes on by itself.
+fn replugged(stage: &mut Stage) -> Result<()> {
+    let (pico, cord) = stage.board()?;
+    let before = pico.count("operations")?;
+    let mut command = update(&stage.image(1)?)?;
+    command.arg("--port").arg(cord.ready()?).stdout(Stdio::piped());
+    let child = command.spawn()?;
+    wait_for("the middle of the upload", Duration::from_secs(30), || {
+        Ok((pico.count("operations")? > before + 60.0).then_some(()))
+    })?;
+    pico.power(false)?;
+    std::thread::sleep(Duration::from_millis(300));
+    pico.power(true)?;
+    let output = child.wait_with_output()?;
+    let said = said(&output);
+    ensure!(output.status.code() == Some(0), "{said}");
+    ensure!(said.contains("Unplugged") || said.contains("unplugged"), "{said}");
+    ensure!(runs(&pico)? == ("1.1.0".into(), true), "{:?}", runs(&pico));
+    pico.behaved()
+}
+
+fn only_board(stage: &mut Stage) -> Result<()> {
+    let none = ends(bootlace(&["board"])?, 1)?;
+    ensure!(none.contains("No board is plugged in"), "{none}");
+    let (pico, cord) = stage.board()?;
+    let name = cord.ready()?;
+    let listed: Value = serde_json::from_str(&ends(bootlace(&["ports", "--json"])?, 0)?)?;
+    ensure!(listed["ports"] == serde_json::json!([name]), "{listed}");
+    ensure!(listed["serial"] == pico.info()?.serial, "{listed}");
+    let board = ends(bootlace(&["board"])?, 0)?;
+    ensure!(
+        board.contains(&pico.info()?.serial) && board.contains("1.0.0"),
+        "{board}"
+    );
+
+    // A second one, of the same numbers and the same serial number: neither is taken by chance.
+    let (_second, other) = stage.board()?;
+    other.ready()?;
+    let several = ends(bootlace(&["board", "--port", "usb:1209:0001"])?, 1)?;
+    ensure!(several.contains("Several boards"), "{several}");
+    Ok(())
+}
+
+fn unusable(stage: &mut Stage) -> Result<()> {
+    let (_pico, cord) = stage.board()?;
+    let name = cord.ready()?;
+    let ask = || bootlace(&["board", "--port", &name]);
+
+    stage.bus.forbid(true);
+    let forbidden = ends(ask()?, 1);
+    stage.bus.forbid(false);
+    let rule = r#"SUBSYSTEM=="usb", ATTR{idVendor}=="1209", ATTR{idProduct}=="0001", TAG+="uaccess""#;
+    let forbidden = forbidden?;
+    ensure!(forbidden.contains(rule), "{forbidden}");
+
+    // Somebody else has the interface until they end.
+    let mut update = update(&stage.image(1)?)?;
+    update.args(["--port", &name]).stdout(Stdio::null());
+    let mut update = update.spawn()?;
+    let busy = wait_for("the interface to be busy", Duration::from_secs(10), || {
+        let said = said(&ask()?.output()?);
+        Ok(said.contains("busy").then_some(said))
+    });
+    update.kill()?;
+    update.wait()?;
+    let busy = busy?;
+    ensure!(busy.contains("another program"), "{busy}");
+    let free = ends(ask()?, 0)?;
+    ensure!(free.contains("1.0.0"), "{free}");
+
+    let missing = ends(bootlace(&["board", "--port", "usb:1209:0002"])?, 1)?;
+    ensure!(missing.contains("There is no port usb:1209:0002"), "{missing}");
+    let bad = ends(bootlace(&["board", "--port", "usb:1209"])?, 1)?;
+    ensure!(bad.contains("usb:VID:PID"), "{bad}");
+    Ok(())
+}
