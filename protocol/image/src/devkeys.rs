@@ -100,7 +100,7 @@ const OTHERS: [Entry; 11] = [
 /// The published file that the private half of this key stands in, if there is one.
 ///
 /// A build with one algorithm knows the keys of that algorithm; one with `known-keys` knows them all. A build with
-/// `small-p256` alone knows none: whoever builds a small board refuses them (`boards/trusted-key`), which costs no flash.
+/// `small-p256` alone knows none: whoever builds a small board refuses them (`board-build`), which costs no flash.
 pub fn development_key(hash: &[u8; 32]) -> Option<&'static str> {
     const ALL: bool = cfg!(feature = "known-keys");
     let find = |entries: &'static [Entry]| {

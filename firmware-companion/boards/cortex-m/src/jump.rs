@@ -52,8 +52,5 @@ pub fn reset(left: Left) -> ! {
 
 /// Where a fault of the bootloader itself ends: it starts again, and stays.
 pub extern "C" fn fault() -> ! {
-    reset(Left {
-        requested: true,
-        gave_up: None,
-    })
+    reset(Left::STAY)
 }

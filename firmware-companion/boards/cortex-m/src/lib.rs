@@ -5,11 +5,16 @@
 
 #[cfg(feature = "forward")]
 mod forward;
+mod hexadecimal;
 mod jump;
+mod mapped;
+mod programs;
 pub mod retained;
 mod serve;
 #[cfg(feature = "small")]
 mod small;
 
+pub use hexadecimal::hexadecimal;
 pub use jump::{fault, jump, reset};
+pub use mapped::read_mapped;
 pub use serve::{Clock, Conversation, Exit, Gauge, Line, PIECE, Parts, Watchdog, serve};

@@ -52,6 +52,22 @@ pub struct Left {
     pub gave_up: Option<RollbackReason>,
 }
 
+impl Left {
+    /// The bootloader is to stay: also what one leaves to itself that went wrong, because staying is the way to be mended.
+    pub const STAY: Self = Left {
+        requested: true,
+        gave_up: None,
+    };
+
+    /// The application gives itself up.
+    pub const fn given_up(reason: RollbackReason) -> Self {
+        Left {
+            requested: false,
+            gave_up: Some(reason),
+        }
+    }
+}
+
 /// Reads what was left, once: the next reset finds nothing.
 pub fn take() -> Left {
     let (requested, reason) = (read(REQUESTED), read(REASON));

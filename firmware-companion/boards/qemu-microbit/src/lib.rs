@@ -1,10 +1,10 @@
 //! A BBC micro:bit (nRF51822) as bootloader and applications see it: its memory, its line, who it is.
 #![no_std]
 
-use bootlace_core::allow::Allow;
 use bootlace_core::board::{Identity, Policy};
 use bootlace_core::chip::{Chip, Map, OneChip, Region};
 use bootlace_core::link::Link;
+use bootlace_cortex_m::hexadecimal;
 use bootlace_image::PublicKey;
 use bootlace_smp::bootlace::Reset;
 
@@ -19,25 +19,11 @@ pub use timer::{Clock, Timer};
 pub use uart::{Uart, arrived};
 pub use watchdog::Watchdog;
 
-/// Interrupts of the chip, by their place in the vector table after the processor's own 16.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u16)]
-pub enum Interrupt {
+bootlace_cortex_m::interrupts! {
     /// UART0.
     Uart = 2,
     /// TIMER0.
     Timer = 8,
-}
-
-#[allow(
-    unsafe_code,
-    reason = "the trait is unsafe because a wrong number would reach past the registers"
-)]
-// SAFETY: the numbers are those of the reference manual, and below 32.
-unsafe impl cortex_m::interrupt::InterruptNumber for Interrupt {
-    fn number(self) -> u16 {
-        self as u16
-    }
 }
 
 /// Erase unit of the chip.
@@ -90,7 +76,7 @@ pub const KEYS: [PublicKey; 1] = [PublicKey::P256(*include_bytes!(concat!(
 )))];
 
 /// Who the board is. `serial` is [`serial`]'s.
-pub const fn identity(serial: &str) -> Identity<'_> {
+pub fn identity(serial: &str) -> Identity<'_> {
     Identity {
         name: "BBC micro:bit",
         serial,
@@ -98,32 +84,17 @@ pub const fn identity(serial: &str) -> Identity<'_> {
         class: None,
         keys: &KEYS,
         policy: Policy {
-            attempts: 1,
-            permanent: false,
-            development_keys: false,
-            counter_required: false,
             deadline: 30,
-            allow: Allow::EVERYTHING,
-            confirm_over_wire: false,
-            no_downgrade: false,
-            idle_return: Some(600),
+            ..Policy::default()
         },
     }
 }
 
 /// The chip's own number in hexadecimal.
 pub fn serial(text: &mut [u8; 16]) -> &str {
-    for (index, place) in text.iter_mut().enumerate() {
-        // The higher word first, and of each word the highest digit.
-        let word = registers::read(registers::DEVICE_ID + 4 * (1 - index / 8));
-        let digit = (word >> (28 - 4 * (index % 8))) as u8 & 15;
-        *place = if digit < 10 {
-            b'0' + digit
-        } else {
-            b'A' - 10 + digit
-        };
-    }
-    core::str::from_utf8(text).unwrap_or_default()
+    // The higher word first, and of each word the highest byte.
+    let words = [4, 0].map(|word| registers::read(registers::DEVICE_ID + word).to_be_bytes());
+    hexadecimal(text, words.into_iter().flatten())
 }
 
 /// Why the chip last started; forgotten once asked.

@@ -48,11 +48,5 @@ fn main() -> ! {
     }
 }
 
-/// Nothing that comes from outside gets here. Starting again and staying is the way to be mended.
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo) -> ! {
-    reset(retained::Left {
-        requested: true,
-        gave_up: None,
-    })
-}
+// Nothing that comes from outside gets there.
+bootlace_cortex_m::on_panic!(bootlace_cortex_m::fault);

@@ -1,5 +1,6 @@
 //! The flash controller: pages of 1 KB, words of 4 bytes, each of which may be written twice between erases.
 
+use bootlace_cortex_m::read_mapped;
 use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash, check_erase, check_write,
 };
@@ -40,17 +41,7 @@ impl ReadNorFlash for Nvmc {
     const READ_SIZE: usize = 1;
 
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Self::Error> {
-        let start = offset as usize;
-        if start.checked_add(bytes.len()).is_none_or(|end| end > SIZE) {
-            return Err(NorFlashErrorKind::OutOfBounds);
-        }
-        #[allow(unsafe_code, reason = "flash is memory")]
-        // SAFETY: the range lies in flash, which may be read at any time and is not part of any Rust object that
-        // changes; `bytes` is RAM.
-        unsafe {
-            core::ptr::copy_nonoverlapping(start as *const u8, bytes.as_mut_ptr(), bytes.len());
-        }
-        Ok(())
+        read_mapped(0..SIZE, offset, bytes)
     }
 
     fn capacity(&self) -> usize {

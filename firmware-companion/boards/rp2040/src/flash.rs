@@ -2,6 +2,7 @@
 //! something is done with it nothing can run from it, so that part lies in RAM and calls routines of the chip's ROM
 //! (datasheet, 2.8.3.1.3).
 
+use bootlace_cortex_m::read_mapped;
 use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash, check_erase, check_write,
 };
@@ -161,18 +162,8 @@ impl ReadNorFlash for SpiFlash {
     const READ_SIZE: usize = 1;
 
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Self::Error> {
-        let start = offset as usize;
-        if start.checked_add(bytes.len()).is_none_or(|end| end > SIZE) {
-            return Err(NorFlashErrorKind::OutOfBounds);
-        }
-        #[allow(unsafe_code, reason = "flash is memory")]
-        // SAFETY: the range lies in flash, which may be read at any time and is not part of any Rust object that
-        // changes; `bytes` is RAM.
-        unsafe {
-            let from = (BASE as usize + start) as *const u8;
-            core::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), bytes.len());
-        }
-        Ok(())
+        let base = BASE as usize;
+        read_mapped(base..base + SIZE, offset, bytes)
     }
 
     fn capacity(&self) -> usize {

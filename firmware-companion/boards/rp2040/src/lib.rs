@@ -2,10 +2,10 @@
 //! Pi Pico; boards with another name, another pin for the bootloader or more flash change a constant here.
 #![no_std]
 
-use bootlace_core::allow::Allow;
 use bootlace_core::board::{Identity, Policy};
 use bootlace_core::chip::{Chip, Map, OneChip, Region};
 use bootlace_core::link::Link;
+use bootlace_cortex_m::hexadecimal;
 use bootlace_image::PublicKey;
 use bootlace_usb::{Names, UsbLine};
 use usb_device::bus::UsbBusAllocator;
@@ -80,7 +80,7 @@ const NAME: &str = "Raspberry Pi Pico";
 const USB: (u16, u16) = (0x1209, 0x0001);
 
 /// Who the board is. `serial` is [`serial`]'s.
-pub const fn identity(serial: &str) -> Identity<'_> {
+pub fn identity(serial: &str) -> Identity<'_> {
     Identity {
         name: NAME,
         serial,
@@ -88,15 +88,8 @@ pub const fn identity(serial: &str) -> Identity<'_> {
         class: None,
         keys: &KEYS,
         policy: Policy {
-            attempts: 1,
-            permanent: false,
-            development_keys: false,
-            counter_required: false,
             deadline: 30,
-            allow: Allow::EVERYTHING,
-            confirm_over_wire: false,
-            no_downgrade: false,
-            idle_return: Some(600),
+            ..Policy::default()
         },
     }
 }
@@ -106,16 +99,7 @@ pub const SERIAL: usize = 2 * flash::UNIQUE_ID;
 
 /// The flash chip's own number in hexadecimal: the RP2040 has none.
 pub fn serial(text: &mut [u8; SERIAL]) -> &str {
-    for (digits, byte) in text.chunks_exact_mut(2).zip(flash::unique_id()) {
-        for (place, digit) in digits.iter_mut().zip([byte >> 4, byte & 15]) {
-            *place = if digit < 10 {
-                b'0' + digit
-            } else {
-                b'A' - 10 + digit
-            };
-        }
-    }
-    core::str::from_utf8(text).unwrap_or_default()
+    hexadecimal(text, flash::unique_id())
 }
 
 /// Opens the board's line: the host sees the board from now on.

@@ -58,33 +58,9 @@ fn main() -> ! {
     }
 }
 
-/// The interrupts that wake the processor; anything else is a fault, after which the bootloader starts again and stays.
-#[allow(
-    unsafe_code,
-    reason = "the runtime crate marks it so: it is never to be called"
-)]
-#[cortex_m_rt::exception]
-unsafe fn DefaultHandler(interrupt: i16) {
-    if !woken(interrupt) {
-        fault();
-    }
-}
-
-#[allow(unsafe_code, reason = "as the other")]
-#[cortex_m_rt::exception]
-unsafe fn HardFault(_: &cortex_m_rt::ExceptionFrame) -> ! {
-    fault()
-}
-
-/// Nothing that comes from outside gets here. Starting again and staying is the way to be mended.
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo) -> ! {
-    fault()
-}
+// Nothing that comes from outside gets there.
+bootlace_cortex_m::on_fault!(woken, fault);
 
 fn fault() -> ! {
-    reset(retained::Left {
-        requested: true,
-        gave_up: None,
-    })
+    reset(retained::Left::STAY)
 }

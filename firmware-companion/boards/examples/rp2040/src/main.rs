@@ -118,33 +118,9 @@ fn self_tests(behaviour: Behaviour, serial: &str) -> Result<(), SelfTest> {
     Clock.nap(MICROS).then_some(()).ok_or(SelfTest::Timer)
 }
 
-/// Gives the application up: the bootloader is told of a crash.
+bootlace_cortex_m::on_fault!(woken, crashed);
+
+/// The bootloader is told of a crash.
 fn crashed() -> ! {
-    reset(Left {
-        requested: false,
-        gave_up: Some(RollbackReason::Fault),
-    })
-}
-
-/// The interrupts that wake the processor; anything else is a fault.
-#[allow(
-    unsafe_code,
-    reason = "the runtime crate marks it so: it is never to be called"
-)]
-#[cortex_m_rt::exception]
-unsafe fn DefaultHandler(interrupt: i16) {
-    if !woken(interrupt) {
-        crashed();
-    }
-}
-
-#[allow(unsafe_code, reason = "as the other")]
-#[cortex_m_rt::exception]
-unsafe fn HardFault(_: &cortex_m_rt::ExceptionFrame) -> ! {
-    crashed()
-}
-
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo) -> ! {
-    crashed()
+    reset(Left::given_up(RollbackReason::Fault))
 }

@@ -71,10 +71,7 @@ unsafe fn DefaultHandler(interrupt: i16) {
         let ticks = TICKS.load(Ordering::Relaxed) + 1;
         TICKS.store(ticks, Ordering::Relaxed);
         if ticks.is_multiple_of(PATIENCE * 1000 / Timer::PERIOD) && !ALIVE.load(Ordering::Relaxed) {
-            reset(Left {
-                requested: false,
-                gave_up: Some(RollbackReason::Watchdog),
-            });
+            reset(Left::given_up(RollbackReason::Watchdog));
         }
         if ticks.is_multiple_of(PATIENCE * 1000 / Timer::PERIOD) {
             ALIVE.store(false, Ordering::Relaxed);
@@ -185,11 +182,9 @@ fn listen(interrupt: Interrupt) {
     }
 }
 
+bootlace_cortex_m::on_panic!(crashed);
+
 /// The bootloader is told of a crash.
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo) -> ! {
-    reset(Left {
-        requested: false,
-        gave_up: Some(RollbackReason::Fault),
-    })
+fn crashed() -> ! {
+    reset(Left::given_up(RollbackReason::Fault))
 }

@@ -1,4 +1,5 @@
-//! For build scripts of bootloaders: the key that a board is built to trust.
+//! For build scripts of boards and of their applications: the linker's view of the memory, and the key that a bootloader is
+//! built to trust.
 //!
 //! A board with `small-p256` does not know the keys that anybody can sign with; refusing them here costs no flash.
 
@@ -12,25 +13,42 @@ const VARIABLE: &str = "BOOTLACE_KEY";
 /// Its value for a board that trusts the demonstration's key.
 const DEMONSTRATION: &str = "demonstration";
 
-/// All that a bootloader's build script does: the board's `memory.x` is where the linker finds it, and the key lies in
+/// All that a bootloader's build script does: the linker finds the board's `memory.x`, and the key lies in
 /// `OUT_DIR/key.bin` for the board's program to include.
 ///
 /// # Errors
 /// As [`trusted_key`], or what can't be read or written.
-pub fn build_bootloader() -> Result<(), String> {
-    let folder = |variable| {
-        let path = env::var_os(variable).ok_or_else(|| format!("cargo names no {variable}"))?;
-        Ok::<_, String>(PathBuf::from(path))
-    };
+pub fn bootloader() -> Result<(), String> {
+    link_with("memory.x")?;
+    fs::write(folder("OUT_DIR")?.join("key.bin"), trusted_key()?.bytes())
+        .map_err(|error| format!("key.bin can't be written: {error}"))
+}
+
+/// All that an application's build script does: the linker finds the `application.x` of the board in `board`, a folder as
+/// seen from the application's own.
+///
+/// # Errors
+/// What can't be read or written.
+pub fn application(board: &str) -> Result<(), String> {
+    link_with(&format!("{board}/application.x"))
+}
+
+/// Has programs linked with this description of the memory, a path as seen from the package's folder.
+fn link_with(memory: &str) -> Result<(), String> {
     let (here, out) = (folder("CARGO_MANIFEST_DIR")?, folder("OUT_DIR")?);
-    println!("cargo:rerun-if-changed=memory.x");
-    fs::copy(here.join("memory.x"), out.join("memory.x"))
-        .map_err(|error| format!("memory.x can't be copied: {error}"))?;
+    println!("cargo:rerun-if-changed={memory}");
+    fs::copy(here.join(memory), out.join("memory.x"))
+        .map_err(|error| format!("{memory} can't be copied: {error}"))?;
     println!("cargo:rustc-link-arg-bins=-L{}", out.display());
     println!("cargo:rustc-link-arg-bins=-Tlink.x");
     println!("cargo:rustc-link-arg-bins=--nmagic");
-    fs::write(out.join("key.bin"), trusted_key()?.bytes())
-        .map_err(|error| format!("key.bin can't be written: {error}"))
+    Ok(())
+}
+
+/// A folder that cargo names to build scripts.
+fn folder(variable: &str) -> Result<PathBuf, String> {
+    let path = env::var_os(variable).ok_or_else(|| format!("cargo names no {variable}"))?;
+    Ok(PathBuf::from(path))
 }
 
 /// The public key that the environment names; cargo is told what the build depends on.

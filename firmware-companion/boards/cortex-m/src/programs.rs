@@ -1,0 +1,63 @@
+//! What every program on a board has to define for its processor and its language: macros, because the linker wants it in
+//! the program itself.
+
+/// Defines a chip's `Interrupt`: its interrupts by their place in the vector table after the processor's own 16.
+#[macro_export]
+macro_rules! interrupts {
+    ($($(#[$meta:meta])* $name:ident = $number:literal,)+) => {
+        /// Interrupts of the chip, by their place in the vector table after the processor's own 16.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u16)]
+        pub enum Interrupt {
+            $($(#[$meta])* $name = $number,)+
+        }
+
+        #[allow(
+            unsafe_code,
+            reason = "the trait is unsafe because a wrong number would reach past the registers"
+        )]
+        // SAFETY: the numbers are those of the chip's manual.
+        unsafe impl ::cortex_m::interrupt::InterruptNumber for Interrupt {
+            fn number(self) -> u16 {
+                self as u16
+            }
+        }
+    };
+}
+
+/// Defines how a program ends that goes wrong: a panic calls `$end`, which returns to nobody.
+#[macro_export]
+macro_rules! on_panic {
+    ($end:path) => {
+        #[panic_handler]
+        fn panic(_: &::core::panic::PanicInfo) -> ! {
+            $end()
+        }
+    };
+}
+
+/// Defines the exception handlers of a program whose interrupts only wake the processor: `$woken` says of a number whether
+/// it is one of those, and everything else is a fault, which calls `$end`, as a panic does.
+#[macro_export]
+macro_rules! on_fault {
+    ($woken:path, $end:path) => {
+        $crate::on_panic!($end);
+
+        #[allow(
+            unsafe_code,
+            reason = "the runtime crate marks it so: it is never to be called"
+        )]
+        #[::cortex_m_rt::exception]
+        unsafe fn DefaultHandler(interrupt: i16) {
+            if !$woken(interrupt) {
+                $end();
+            }
+        }
+
+        #[allow(unsafe_code, reason = "as the other")]
+        #[::cortex_m_rt::exception]
+        unsafe fn HardFault(_: &::cortex_m_rt::ExceptionFrame) -> ! {
+            $end()
+        }
+    };
+}
