@@ -7,10 +7,11 @@ use std::thread;
 use bootlace_engine::{Failure, Greeter, Instant, Phase, PortInfo, Transmit};
 
 use crate::address::Address;
-use crate::error::{Error, Unusable};
+use crate::error::Error;
 use crate::input::{Input, Inputs};
 use crate::listing::{Listed, listed};
 use crate::port::Port;
+use crate::unusable::Unusable;
 
 /// The port to the only board that answers. All are asked at once, each by its best way that can be opened.
 ///

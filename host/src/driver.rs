@@ -9,9 +9,10 @@ use bootlace_engine::{Event, Framing, Instant, Phase, PortEvent, PortInfo, Sessi
 use crate::address::Address;
 use crate::ask::only_board;
 use crate::candidates::{Candidates, SeveralBoards};
-use crate::error::{Error, Unusable};
+use crate::error::Error;
 use crate::input::{Input, Inputs};
 use crate::port::Port;
+use crate::unusable::Unusable;
 
 /// How often new ports are looked for while the board has none.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);

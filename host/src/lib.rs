@@ -14,11 +14,13 @@ mod input;
 mod listing;
 mod port;
 mod serial;
+mod unusable;
 mod usb;
 
 pub use address::Address;
 pub use candidates::{BadName, Candidates, SeveralBoards};
 pub use driver::{Driver, Notice, Settings};
-pub use error::{Error, Unusable};
+pub use error::Error;
 pub use listing::{Listed, listed};
+pub use unusable::Unusable;
 pub use usb::UsbBoard;

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use crate::address::Address;
-use crate::error::Unusable;
 use crate::input::Inputs;
 use crate::serial::SerialLink;
+use crate::unusable::Unusable;
 use crate::usb::UsbLink;
 
 /// An open port.

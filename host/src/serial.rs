@@ -9,8 +9,8 @@ use std::thread::JoinHandle;
 
 use serial2::SerialPort;
 
-use crate::error::Unusable;
 use crate::input::{Inputs, READ_TIMEOUT, WRITE_BYTES, WRITE_TIMEOUT};
+use crate::unusable::Unusable;
 
 /// The serial ports that the system lists.
 pub(crate) fn ports() -> Vec<PathBuf> {

@@ -11,8 +11,8 @@ use bootlace_engine::usb::{CLASS, PROTOCOL, SUBCLASS};
 use nusb::transfer::{Buffer, Bulk, In, Out, TransferError};
 use nusb::{DeviceInfo, Endpoint, ErrorKind, Interface, MaybeFuture as _};
 
-use crate::error::Unusable;
 use crate::input::{Inputs, READ_TIMEOUT, WRITE_BYTES, WRITE_TIMEOUT};
+use crate::unusable::Unusable;
 
 /// Bytes that one transfer from the board may bring. A short packet ends it before.
 const READ_BYTES: usize = 4096;

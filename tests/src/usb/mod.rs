@@ -9,6 +9,7 @@
 //! The files are no kinder than the kernel's: see [`usbfs`].
 
 mod fuse;
+mod ioctls;
 mod memory;
 mod plug;
 mod sysfs;

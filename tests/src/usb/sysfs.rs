@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use rustix::mount::{MountFlags, mount, mount_bind, mount_bind_recursive, unmount};
 
-use super::usbfs::{BUS, Interface};
+use super::ioctls::Interface;
+use super::usbfs::BUS;
 
 /// Lays an empty, writable folder over this one, with everything that was in it bound in again.
 ///
