@@ -129,7 +129,7 @@ impl<P: Proof> Check<P> {
             area: Area::Secondary,
             counter: 0,
             stage: CheckStage::Idle,
-            found: Found::NONE,
+            found: Found::none(),
             proof: P::new(),
         }
     }

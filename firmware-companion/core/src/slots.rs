@@ -56,11 +56,13 @@ pub struct Found {
 
 impl Found {
     /// To be found.
-    pub(crate) const NONE: Self = Found {
-        area: Area::Secondary,
-        base: 0,
-        image: Image::NONE,
-    };
+    pub(crate) fn none() -> Self {
+        Found {
+            area: Area::Secondary,
+            base: 0,
+            image: Image::none(),
+        }
+    }
 
     /// The image's own digest TLV (what SMP calls its hash); `None` where there is none or it is not SHA-256.
     pub fn hash<F: Flash>(&self, flash: &mut F) -> Option<[u8; 32]> {
@@ -92,7 +94,7 @@ fn find_at<F: Flash>(flash: &mut F, area: Area, base: u32) -> Option<Found> {
     let mut found = Found {
         area,
         base,
-        image: Image::NONE,
+        image: Image::none(),
     };
     let loaded = found.image.load(&mut SlotSource::new(flash, area, base));
     loaded.ok().map(|()| found)

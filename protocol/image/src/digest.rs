@@ -111,10 +111,12 @@ pub(crate) struct Hashed {
 }
 
 impl Hashed {
-    pub(crate) const NONE: Self = Self {
-        bytes: [0; LARGEST],
-        len: 0,
-    };
+    pub(crate) fn none() -> Self {
+        Self {
+            bytes: [0; LARGEST],
+            len: 0,
+        }
+    }
 
     /// Room for `len` bytes, if that is the length of a digest that this build knows.
     pub(crate) fn room(&mut self, len: usize) -> Option<&mut [u8]> {
@@ -152,7 +154,7 @@ impl Hashed {
 
 impl From<Digest> for Hashed {
     fn from(digest: Digest) -> Self {
-        let mut hashed = Self::NONE;
+        let mut hashed = Self::none();
         let bytes = digest.as_bytes();
         if let Some(room) = hashed.room(bytes.len()) {
             room.copy_from_slice(bytes);
@@ -287,7 +289,7 @@ impl Digester {
 
     /// The digest of what was taken in: the image's once [`Digester::step`] said `true`.
     pub fn finish(mut self) -> Digest {
-        let mut hashed = Hashed::NONE;
+        let mut hashed = Hashed::none();
         self.finish_into(&mut hashed);
         // It always holds one: the other is never seen.
         hashed.digest().unwrap_or(Digest::Sha256([0; 32]))

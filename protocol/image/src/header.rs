@@ -23,19 +23,21 @@ pub struct Header {
 
 impl Header {
     /// To be read to.
-    pub(crate) const NONE: Self = Self {
-        load_addr: 0,
-        header_size: 0,
-        protected_size: 0,
-        image_size: 0,
-        flags: Flags(0),
-        version: Version {
-            major: 0,
-            minor: 0,
-            revision: 0,
-            build: 0,
-        },
-    };
+    pub(crate) fn none() -> Self {
+        Self {
+            load_addr: 0,
+            header_size: 0,
+            protected_size: 0,
+            image_size: 0,
+            flags: Flags(0),
+            version: Version {
+                major: 0,
+                minor: 0,
+                revision: 0,
+                build: 0,
+            },
+        }
+    }
     /// Bytes of the fixed part.
     pub const LEN: usize = 32;
     /// The first word (`IMAGE_MAGIC`).

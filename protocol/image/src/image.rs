@@ -30,32 +30,34 @@ impl Image {
     /// # Errors
     /// [`Error::Format`] if this is no whole image, [`Error::Source`] if it cannot be read.
     pub fn read<S: Source>(source: &mut S) -> Result<Self, Error<S::Error>> {
-        let mut image = Self::NONE;
+        let mut image = Self::none();
         image.load(source)?;
         Ok(image)
     }
 
     /// To be read to.
-    pub const NONE: Self = Self {
-        header: Header::NONE,
-        covered: 0,
-        total: 0,
-        digest: None,
-        counter: None,
-        vid: None,
-        cid: None,
-        stray: None,
-        pure: false,
-    };
+    pub fn none() -> Self {
+        Self {
+            header: Header::none(),
+            covered: 0,
+            total: 0,
+            digest: None,
+            counter: None,
+            vid: None,
+            cid: None,
+            stray: None,
+            pure: false,
+        }
+    }
 
-    /// [`Image::read`] to where the image is to stay; it must be [`Image::NONE`].
+    /// [`Image::read`] to where the image is to stay; it must be [`Image::none()`].
     ///
     /// # Errors
     /// As [`Image::read`].
     pub fn load<S: Source>(&mut self, source: &mut S) -> Result<(), Error<S::Error>> {
         read_header(&mut self.header, source)?;
         self.locate(source)?;
-        let (mut position, mut tlv) = (self.position(), Tlv::NONE);
+        let (mut position, mut tlv) = (self.position(), Tlv::none());
         for _ in 0..MAX_TLVS {
             if !position.step(source, &mut tlv)? {
                 return Ok(());
@@ -183,14 +185,14 @@ impl Image {
     /// # Errors
     /// [`Refusal::NoDigest`], [`Refusal::UnsupportedDigest`], a digest of the wrong length, or a failed read.
     pub fn hash<S: Source>(&self, source: &mut S) -> Result<Digest, Error<S::Error>> {
-        let mut hashed = Hashed::NONE;
+        let mut hashed = Hashed::none();
         self.carried(source, &mut hashed)?;
         Ok(hashed.digest().ok_or(Refusal::NoDigest)?)
     }
 
     /// The SHA-256 that the image carries, read to `out`: the first half of a longer digest. Whether there is one.
     pub fn sha256<S: Source>(&self, source: &mut S, out: &mut [u8; 32]) -> bool {
-        let mut hashed = Hashed::NONE;
+        let mut hashed = Hashed::none();
         match (self.carried(source, &mut hashed), hashed.as_slice().first_chunk()) {
             (Ok(()), Some(digest)) => {
                 *out = *digest;
@@ -218,7 +220,7 @@ impl Image {
     /// # Errors
     /// As [`Image::hash`].
     pub fn digest<S: Source>(&self, source: &mut S) -> Result<Digest, Error<S::Error>> {
-        let mut hashed = Hashed::NONE;
+        let mut hashed = Hashed::none();
         of_part(source, self.digest_kind()?, (0, self.covered), &mut hashed)?;
         Ok(hashed.digest().ok_or(Refusal::NoDigest)?)
     }

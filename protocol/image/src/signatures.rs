@@ -76,10 +76,12 @@ pub(crate) enum Walked {
 const MAX_KEY_LEN: u16 = 600;
 
 impl Walk {
-    pub(crate) const NONE: Self = Self {
-        position: Position::END,
-        named: Hashed::NONE,
-    };
+    pub(crate) fn none() -> Self {
+        Self {
+            position: Position::END,
+            named: Hashed::none(),
+        }
+    }
 
     pub(crate) fn begin(&mut self, image: &Image) {
         self.position = Position::new(None, image.unprotected());
@@ -118,7 +120,7 @@ impl<S: Source> Iterator for Signatures<'_, S> {
     type Item = Result<Signature, Error<S::Error>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut tlv = Tlv::NONE;
+        let mut tlv = Tlv::none();
         loop {
             match self.walk.step(self.source, &mut tlv) {
                 Ok(Walked::Other) => {}
@@ -145,7 +147,7 @@ impl<S: Source> Iterator for Signatures<'_, S> {
 impl Image {
     /// Its signatures, as they claim to be.
     pub fn signatures<'s, S: Source>(&self, source: &'s mut S) -> Signatures<'s, S> {
-        let mut walk = Walk::NONE;
+        let mut walk = Walk::none();
         walk.begin(self);
         Signatures { source, walk }
     }

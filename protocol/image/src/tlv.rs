@@ -97,12 +97,14 @@ impl Position {
 
 impl Tlv {
     /// To be read to.
-    pub(crate) const NONE: Self = Self {
-        kind: TlvKind(0),
-        offset: 0,
-        len: 0,
-        protected: false,
-    };
+    pub(crate) fn none() -> Self {
+        Self {
+            kind: TlvKind(0),
+            offset: 0,
+            len: 0,
+            protected: false,
+        }
+    }
 }
 
 impl<'s, S: Source> Tlvs<'s, S> {
@@ -115,7 +117,7 @@ impl<S: Source> Iterator for Tlvs<'_, S> {
     type Item = Result<Tlv, Error<S::Error>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut tlv = Tlv::NONE;
+        let mut tlv = Tlv::none();
         match self.position.step(self.source, &mut tlv) {
             Ok(true) => Some(Ok(tlv)),
             Ok(false) => None,

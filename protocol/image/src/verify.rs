@@ -76,8 +76,8 @@ impl Verification {
         Self {
             stage: VerificationStage::Hashing,
             digester: Digester::none(),
-            digest: Hashed::NONE,
-            walk: Walk::NONE,
+            digest: Hashed::none(),
+            walk: Walk::none(),
             key: 0,
             seen: false,
             check: SignatureCheck::Done(false),
@@ -155,7 +155,7 @@ impl Verification {
             return Ok(false);
         }
         self.digester.finish_into(&mut self.digest);
-        let mut carried = Hashed::NONE;
+        let mut carried = Hashed::none();
         image.carried(source, &mut carried)?;
         if carried.as_slice() == self.digest.as_slice() {
             Ok(true)
@@ -189,7 +189,7 @@ impl Verification {
                     self.stage = VerificationStage::Seeking;
                     return Ok(Stepped::Working);
                 };
-                let mut tlv = Tlv::NONE;
+                let mut tlv = Tlv::none();
                 match self.walk.step(source, &mut tlv)? {
                     Walked::Other => {}
                     Walked::Signature => {
@@ -206,7 +206,7 @@ impl Verification {
                 }
             }
             VerificationStage::Seeking => {
-                let mut tlv = Tlv::NONE;
+                let mut tlv = Tlv::none();
                 match self.walk.step(source, &mut tlv)? {
                     Walked::Other => {}
                     Walked::Signature => self.begin_signature(image, source, keys, &tlv, report)?,

@@ -43,10 +43,12 @@ struct Tail {
 }
 
 impl Tail {
-    const NONE: Self = Tail {
-        bytes: [0xFF; MAX_WRITE],
-        len: 0,
-    };
+    fn none() -> Self {
+        Tail {
+            bytes: [0xFF; MAX_WRITE],
+            len: 0,
+        }
+    }
 
     fn extend(&mut self, data: &[u8]) {
         for (place, byte) in self.bytes.iter_mut().skip(usize::from(self.len)).zip(data) {
@@ -120,7 +122,7 @@ impl SlotWriter {
         self.upload = Some(Upload {
             file: *file,
             written,
-            tail: Tail::NONE,
+            tail: Tail::none(),
             trailer_erased: written == 0,
             failures,
         });
@@ -188,7 +190,7 @@ impl SlotWriter {
         let whole = padded
             .get(..len.next_multiple_of(shape.write as usize))
             .unwrap_or_default();
-        upload.tail = Tail::NONE;
+        upload.tail = Tail::none();
         self.blank.written_to(upload.written + room);
         if whole.iter().any(|&byte| byte != 0xFF)
             && flash.program(Area::Secondary, upload.written, whole).is_err()

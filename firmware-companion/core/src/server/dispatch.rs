@@ -80,7 +80,7 @@ impl<'a, R: Runner> Server<'a, R> {
             keeper: Keeper::new(board, role, reset),
             intake: Intake::new(),
             asker: Asker::NOBODY,
-            piece: PieceRequest::NONE,
+            piece: PieceRequest::none(),
             job: Job::None,
             check: Check::new(),
             is_proved: None,

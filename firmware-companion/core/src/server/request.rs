@@ -135,15 +135,17 @@ impl Place {
 }
 
 impl PieceRequest {
-    pub(super) const NONE: Self = PieceRequest {
-        kind: Kind::Image,
-        image: 0,
-        offset: 0,
-        len: None,
-        digest: None,
-        upgrade: false,
-        data: Place { start: 0, len: 0 },
-    };
+    pub(super) fn none() -> Self {
+        PieceRequest {
+            kind: Kind::Image,
+            image: 0,
+            offset: 0,
+            len: None,
+            digest: None,
+            upgrade: false,
+            data: Place { start: 0, len: 0 },
+        }
+    }
 
     fn new(kind: Kind, upload: &img::Upload, packet: &[u8]) -> Self {
         let sha = upload.sha.filter(|sha| sha.len() == 32);
