@@ -4,13 +4,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use bootlace_image::{Algorithm, PublicKey};
-use bootlace_smp::List;
 use bootlace_smp::bootlace::{
     self, BootState, Description, Features, JournalEntry, Release, Reset, Role, RollbackReason, Supply, Trial,
 };
 use bootlace_smp::frame::Framing;
 use bootlace_smp::img::{ImageSlots, StateEntry};
 use bootlace_smp::os;
+use bootlace_smp::{List, Text};
 
 use crate::hash::is_listed_as;
 use crate::text::clean;
@@ -251,7 +251,7 @@ impl BoardInfo {
             state: it.state,
             rollback: it.rollback.map(|back| Rollback {
                 reason: back.reason,
-                from: text(back.from),
+                from: text(back.from.map(Text::as_str)),
             }),
             trial: it.trial,
             supply: it.supply,
@@ -318,7 +318,7 @@ impl From<StateEntry<'_>> for SlotImage {
         SlotImage {
             image: entry.image.unwrap_or(0),
             slot: entry.slot,
-            version: clean(entry.version),
+            version: clean(entry.version.as_str()),
             hash: entry.hash.unwrap_or_default().to_vec(),
             bootable: entry.bootable,
             pending: entry.pending,

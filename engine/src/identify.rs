@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use bootlace_smp::bootlace::Features;
 use bootlace_smp::frame::Framing;
-use bootlace_smp::{ErrorCode, Request, Response, Version, bootlace, img, os};
+use bootlace_smp::{ErrorCode, Request, Response, Text, Version, bootlace, img, os};
 
 use crate::line::{Call, Late, Line, Packet};
 use crate::wanted::Known;
@@ -402,7 +402,9 @@ impl Question {
             Question::Params => Request::Os(os::Request::Params),
             Question::Sizes => Request::Img(img::Request::SlotInfo),
             Question::Recovery => Request::Os(os::Request::ConsoleEcho),
-            Question::Mode => Request::Os(os::Request::Bootloader { query: Some("mode") }),
+            Question::Mode => Request::Os(os::Request::Bootloader {
+                query: Some(Text(b"mode")),
+            }),
         }
     }
 }

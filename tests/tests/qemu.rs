@@ -75,8 +75,8 @@ fn a_blank_board_serves_in_every_framing() {
         );
         assert_eq!(described.unwrap(), wanted);
         let text = "0123456789".repeat(50);
-        let same = client.ask(&Request::Os(os::Request::Echo(&text)), |answer| {
-            Some(*answer == Response::Os(os::Response::Echo(&text)))
+        let same = client.ask(&Request::Os(os::Request::Echo(text.as_str().into())), |answer| {
+            Some(*answer == Response::Os(os::Response::Echo(text.as_str().into())))
         });
         assert!(same.unwrap(), "{framing:?}");
         let params = client.ask(&Request::Os(os::Request::Params), |answer| {
@@ -146,7 +146,9 @@ fn a_failed_self_test_is_taken_back_and_named() {
     let (_board, mut client, new, hash) = board("self-testing-unhealthy");
     update(&mut client, &new, &hash);
     let back = client.describe_when_up(|it| {
-        let rollback = it.rollback.map(|it| (it.reason, it.from.map(str::to_owned)));
+        let rollback = it
+            .rollback
+            .map(|it| (it.reason, it.from.map(|from| from.as_str().to_owned())));
         (it.role, it.state, rollback)
     });
     let reason = RollbackReason::self_test(1);
@@ -220,8 +222,10 @@ fn an_image_that_never_confirms_is_taken_back_at_the_deadline() {
     board.hold_button().unwrap();
     board.go().unwrap();
     let mut client = board.client().unwrap();
-    let rollback =
-        client.describe_when_up(|it| it.rollback.map(|it| (it.reason, it.from.map(str::to_owned))));
+    let rollback = client.describe_when_up(|it| {
+        it.rollback
+            .map(|it| (it.reason, it.from.map(|from| from.as_str().to_owned())))
+    });
     assert_eq!(
         rollback.unwrap(),
         Some((RollbackReason::Deadline, Some("1.1.0".to_owned())))

@@ -11,7 +11,7 @@ use bootlace_smp::bootlace::{
 };
 use bootlace_smp::frame::{self, Decoder, Framing};
 use bootlace_smp::img::{self, ImageSlots, SlotSize, StateEntry, Upload};
-use bootlace_smp::{self as smp, ErrorCode, Header, Request, Response, os};
+use bootlace_smp::{self as smp, ErrorCode, Header, Request, Response, Text, os};
 
 use sha2::Digest as _;
 
@@ -64,7 +64,7 @@ impl Held {
         let image = Image::read(&mut source).ok()?;
         let hash = image.hash(&mut source).ok()?.as_bytes().to_vec();
         let mut text = [0; 24];
-        let version = image.header().version.write(&mut text).to_string();
+        let version = image.header().version.text(&mut text).to_string();
         Some(Held {
             bytes: bytes.to_vec(),
             hash,
@@ -423,7 +423,10 @@ impl Board {
                 _ if self.primary.is_none() => BootState::NoImage,
                 _ => self.stays.unwrap_or(BootState::Requested),
             }),
-            rollback: self.rollback.map(|reason| Rollback { reason, from }),
+            rollback: self.rollback.map(|reason| Rollback {
+                reason,
+                from: from.map(Text::from),
+            }),
             trial: on_trial.then_some(Trial {
                 left: 1,
                 deadline: Some(30),
@@ -444,7 +447,7 @@ impl Board {
             .iter()
             .map(|(slot, held)| StateEntry {
                 slot: *slot,
-                version: &held.version,
+                version: held.version.as_str().into(),
                 hash: Some(&held.hash),
                 bootable: true,
                 active: *slot == 0,

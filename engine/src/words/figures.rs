@@ -10,7 +10,7 @@ use bootlace_image::{TlvKind, Version};
 
 /// A version as boards spell it: `1.2.3`, and `1.2.3.4` with a build number.
 pub fn version(version: Version) -> String {
-    version.write(&mut [0; Version::MAX_LEN]).to_string()
+    version.text(&mut [0; Version::MAX_LEN]).to_string()
 }
 
 /// Lower-case hexadecimal.

@@ -7,7 +7,7 @@ use bootlace_core::flash::Area;
 use bootlace_image::{Flags, TlvKind};
 use bootlace_simulator::{NorFlash, SimulatedBoard};
 use bootlace_smp::frame::{self, Decoder, Framing};
-use bootlace_smp::{self as smp, ErrorCode, Header, Request, Response, Version, img, os};
+use bootlace_smp::{self as smp, ErrorCode, Header, Request, Response, Text, Version, img, os};
 use common::{ADDRESS, builder, config, hash_of, key, version};
 use sha2::{Digest, Sha256};
 
@@ -280,7 +280,7 @@ fn a_request_longer_than_a_packet_may_be_is_answered_as_too_large() {
         });
         for longer in [1, 2, 300] {
             let text = "a".repeat(most + longer - Header::LEN - 6);
-            let echo = Request::Os(os::Request::Echo(&text));
+            let echo = Request::Os(os::Request::Echo(text.as_str().into()));
             let packets = line.say(&wire(framing, 7, &echo), 2000);
             let [packet] = packets.as_slice() else {
                 panic!("{framing:?} {longer}: {} answers", packets.len());
@@ -333,9 +333,10 @@ fn a_pause_of_seconds_within_a_packet_loses_nothing() {
 
 /// What `os info` says of a board to a client that asks in this format.
 fn info(line: &mut Line, seq: u8, format: Option<&str>) -> Result<String, u16> {
+    let format = format.map(Text::from);
     let request = Request::Os(os::Request::Info { format });
     line.ask(seq, &request, 500, |response| match response {
-        Response::Os(os::Response::Info(text)) => Ok(text.to_owned()),
+        Response::Os(os::Response::Info(text)) => Ok(text.as_str().to_owned()),
         Response::Failure(failure) => Err(failure.rc),
         other => panic!("{other:?}"),
     })

@@ -132,7 +132,10 @@ fn a_damaged_image_is_replaced_by_the_golden_one_and_the_board_says_so() {
 
     assert_eq!(host.describe(|d| d.role), Role::Application);
     assert_eq!(host.list(), [(0, "1.9.0".into(), true, true, false)]);
-    let reason = host.describe(|d| d.rollback.map(|it| (it.reason, it.from.map(str::to_owned))));
+    let reason = host.describe(|d| {
+        d.rollback
+            .map(|it| (it.reason, it.from.map(|from| from.as_str().to_owned())))
+    });
     assert_eq!(reason, Some((RollbackReason::BadImage, Some("1.3.0".into()))));
     let journal = host.journal();
     assert_eq!(outcomes(&journal), [(3, 9, JournalOutcome::Golden)]);

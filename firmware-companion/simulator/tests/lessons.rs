@@ -276,7 +276,7 @@ fn bytes_without_end_leave_the_board_answering() {
 fn a_packet_one_byte_longer_or_shorter_than_it_says_harms_nothing() {
     let mut host = host(config(), &image((1, 0), 30_000, ADDRESS));
     let mut packet = [0; 64];
-    let request = Request::Os(os::Request::Echo("hello"));
+    let request = Request::Os(os::Request::Echo("hello".into()));
     let len = bootlace_smp::encode_request(&mut packet, bootlace_smp::Version::V2, 9, &request).unwrap();
     for change in [-1i32, 1] {
         let mut wrong = packet;

@@ -80,7 +80,10 @@ fn what_fails_its_trial_is_taken_back_with_the_reason() {
         host.now += 60_000_000;
         host.board.advance(host.now);
         assert!(host.wait_for_port());
-        let rollback = host.describe(|d| d.rollback.map(|r| (r.reason, r.from.map(str::to_owned))));
+        let rollback = host.describe(|d| {
+            d.rollback
+                .map(|r| (r.reason, r.from.map(|from| from.as_str().to_owned())))
+        });
         assert_eq!(rollback, Some((reason, Some("1.1.0".into()))), "{behaviour:?}");
         assert_eq!(
             host.list(),

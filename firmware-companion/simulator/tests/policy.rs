@@ -6,7 +6,7 @@ mod common;
 use bootlace_client::Refusal;
 use bootlace_simulator::{Allow, Behaviour, Config, Permission, Policy, RequestKind, SimulatedBoard};
 use bootlace_smp::bootlace::{self, BootState, ErrorCode, GROUP, Role};
-use bootlace_smp::{ErrorCode as Generic, Request, Response, img, os};
+use bootlace_smp::{ErrorCode as Generic, Request, Response, Text, img, os};
 use common::{Host, config, hash_of, started, version};
 
 // The page runs this crate, so a browser runs its tests as well.
@@ -190,7 +190,9 @@ fn an_older_image_is_refused_where_the_product_wants_no_downgrade() {
             true => Err((Some(img::GROUP), img::ErrorCode::CurrentVersionIsNewer.rc())),
         };
         assert_eq!(host.set_state(Some(hash_of(&old)), false), wanted);
-        let mode = Request::Os(os::Request::Bootloader { query: Some("mode") });
+        let mode = Request::Os(os::Request::Bootloader {
+            query: Some(Text(b"mode")),
+        });
         let told = host.ask(&mode, |answer| match answer {
             Response::Os(os::Response::Mode { no_downgrade, .. }) => Some(no_downgrade),
             _ => None,

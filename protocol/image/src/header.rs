@@ -155,9 +155,9 @@ impl Version {
     /// The most bytes that [`Version::write`] writes: `255.255.65535.4294967295`.
     pub const MAX_LEN: usize = 24;
 
-    /// Writes it as SMP does, `major.minor.revision` and, unless it is 0, `.build`, without `core::fmt`: a board
+    /// Writes it as SMP does, `major.minor.revision` and, unless it is 0, `.build`, in ASCII, without `core::fmt`: a board
     /// that formats nothing else saves some kilobytes.
-    pub fn write(self, buffer: &mut [u8; Self::MAX_LEN]) -> &str {
+    pub fn write(self, buffer: &mut [u8; Self::MAX_LEN]) -> &[u8] {
         let numbers = [
             self.major.into(),
             self.minor.into(),
@@ -180,10 +180,12 @@ impl Version {
                 divisor /= 10;
             }
         }
-        buffer
-            .get(..at)
-            .and_then(|bytes| core::str::from_utf8(bytes).ok())
-            .unwrap_or("")
+        buffer.get(..at).unwrap_or_default()
+    }
+
+    /// The same as text.
+    pub fn text(self, buffer: &mut [u8; Self::MAX_LEN]) -> &str {
+        core::str::from_utf8(self.write(buffer)).unwrap_or_default()
     }
 
     /// Reads `major.minor.revision` with an optional build number after `+` (imgtool) or `.` (SMP).
@@ -274,7 +276,7 @@ mod tests {
             "255.255.65535.4294967295",
             "1.0.20.1000000000",
         ] {
-            assert_eq!(version(text).write(&mut [0; 24]), text);
+            assert_eq!(version(text).text(&mut [0; 24]), text);
         }
         assert!(version("1.10.0") > version("1.9.9+7"));
         for text in ["", "1", "1.2", "1.2.x", "256.0.0", "1.2.3+", "-1.0.0"] {

@@ -3,7 +3,7 @@
 //!
 //! Everything but the role may be absent: a small application may not know it. Codes travel, sentences do not.
 
-use crate::cbor::{Encoder, Item, Key as Name, Kind, List, Reader, Value, entries, fields};
+use crate::cbor::{Encoder, Item, Key as Name, Kind, List, Reader, Text, Value, entries, fields};
 use crate::img::{self, Upload};
 use crate::{DecodeError, Header, Op};
 
@@ -203,7 +203,7 @@ pub struct Rollback<'a> {
     /// Why.
     pub reason: RollbackReason,
     /// Version of the image that failed.
-    pub from: Option<&'a str>,
+    pub from: Option<Text<'a>>,
 }
 
 /// The running image has yet to prove itself.
@@ -266,9 +266,9 @@ impl<'a> Description<'a> {
                 .byte()
                 .map(Role::from_code)
                 .ok_or(DecodeError::Missing(Name::ROLE))?,
-            board: board.text(),
-            serial: serial.text(),
-            bootloader: bootloader.text(),
+            board: board.utf8()?,
+            serial: serial.utf8()?,
+            bootloader: bootloader.utf8()?,
             vid: uuid(vid)?,
             cid: uuid(cid)?,
             keys: List::decode(keys)?.unwrap_or_default(),
@@ -291,9 +291,9 @@ impl<'a> Description<'a> {
         // An indefinite map: 18 optional entries would be named twice otherwise. Only our own updater reads it.
         enc.open_map();
         enc.number(Name::ROLE, u32::from(self.role.code()));
-        enc.some_text(Name::BOARD, self.board);
-        enc.some_text(Name::SERIAL, self.serial);
-        enc.some_text(Name::BL, self.bootloader);
+        enc.some_text(Name::BOARD, self.board.map(Text::from));
+        enc.some_text(Name::SERIAL, self.serial.map(Text::from));
+        enc.some_text(Name::BL, self.bootloader.map(Text::from));
         enc.some_bytes(Name::VID, self.vid.map(<[u8; 16]>::as_slice));
         enc.some_bytes(Name::CID, self.cid.map(<[u8; 16]>::as_slice));
         self.keys.encode(enc, Name::KEYS);
@@ -341,7 +341,7 @@ impl<'a> Rollback<'a> {
                 .byte()
                 .map(RollbackReason::from_code)
                 .ok_or(DecodeError::Missing(Name::REASON))?,
-            from: from.text(),
+            from: from.utf8()?.map(Text::from),
         })
     }
 }

@@ -8,6 +8,7 @@ mod encode;
 mod keys;
 mod list;
 mod major;
+mod text;
 
 pub(crate) use decode::Reader;
 pub(crate) use decode::{Kind, Value, entries, fields};
@@ -15,6 +16,7 @@ pub(crate) use encode::Encoder;
 pub(crate) use encode::encoder;
 pub use keys::Key;
 pub use list::{Item, Iter, List};
+pub use text::Text;
 
 use crate::DecodeError;
 

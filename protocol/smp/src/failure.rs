@@ -2,7 +2,7 @@
 
 use minicbor::decode::Decoder;
 
-use crate::cbor::{Encoder, Key, Kind, Reader, Value, entries, fields};
+use crate::cbor::{Encoder, Key, Kind, Reader, Text, Value, entries, fields};
 use crate::codes::ErrorCode;
 use crate::error::DecodeError;
 use crate::header::Version;
@@ -93,7 +93,7 @@ impl<'a> Failure<'a> {
             &mut values,
         )?;
         let [rc, err, reason] = values;
-        let reason = reason.text();
+        let reason = reason.utf8()?;
         if let Some(err) = err.bytes() {
             let wanted = const { &[(Key::GROUP, Kind::Half), (Key::RC, Kind::Half)] };
             let mut values = [Value::Absent; 2];
@@ -121,7 +121,7 @@ impl<'a> Failure<'a> {
         } else {
             enc.map(1 + u8::from(self.reason.is_some()));
             enc.number(Key::RC, rc);
-            enc.some_text(Key::RSN, self.reason);
+            enc.some_text(Key::RSN, self.reason.map(Text::from));
         }
     }
 }

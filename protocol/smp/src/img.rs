@@ -1,6 +1,6 @@
 //! Group 1: images and slots.
 
-use crate::cbor::{Encoder, Item, Key, Kind, List, Reader, Value, entries, fields};
+use crate::cbor::{Encoder, Item, Key, Kind, List, Reader, Text, Value, entries, fields};
 use crate::{DecodeError, Header, Op};
 
 mod error;
@@ -234,7 +234,7 @@ pub struct StateEntry<'a> {
     /// 0 primary, 1 secondary.
     pub slot: u32,
     /// `major.minor.revision`, and `.build` where it is not 0.
-    pub version: &'a str,
+    pub version: Text<'a>,
     /// The image's hash TLV; MCUboot's recovery can be built without.
     pub hash: Option<&'a [u8]>,
     /// It can be started.
@@ -280,7 +280,10 @@ impl<'a> Item<'a> for StateEntry<'a> {
         Ok(StateEntry {
             image: image.number(),
             slot: slot.number().ok_or(DecodeError::Missing(Key::SLOT))?,
-            version: version.text().ok_or(DecodeError::Missing(Key::VERSION))?,
+            version: version
+                .utf8()?
+                .map(Text::from)
+                .ok_or(DecodeError::Missing(Key::VERSION))?,
             hash: hash.bytes(),
             bootable: bootable.is_set(),
             pending: pending.is_set(),

@@ -38,7 +38,7 @@ pub mod img;
 pub mod os;
 pub mod usb;
 
-pub use cbor::{Item, Iter, Key, List};
+pub use cbor::{Item, Iter, Key, List, Text};
 pub use codes::ErrorCode;
 pub use error::{DecodeError, EncodeError};
 pub use failure::{Failure, Fault};

@@ -2,7 +2,7 @@
 
 use minicbor::decode::Decoder;
 
-use crate::cbor::{Encoder, Key, Kind, Value, fields};
+use crate::cbor::{Encoder, Key, Kind, Text, Value, fields};
 use crate::{DecodeError, Header, Op};
 
 /// Number of the group.
@@ -32,7 +32,7 @@ const BOOTLOADER: u8 = 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request<'a> {
     /// Say it back.
-    Echo(&'a str),
+    Echo(Text<'a>),
     /// Restart, after answering.
     Reset {
         /// Also while busy.
@@ -48,12 +48,12 @@ pub enum Request<'a> {
     /// Text about the application.
     Info {
         /// Which parts, one letter each (as `uname`); absent: the kernel's name.
-        format: Option<&'a str>,
+        format: Option<Text<'a>>,
     },
     /// About the bootloader.
     Bootloader {
         /// Absent: its name; `mode`: how it updates.
-        query: Option<&'a str>,
+        query: Option<Text<'a>>,
     },
 }
 
@@ -121,7 +121,7 @@ impl<'a> Request<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Response<'a> {
     /// What was said.
-    Echo(&'a str),
+    Echo(Text<'a>),
     /// It will restart. Always an empty map: anything in it makes smpclient raise.
     Reset,
     /// It has a console, or says so.
@@ -134,7 +134,7 @@ pub enum Response<'a> {
         buf_count: u32,
     },
     /// Text about the application.
-    Info(&'a str),
+    Info(Text<'a>),
     /// Name of the bootloader.
     Bootloader(&'a str),
     /// How the bootloader updates.
@@ -153,7 +153,7 @@ impl<'a> Response<'a> {
     /// What is wrong with the bytes.
     pub fn decode(header: &Header, payload: &'a [u8]) -> Result<Self, DecodeError> {
         match header.id {
-            ECHO => text_at(payload, Key::R)?
+            ECHO => utf8_at(payload, Key::R)?
                 .map(Response::Echo)
                 .ok_or(DecodeError::Missing(Key::R)),
             RESET => Ok(Response::Reset),
@@ -167,7 +167,7 @@ impl<'a> Response<'a> {
                 let buf_count = count.number().ok_or(DecodeError::Missing(Key::BUF_COUNT))?;
                 Ok(Response::Params { buf_size, buf_count })
             }
-            INFO => text_at(payload, Key::OUTPUT)?
+            INFO => utf8_at(payload, Key::OUTPUT)?
                 .map(Response::Info)
                 .ok_or(DecodeError::Missing(Key::OUTPUT)),
             BOOTLOADER => {
@@ -181,7 +181,7 @@ impl<'a> Response<'a> {
                 let mut values = [Value::Absent; 3];
                 fields(payload, wanted, &mut values)?;
                 let [name, mode, no_downgrade] = values;
-                match (mode.bytes(), name.text()) {
+                match (mode.bytes(), name.utf8()?) {
                     (Some(mode), _) => Ok(Response::Mode {
                         mode: Decoder::new(mode).i32()?,
                         no_downgrade: no_downgrade.is_set(),
@@ -204,7 +204,7 @@ impl<'a> Response<'a> {
                 enc.number(Key::BUF_COUNT, buf_count);
             }
             Response::Info(output) => optional(enc, Key::OUTPUT, Some(output)),
-            Response::Bootloader(name) => optional(enc, Key::BOOTLOADER, Some(name)),
+            Response::Bootloader(name) => optional(enc, Key::BOOTLOADER, Some(name.into())),
             Response::Mode { mode, no_downgrade } => {
                 enc.map(1 + u8::from(no_downgrade));
                 enc.integer(Key::MODE, mode);
@@ -217,14 +217,22 @@ impl<'a> Response<'a> {
     }
 }
 
-fn text_at(payload: &[u8], key: Key) -> Result<Option<&str>, DecodeError> {
+fn value_at(payload: &[u8], key: Key) -> Result<Value<'_>, DecodeError> {
     let mut values = [Value::Absent];
     fields(payload, &[(key, Kind::Text)], &mut values)?;
     let [value] = values;
-    Ok(value.text())
+    Ok(value)
 }
 
-fn optional(enc: &mut Encoder<'_>, key: Key, value: Option<&str>) {
+fn text_at(payload: &[u8], key: Key) -> Result<Option<Text<'_>>, DecodeError> {
+    Ok(value_at(payload, key)?.text())
+}
+
+fn utf8_at(payload: &[u8], key: Key) -> Result<Option<Text<'_>>, DecodeError> {
+    Ok(value_at(payload, key)?.utf8()?.map(Text::from))
+}
+
+fn optional(enc: &mut Encoder<'_>, key: Key, value: Option<Text>) {
     enc.map(u8::from(value.is_some()));
     enc.some_text(key, value);
 }

@@ -94,7 +94,7 @@ pub trait Client {
                     .iter()
                     .map(|entry| Listed {
                         slot: entry.slot,
-                        version: entry.version.to_owned(),
+                        version: entry.version.as_str().to_owned(),
                         active: entry.active,
                         confirmed: entry.confirmed,
                         pending: entry.pending,

@@ -147,7 +147,9 @@ fn ask(served: &mut Served, boards: &Boards, what: u8, how: u8, at: &mut usize) 
             force: how & 1 != 0,
             boot_mode: (how & 2 != 0).then_some(how >> 2),
         }),
-        6 => Request::Os(os::Request::Info { format: Some("a") }),
+        6 => Request::Os(os::Request::Info {
+            format: Some("a".into()),
+        }),
         7 => Request::Img(img::Request::State),
         8 | 9 => Request::Img(img::Request::SetState {
             hash: (image < 3).then_some(hash),

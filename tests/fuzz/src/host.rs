@@ -227,7 +227,7 @@ impl Liar<'_> {
             Ok(Request::Img(img::Request::State | img::Request::SetState { .. })) => {
                 let entry = |slot: u32, which: usize| StateEntry {
                     slot,
-                    version: ["1.0.0", "2.0.0"][which],
+                    version: ["1.0.0", "2.0.0"][which].into(),
                     hash: (!bit(6)).then(|| hashes[which]),
                     bootable: true,
                     active: slot == 0,
@@ -308,7 +308,7 @@ impl Liar<'_> {
         self.has_listed |= entries.iter().any(|entry| {
             let is_target = match entry.hash {
                 Some(listed) => hash.starts_with(listed) || listed.starts_with(hash),
-                None => Version::parse(entry.version) == Some(target().version()),
+                None => Version::parse(entry.version.as_str()) == Some(target().version()),
             };
             is_target && entry.confirmed
         });

@@ -125,10 +125,14 @@ fn packets() -> Vec<Vec<u8>> {
         ..img::Upload::default()
     };
     let requests = [
-        Request::Os(os::Request::Echo("hello")),
+        Request::Os(os::Request::Echo("hello".into())),
         Request::Os(os::Request::Params),
-        Request::Os(os::Request::Info { format: Some("a") }),
-        Request::Os(os::Request::Bootloader { query: Some("mode") }),
+        Request::Os(os::Request::Info {
+            format: Some("a".into()),
+        }),
+        Request::Os(os::Request::Bootloader {
+            query: Some("mode".into()),
+        }),
         Request::Os(os::Request::Reset {
             force: true,
             boot_mode: Some(1),
@@ -147,14 +151,14 @@ fn packets() -> Vec<Vec<u8>> {
     ];
     let entries = [img::StateEntry {
         slot: 0,
-        version: "1.2.3",
+        version: "1.2.3".into(),
         hash: Some(&sha),
         bootable: true,
         active: true,
         ..img::StateEntry::default()
     }];
     let responses = [
-        Response::Os(os::Response::Echo("hello")),
+        Response::Os(os::Response::Echo("hello".into())),
         Response::Os(os::Response::Params {
             buf_size: 600,
             buf_count: 4,

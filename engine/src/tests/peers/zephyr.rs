@@ -6,7 +6,7 @@ use std::vec;
 use std::vec::Vec;
 
 use bootlace_image::Image;
-use bootlace_smp::{Header, Request, Version, img, os};
+use bootlace_smp::{Header, Request, Text, Version, img, os};
 
 use super::cbor::{bytes, flag, list, map, number, text};
 use super::recovery::packet;
@@ -130,7 +130,7 @@ fn slot(image: &[u8]) -> Slot {
     let read = Image::read(&mut &image[..]).unwrap();
     let mut room = [0; bootlace_image::Version::MAX_LEN];
     Slot {
-        version: read.header().version.write(&mut room).into(),
+        version: read.header().version.text(&mut room).into(),
         hash: read.hash(&mut &image[..]).unwrap().as_bytes().to_vec(),
         filled: true,
     }
@@ -174,9 +174,9 @@ impl Server for Zephyr {
             Ok(Request::Os(os::Request::Params)) => {
                 map(&[("buf_size", number(1024)), ("buf_count", number(4))])
             }
-            Ok(Request::Os(os::Request::Bootloader { query: Some("mode") })) if self.mode.is_some() => {
-                map(&[("mode", number(self.mode.unwrap_or(0)))])
-            }
+            Ok(Request::Os(os::Request::Bootloader {
+                query: Some(Text(b"mode")),
+            })) if self.mode.is_some() => map(&[("mode", number(self.mode.unwrap_or(0)))]),
             Ok(Request::Os(os::Request::Reset { .. })) => {
                 self.restarts = Some(now + Duration::from_millis(750));
                 map(&[])

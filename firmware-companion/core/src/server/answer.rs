@@ -1,6 +1,6 @@
 //! Answers on their way to who asked.
 
-use bootlace_smp::{self as smp, ErrorCode, Fault, Header, Response, os};
+use bootlace_smp::{self as smp, ErrorCode, Fault, Header, Response, Text, os};
 
 use super::request::Place;
 use crate::wire::{Origin, Sender, Wire};
@@ -56,8 +56,7 @@ impl Asker {
     /// packet itself.
     pub(super) fn echo<W: Wire>(&self, wire: &mut W, text: Place) {
         let (packet, out) = wire.buffers();
-        let text = str::from_utf8(text.of_packet(packet)).unwrap_or_default();
-        let echo = Response::Os(os::Response::Echo(text));
+        let echo = Response::Os(os::Response::Echo(Text(text.of_packet(packet))));
         let written = smp::encode_response(out, &self.header, &echo)
             .or_else(|_| smp::encode_error(out, &self.header, ErrorCode::TooLarge, None));
         wire.send(self.sender, written.unwrap_or(0));

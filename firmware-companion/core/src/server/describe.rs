@@ -5,7 +5,7 @@ use bootlace_smp::bootlace::{
     Algorithm, BootState, Description, Features, JournalOutcome, Key, Release, Response as Described,
     Role as Answerer, Rollback, RollbackReason, Slot, Trial,
 };
-use bootlace_smp::{Response, os};
+use bootlace_smp::{Response, Text, os};
 
 use super::answer::Asker;
 use super::keeper::Keeper;
@@ -100,7 +100,7 @@ pub(super) fn describe<F: Flash, W: Wire, R: Runner>(
         state: Some(condition),
         rollback: rollback.map(|(reason, version)| Rollback {
             reason,
-            from: Some(version.write(&mut text)),
+            from: Some(Text(version.write(&mut text))),
         }),
         trial: on_trial.then(|| Trial {
             left: u32::from(keeper.attempts_left()),
@@ -145,8 +145,8 @@ pub(super) fn info<W: Wire>(wire: &mut W, board: &Identity, parts: Parts, asker:
         place.zip(part.as_bytes()).for_each(|(to, from)| *to = *from);
         len = INFO.min(start + part.len());
     }
-    let text = text.get(..len).and_then(|text| str::from_utf8(text).ok());
-    asker.answer(wire, &Response::Os(os::Response::Info(text.unwrap_or_default())));
+    let text = text.get(..len).unwrap_or_default();
+    asker.answer(wire, &Response::Os(os::Response::Info(Text(text))));
 }
 
 /// Answers with the last updates.

@@ -2,8 +2,8 @@
 
 use bootlace_image::trailer::Mark;
 use bootlace_image::{Flags, Version};
-use bootlace_smp::Response;
 use bootlace_smp::img::{ImageSlots, Response as Answer, SlotSize, StateEntry};
+use bootlace_smp::{Response, Text};
 
 use super::answer::Asker;
 use super::keeper::Keeper;
@@ -44,7 +44,7 @@ pub(super) fn list<F: Flash, W: Wire, R: Runner>(
         *entry = StateEntry {
             image: None,
             slot,
-            version: found.image.header().version.write(text),
+            version: Text(found.image.header().version.write(text)),
             hash: found.hash_into(flash, hash).then_some(hash.as_slice()),
             bootable: !found.image.header().flags.contains(Flags::NON_BOOTABLE),
             active: is_running,

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use bootlace_smp::{self as smp, ErrorCode, Header, Request, bootlace, img, os};
+use bootlace_smp::{self as smp, ErrorCode, Header, Request, Text, bootlace, img, os};
 
 use crate::allow::RequestKind;
 use crate::intake::{FileDigest, Kind};
@@ -45,7 +45,7 @@ impl Parts {
     const LETTERS: [u8; 8] = *b"snrvmpio";
 
     /// `None` for a letter that there is not; `a` means all.
-    fn named(format: &str) -> Option<Self> {
+    fn named(format: Text) -> Option<Self> {
         let bit = |letter| match letter {
             b'a' => Some(u8::MAX),
             _ => {
@@ -54,8 +54,9 @@ impl Parts {
             }
         };
         let bits = format
-            .bytes()
-            .try_fold(0, |bits, letter| Some(bits | bit(letter)?));
+            .0
+            .iter()
+            .try_fold(0, |bits, letter| Some(bits | bit(*letter)?));
         bits.map(Parts)
     }
 
@@ -187,16 +188,17 @@ pub(super) fn understand(packet: &[u8]) -> Option<(Header, Action)> {
 
 fn os_action(request: os::Request, packet: &[u8]) -> Action {
     match request {
-        os::Request::Echo(text) => Action::Echo(Place::of(text.as_bytes(), packet)),
+        os::Request::Echo(text) => Action::Echo(Place::of(text.0, packet)),
         os::Request::Reset { boot_mode, .. } => Action::Reset {
             bootloader: boot_mode == Some(os::BOOT_MODE_BOOTLOADER),
         },
         os::Request::Params => Action::Params,
-        os::Request::Info { format } => {
-            Parts::named(format.unwrap_or("s")).map_or(Action::Refuse(ErrorCode::Invalid), Action::Info)
-        }
+        os::Request::Info { format } => Parts::named(format.unwrap_or(Text(b"s")))
+            .map_or(Action::Refuse(ErrorCode::Invalid), Action::Info),
         os::Request::Bootloader { query: None } => Action::Bootloader,
-        os::Request::Bootloader { query: Some("mode") } => Action::Mode,
+        os::Request::Bootloader {
+            query: Some(Text(b"mode")),
+        } => Action::Mode,
         os::Request::Bootloader { .. } | os::Request::ConsoleEcho => Action::Refuse(ErrorCode::NotSupported),
     }
 }

@@ -5,8 +5,8 @@
 
 use minicbor::decode::Decoder;
 
-use super::Key;
 use super::major::{ARRAY, BREAK, BYTES, FALSE, INDEFINITE, MAP, NULL, TAG, TEXT, TRUE, UNSIGNED};
+use super::{Key, Text};
 use crate::DecodeError;
 
 /// What the value of a key must be.
@@ -38,7 +38,7 @@ pub(crate) enum Value<'b> {
     /// There is none.
     Absent,
     Number(u32),
-    Text(&'b str),
+    Text(Text<'b>),
     Bytes(&'b [u8]),
 }
 
@@ -69,11 +69,21 @@ impl<'b> Value<'b> {
         self.flag() == Some(true)
     }
 
-    pub(crate) fn text(self) -> Option<&'b str> {
+    /// As it came: for a device.
+    pub(crate) fn text(self) -> Option<Text<'b>> {
         match self {
             Value::Text(text) => Some(text),
             _ => None,
         }
+    }
+
+    /// For an updater, which shows it.
+    ///
+    /// # Errors
+    /// [`DecodeError::Cbor`] where the bytes are no UTF-8.
+    pub(crate) fn utf8(self) -> Result<Option<&'b str>, DecodeError> {
+        let text = self.text().map(|text| core::str::from_utf8(text.0));
+        text.transpose().map_err(|_| DecodeError::Cbor)
     }
 
     /// Of a byte string, or of a [`Kind::Raw`].
@@ -235,8 +245,7 @@ impl<'b> Reader<'b> {
         let first = self.next();
         let most = match kind {
             Kind::Text => {
-                // It was looked at already.
-                *value = Value::Text(core::str::from_utf8(self.string(TEXT)).unwrap_or_default());
+                *value = Value::Text(Text(self.string(TEXT)));
                 return;
             }
             Kind::BytesOrNull if first == NULL => {
@@ -293,7 +302,6 @@ impl<'b> Reader<'b> {
             let start = self.dec.position();
             let end = len.and_then(|len| start.checked_add(len as usize));
             let chunk = end.and_then(|end| self.dec.input().get(start..end));
-            let chunk = chunk.filter(|chunk| major != TEXT || core::str::from_utf8(chunk).is_ok());
             let Some(chunk) = chunk else {
                 self.fail(DecodeError::Cbor);
                 break;

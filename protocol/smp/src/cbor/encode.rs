@@ -1,7 +1,7 @@
 //! Writing messages.
 
-use super::Key;
 use super::major;
+use super::{Key, Text};
 
 /// Writes a message into the caller's bytes: containers, and their entries by key. What does not fit is left out, and told
 /// when all is written: no step can fail, so a bootloader links no code for it.
@@ -122,14 +122,14 @@ impl Encoder<'_> {
     }
 
     #[inline(never)]
-    pub(crate) fn text(&mut self, key: Key, value: &str) {
+    pub(crate) fn text(&mut self, key: Key, value: Text) {
         self.key(key);
-        self.string(major::TEXT, value.as_bytes());
+        self.string(major::TEXT, value.0);
     }
 
     /// Where there is one.
     #[inline(never)]
-    pub(crate) fn some_text(&mut self, key: Key, value: Option<&str>) {
+    pub(crate) fn some_text(&mut self, key: Key, value: Option<Text>) {
         if let Some(value) = value {
             self.text(key, value);
         }

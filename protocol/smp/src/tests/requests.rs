@@ -26,10 +26,14 @@ pub(super) fn check(golden: &str, request: Request<'_>, both: bool) {
 #[test]
 fn requests_of_smpclient() {
     use {img::Request as Img, os::Request as Os};
-    check("0a00000600000700a16164626869", Request::Os(Os::Echo("hi")), true);
+    check(
+        "0a00000600000700a16164626869",
+        Request::Os(Os::Echo("hi".into())),
+        true,
+    );
     check(
         "02000007000001 00a16164636f6c64".replace(' ', "").as_str(),
-        Request::Os(Os::Echo("old")),
+        Request::Os(Os::Echo("old".into())),
         true,
     );
     check("0800000100000806a0", Request::Os(Os::Params), true);
@@ -56,7 +60,9 @@ fn requests_of_smpclient() {
     );
     check(
         "0800000c00000a08a1657175657279646d6f6465",
-        Request::Os(Os::Bootloader { query: Some("mode") }),
+        Request::Os(Os::Bootloader {
+            query: Some("mode".into()),
+        }),
         true,
     );
     check("0800000100010b00a0", Request::Img(Img::State), true);

@@ -32,14 +32,18 @@ fn responses() {
     use {img::Response as Img, os::Response as Os};
     let slot = |slot, active| img::StateEntry {
         slot,
-        version: "1.2.3",
+        version: "1.2.3".into(),
         hash: Some(&HASH),
         bootable: true,
         confirmed: active,
         active,
         ..Default::default()
     };
-    check_response("0a00000600000700a16164626869", Response::Os(Os::Echo("hi")), None);
+    check_response(
+        "0a00000600000700a16164626869",
+        Response::Os(Os::Echo("hi".into())),
+        None,
+    );
     check_response(
         "0a00000100000905a0",
         Response::Os(Os::Reset),
@@ -74,7 +78,11 @@ fn responses() {
         }),
         None,
     );
-    check_response("0800000100000a07a0", Response::Os(Os::Info("Bootlace")), None);
+    check_response(
+        "0800000100000a07a0",
+        Response::Os(Os::Info("Bootlace".into())),
+        None,
+    );
     let entries = [slot(0, true), slot(1, false)];
     check_response(
         "0800000100010b00a0",
@@ -137,7 +145,7 @@ fn state_of_another_server() {
         panic!()
     };
     let expected = img::StateEntry {
-        version: "1.2.3",
+        version: "1.2.3".into(),
         hash: Some(&HASH),
         bootable: true,
         confirmed: true,
@@ -192,7 +200,7 @@ fn descriptions() {
         state: Some(BootState::OnTrial),
         rollback: Some(Rollback {
             reason: RollbackReason::from_code(99),
-            from: Some("2.0.0"),
+            from: Some("2.0.0".into()),
         }),
         trial: Some(Trial {
             left: 1,
