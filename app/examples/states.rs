@@ -248,6 +248,7 @@ fn states() -> Vec<(&'static str, Vec<Action>)> {
             vec![Action::Obstacle(Some(PageError::NoWebSerial.into()))],
         ),
         ("image", signed()),
+        ("unstartable", chosen(unstartable()).to_vec()),
         ("keys", trusting()),
         (
             "refused",

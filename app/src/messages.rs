@@ -5,7 +5,7 @@
 //! module, so the two ends of a message always agree on its shape.
 
 use bootlace_engine::{BoardInfo, Error};
-use bootlace_image::{PublicKey, Version};
+use bootlace_image::{PublicKey, Unstartable, Version};
 use serde::{Deserialize, Serialize};
 
 pub use bootlace_engine::words::page::{
@@ -143,6 +143,8 @@ pub struct ImageInfo {
     pub counter: Option<u32>,
     /// Who signed it, and what that is worth.
     pub verdict: Verdict,
+    /// Why no Cortex-M can start it: known before any board is. `None` where the image is refused.
+    pub warning: Option<Unstartable>,
 }
 
 /// Who signed an image, and what that is worth.

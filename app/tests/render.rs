@@ -14,7 +14,7 @@ use bootlace_engine::{
     Attention, BoardInfo, Content, Error, Failure, JournalEntry, JournalOutcome, NoPatch, Outcome, Phase,
     Progress, Release, RollbackReason, Saving, Supply, Unchanged,
 };
-use bootlace_image::{KeyError, Refusal, Version};
+use bootlace_image::{KeyError, Refusal, Unstartable, Version};
 use common::*;
 use yew::Callback;
 
@@ -130,6 +130,35 @@ fn an_empty_page_offers_what_there_is_to_do() {
     assert!(!tag(&html, "connect").contains("disabled"));
     assert!(tag(&html, "demo-image").contains("data-file=\"hub.bin\""));
     assert_eq!(html.matches("<h1").count(), 1);
+}
+
+#[test]
+fn an_image_that_no_cortex_m_can_start_is_warned_about_without_a_board() {
+    let html = render(chosen(unstartable()));
+    assert!(tag(&html, "image-warning").contains("data-warning=\"Unstartable\""));
+    assert!(html.contains("its stack pointer, 0x00000000, does not point into RAM"));
+    assert!(!has(
+        &render(chosen(image("new.bin", "2.0.0", &[]))),
+        "image-warning"
+    ));
+}
+
+/// The board's panel names its addresses; the same thing is not said twice.
+#[test]
+fn what_a_board_refuses_to_start_is_said_once() {
+    let reason = Unstartable::Stack { stack: 0 };
+    let actions: Vec<_> = chosen(unstartable())
+        .into_iter()
+        .chain(met(board("1.0.0")))
+        .collect();
+    assert!(has(&render(actions.clone()), "image-warning"));
+    let html = render(
+        actions
+            .into_iter()
+            .chain([offered(refused(Error::Unstartable(reason)))]),
+    );
+    assert!(!has(&html, "image-warning"));
+    assert!(tag(&html, "error").contains("data-error=\"Unstartable\""));
 }
 
 fn remembering() -> BoardInfo {

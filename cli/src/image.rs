@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use bootlace_engine::CheckedImage;
 use bootlace_engine::words::tables::{self, ImageFacts, SignatureFacts, TlvFacts};
 use bootlace_engine::words::{self, Sentence};
-use bootlace_engine::{CheckedImage, Error};
-use bootlace_image::{Digest, Error as ReadError, Flags, OutOfRange, Policy, Refusal, Signer, Unstartable};
+use bootlace_image::{Digest, Error as ReadError, Flags, OutOfRange, Policy, Refusal, Signer};
 use serde_json::json as value;
 
 use crate::{file, json, keys, report};
@@ -70,12 +70,7 @@ pub(crate) fn run(command: &Command) -> crate::problem::Result {
             };
             let image = CheckedImage::new(bytes)?;
             let verified = image.verify(&keys, &policy)?;
-            // Nothing starts what is empty; the rest holds for a Cortex-M only.
-            let warning = match image.startable(None) {
-                Err(error @ Error::Unstartable(Unstartable::Empty { .. })) => return Err(error.into()),
-                Err(error) => Some(words::error(&error)),
-                Ok(()) => None,
-            };
+            let warning = image.start_warning()?.map(words::unstartable_warning);
             let version = image.version();
             let algorithm = keys
                 .get(verified.key)
@@ -199,8 +194,10 @@ fn warnings(
         let key_hash = signature.key_hash.as_deref()?.first_chunk().copied()?;
         Some(words::published_key(&key_hash, signature.published?))
     });
-    let unstartable = checked.startable(None).err();
-    let unstartable = unstartable.iter().map(words::error);
+    let unstartable = match checked.start_warning() {
+        Ok(reason) => reason.map(words::unstartable_warning),
+        Err(error) => Some(words::error(&error)),
+    };
     refusals
         .iter()
         .map(words::refusal)

@@ -138,6 +138,19 @@ impl CheckedImage {
             .map_err(Error::Unstartable)
     }
 
+    /// Why no Cortex-M can start it, whatever else may: a warning, while no board is known. What is empty, nothing starts.
+    ///
+    /// # Errors
+    /// [`Error::Unstartable`] where its payload is empty.
+    pub fn start_warning(&self) -> Result<Option<Unstartable>, Error> {
+        match self.startable(None) {
+            Err(Error::Unstartable(reason)) if !matches!(reason, Unstartable::Empty { .. }) => {
+                Ok(Some(reason))
+            }
+            other => other.map(|()| None),
+        }
+    }
+
     /// Whether it fits a board, and a Cortex-M could start it there.
     ///
     /// # Errors

@@ -50,6 +50,7 @@ fn image(file: &str) -> Box<ImageInfo> {
         start: None,
         counter: None,
         verdict: Verdict::Unchecked { key_hash: None },
+        warning: None,
     })
 }
 

@@ -1,6 +1,8 @@
 //! The firmware: choose it, see what it is and who signed it.
 
-use bootlace_engine::words::{bytes, page as words, uuid, version};
+use bootlace_engine::Error;
+use bootlace_engine::words::{bytes, page as words, unstartable_warning, uuid, version};
+use bootlace_image::Unstartable;
 use yew::prelude::*;
 
 use super::inputs::file_input;
@@ -85,6 +87,9 @@ fn image_card(state: &State, image: &ImageInfo, facts: bool) -> Html {
             <p class="file-name">{ icons::file() }<span>{ &image.file }</span></p>
             <p class="headline"><span class="headline__version">{ version(image.version) }</span></p>
             { verdict(state, image) }
+            if facts && !board_refuses_to_start(state) {
+                { for image.warning.map(warning) }
+            }
             if facts {
                 <dl class="facts">
                     { fact(labels.size, html! { bytes(image.size) }) }
@@ -107,6 +112,29 @@ fn image_card(state: &State, image: &ImageInfo, facts: bool) -> Html {
             }
         </div>
     }
+}
+
+/// Why no Cortex-M can start the image.
+fn warning(reason: Unstartable) -> Html {
+    let sentence = unstartable_warning(reason);
+    html! {
+        <div class="verdict verdict--warn" role="alert" data-testid="image-warning" data-warning={sentence.name}>
+            <span class="verdict__icon">{ icons::warning() }</span>
+            <div>
+                <p class="verdict__text">{ sentence.what }</p>
+                <p>{ sentence.next }</p>
+                if let Some(developers) = sentence.developers {
+                    <details><summary>{ words::labels().for_developers }</summary>{ developers }</details>
+                }
+            </div>
+        </div>
+    }
+}
+
+/// Whether the board that is shown can't start the image: its panel says so, and better, because its address is known.
+fn board_refuses_to_start(state: &State) -> bool {
+    let offer = state.entry().and_then(|entry| entry.offer.as_ref());
+    offer.is_some_and(|offer| matches!(offer.plan, Err(Error::Unstartable(_))))
 }
 
 /// Two statements for two facts: whether the person trusts the signer, and what the board says of that signer. Only the

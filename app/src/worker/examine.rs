@@ -1,7 +1,7 @@
 //! What a chosen file is, who signed it, and whom the person trusts. No browser types: tested on the host.
 
 use bootlace_engine::{CheckedImage, Error, Options, Restart};
-use bootlace_image::{Policy, PublicKey, Refusal, Unstartable};
+use bootlace_image::{Policy, PublicKey, Refusal};
 
 use crate::messages::{ImageInfo, Trust, Verdict};
 
@@ -21,6 +21,7 @@ pub(super) fn options(trust: &Trust) -> Options {
 /// added none.
 pub fn examine(name: &str, image: &CheckedImage, trust: &Trust, named: &[PublicKey]) -> ImageInfo {
     let head = image.image();
+    let verdict = verdict(image, trust, named);
     ImageInfo {
         file: name.to_owned(),
         version: image.version(),
@@ -31,7 +32,12 @@ pub fn examine(name: &str, image: &CheckedImage, trust: &Trust, named: &[PublicK
         cid: head.cid(),
         start: image.start(),
         counter: head.security_counter(),
-        verdict: verdict(image, trust, named),
+        // Of an image that is refused only the refusal counts.
+        warning: match verdict {
+            Verdict::Refused(_) => None,
+            _ => image.start_warning().unwrap_or_default(),
+        },
+        verdict,
     }
 }
 
@@ -41,8 +47,7 @@ fn verdict(image: &CheckedImage, trust: &Trust, named: &[PublicKey]) -> Verdict 
     let policy = Policy {
         allow_development_keys: trust.development,
     };
-    // Nothing starts what is empty. What a Cortex-M can't start, something else may.
-    if let Err(error @ Error::Unstartable(Unstartable::Empty { .. })) = image.startable(None) {
+    if let Err(error) = image.start_warning() {
         return Verdict::Refused(error);
     }
     match image.verify(keys, &policy) {

@@ -45,6 +45,17 @@ pub fn image(name: &str, version: &str, keys: &[PublicKey]) -> ImageInfo {
     examine(name, &CheckedImage::new(file(version)).unwrap(), &trust, &[])
 }
 
+/// An image whose stack pointer does not point into RAM: no Cortex-M can start it.
+pub fn unstartable() -> ImageInfo {
+    let built = ImageBuilder::new(vec![0; 3000]).sign(&signer()).build();
+    examine(
+        "vectors.bin",
+        &CheckedImage::new(built).unwrap(),
+        &Trust::default(),
+        &[],
+    )
+}
+
 /// A board that runs this version.
 pub fn board(version: &str) -> BoardInfo {
     let running = SlotImage {

@@ -277,6 +277,16 @@ pub(super) fn unstartable(it: Unstartable) -> Sentence {
     .for_developers(Some(developers))
 }
 
+/// A warning about an image that no Cortex-M can start, while it is not known what processor the board has.
+pub fn unstartable_warning(reason: Unstartable) -> Sentence {
+    Sentence {
+        next: "If the board’s processor is a Cortex-M, get another file from your firmware supplier. Others, such as \
+               RISC-V, start in their own way."
+            .into(),
+        ..unstartable(reason)
+    }
+}
+
 /// Why an image is not to be trusted or can't be run.
 pub fn refusal(refusal: &Refusal) -> Sentence {
     let (name, what, next) = match refusal {

@@ -26,7 +26,7 @@ pub mod terminal;
 mod update;
 
 pub use figures::{bytes, hex, rate, short, time, tlv, unhex, uuid, version};
-pub use image::{algorithm, published_key, refusal, signature_kind, test_key};
+pub use image::{algorithm, published_key, refusal, signature_kind, test_key, unstartable_warning};
 pub use journal::{came_of, from_to, release, supply};
 pub use patch::{
     no_patch, patch_error, patch_for_rsa, patch_header_error, patch_not_proved, same_image, saving,

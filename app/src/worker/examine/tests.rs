@@ -1,6 +1,6 @@
 use bootlace_engine::FileKind;
 use bootlace_image::builder::{ImageBuilder, SigningKey};
-use bootlace_image::{Algorithm, Version};
+use bootlace_image::{Algorithm, Unstartable, Version};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -118,6 +118,28 @@ fn an_empty_image_is_refused_whoever_signed_it() {
         verdict(&file, &trusting(&[&key(1)]), &[]),
         Verdict::Refused(empty)
     );
+}
+
+#[test]
+fn an_image_that_no_cortex_m_can_start_is_warned_about_before_any_board_is_known() {
+    let started_at = |stack: u32, reset: u32| {
+        let words = [stack, reset].into_iter().chain([0; 60]);
+        let payload: Vec<u8> = words.flat_map(u32::to_le_bytes).collect();
+        ImageBuilder::new(payload).sign(&key(1)).build()
+    };
+    let warning = |file: &[u8]| info(file, &trusting(&[&key(1)]), &[]).warning;
+    assert_eq!(warning(&started_at(0x2000_4000, 0x0800_A301)), None);
+    let stack = 0x0800_4000;
+    let mut file = started_at(stack, 0x0800_A301);
+    assert_eq!(warning(&file), Some(Unstartable::Stack { stack }));
+    let reset = 0x0800_A300;
+    assert_eq!(
+        warning(&started_at(0x2000_4000, reset)),
+        Some(Unstartable::NoThumb { reset })
+    );
+    // What is refused is not warned about as well.
+    file[0x210] ^= 1;
+    assert_eq!(warning(&file), None);
 }
 
 #[test]
