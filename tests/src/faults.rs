@@ -45,7 +45,7 @@ const SIGNATURE: usize = 36;
 
 /// What is swept: whole runs where no signature is computed, and of those with one its beginning and its end. In between
 /// numbers are multiplied by the same instructions.
-pub const fn windows() -> [Window; 6] {
+pub const fn windows() -> [Window; 9] {
     const fn window(
         name: &'static str,
         signing: Signing,
@@ -68,6 +68,14 @@ pub const fn windows() -> [Window; 6] {
         window("bad-signature-end", Signing::OtherKey, Some(2), None),
         window("base-point-begin", Signing::BasePoint, BEGIN, Some(12)),
         window("base-point-end", Signing::BasePoint, Some(2), None),
+        window("own-addresses", Signing::OwnAddresses, None, None),
+        window("jump-addresses", Signing::JumpAddresses, None, None),
+        window(
+            "signature-of-addresses-end",
+            Signing::SignatureOfAddresses,
+            Some(2),
+            None,
+        ),
     ]
 }
 

@@ -76,6 +76,13 @@ pub enum Signing {
     /// The signature names the board's key, and is good for the curve's base point as a key, whose private half is 1: an
     /// arithmetic that loses the board's key on its way may take it.
     BasePoint,
+    /// Not at all; what is no instruction is an address of one of the image's own: a stack that lost its place may return
+    /// to it.
+    OwnAddresses,
+    /// Not at all; what is no instruction is an address in the bootloader's code that starts an image.
+    JumpAddresses,
+    /// As [`Signing::OtherKey`], with numbers that are made of addresses of the image's instructions.
+    SignatureOfAddresses,
 }
 
 /// What makes one signed file of another, on a board that runs that one.
@@ -89,6 +96,39 @@ pub fn difference(old: &[u8], new: &[u8]) -> Result<Vec<u8>> {
         .get(..image.covered_len() as usize)
         .context("an image shorter than it says")?;
     Ok(make(base, new, &Options::default()).bytes)
+}
+
+/// Addresses of the instructions with which the bootloader leaves for an image, Thumb bit included: up to the one that
+/// sets the image's stack and the one behind, which jumps.
+fn addresses_of_jump(bootloader: &[u8]) -> Result<Vec<u32>> {
+    /// Bytes of instructions before the one that sets the stack: all of `jump` in `boards/cortex-m`.
+    const BEFORE: usize = 0x60;
+    // `msr msp, r0` to `msr msp, r7` (Armv6-M Architecture Reference Manual, B5.2.3).
+    let sets_stack = |bytes: &[u8]| matches!(bytes, [0x80..=0x87, 0xF3, 0x08, 0x88]);
+    let at = bootloader.windows(4).position(sets_stack);
+    let at = at.context("the bootloader has no `msr msp`")?;
+    let first = at.saturating_sub(BEFORE);
+    Ok((first..at + 6).step_by(2).map(|at| at as u32 | 1).collect())
+}
+
+/// An ECDSA signature in DER, of which r and s are these words, as they lie in a Cortex-M's memory lowest first.
+fn signature_of(words: &[u32]) -> Vec<u8> {
+    let number =
+        |words: &[u32]| -> Vec<u8> { words.iter().rev().flat_map(|word| word.to_be_bytes()).collect() };
+    let integers = words.chunks(8).take(2).flat_map(|words| {
+        // Addresses of flash have their highest bit clear, and no leading byte of a number may be 0 for nothing.
+        let number = number(words);
+        let zeros = number.iter().take_while(|byte| **byte == 0).count();
+        let number = number.get(zeros..).unwrap_or_default().to_vec();
+        let sign = number.first().is_some_and(|first| first & 0x80 != 0);
+        let head = [2, number.len() as u8 + u8::from(sign)];
+        head.into_iter()
+            .chain(sign.then_some(0))
+            .chain(number)
+            .collect::<Vec<u8>>()
+    });
+    let integers: Vec<u8> = integers.collect();
+    [0x30, integers.len() as u8].into_iter().chain(integers).collect()
 }
 
 /// The example applications, signed.
@@ -128,16 +168,34 @@ impl Images {
         const STAY: u16 = 0xE7FE;
         /// Words in all.
         const WORDS: usize = 250;
+        /// Addresses that differ, where the image is made of them: one for each instruction.
+        const ADDRESSES: u32 = 64;
         let stack = RAM.0 + RAM.1 as u32;
         let mut words = vec![stack];
         // Where each exception begins: at a word of its own as well.
         words.extend((1..VECTORS as u32).map(|number| (Self::STANDING_STILL + 4 * (number - 1)) | 1));
+        let own: Vec<u32> = (0..ADDRESSES)
+            .map(|at| (Self::STANDING_STILL + 2 * at) | 1)
+            .collect();
+        let addresses = match signing {
+            Signing::OwnAddresses => Some(own.clone()),
+            Signing::JumpAddresses => Some(addresses_of_jump(&bootloader()?)?),
+            _ => None,
+        };
+        if let Some(addresses) = &addresses {
+            words.extend([u32::from(STAY) << 16 | u32::from(STAY); ADDRESSES as usize / 2]);
+            words.extend(addresses.iter().cycle().take(WORDS - words.len()));
+        }
         // `movs`, with another number or register each.
         let moves = 0x2000..0x2800;
         let pairs = moves.map(|it: u32| u32::from(STAY) << 16 | it);
-        words.extend(pairs.take(WORDS - VECTORS));
+        words.extend(pairs.take(WORDS - words.len()));
         let payload: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-        let builder = ImageBuilder::new(payload).header_size(HEADER);
+        let mut builder = ImageBuilder::new(payload).header_size(HEADER);
+        if let Some(address) = addresses.iter().flatten().next() {
+            // The header is the signer's as well.
+            builder = builder.load_addr(*address);
+        }
         let signed_by = |key: &SigningKey| {
             let signature = key.sign(&builder.digest());
             let named = self.key.public().hash();
@@ -153,9 +211,13 @@ impl Images {
         };
         Ok(match signing {
             Signing::Good => signed_by(&self.key),
-            Signing::Missing => builder.build(),
+            Signing::Missing | Signing::OwnAddresses | Signing::JumpAddresses => builder.build(),
             Signing::OtherKey => signed_by(&key_of(7)?),
             Signing::BasePoint => signed_by(&key_of(1)?),
+            Signing::SignatureOfAddresses => {
+                let named = builder.unprotected(TlvKind::KEYHASH, &self.key.public().hash());
+                named.unprotected(TlvKind::ECDSA, &signature_of(&own)).build()
+            }
             Signing::Altered => {
                 let mut image = signed_by(&self.key);
                 let last = usize::from(HEADER) + 4 * (WORDS - 1);
