@@ -76,6 +76,8 @@ pub struct Pair {
     resumed: bool,
     instead: Option<NoPatch>,
     said: Vec<Event>,
+    /// A bit flipped: the board need not run any more.
+    is_damaged: bool,
 }
 
 /// What the driver of a session knows of the port.
@@ -159,6 +161,10 @@ impl Pair {
             resumed: false,
             instead: None,
             said: Vec::new(),
+            is_damaged: scenario
+                .mishaps
+                .iter()
+                .any(|(_, mishap)| matches!(mishap, Mishap::Flip(..))),
         }
     }
 
@@ -314,6 +320,7 @@ impl Pair {
                     };
                     self.board.flash_mut().cut(Some(cut));
                 }
+                Mishap::Flip(area, offset) => self.board.flash_mut().flip(area, offset),
                 Mishap::Unplug(time) => {
                     self.unplugged = Some(self.now + time);
                     self.board.unplug();
@@ -369,7 +376,22 @@ impl Pair {
     /// Judges the end: whatever the session said must be so, also after the board has lost its power once more.
     fn ended(&mut self, verdict: Verdict, start: u64, firmware: &Firmware) -> Result<Ending, String> {
         let took = self.now - start;
+        let activity = self.board.activity();
+        if matches!(verdict, Verdict::Outcome(Outcome::Confirmed { .. })) && activity != Activity::Application
+        {
+            return Err(self.report(&format!(
+                "it said {verdict:?}, but the board does not run: {activity:?}"
+            )));
+        }
         self.mishaps.clear();
+        if self.is_damaged {
+            return Ok(Ending {
+                verdict,
+                took,
+                resumed: self.resumed,
+                instead: self.instead,
+            });
+        }
         self.board.flash_mut().cut(None);
         // A trial ends by itself; a hung application is reset by its watchdog. Then twice without power.
         for pause in [90, 60, 60] {

@@ -11,9 +11,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bootlace_engine::{Error, NoPatch, Outcome};
-use bootlace_simulator::Behaviour;
+use bootlace_simulator::{Area, Behaviour};
 use bootlace_tests::pair::wire::Faults;
-use bootlace_tests::pair::{self, Ending, Patch, Scenario, Verdict};
+use bootlace_tests::pair::{self, Ending, Firmware, Mishap, Pair, Patch, Scenario, Verdict};
 
 /// `BOOTLACE_SEED=N` runs one, `BOOTLACE_RUNS=N` so many.
 fn number(name: &str) -> Option<u64> {
@@ -143,5 +143,41 @@ fn fits(scenario: &Scenario, verdict: &Verdict) -> bool {
             matches!(outcome, Outcome::Confirmed { .. })
         }
         (_, Verdict::Outcome(outcome)) => matches!(outcome, Outcome::RolledBack { .. }),
+    }
+}
+
+/// Damage of each kind, at 60 moments from before the first piece to after the last restart: the board can then end in each
+/// state in which a bootloader stays, and whatever the session says of it, "confirmed" is only said of a board that runs.
+#[test]
+fn no_damage_to_a_slot_ends_in_done_while_the_bootloader_answers() {
+    const MOMENTS: u64 = 60;
+    /// In microseconds: the whole update takes some three seconds.
+    const APART: u64 = 60_000;
+    let header = 3;
+    let (payload, signature) = (0x200 + 3_000, 0x200 + 6_000 + 60);
+    let mut endings: BTreeMap<String, u32> = BTreeMap::new();
+    for area in [Area::Primary, Area::Secondary] {
+        for offset in [header, payload, signature] {
+            for moment in 0..MOMENTS {
+                let mut mishaps = vec![(moment * APART, Mishap::Flip(area, offset))];
+                // A trial that was damaged is started once more: then nothing may start.
+                if moment % 2 == 0 {
+                    mishaps.push((moment * APART, Mishap::PowerCycle));
+                }
+                let scenario = Scenario::with(mishaps);
+                let firmware = Firmware::new(moment, scenario.size, scenario.algorithm);
+                match Pair::new(moment, &scenario, &firmware).run(&firmware) {
+                    Ok(ending) => *endings.entry(name(&ending.verdict)).or_default() += 1,
+                    Err(problem) => panic!("{problem}\n  {scenario:?}"),
+                }
+            }
+        }
+    }
+    println!("{endings:?}");
+    for wanted in ["confirmed", "NothingBoots", "rolled"] {
+        assert!(
+            endings.contains_key(wanted),
+            "no run ended in {wanted}: {endings:?}"
+        );
     }
 }

@@ -4,7 +4,7 @@ use bootlace_delta::Method;
 use bootlace_delta::make::{Options, make};
 use bootlace_image::builder::{ImageBuilder, SigningKey};
 use bootlace_image::{Algorithm, Version};
-use bootlace_simulator::{Behaviour, Map, Region};
+use bootlace_simulator::{Area, Behaviour, Map, Region};
 
 use super::wire::{Dice, Faults};
 
@@ -17,6 +17,8 @@ pub enum Mishap {
     PowerCut(u64),
     /// The cable is pulled and plugged in again so many microseconds later. The board has power.
     Unplug(u64),
+    /// A bit of this byte of an area flips.
+    Flip(Area, u32),
 }
 
 /// What a seed makes of a run.
@@ -56,6 +58,21 @@ pub enum Patch {
 }
 
 impl Scenario {
+    /// An update on a good line to an application that is well, while something is done to board or cable.
+    pub fn with(mishaps: Vec<(u64, Mishap)>) -> Self {
+        Self {
+            faults: Faults::default(),
+            good_for: 0,
+            mishaps,
+            behaviour: Behaviour::Normal,
+            size: 6_000,
+            stall: false,
+            used: true,
+            algorithm: Algorithm::P256,
+            patch: Patch::None,
+        }
+    }
+
     /// The scenario of a seed: each eighth of all seeds has another kind of trouble, the last has all of them.
     pub fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
