@@ -100,15 +100,19 @@ const COMMANDS = {
     operations: board.flash.operations, violations: board.flash.violations, repeated: usb.repeated + (board.chip?.usbCtrl.repeated ?? 0),
     isOn: board.isOn, isStuck: board.isStuck ?? false,
   }),
-  control: ({ kind, request, value, index, length, data, stopAfter, millis, isEarly }) =>
-    outcome(() => usb.control(kind, request, value, index, data === undefined ? length : bytes(data), stopAfter), millis, isEarly),
+  control: ({ kind, request, value, index, length, data, stopAfter, millis, isEarly, comesWithReset }) =>
+    outcome(() => {
+      const rest = data === undefined ? length : bytes(data);
+      const transfer = usb.control(kind, request, value, index, rest, stopAfter);
+      return Object.assign(transfer, { transfer: Object.assign(transfer.transfer, { comesWithReset }) });
+    }, millis, isEarly),
   out: ({ endpoint, data, millis }) => outcome(() => usb.out(endpoint, bytes(data)), millis),
   in: ({ endpoint, length, millis }) => outcome(() => usb.in(endpoint, length), millis),
   clearHalt: ({ endpoint }) => usb.clearHalt(endpoint),
-  replug: () => usb.attached(),
-  busReset: () => usb.busReset(),
-  address: () => usb.giveAddress(),
-  restarted: () => usb.isOdd.clear(),
+  plug: ({ plugged }) => usb.plug(plugged),
+  suspend: ({ suspended }) => { board.chip.usbCtrl.suspend(suspended); board.kick(); },
+  enumerate: () => usb.attached(),
+  restarted: ({ endpoints }) => endpoints.forEach((endpoint) => usb.isOdd.set(endpoint, false)),
 };
 
 const lines = readline.createInterface({ input: process.stdin });

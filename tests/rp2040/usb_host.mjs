@@ -21,7 +21,7 @@ export class TransferError extends Error {
 export class UsbHost extends EventEmitter {
   constructor() {
     super();
-    Object.assign(this, { queues: new Map(), isOdd: new Map(), address: 0, given: 0, plugged: 0, device: null });
+    Object.assign(this, { queues: new Map(), isOdd: new Map(), address: 0, given: 0, plugged: 0, device: null, isPlugged: true });
     /** Packets that came with the number of the one before. */
     this.repeated = 0;
   }
@@ -41,6 +41,7 @@ export class UsbHost extends EventEmitter {
   }
 
   attached() {
+    if (!this.isPlugged) return;
     const plugged = ++this.plugged;
     this.after(NANOS_TO_SETTLE).then(() => this.enumerate(plugged)).catch((error) => {
       if (plugged === this.plugged) this.emit('failed', error);
@@ -52,6 +53,16 @@ export class UsbHost extends EventEmitter {
     this.then = null;
     this.endAll();
     if (this.info) { this.info = null; this.emit('detached'); }
+  }
+
+  /** The cable of a board that has its power from elsewhere is pulled, or plugged in: what the board sees is silence. */
+  plug(isPlugged) {
+    if (isPlugged === this.isPlugged) return;
+    this.isPlugged = isPlugged;
+    if (isPlugged) { if (this.device?.isAttached) this.attached(); return; }
+    this.detached();
+    this.device?.suspend(true);
+    this.emit('work');
   }
 
   /** Ends what is under way: the device has left, or forgets it. */
@@ -115,7 +126,7 @@ export class UsbHost extends EventEmitter {
   submit(transfer) {
     const promise = new Promise((resolve, reject) => Object.assign(transfer, { resolve, reject }));
     promise.transfer = transfer;
-    if (!this.device?.isAttached) { this.end(transfer, 'gone'); return promise; }
+    if (!this.device?.isAttached || !this.isPlugged) { this.end(transfer, 'gone'); return promise; }
     if (!this.queues.has(transfer.endpoint)) this.queues.set(transfer.endpoint, []);
     this.queues.get(transfer.endpoint).push(transfer);
     this.wake();
@@ -224,6 +235,7 @@ export class UsbHost extends EventEmitter {
 
   flyControl(transfer) {
     if (transfer.stage === 'request') {
+      if (transfer.comesWithReset) { this.device.busReset(); this.address = 0; this.isOdd.clear(); }
       const answer = this.device.request(this.address, transfer.packet);
       transfer.isOdd = true;
       if (!this.isRefused(transfer, answer)) this.enter(transfer, transfer.length ? 'data' : 'status');

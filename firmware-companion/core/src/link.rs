@@ -166,6 +166,13 @@ impl<M: Memory> Link<M> {
         self.sending = None;
     }
 
+    /// Forgets what is half received and the packets behind the oldest, which may be under way: whoever sent them takes no
+    /// answers.
+    pub fn forget_waiting(&mut self) {
+        self.count = self.count.min(1);
+        self.decoder.reset();
+    }
+
     /// Forgets everything: another program serves the line now.
     pub fn clear(&mut self) {
         (self.first, self.count, self.sending) = (0, 0, None);

@@ -35,6 +35,11 @@ pub trait Line {
     /// Everything has left.
     fn is_drained(&self) -> bool;
 
+    /// Bytes have come from a host at another port of this line, which is not read from before the conversation pauses.
+    fn is_awaited(&self) -> bool {
+        false
+    }
+
     /// The host asked for the bootloader by other means than SMP.
     fn wants_bootloader(&self) -> bool {
         false
@@ -103,6 +108,10 @@ pub enum Exit {
 const MILLIS_TO_DRAIN: u64 = 100;
 /// Milliseconds that a host has to take the next bytes of a reply. One that is gone would keep the line busy for ever.
 const MILLIS_TO_TAKE: u64 = 2000;
+/// The same while another host waits at another port of the line.
+const MILLIS_TO_TAKE_WHILE_AWAITED: u64 = 300;
+/// Milliseconds that a host may pause in the middle of a packet while another one waits at another port of the line.
+const MILLIS_TO_PAUSE: u64 = 100;
 /// How often a line is asked for bytes between two polls, at most.
 const READS_PER_TURN: usize = 32;
 
@@ -226,6 +235,8 @@ struct Port<L> {
     arrived: [u8; PIECE],
     /// Which of the arrived bytes wait for the link.
     unread: Range<usize>,
+    /// When bytes last arrived, in milliseconds.
+    heard: u64,
     leaving: [u8; PIECE],
     /// Which of the leaving bytes wait for the line.
     unsent: Range<usize>,
@@ -239,6 +250,7 @@ impl<L: Line> Port<L> {
             line,
             arrived: [0; PIECE],
             unread: 0..0,
+            heard: 0,
             leaving: [0; PIECE],
             unsent: 0..0,
             sent: 0,
@@ -248,6 +260,14 @@ impl<L: Line> Port<L> {
     /// Moves what can be moved between line and link without waiting; returns whether there was anything.
     fn pump(&mut self, link: &mut Link<&mut [u8]>, now: u64) -> bool {
         let moved = self.receive(link);
+        if moved {
+            self.heard = now;
+        } else if link.is_receiving()
+            && self.line.is_awaited()
+            && now.saturating_sub(self.heard) > MILLIS_TO_PAUSE
+        {
+            link.idle();
+        }
         self.send(link, now) || moved
     }
 
@@ -287,8 +307,15 @@ impl<L: Line> Port<L> {
             let unsent = self.leaving.get(self.unsent.clone()).unwrap_or_default();
             let taken = self.line.write(unsent);
             if taken == 0 {
-                if now.saturating_sub(self.sent) > MILLIS_TO_TAKE {
+                let patience = if self.line.is_awaited() {
+                    MILLIS_TO_TAKE_WHILE_AWAITED
+                } else {
+                    MILLIS_TO_TAKE
+                };
+                if now.saturating_sub(self.sent) > patience {
                     link.forget_reply();
+                    link.forget_waiting();
+                    self.unread = 0..0;
                     self.unsent = 0..0;
                 }
                 return moved;

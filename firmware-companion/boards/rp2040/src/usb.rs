@@ -46,6 +46,10 @@ const ODD: u32 = 1 << 13;
 const FULL: u32 = 1 << 15;
 const LENGTH: u32 = 0x3FF;
 
+/// Endpoint 0 in [`BUFFER_STATUS`].
+const TO_HOST_0: u32 = 1;
+const FROM_HOST_0: u32 = 2;
+
 /// Bytes of a buffer.
 const PACKET: usize = 64;
 /// Endpoints that can be used; the controller has 16.
@@ -95,6 +99,11 @@ fn hand_over(control: usize, value: u32) {
     write(control, value | AVAILABLE);
 }
 
+/// The host has asked something at endpoint 0.
+fn has_request() -> bool {
+    read(SIE_STATUS) & HAS_REQUEST != 0
+}
+
 /// What a buffer's control is with the number of the next packet, from what it was with the last.
 const fn next_packet(control: u32) -> u32 {
     !control & ODD
@@ -132,21 +141,28 @@ impl Usb {
     fn take_request(&self, bytes: &mut [u8]) -> Result<usize> {
         const LEN: usize = 8;
         let request = bytes.get_mut(..LEN).ok_or(UsbError::BufferOverflow)?;
+        // Before it is read: one that takes its place meanwhile is announced again.
+        write(SIE_STATUS, HAS_REQUEST);
         copy_out(REQUEST, request);
         let [to_host, from_host] = [0x80, 0x00].map(|address| control_of(EndpointAddress::from(address)));
-        // The packets of both directions go on with DATA1.
-        write(to_host, 0);
-        write(from_host, 0);
-        write(BUFFER_STATUS, 0b11);
-        write(SIE_STATUS, HAS_REQUEST);
         // Something comes from the host: its data, or its word that it has received ours.
         let is_to_host = request.first().is_some_and(|kind| kind & 0x80 != 0);
         let announced = match request.last_chunk() {
             Some(length) => usize::from(u16::from_le_bytes(*length)),
             None => 0,
         };
+        self.expected.set(if is_to_host { 0 } else { announced });
+        // The packets of both directions go on with DATA1.
+        write(to_host, 0);
+        write(BUFFER_STATUS, TO_HOST_0);
+        // This request's data may be there already, in a buffer that the host has left unused: a packet as long as announced.
+        let has_data = !is_to_host && read(BUFFER_STATUS) & FROM_HOST_0 != 0;
+        if has_data && announced > 0 && (read(from_host) & LENGTH) as usize == announced.min(PACKET) {
+            return Ok(LEN);
+        }
+        write(from_host, 0);
+        write(BUFFER_STATUS, FROM_HOST_0);
         if announced > 0 {
-            self.expected.set(if is_to_host { 0 } else { announced });
             hand_over(from_host, next_packet(0) | PACKET as u32);
         }
         Ok(LEN)
@@ -237,7 +253,8 @@ impl UsbBus for Usb {
             self.set_stalled(address, false);
         }
         write(BUFFER_STATUS, u32::MAX);
-        write(SIE_STATUS, u32::MAX);
+        // A request may have come since: while flash was erased, a host has long gone on.
+        write(SIE_STATUS, !HAS_REQUEST);
     }
 
     fn set_device_address(&self, address: u8) {
@@ -251,7 +268,9 @@ impl UsbBus for Usb {
         if bytes.len() > PACKET {
             return Err(UsbError::BufferOverflow);
         }
-        if last & (AVAILABLE | STALL) != 0 {
+        // An answer to the last request is no answer to the next.
+        let is_late = endpoint.index() == 0 && has_request();
+        if last & (AVAILABLE | STALL) != 0 || is_late {
             return Err(UsbError::WouldBlock);
         }
         copy_in(buffer, bytes);
@@ -261,7 +280,7 @@ impl UsbBus for Usb {
 
     fn read(&self, endpoint: EndpointAddress, bytes: &mut [u8]) -> Result<usize> {
         let is_first = endpoint.index() == 0;
-        if is_first && read(SIE_STATUS) & HAS_REQUEST != 0 {
+        if is_first && has_request() {
             return self.take_request(bytes);
         }
         let buffer = self.buffer(endpoint).ok_or(UsbError::InvalidEndpoint)?;
@@ -276,6 +295,13 @@ impl UsbBus for Usb {
         copy_out(buffer, fitting.unwrap_or_default());
         write(BUFFER_STATUS, bit);
         let left = self.expected.get().saturating_sub(len);
+        if is_first && !is_fitting {
+            // More than the stack can take: it would leave the host without a word.
+            for address in [0x80, 0x00] {
+                self.set_stalled(EndpointAddress::from(address), true);
+            }
+            return Err(UsbError::BufferOverflow);
+        }
         // At endpoint 0 a packet that nobody announced is not waited for: the next request would find its buffer in use.
         if !is_first || left > 0 {
             hand_over(control, next_packet(last) | PACKET as u32);
@@ -294,7 +320,7 @@ impl UsbBus for Usb {
         let control = control_of(endpoint);
         if endpoint.index() == 0 {
             // The controller forgets it when the next request comes, and so does its buffer's control.
-            if stalled {
+            if stalled && !has_request() {
                 set(STALL_ARMED, bit_of(endpoint));
                 write(control, STALL);
             }
@@ -334,6 +360,13 @@ impl UsbBus for Usb {
             const TO_HOST: u32 = 0x5555_5555;
             write(BUFFER_STATUS, buffers & TO_HOST);
             let (mut received, mut fetched) = (0, 0);
+            // What was under way at endpoint 0 has ended with the request, which the stack would mix up with it.
+            const ENDPOINT_0: u32 = 0b11;
+            let buffers = if has_request {
+                buffers & !ENDPOINT_0
+            } else {
+                buffers
+            };
             for index in 0..ENDPOINTS {
                 let bits = buffers >> (2 * index);
                 fetched |= ((bits & 1) as u16) << index;

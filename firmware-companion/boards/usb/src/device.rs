@@ -84,16 +84,11 @@ impl<'a, B: UsbBus> UsbLine<'a, B> {
 impl<B: UsbBus> Line for UsbLine<'_, B> {
     fn read(&mut self, bytes: &mut [u8; PIECE], conversation: Conversation) -> usize {
         self.poll();
-        let read = self.pipe(self.way).read(bytes);
-        if read > 0 || conversation == Conversation::UnderWay {
-            return read;
+        // Whoever waits is heard first: a host that never pauses does not keep the other out.
+        if conversation == Conversation::Paused && self.is_awaited() {
+            self.way = self.way.other();
         }
-        let other = self.way.other();
-        let read = self.pipe(other).read(bytes);
-        if read > 0 {
-            self.way = other;
-        }
-        read
+        self.pipe(self.way).read(bytes)
     }
 
     fn write(&mut self, bytes: &[u8]) -> usize {
@@ -107,6 +102,13 @@ impl<B: UsbBus> Line for UsbLine<'_, B> {
 
     fn is_drained(&self) -> bool {
         self.serial_port.pipe.is_drained() && self.vendor.pipe.is_drained()
+    }
+
+    fn is_awaited(&self) -> bool {
+        match self.way.other() {
+            Way::SerialPort => self.serial_port.pipe.has_unread(),
+            Way::Vendor => self.vendor.pipe.has_unread(),
+        }
     }
 
     fn wants_bootloader(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Two bulk endpoints that carry a stream of bytes, and where its packets end.
 
 use usb_device::UsbError;
-use usb_device::bus::{UsbBus, UsbBusAllocator};
+use usb_device::bus::{InterfaceNumber, UsbBus, UsbBusAllocator};
 use usb_device::control::{Recipient, Request, RequestType};
 use usb_device::descriptor::DescriptorWriter;
 use usb_device::endpoint::{EndpointAddress, EndpointIn, EndpointOut};
@@ -15,6 +15,8 @@ const PACKET: u16 = PIECE as u16;
 pub(crate) struct Pipe<'a, B: UsbBus> {
     from_host: EndpointOut<'a, B>,
     to_host: EndpointIn<'a, B>,
+    /// A packet came that has not been read yet.
+    has_unread: bool,
     /// A packet has not been fetched yet.
     is_sending: bool,
     /// The last packet was full: to the host the transfer has not ended.
@@ -26,6 +28,7 @@ impl<'a, B: UsbBus> Pipe<'a, B> {
         Pipe {
             from_host: bus.bulk(PACKET),
             to_host: bus.bulk(PACKET),
+            has_unread: false,
             is_sending: false,
             is_open: false,
         }
@@ -37,7 +40,9 @@ impl<'a, B: UsbBus> Pipe<'a, B> {
     }
 
     pub(crate) fn read(&mut self, bytes: &mut [u8; PIECE]) -> usize {
-        self.from_host.read(bytes).unwrap_or(0)
+        let read = self.from_host.read(bytes);
+        self.has_unread &= read.is_err();
+        read.unwrap_or(0)
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> usize {
@@ -58,8 +63,17 @@ impl<'a, B: UsbBus> Pipe<'a, B> {
         }
     }
 
+    pub(crate) fn has_unread(&self) -> bool {
+        self.has_unread
+    }
+
     pub(crate) fn is_drained(&self) -> bool {
         !self.is_sending && !self.is_open
+    }
+
+    /// The host sent a packet.
+    pub(crate) fn arrived(&mut self, endpoint: EndpointAddress) {
+        self.has_unread |= endpoint == self.from_host.address();
     }
 
     /// The host fetched a packet.
@@ -71,21 +85,31 @@ impl<'a, B: UsbBus> Pipe<'a, B> {
 
     /// Nothing is on its way any more: the bus was reset.
     pub(crate) fn forget(&mut self) {
+        self.has_unread = false;
+        self.forget_sent();
+    }
+
+    fn forget_sent(&mut self) {
         self.is_sending = false;
         self.is_open = false;
     }
 
     /// Requests of the host that start both endpoints' packet numbers from 0 again, which the stack does not do by itself
-    /// (USB 2.0, 9.1.1.5).
-    pub(crate) fn follow(&mut self, request: &Request) {
-        let is_restart = match request.recipient {
-            Recipient::Device => request.request == Request::SET_CONFIGURATION,
-            Recipient::Interface => request.request == Request::SET_INTERFACE,
+    /// (USB 2.0, 9.1.1.5); `interface`: the one of these endpoints. What had not been fetched is given up. Requests that the
+    /// stack refuses change nothing.
+    pub(crate) fn follow(&mut self, request: &Request, interface: InterfaceNumber) {
+        const CONFIGURATIONS: u16 = 1;
+        let is_restart = match (request.recipient, request.request) {
+            (Recipient::Device, Request::SET_CONFIGURATION) => request.value <= CONFIGURATIONS,
+            (Recipient::Interface, Request::SET_INTERFACE) => {
+                (request.value, request.index) == (0, u16::from(u8::from(interface)))
+            }
             _ => false,
         };
         if request.request_type == RequestType::Standard && is_restart {
             self.from_host.unstall();
             self.to_host.unstall();
+            self.forget_sent();
         }
     }
 }

@@ -116,7 +116,7 @@ impl<B: UsbBus> UsbClass<B> for SerialPort<'_, B> {
 
     fn control_out(&mut self, transfer: ControlOut<B>) {
         let request = *transfer.request();
-        self.pipe.follow(&request);
+        self.pipe.follow(&request, self.data);
         if !self.is_ours(&request) {
             return;
         }
@@ -131,6 +131,10 @@ impl<B: UsbBus> UsbClass<B> for SerialPort<'_, B> {
             }
             _ => transfer.reject(),
         };
+    }
+
+    fn endpoint_out(&mut self, endpoint: EndpointAddress) {
+        self.pipe.arrived(endpoint);
     }
 
     fn endpoint_in_complete(&mut self, endpoint: EndpointAddress) {

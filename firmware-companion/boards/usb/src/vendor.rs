@@ -148,7 +148,11 @@ impl<B: UsbBus> UsbClass<B> for Vendor<'_, B> {
     }
 
     fn control_out(&mut self, transfer: ControlOut<B>) {
-        self.pipe.follow(transfer.request());
+        self.pipe.follow(transfer.request(), self.number);
+    }
+
+    fn endpoint_out(&mut self, endpoint: EndpointAddress) {
+        self.pipe.arrived(endpoint);
     }
 
     fn endpoint_in_complete(&mut self, endpoint: EndpointAddress) {
