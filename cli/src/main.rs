@@ -4,6 +4,7 @@
 mod board;
 mod delta;
 mod file;
+mod identity;
 mod image;
 mod json;
 mod keys;
@@ -11,10 +12,12 @@ mod listing;
 mod patch;
 mod ports;
 mod problem;
+mod program;
 mod report;
 #[cfg(unix)]
 mod simulate;
 mod update;
+mod values;
 
 use std::process::ExitCode;
 
@@ -36,6 +39,9 @@ enum Command {
     /// Look at public keys.
     #[command(subcommand)]
     Key(keys::Command),
+    /// The identity block of a bootloader: whose images its board runs, what it is called, which rules it keeps.
+    #[command(subcommand)]
+    Identity(identity::Command),
     /// Patches: what changed between two images, for slow lines.
     #[command(subcommand)]
     Delta(delta::Command),
@@ -54,6 +60,7 @@ fn main() -> ExitCode {
     let (result, json) = match Arguments::parse().command {
         Command::Image(command) => (image::run(&command), command.json()),
         Command::Key(command) => (keys::run(&command), command.json()),
+        Command::Identity(command) => (identity::run(&command), command.json()),
         Command::Delta(command) => (delta::run(&command), command.json()),
         Command::Board(arguments) => (board::run(&arguments), arguments.json),
         Command::Ports(arguments) => (listing::run(&arguments), arguments.json),

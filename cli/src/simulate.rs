@@ -16,10 +16,7 @@ use bootlace_engine::words::simulate::{self, TerminalStep};
 use bootlace_engine::words::{self, Sentence, files};
 use bootlace_engine::{CheckedImage, Error};
 use bootlace_image::{PublicKey, Requirements};
-use bootlace_simulator::{
-    Allow, Area, Behaviour, Config, NorFlash, Permission, Policy, PortIdentity, RequestKind, SimulatedBoard,
-    Supply,
-};
+use bootlace_simulator::{Area, Behaviour, Config, NorFlash, PortIdentity, SimulatedBoard, Supply};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, inotify};
 use rustix::io::Errno;
@@ -28,6 +25,7 @@ use rustix::termios::OptionalActions;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
+use crate::values::{Rules, uuid};
 use crate::{file, keys, report};
 
 type Result<T> = std::result::Result<T, Sentence>;
@@ -86,37 +84,14 @@ pub(crate) struct Arguments {
     /// Packets that the board holds at once.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=16))]
     window: u8,
-    /// How often an image on trial is started.
-    #[arg(long, default_value_t = 1)]
-    attempts: u8,
-    /// Seconds that an image has to confirm itself.
-    #[arg(long, default_value_t = 30)]
-    deadline: u16,
     /// Start in the bootloader, as with its button held.
     #[arg(long)]
     bootloader: bool,
-    /// Have the board run images signed with development keys, whose private halves are published.
-    #[arg(long)]
-    allow_development_keys: bool,
-    /// Let an image be confirmed before it ever ran.
-    #[arg(long)]
-    permanent: bool,
-    /// The product's rule for a kind of request, as in mark=presence; may be given several times. Kinds: read, upload, erase, mark,
-    /// confirm, reset, boot-mode; rules: granted, presence (while somebody is present), denied.
-    #[arg(long, value_name = "KIND=RULE", value_parser = rule)]
-    rule: Vec<(RequestKind, Permission)>,
+    #[command(flatten)]
+    rules: Rules,
     /// Somebody is present all along.
     #[arg(long)]
     present: bool,
-    /// Let an image on trial be confirmed over the wire, and not only by its own self-test.
-    #[arg(long)]
-    confirm_over_wire: bool,
-    /// Refuse images of a lower version than the running one.
-    #[arg(long)]
-    no_downgrade: bool,
-    /// Seconds without a request after which a bootloader that was asked for over the wire starts the application again; 0: never.
-    #[arg(long, default_value_t = 600)]
-    idle_return: u16,
 }
 
 /// What the system says about a step with the pseudo-terminal, as a sentence.
@@ -142,30 +117,6 @@ fn supply(text: &str) -> std::result::Result<Supply, String> {
             })
         })
         .ok_or_else(|| "two numbers of millivolts are wanted, as in 2900,3300".into())
-}
-
-fn rule(text: &str) -> std::result::Result<(RequestKind, Permission), String> {
-    let (kind, rule) = text.split_once('=').unwrap_or((text, ""));
-    let known = RequestKind::ALL.into_iter().find(|(name, _)| *name == kind);
-    let kind = known.map(|(_, kind)| kind);
-    let permission = match rule {
-        "granted" => Some(Permission::Granted),
-        "presence" => Some(Permission::WithPresence),
-        "denied" => Some(Permission::Denied),
-        _ => None,
-    };
-    kind.zip(permission)
-        .ok_or_else(|| "a kind of request and a rule are wanted, as in mark=presence".into())
-}
-
-fn uuid(text: &str) -> std::result::Result<[u8; 16], String> {
-    let digits: String = text.chars().filter(|&c| c != '-').collect();
-    let number = (digits.len() == 32)
-        .then(|| u128::from_str_radix(&digits, 16).ok())
-        .flatten();
-    number
-        .map(u128::to_be_bytes)
-        .ok_or_else(|| "a UUID has 32 hexadecimal digits".into())
 }
 
 /// Runs until it is ended, and takes its link along; asked a second time, it ends at once.
@@ -280,22 +231,7 @@ fn board(arguments: &Arguments) -> Result<SimulatedBoard> {
         keys: keys(&arguments.key)?,
         vendor: arguments.vid,
         class: arguments.cid,
-        policy: Policy {
-            attempts: arguments.attempts.max(1),
-            deadline: arguments.deadline,
-            permanent: arguments.permanent,
-            development_keys: arguments.allow_development_keys,
-            allow: arguments
-                .rule
-                .iter()
-                .fold(Allow::EVERYTHING, |rules, &(kind, permission)| {
-                    rules.rule(kind, permission)
-                }),
-            confirm_over_wire: arguments.confirm_over_wire,
-            no_downgrade: arguments.no_downgrade,
-            idle_return: (arguments.idle_return > 0).then_some(arguments.idle_return),
-            ..Policy::default()
-        },
+        policy: arguments.rules.policy(),
         stall: arguments.stall,
         baud: arguments.baud,
         frame: arguments.frame.into(),

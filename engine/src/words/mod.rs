@@ -12,6 +12,7 @@ use crate::{Error, Failure};
 mod board;
 mod figures;
 pub mod files;
+pub mod identity;
 mod image;
 mod journal;
 #[cfg(feature = "page")]

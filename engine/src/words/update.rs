@@ -95,6 +95,10 @@ pub fn state(state: BootState) -> &'static str {
         BootState::NoImage => "In bootloader mode: the board has no firmware to run.",
         BootState::BadImage => "In bootloader mode: the signature check of the board’s firmware failed.",
         BootState::WrongBoard => "In bootloader mode: the board’s firmware is for another board.",
+        BootState::NoKey => {
+            "In bootloader mode: the board has no key to check firmware with, its identity block is blank or damaged. Fill the \
+             block (bootlace identity write) and flash the bootloader again."
+        }
         BootState::TooOld => "In bootloader mode: the board’s firmware is older than the board allows.",
         BootState::FlashFailed => "In bootloader mode: the board’s flash can’t be read or written.",
         BootState::Waiting => "In bootloader mode for a moment; the board starts its firmware by itself.",

@@ -6,22 +6,38 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use bootlace_core::board::{Identity, Policy};
 use bootlace_image::PublicKey;
 
 /// The variable that names the key.
 const VARIABLE: &str = "BOOTLACE_KEY";
 /// Its value for a board that trusts the demonstration's key.
 const DEMONSTRATION: &str = "demonstration";
+/// Its value for a bootloader whose identity block is filled later, by `bootlace identity write`.
+const BLANK: &str = "blank";
 
-/// All that a bootloader's build script does: the linker finds the board's `memory.x`, and the key lies in
-/// `OUT_DIR/key.bin` for the board's program to include.
+/// All that a bootloader's build script does: the linker finds the board's `memory.x`, and the identity block that the
+/// board is built with lies in `OUT_DIR/identity.bin` for the board's program to include: the board's `name` and `policy`, and
+/// the key that the environment names.
 ///
 /// # Errors
-/// As [`trusted_key`], or what can't be read or written.
-pub fn bootloader() -> Result<(), String> {
+/// As [`trusted_key`], what no block can hold, or what can't be read or written.
+pub fn bootloader(name: &str, policy: Policy) -> Result<(), String> {
     link_with("memory.x")?;
-    fs::write(folder("OUT_DIR")?.join("key.bin"), trusted_key()?.bytes())
-        .map_err(|error| format!("key.bin can't be written: {error}"))
+    let block = match trusted_key()? {
+        Some(key) => bootlace_identity::encode(&Identity {
+            name,
+            serial: "",
+            vendor: None,
+            class: None,
+            keys: &[key],
+            policy,
+        })
+        .map_err(|unfit| format!("the identity of {name} can't be written: {unfit:?}"))?,
+        None => bootlace_identity::BLANK,
+    };
+    fs::write(folder("OUT_DIR")?.join("identity.bin"), block)
+        .map_err(|error| format!("identity.bin can't be written: {error}"))
 }
 
 /// All that an application's build script does: the linker finds the `application.x` of the board in `board`, a folder as
@@ -54,14 +70,18 @@ fn folder(variable: &str) -> Result<PathBuf, String> {
 /// The public key that the environment names; cargo is told what the build depends on.
 ///
 /// `BOOTLACE_KEY` is the path of a public key in PEM, seen from the board's folder if it is relative, or the word
-/// `demonstration` for a board on a desk, which runs whatever anybody signs.
+/// `demonstration` for a board on a desk, which runs whatever anybody signs, or the word `blank` for a bootloader that starts
+/// nothing before its identity block is filled: `None`.
 ///
 /// # Errors
 /// What is wrong, and what to do, for whoever builds: no key, none that can be read, or one whose private half is
 /// published.
-pub fn trusted_key() -> Result<PublicKey, String> {
+pub fn trusted_key() -> Result<Option<PublicKey>, String> {
     println!("cargo:rerun-if-env-changed={VARIABLE}");
-    key_named(env::var(VARIABLE).ok().as_deref())
+    match env::var(VARIABLE).ok().as_deref() {
+        Some(BLANK) => Ok(None),
+        named => key_named(named).map(Some),
+    }
 }
 
 fn key_named(named: Option<&str>) -> Result<PublicKey, String> {
@@ -69,7 +89,8 @@ fn key_named(named: Option<&str>) -> Result<PublicKey, String> {
         return Err(format!(
             "no key to trust. Set {VARIABLE} to the path of your public key: `imgtool keygen --type ecdsa-p256 --key \
              my.pem` makes a pair, `imgtool getpub --encoding pem --key my.pem` writes its public half. For a board on \
-             a desk, {VARIABLE}={DEMONSTRATION} takes the demonstration's key, with which anybody can sign."
+             a desk, {VARIABLE}={DEMONSTRATION} takes the demonstration's key, with which anybody can sign; \
+             {VARIABLE}={BLANK} leaves the key to `bootlace identity write`."
         ));
     };
     if named == DEMONSTRATION {

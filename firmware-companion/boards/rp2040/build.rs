@@ -1,5 +1,11 @@
-//! The linker's view of the memory, and the key that the board trusts.
+//! The linker's view of the memory, and the identity that the board is built with.
+
+use bootlace_core::board::Policy;
 
 fn main() -> Result<(), String> {
-    bootlace_board_build::bootloader()
+    let policy = Policy {
+        deadline: 30,
+        ..Policy::default()
+    };
+    bootlace_board_build::bootloader("Raspberry Pi Pico", policy)
 }

@@ -49,16 +49,39 @@ pub enum Permission {
 /// A product's rules: a permission for each kind of request from each origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allow {
-    from_cable: [Permission; RequestKind::ALL.len()],
-    from_network: [Permission; RequestKind::ALL.len()],
+    /// Two bits for each kind, in the order of [`RequestKind::ALL`]: from bit 0 on for a cable, from bit 16 on for a network.
+    bits: u32,
+}
+
+/// A permission's bits; others grant nothing.
+const GRANTED: u32 = 0;
+const WITH_PRESENCE: u32 = 1;
+const DENIED: u32 = 2;
+
+/// The first bit of a rule.
+const fn place(origin: Origin, kind: RequestKind) -> u32 {
+    let first = match origin {
+        Origin::Cable => 0,
+        Origin::Network => 16,
+    };
+    first + 2 * kind as u32
 }
 
 impl Allow {
     /// Everything is granted, as MCUboot's own recovery does: what runs, a signature decides.
-    pub const EVERYTHING: Self = Allow {
-        from_cable: [Permission::Granted; RequestKind::ALL.len()],
-        from_network: [Permission::Granted; RequestKind::ALL.len()],
-    };
+    pub const EVERYTHING: Self = Allow { bits: 0 };
+
+    /// The rules as they are stored, see [`Allow::bits`]: two bits for each kind of request, in the order of
+    /// [`RequestKind::ALL`], from bit 0 on for a cable and from bit 16 on for a network. 0 is granted, 1 with presence; others
+    /// are denied.
+    pub const fn from_bits(bits: u32) -> Self {
+        Allow { bits }
+    }
+
+    /// The rules as [`Allow::from_bits`] takes them.
+    pub const fn bits(self) -> u32 {
+        self.bits
+    }
 
     /// Nothing is changed unless somebody is present: marking, erasing and the way into the bootloader need it, from
     /// everywhere.
@@ -76,27 +99,25 @@ impl Allow {
 
     /// The same rules with another one for this kind of request from that origin.
     #[must_use]
-    #[allow(
-        clippy::indexing_slicing,
-        reason = "there is a place for each kind, and constants know no `get_mut`"
-    )]
-    pub const fn rule_from(mut self, origin: Origin, kind: RequestKind, permission: Permission) -> Self {
-        match origin {
-            Origin::Cable => self.from_cable[kind as usize] = permission,
-            Origin::Network => self.from_network[kind as usize] = permission,
+    pub const fn rule_from(self, origin: Origin, kind: RequestKind, permission: Permission) -> Self {
+        let number = match permission {
+            Permission::Granted => GRANTED,
+            Permission::WithPresence => WITH_PRESENCE,
+            Permission::Denied => DENIED,
+        };
+        let place = place(origin, kind);
+        Allow {
+            bits: self.bits & !(3 << place) | number << place,
         }
-        self
     }
 
     /// What the product says to such a request.
-    pub fn allow(&self, kind: RequestKind, origin: Origin) -> Permission {
-        let rules = match origin {
-            Origin::Cable => &self.from_cable,
-            Origin::Network => &self.from_network,
-        };
-        let rule = rules.get(kind as usize);
-        // There is a place for each kind: the other is never seen.
-        rule.copied().unwrap_or(Permission::Denied)
+    pub const fn allow(&self, kind: RequestKind, origin: Origin) -> Permission {
+        match self.bits >> place(origin, kind) & 3 {
+            GRANTED => Permission::Granted,
+            WITH_PRESENCE => Permission::WithPresence,
+            _ => Permission::Denied,
+        }
     }
 }
 

@@ -15,7 +15,7 @@ pub struct Identity<'a> {
     pub vendor: Option<[u8; 16]>,
     /// Class of boards that images must name, as a UUID (imgtool `--cid`).
     pub class: Option<[u8; 16]>,
-    /// Keys whose images run here.
+    /// Keys whose images run here. A board without one starts nothing and stays in its bootloader.
     pub keys: &'a [PublicKey],
     /// Rules that a product may set.
     pub policy: Policy,

@@ -186,6 +186,8 @@ impl<'a> Decider<'a> {
         match &mut self.stage {
             BootStage::Start => {
                 self.stage = match self.log.state().swap {
+                    // Nobody can say what may run here: not even a swap goes on, because what comes of it is not known.
+                    _ if self.board.keys.is_empty() => BootStage::Last(Decision::Stay(BootState::NoKey)),
                     Some(_) => BootStage::Swap,
                     None if self.start.requested || self.start.held => {
                         BootStage::Last(Decision::Stay(BootState::Requested))

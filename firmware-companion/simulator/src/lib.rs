@@ -17,7 +17,8 @@ pub use flash::{Cut, Moment, NorFlash, Timing};
 pub use seen::{Activity, PortIdentity};
 
 pub use bootlace_core::allow::{Allow, Permission, RequestKind};
-pub use bootlace_core::board::Policy;
+pub use bootlace_core::board::{Identity, Policy};
 pub use bootlace_core::chip::{Map, Region};
 pub use bootlace_core::flash::Area;
+pub use bootlace_core::wire::Origin;
 pub use bootlace_smp::bootlace::Supply;

@@ -151,8 +151,17 @@ impl Images {
     /// # Errors
     /// When the key is not there.
     pub fn new() -> Result<Self> {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware-companion/boards/keys/demo.pem");
-        let pem = std::fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
+        Self::with_key(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware-companion/boards/keys/demo.pem"),
+        )
+    }
+
+    /// With the private key in this file, in PEM.
+    ///
+    /// # Errors
+    /// When the key is not there.
+    pub fn with_key(path: &Path) -> Result<Self> {
+        let pem = std::fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
         Ok(Self {
             key: SigningKey::from_pem(&pem).ok().context("the key can't be read")?,
         })

@@ -41,8 +41,16 @@ impl Factory {
     /// # Errors
     /// When something was not built.
     pub fn new() -> Result<Self> {
+        Self::signing(Images::new()?)
+    }
+
+    /// With the key of these.
+    ///
+    /// # Errors
+    /// When something was not built.
+    pub fn signing(images: Images) -> Result<Self> {
         Ok(Self {
-            images: Images::new()?,
+            images,
             application: program("rp2040-application")?,
         })
     }

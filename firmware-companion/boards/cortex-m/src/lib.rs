@@ -6,6 +6,7 @@
 #[cfg(feature = "forward")]
 mod forward;
 mod hexadecimal;
+mod identity;
 mod jump;
 mod mapped;
 mod programs;
@@ -14,7 +15,9 @@ mod serve;
 #[cfg(feature = "small")]
 mod small;
 
+pub use bootlace_identity::Keys;
 pub use hexadecimal::hexadecimal;
+pub use identity::stored_identity;
 pub use jump::{fault, jump, reset};
 pub use mapped::read_mapped;
 pub use serve::{Clock, Conversation, Exit, Gauge, Line, PIECE, Parts, Watchdog, serve};

@@ -1,11 +1,10 @@
 //! A BBC micro:bit (nRF51822) as bootloader and applications see it: its memory, its line, who it is.
 #![no_std]
 
-use bootlace_core::board::{Identity, Policy};
+use bootlace_core::board::Identity;
 use bootlace_core::chip::{Chip, Map, OneChip, Region};
 use bootlace_core::link::Link;
-use bootlace_cortex_m::hexadecimal;
-use bootlace_image::PublicKey;
+use bootlace_cortex_m::{Keys, hexadecimal, stored_identity};
 use bootlace_smp::bootlace::Reset;
 
 mod nvmc;
@@ -69,25 +68,12 @@ pub const WINDOW: usize = 1;
 /// Bytes that a link needs for that and for the longest reply.
 pub const LINK: usize = Link::<&mut [u8]>::memory(FRAME, WINDOW);
 
-/// The key that images must be signed with: what `BOOTLACE_KEY` named when this was built.
-pub const KEYS: [PublicKey; 1] = [PublicKey::P256(*include_bytes!(concat!(
-    env!("OUT_DIR"),
-    "/key.bin"
-)))];
+/// Where the identity block lies: the last bytes of the bootloader's, as `memory.x` has it.
+const IDENTITY: usize = (BOOTLOADER * PAGE) as usize - bootlace_identity::LEN;
 
-/// Who the board is. `serial` is [`serial`]'s.
-pub fn identity(serial: &str) -> Identity<'_> {
-    Identity {
-        name: "BBC micro:bit",
-        serial,
-        vendor: None,
-        class: None,
-        keys: &KEYS,
-        policy: Policy {
-            deadline: 30,
-            ..Policy::default()
-        },
-    }
+/// Who the board is, by its identity block. `serial` is [`serial`]'s.
+pub fn identity<'a>(serial: &'a str, keys: &'a mut Keys) -> Identity<'a> {
+    stored_identity(IDENTITY, serial, keys)
 }
 
 /// The chip's own number in hexadecimal.

@@ -5,18 +5,20 @@
 use bootlace_core::Companion;
 use bootlace_core::boot::Start;
 use bootlace_core::link::Link;
-use bootlace_cortex_m::{Exit, Parts, jump, reset, retained, serve};
+use bootlace_cortex_m::{Exit, Keys, Parts, jump, reset, retained, serve};
 use bootlace_qemu_microbit::{
     Clock, FRAME, LINK, Timer, Uart, WINDOW, Watchdog, flash, identity, is_button_held, lock_bootloader,
     reset_reason, serial,
 };
 
 bootlace_cortex_m::forward_exceptions!();
+bootlace_cortex_m::identity_block!();
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
     static mut MEMORY: [u8; LINK] = [0; LINK];
     static mut SERIAL: [u8; 16] = [0; 16];
+    static mut KEYS: Keys = Keys::new();
 
     let left = retained::take();
     let start = Start {
@@ -26,7 +28,7 @@ fn main() -> ! {
         gave_up: left.gave_up,
     };
     retained::tell_start(start.reset);
-    let board = identity(serial(SERIAL));
+    let board = identity(serial(SERIAL), KEYS);
     let mut flash = flash();
     let mut companion = Companion::new(&mut flash, &board, start);
     let mut link = Link::in_array::<FRAME, WINDOW, LINK>(MEMORY);

@@ -2,11 +2,10 @@
 //! Pi Pico; boards with another name, another pin for the bootloader or more flash change a constant here.
 #![no_std]
 
-use bootlace_core::board::{Identity, Policy};
+use bootlace_core::board::Identity;
 use bootlace_core::chip::{Chip, Map, OneChip, Region};
 use bootlace_core::link::Link;
-use bootlace_cortex_m::hexadecimal;
-use bootlace_image::PublicKey;
+use bootlace_cortex_m::{Keys, hexadecimal, stored_identity};
 use bootlace_usb::{Names, UsbLine};
 use usb_device::bus::UsbBusAllocator;
 
@@ -68,30 +67,15 @@ pub const WINDOW: usize = 4;
 /// Bytes that a link needs for that and for the longest reply.
 pub const LINK: usize = Link::<&mut [u8]>::memory(FRAME, WINDOW);
 
-/// The key that images must be signed with: what `BOOTLACE_KEY` named when this was built.
-pub const KEYS: [PublicKey; 1] = [PublicKey::P256(*include_bytes!(concat!(
-    env!("OUT_DIR"),
-    "/key.bin"
-)))];
-
-/// What people call it.
-const NAME: &str = "Raspberry Pi Pico";
 /// Vendor and product on USB: pid.codes' numbers for tests. A product has its own.
 const USB: (u16, u16) = (0x1209, 0x0001);
 
-/// Who the board is. `serial` is [`serial`]'s.
-pub fn identity(serial: &str) -> Identity<'_> {
-    Identity {
-        name: NAME,
-        serial,
-        vendor: None,
-        class: None,
-        keys: &KEYS,
-        policy: Policy {
-            deadline: 30,
-            ..Policy::default()
-        },
-    }
+/// Where the identity block lies: the last bytes of the bootloader's, as `memory.x` has it.
+const IDENTITY: usize = (flash::BASE + STATE * flash::SECTOR) as usize - bootlace_identity::LEN;
+
+/// Who the board is, by its identity block. `serial` is [`serial`]'s.
+pub fn identity<'a>(serial: &'a str, keys: &'a mut Keys) -> Identity<'a> {
+    stored_identity(IDENTITY, serial, keys)
 }
 
 /// Digits of a serial number.
@@ -102,12 +86,12 @@ pub fn serial(text: &mut [u8; SERIAL]) -> &str {
     hexadecimal(text, flash::unique_id())
 }
 
-/// Opens the board's line: the host sees the board from now on.
-pub fn open<'a>(bus: &'a UsbBusAllocator<Usb>, serial: &'a str) -> UsbLine<'a, Usb> {
+/// Opens the line of this board: the host sees the board from now on.
+pub fn open<'a>(bus: &'a UsbBusAllocator<Usb>, board: &Identity<'a>) -> UsbLine<'a, Usb> {
     let names = Names {
         numbers: USB,
-        product: NAME,
-        serial,
+        product: board.name,
+        serial: board.serial,
     };
     UsbLine::open(bus, names)
 }

@@ -5,7 +5,7 @@
 use bootlace_core::Companion;
 use bootlace_core::boot::Start;
 use bootlace_core::link::Link;
-use bootlace_cortex_m::{Exit, Parts, jump, retained, serve};
+use bootlace_cortex_m::{Exit, Keys, Parts, jump, retained, serve};
 use bootlace_rp2040::{
     Clock, FRAME, LINK, SERIAL, Usb, WINDOW, Watchdog, clocks, flash, identity, is_bootloader_pin_low, open,
     reset, reset_reason, serial, show_bootloader, woken,
@@ -19,10 +19,13 @@ use usb_device::bus::UsbBusAllocator;
 #[unsafe(link_section = ".boot2")]
 static BOOT2: [u8; 256] = rp2040_boot2::BOOT_LOADER_W25Q080;
 
+bootlace_cortex_m::identity_block!();
+
 #[cortex_m_rt::entry]
 fn main() -> ! {
     static mut MEMORY: [u8; LINK] = [0; LINK];
     static mut DIGITS: [u8; SERIAL] = [0; SERIAL];
+    static mut KEYS: Keys = Keys::new();
     static mut BUS: Option<UsbBusAllocator<Usb>> = None;
 
     let left = retained::take();
@@ -34,8 +37,7 @@ fn main() -> ! {
         gave_up: left.gave_up,
     };
     retained::tell_start(start.reset);
-    let serial = serial(DIGITS);
-    let board = identity(serial);
+    let board = identity(serial(DIGITS), KEYS);
     let mut flash = flash();
     let mut companion = Companion::new(&mut flash, &board, start);
     let mut link = Link::in_array::<FRAME, WINDOW, LINK>(MEMORY);
@@ -43,7 +45,7 @@ fn main() -> ! {
     let parts = Parts {
         open: || {
             show_bootloader();
-            open(bus, serial)
+            open(bus, &board)
         },
         clock: Clock,
         watchdog: Watchdog::that_may_run(),

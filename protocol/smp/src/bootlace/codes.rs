@@ -116,6 +116,8 @@ codes! {
         GoldenBad = 10,
         /// In the bootloader because the image is for another board: another vendor, class or address.
         WrongBoard = 11,
+        /// In the bootloader because it has no key to check images with: its identity block is blank or damaged.
+        NoKey = 12,
     }
 }
 
@@ -140,7 +142,8 @@ impl BootState {
             | BootState::NothingToRevertTo
             | BootState::GoldenTooOld
             | BootState::GoldenBad
-            | BootState::WrongBoard => Stays::NothingStarts,
+            | BootState::WrongBoard
+            | BootState::NoKey => Stays::NothingStarts,
             _ => return None,
         })
     }

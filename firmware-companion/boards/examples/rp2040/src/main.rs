@@ -9,7 +9,7 @@
 use bootlace_app_kit::Application;
 use bootlace_core::link::Link;
 use bootlace_cortex_m::retained::{self, Left};
-use bootlace_cortex_m::{Exit, Parts, serve};
+use bootlace_cortex_m::{Exit, Keys, Parts, serve};
 use bootlace_rp2040::{
     Clock, FRAME, LINK, SERIAL, Usb, WINDOW, Watchdog, clocks, flash, identity, open, reset, serial, woken,
 };
@@ -78,7 +78,8 @@ fn main() -> ! {
 
     let mut digits = [0; SERIAL];
     let serial = serial(&mut digits);
-    let board = identity(serial);
+    let mut keys = Keys::new();
+    let board = identity(serial, &mut keys);
     let mut flash = flash();
     let mut application = Application::new(&mut flash, &board, retained::start());
     if behaviour != Behaviour::Undecided && application.is_on_trial(&mut flash) {
@@ -93,7 +94,7 @@ fn main() -> ! {
     let mut link = Link::in_array::<FRAME, WINDOW, LINK>(&mut memory);
     let bus = UsbBusAllocator::new(Usb::default());
     let parts = Parts {
-        open: || open(&bus, serial),
+        open: || open(&bus, &board),
         clock: Clock,
         watchdog,
         gauge: (),

@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use bootlace_app_kit::Application;
 use bootlace_core::link::Link;
 use bootlace_cortex_m::retained::Left;
-use bootlace_cortex_m::{Clock, Conversation, Exit, Line, PIECE, Parts, reset, retained, serve};
+use bootlace_cortex_m::{Clock, Conversation, Exit, Keys, Line, PIECE, Parts, reset, retained, serve};
 use bootlace_qemu_microbit::{
     FRAME, Interrupt, LINK, Timer, Uart, WINDOW, Watchdog, arrived, flash, identity, serial,
 };
@@ -101,7 +101,8 @@ pub fn run(behaviour: Behaviour) -> ! {
     }
 
     let mut digits = [0; 16];
-    let board = identity(serial(&mut digits));
+    let mut keys = Keys::new();
+    let board = identity(serial(&mut digits), &mut keys);
     let mut flash = flash();
     let mut application = Application::new(&mut flash, &board, retained::start());
     if behaviour != Behaviour::Undecided && application.is_on_trial(&mut flash) {

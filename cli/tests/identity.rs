@@ -1,0 +1,285 @@
+//! `bootlace identity`: a bootloader is filled in every format that it comes in, and nothing else in it changes.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use bootlace_identity::{BLANK, Keys, LEN, encode, read};
+use bootlace_simulator::{Identity, Permission, RequestKind};
+
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../protocol/image/tests/data");
+const DEMO: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../firmware-companion/boards/keys/demo.pub.pem"
+);
+/// Bytes before and behind the block: no multiple of what a record or a block of the formats holds.
+const BEFORE: usize = 1000;
+const BEHIND: usize = 333;
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bootlace"));
+    command.args(arguments).current_dir(folder).output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// What a chip gets: noise with a block in it.
+fn program(block: &[u8; LEN]) -> Vec<u8> {
+    let noise = |len: usize| (0..len).map(|at| (at * 7 + at / 251) as u8);
+    noise(BEFORE).chain(*block).chain(noise(BEHIND)).collect()
+}
+
+/// Intel HEX with records of 16 bytes, above 64 KB.
+fn to_hex(program: &[u8]) -> Vec<u8> {
+    let record = |kind: u8, at: u16, data: &[u8]| {
+        let mut bytes = vec![data.len() as u8, (at >> 8) as u8, at as u8, kind];
+        bytes.extend(data);
+        let sum = bytes.iter().fold(0u8, |sum, byte| sum.wrapping_sub(*byte));
+        bytes.push(sum);
+        let digits: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+        format!(":{digits}\r\n")
+    };
+    let lines = program.chunks(16).enumerate();
+    let data: String = lines
+        .map(|(line, data)| record(0, line as u16 * 16, data))
+        .collect();
+    (record(4, 0, &[0x10, 0x00]) + &data + &record(1, 0, &[])).into_bytes()
+}
+
+/// The data of Intel HEX; every record's sum must be right.
+fn from_hex(file: &[u8]) -> Vec<u8> {
+    let text = std::str::from_utf8(file).unwrap();
+    let records = text.lines().map(|line| {
+        let digits = line.strip_prefix(':').unwrap();
+        let pairs = (0..digits.len()).step_by(2);
+        let bytes: Vec<u8> = pairs
+            .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
+            .collect();
+        assert_eq!(
+            bytes.iter().fold(0u8, |sum, byte| sum.wrapping_add(*byte)),
+            0,
+            "{line}"
+        );
+        bytes
+    });
+    let data = records.filter(|bytes| bytes[3] == 0);
+    data.flat_map(|bytes| bytes[4..bytes.len() - 1].to_vec())
+        .collect()
+}
+
+/// UF2 with 256 bytes a block.
+fn to_uf2(program: &[u8]) -> Vec<u8> {
+    let blocks = program.chunks(256).enumerate().flat_map(|(number, data)| {
+        let mut block = b"UF2\nWQ]\x9e".to_vec();
+        for word in [
+            0x2000,
+            0x1000_0000 + 256 * number as u32,
+            data.len() as u32,
+            number as u32,
+            6,
+            0xE48B_FF56,
+        ] {
+            block.extend(word.to_le_bytes());
+        }
+        block.extend(data);
+        block.resize(508, 0);
+        block.extend(0x0AB1_6F30_u32.to_le_bytes());
+        block
+    });
+    blocks.collect()
+}
+
+fn from_uf2(file: &[u8]) -> Vec<u8> {
+    let blocks = file.chunks_exact(512);
+    blocks
+        .flat_map(|block| {
+            let len = u32::from_le_bytes(block[16..20].try_into().unwrap()) as usize;
+            block[32..32 + len].to_vec()
+        })
+        .collect()
+}
+
+/// A folder with a blank bootloader in each format.
+fn folder(name: &str) -> PathBuf {
+    let folder =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("identity-{name}-{}", std::process::id()));
+    _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    let program = program(&BLANK);
+    fs::write(folder.join("in.bin"), &program).unwrap();
+    fs::write(
+        folder.join("in.elf"),
+        [b"\x7fELF\x01\x01\x01\0".as_slice(), &program].concat(),
+    )
+    .unwrap();
+    fs::write(folder.join("in.hex"), to_hex(&program)).unwrap();
+    fs::write(folder.join("in.uf2"), to_uf2(&program)).unwrap();
+    fs::copy(format!("{DATA}/p256.pub.pem"), folder.join("one.pem")).unwrap();
+    fs::copy(format!("{DATA}/ed25519.pub.pem"), folder.join("two.pem")).unwrap();
+    folder
+}
+
+const WRITE: [&str; 15] = [
+    "--key",
+    "one.pem",
+    "--key",
+    "two.pem",
+    "--name",
+    "Pump 3",
+    "--vendor",
+    "00112233-4455-6677-8899-aabbccddeeff",
+    "--rule",
+    "erase=denied",
+    "--deadline",
+    "120",
+    "--counter-required",
+    "--idle-return",
+    "0",
+];
+
+#[test]
+fn every_format_is_filled_and_nothing_else_changes() {
+    let folder = folder("formats");
+    for format in ["bin", "elf", "hex", "uf2"] {
+        let (input, output) = (format!("in.{format}"), format!("out.{format}"));
+        let arguments = [&["identity", "write", &input, &output], WRITE.as_slice()].concat();
+        let done = run(&folder, &arguments);
+        assert!(done.status.success(), "{format}: {}", text(&done));
+        let file = fs::read(folder.join(&output)).unwrap();
+        assert_eq!(
+            file.len(),
+            fs::metadata(folder.join(&input)).unwrap().len() as usize
+        );
+        let bytes = match format {
+            "hex" => from_hex(&file),
+            "uf2" => from_uf2(&file),
+            "elf" => file[8..].to_vec(),
+            _ => file,
+        };
+        let block: [u8; LEN] = *bytes[BEFORE..].first_chunk().unwrap();
+        assert_eq!(bytes, program(&block), "{format}");
+        let mut keys = Keys::new();
+        let identity = read(&block, "", &mut keys).unwrap();
+        let policy = &identity.policy;
+        assert_eq!(
+            (identity.name, identity.keys.len(), identity.class),
+            ("Pump 3", 2, None)
+        );
+        assert_eq!(identity.vendor.unwrap()[..2], [0x00, 0x11]);
+        assert_eq!(
+            (policy.deadline, policy.counter_required, policy.idle_return),
+            (120, true, None)
+        );
+        let erase = policy
+            .allow
+            .allow(RequestKind::Erase, bootlace_simulator::Origin::Cable);
+        assert_eq!(erase, Permission::Denied);
+
+        let shown = run(&folder, &["identity", "show", "--json", &output]);
+        assert!(text(&shown).contains("\"name\":\"Pump 3\""), "{}", text(&shown));
+        let blank = run(&folder, &["identity", "show", &input]);
+        assert_eq!(blank.status.code(), Some(1), "{}", text(&blank));
+        assert!(text(&blank).contains("is blank"), "{}", text(&blank));
+    }
+}
+
+#[test]
+fn a_filled_bootloader_is_filled_anew() {
+    let folder = folder("again");
+    let first = [&["identity", "write", "in.bin", "one.bin"], WRITE.as_slice()].concat();
+    assert!(run(&folder, &first).status.success());
+    let second = [
+        "identity", "write", "one.bin", "two.bin", "--key", "two.pem", "--name", "Pump 4",
+    ];
+    assert!(run(&folder, &second).status.success());
+    let shown = text(&run(&folder, &["identity", "show", "two.bin"]));
+    assert!(shown.contains("Pump 4") && shown.contains("Ed25519"), "{shown}");
+}
+
+/// What was refused, and that nothing was written.
+fn refused(folder: &Path, arguments: &[&str], wanted: &str) {
+    let done = run(folder, &[&["identity", "write"], arguments].concat());
+    assert_eq!(done.status.code(), Some(1), "{arguments:?}: {}", text(&done));
+    assert!(text(&done).contains(wanted), "{arguments:?}: {}", text(&done));
+    assert!(!folder.join("out.bin").exists(), "{arguments:?}");
+}
+
+#[test]
+fn a_published_key_is_refused_unless_it_is_asked_for() {
+    let folder = folder("published");
+    let arguments = ["in.bin", "out.bin", "--key", DEMO, "--name", "Desk"];
+    refused(&folder, &arguments, "anybody can sign");
+    let allowed = [
+        &["identity", "write"],
+        arguments.as_slice(),
+        &["--allow-development-keys"],
+    ]
+    .concat();
+    assert!(run(&folder, &allowed).status.success());
+}
+
+#[test]
+fn what_can_not_be_filled_is_refused_with_its_reason() {
+    let folder = folder("refused");
+    let mine = ["--key", "one.pem", "--name", "Pump"];
+    let with = |files: [&'static str; 2]| [files.as_slice(), mine.as_slice()].concat();
+    refused(&folder, &with(["in.bin", "in.bin"]), "would be overwritten");
+    fs::write(folder.join("none.bin"), vec![0; 2000]).unwrap();
+    refused(
+        &folder,
+        &with(["none.bin", "out.bin"]),
+        "does not hold one identity block",
+    );
+    let twice = [program(&BLANK), program(&BLANK)].concat();
+    fs::write(folder.join("twice.bin"), twice).unwrap();
+    refused(
+        &folder,
+        &with(["twice.bin", "out.bin"]),
+        "does not hold one identity block",
+    );
+    // A digit of a record that says something else than its sum, and files that are cut off.
+    let mut hex = fs::read(folder.join("in.hex")).unwrap();
+    hex[100] = if hex[100] == b'1' { b'2' } else { b'1' };
+    fs::write(folder.join("bad.hex"), &hex).unwrap();
+    refused(&folder, &with(["bad.hex", "out.bin"]), "is damaged");
+    let uf2 = fs::read(folder.join("in.uf2")).unwrap();
+    fs::write(folder.join("bad.uf2"), &uf2[..uf2.len() - 1]).unwrap();
+    refused(&folder, &with(["bad.uf2", "out.bin"]), "is damaged");
+    refused(
+        &folder,
+        &[
+            "in.bin",
+            "out.bin",
+            "--key",
+            "one.pem",
+            "--name",
+            "a name that is far too long for the block",
+        ],
+        "the block holds 1 to 32",
+    );
+    let short = [&with(["in.bin", "out.bin"]), ["--deadline", "5"].as_slice()].concat();
+    refused(&folder, &short, "must be 30 to 300");
+}
+
+/// A block whose checksum is wrong is no block: what has happened to the file is not known.
+#[test]
+fn a_damaged_block_is_left_alone() {
+    let folder = folder("damaged");
+    let key = bootlace_image::PublicKey::P256([4; 65]);
+    let identity = Identity {
+        name: "Pump",
+        serial: "",
+        vendor: None,
+        class: None,
+        keys: &[key],
+        policy: bootlace_simulator::Policy::default(),
+    };
+    let mut block = encode(&identity).unwrap();
+    block[60] ^= 1;
+    fs::write(folder.join("damaged.bin"), program(&block)).unwrap();
+    let arguments = ["damaged.bin", "out.bin", "--key", "one.pem", "--name", "Pump"];
+    refused(&folder, &arguments, "does not hold one identity block");
+}
