@@ -47,7 +47,7 @@ fn main() -> ! {
             show_bootloader();
             open(bus, &board)
         },
-        clock: Clock,
+        clock: Clock::default(),
         watchdog: Watchdog::that_may_run(),
         gauge: (),
     };

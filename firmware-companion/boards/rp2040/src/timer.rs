@@ -8,8 +8,7 @@ use crate::interrupt::Interrupt;
 use crate::registers::{read, set, write};
 
 const ALARM_0: usize = 0x4005_4010;
-/// The time's upper and lower word in microseconds, both as they are now.
-const RAW_HIGH: usize = 0x4005_4024;
+/// The lower word of the time in microseconds, as it is now.
 const RAW_LOW: usize = 0x4005_4028;
 const PENDING: usize = 0x4005_4034;
 const INTERRUPTS_ON: usize = 0x4005_4038;
@@ -17,19 +16,14 @@ const INTERRUPTS_ON: usize = 0x4005_4038;
 /// The timer's interrupt came since [`Clock::nap`] began.
 static FIRED: AtomicBool = AtomicBool::new(false);
 
-/// Microseconds since the clocks were started.
-fn micros() -> u64 {
-    loop {
-        let (high, low) = (read(RAW_HIGH), read(RAW_LOW));
-        if read(RAW_HIGH) == high {
-            return u64::from(high) << 32 | u64::from(low);
-        }
-    }
-}
-
-/// The timer as a clock.
+/// The timer as a clock. It counts milliseconds itself: to divide the timer's 64 bits would take 1 KB of flash.
 #[derive(Debug, Default)]
-pub struct Clock;
+pub struct Clock {
+    millis: u64,
+    /// The timer's lower word when the last of these milliseconds began. It goes round once in 71 minutes, and is looked at
+    /// every second.
+    began: u32,
+}
 
 impl Clock {
     /// Sleeps until the timer has counted `micros` microseconds more, and says whether its interrupt woke the processor.
@@ -51,22 +45,29 @@ impl Clock {
 
 impl bootlace_cortex_m::Clock for Clock {
     fn now(&mut self) -> u64 {
-        micros() / 1000
+        let millis = read(RAW_LOW).wrapping_sub(self.began) / 1000;
+        self.began = self.began.wrapping_add(millis * 1000);
+        self.millis += u64::from(millis);
+        self.millis
     }
 
     /// Sleeps until USB has something, or that time. An interrupt that comes before the processor sleeps has left an event
     /// for it, so that it does not fall asleep.
     fn rest(&mut self, until: Option<u64>) {
-        // A second at most: an alarm has but 32 bits, and nothing is lost by looking.
-        const LONGEST: u64 = 1_000_000;
-        let now = micros();
-        let end = until.map_or(u64::MAX, |until| until.saturating_mul(1000));
-        let Some(left) = end.checked_sub(now).filter(|left| *left > 0) else {
+        // At most, in milliseconds: an alarm has but 32 bits, and nothing is lost by looking.
+        const LONGEST: u64 = 1000;
+        let now = self.now();
+        let left = until.map_or(LONGEST, |until| until.saturating_sub(now).min(LONGEST)) as u32;
+        if left == 0 {
             return;
-        };
+        }
         set(INTERRUPTS_ON, 1);
-        // The lower word: alarms compare nothing else.
-        write(ALARM_0, (now + left.min(LONGEST)) as u32);
+        // Alarms compare the lower word alone, and fire when it becomes equal: one that is set too late fires in 71 minutes.
+        let alarm = self.began.wrapping_add(left * 1000);
+        write(ALARM_0, alarm);
+        if (alarm.wrapping_sub(read(RAW_LOW)) as i32) <= 0 {
+            return;
+        }
         listen(Interrupt::Timer);
         listen(Interrupt::Usb);
         cortex_m::asm::wfe();

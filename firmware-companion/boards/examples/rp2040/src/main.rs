@@ -95,7 +95,7 @@ fn main() -> ! {
     let bus = UsbBusAllocator::new(Usb::default());
     let parts = Parts {
         open: || open(&bus, &board),
-        clock: Clock,
+        clock: Clock::default(),
         watchdog,
         gauge: (),
     };
@@ -116,7 +116,7 @@ fn self_tests(behaviour: Behaviour, serial: &str) -> Result<(), SelfTest> {
     let is_number = serial.bytes().any(|digit| digit != b'0' && digit != b'F');
     is_number.then_some(()).ok_or(SelfTest::Flash)?;
     const MICROS: u32 = 1000;
-    Clock.nap(MICROS).then_some(()).ok_or(SelfTest::Timer)
+    Clock::default().nap(MICROS).then_some(()).ok_or(SelfTest::Timer)
 }
 
 bootlace_cortex_m::on_fault!(woken, crashed);
