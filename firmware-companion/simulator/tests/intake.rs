@@ -26,7 +26,8 @@ fn file(bytes: &[u8]) -> File {
         kind: Kind::Image,
         len: bytes.len() as u32,
         digest: digest.first_chunk().copied().map(FileDigest),
-        newer_than: None,
+        oldest: None,
+        newer_only: false,
     }
 }
 

@@ -26,8 +26,10 @@ pub struct File {
     pub len: u32,
     /// Start of its SHA-256. Without one the file can't go on where it was interrupted, and is compared with nothing.
     pub digest: Option<FileDigest>,
-    /// An image must be of a newer version than this; a patch is not asked.
-    pub newer_than: Option<Version>,
+    /// An image must not be of an older version than this. A patch is not asked: its header names no version.
+    pub oldest: Option<Version>,
+    /// Nor may an image be of that very version.
+    pub newer_only: bool,
 }
 
 /// A piece of a file.
@@ -112,7 +114,7 @@ pub enum Fault {
     NoHeader,
     /// It does not begin as an image does.
     NotAnImage,
-    /// It is not of a newer version, as was asked for.
+    /// It is of an older version than is taken, or not of a newer one, as was asked for.
     NotNewer,
     /// The slot could not be erased.
     EraseFailed,

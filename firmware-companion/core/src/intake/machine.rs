@@ -1,5 +1,7 @@
 //! The intake as a whole: which piece is due, and what is done about it.
 
+use core::cmp::Ordering::{Equal, Greater};
+
 use bootlace_image::Header;
 
 use super::erase::SlotErase;
@@ -138,7 +140,11 @@ impl Intake {
             }
             let header = piece.first_chunk().ok_or(Fault::NoHeader)?;
             let header = Header::parse(header).map_err(|_| Fault::NotAnImage)?;
-            if file.newer_than.is_some_and(|running| header.version <= running) {
+            let least = if file.newer_only { Greater } else { Equal };
+            if file
+                .oldest
+                .is_some_and(|oldest| header.version.cmp(&oldest) < least)
+            {
                 return Err(Fault::NotNewer);
             }
         } else if patches.is_none() {

@@ -43,7 +43,8 @@ impl PieceRequest {
         }
         let len = self.len.ok_or(ImageError::InvalidLength)?;
         keeper.may_change(flash)?;
-        let running = if self.upgrade {
+        // The version is not proved yet: an image that is to be marked is asked again.
+        let running = if self.upgrade || keeper.refuses_older() {
             find(flash, Area::Primary)
         } else {
             None
@@ -52,7 +53,8 @@ impl PieceRequest {
             kind: self.kind,
             len,
             digest: self.digest,
-            newer_than: running.map(|running| running.image.header().version),
+            oldest: running.map(|running| running.image.header().version),
+            newer_only: self.upgrade,
         };
         intake.open(flash, &file, piece.data, patches).map_err(fault)
     }
