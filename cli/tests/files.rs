@@ -299,18 +299,34 @@ fn rsa_signatures_are_verified_and_rsa_keys_shown() {
         assert_eq!(value["algorithm"], name);
         assert!(good.contains(value["key_hash"].as_str().unwrap()), "{good}");
     }
-    let told = text(&run(
-        &folder,
-        &[
-            "delta",
-            "make",
-            &format!("{DATA}/rsa2048.bin"),
-            "two.bin",
-            "-o",
-            "p",
-        ],
-    ));
-    assert!(told.contains("is signed with RSA"), "{told}");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// No board is known when a patch is made, and the patch is right: a warning that no board with the companion takes such an
+/// image, whichever side it is on, and no refusal.
+#[test]
+fn a_patch_from_or_to_an_image_that_only_rsa_signs_is_made_with_a_warning() {
+    let folder = folder("rsa-patch");
+    let rsa = format!("{DATA}/rsa2048.bin");
+    for (old, new) in [(rsa.as_str(), "two.bin"), ("two.bin", &rsa)] {
+        let made = run(&folder, &["delta", "make", old, new, "-o", "p", "--json"]);
+        assert_eq!(made.status.code(), Some(0), "{}", text(&made));
+        let told = String::from_utf8(made.stderr).unwrap();
+        assert_eq!(
+            told.matches("rsa2048.bin is signed with RSA").count(),
+            1,
+            "{told}"
+        );
+        let applied = run(&folder, &["delta", "apply", old, "p", "-o", "applied.bin"]);
+        assert_eq!(applied.status.code(), Some(0), "{}", text(&applied));
+        let wanted = fs::read(folder.join(new)).unwrap();
+        assert!(
+            fs::read(folder.join("applied.bin")).unwrap() == wanted,
+            "{old} to {new}"
+        );
+    }
+    let made = run(&folder, &["delta", "make", "one.bin", "two.bin", "-o", "q"]);
+    assert!(!text(&made).contains("RSA"), "{}", text(&made));
     fs::remove_dir_all(folder).unwrap();
 }
 

@@ -401,3 +401,70 @@ fn an_image_below_the_counter_of_the_one_just_confirmed_is_refused_before_it_is_
         .unwrap();
     assert_eq!(pair.session.board().unwrap().counter, Some(5));
 }
+
+/// An image needs others where its signer says so (MCUboot's `struct image_dependency`): what a board certainly lacks is told
+/// before anything is sent, and a list that may be incomplete proves nothing.
+#[test]
+fn an_image_that_needs_another_is_refused_where_that_one_is_missing_or_too_old() {
+    let needing = |image: u8, minor: u8| {
+        let dependency = [image, 0, 0, 0, 2, minor, 0, 0, 0, 0, 0, 0];
+        let built = unsigned(2, 3000).protected(TlvKind::DEPENDENCY, &dependency);
+        CheckedImage::new(built.sign(&key()).build()).unwrap()
+    };
+    let version = |minor| Version {
+        major: 2,
+        minor,
+        ..Version::default()
+    };
+    let options = Options {
+        keys: vec![key().public()],
+        ..Options::default()
+    };
+    let needs = |image, minor, found| {
+        Err(Error::NeedsImage {
+            image,
+            version: version(minor),
+            found,
+        })
+    };
+    let planned = |checked: &CheckedImage, board: &BoardInfo| Plan::new(checked, &options, board).map(drop);
+
+    // The companion has one image, and the new one takes its number.
+    let companion = pair().session.board().unwrap().clone();
+    assert_eq!(planned(&needing(0, 0), &companion), Ok(()));
+    assert_eq!(planned(&needing(0, 1), &companion), needs(0, 1, Some(version(0))));
+    assert_eq!(planned(&needing(1, 0), &companion), needs(1, 0, None));
+    // Also where nothing runs: an install is refused as an update is.
+    let empty = BoardInfo {
+        images: Vec::new(),
+        ..companion
+    };
+    assert_eq!(planned(&needing(1, 0), &empty), needs(1, 0, None));
+
+    let mut board = Board::new(&image(1, 3000), vec![key().public()]);
+    board.kind = Kind::Zephyr;
+    let mut zephyr = with(board).session.board().unwrap().clone();
+    assert_eq!(
+        planned(&needing(1, 0), &zephyr),
+        Ok(()),
+        "a list may leave images out"
+    );
+    zephyr.images.push(SlotImage {
+        image: 1,
+        active: true,
+        version: "2.1.0".into(),
+        ..SlotImage::default()
+    });
+    for (minor, right) in [(0, Ok(())), (1, Ok(())), (2, needs(1, 2, Some(version(1))))] {
+        assert_eq!(planned(&needing(1, minor), &zephyr), right, "2.{minor}");
+    }
+    // What only waits in the secondary slot is not there yet.
+    let waiting = SlotImage {
+        image: 1,
+        slot: 1,
+        version: "2.9.0".into(),
+        ..SlotImage::default()
+    };
+    zephyr.images.insert(0, waiting);
+    assert_eq!(planned(&needing(1, 2), &zephyr), needs(1, 2, Some(version(1))));
+}
