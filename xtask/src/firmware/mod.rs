@@ -33,7 +33,7 @@ struct Board {
 
 /// Each is built by itself: packages that are built together share the features of what they use, and a board that moves its
 /// vector table would get what is for one that can't.
-const ALL: [Board; 2] = [
+const ALL: [Board; 3] = [
     Board {
         name: "qemu-microbit",
         target: targets::CORTEX_M0,
@@ -57,6 +57,12 @@ const ALL: [Board; 2] = [
         target: targets::CORTEX_M0,
         programs: &["rp2040", "rp2040-application"],
         packages: &["bootlace-rp2040", "bootlace-example-rp2040"],
+    },
+    Board {
+        name: "nrf52840",
+        target: targets::CORTEX_M4,
+        programs: &["nrf52840", "nrf52840-application"],
+        packages: &["bootlace-nrf52840", "bootlace-example-nrf52840"],
     },
 ];
 

@@ -14,21 +14,25 @@ struct Budget {
     /// Whether it takes patches.
     patches: bool,
     flash: u32,
+    /// What is aimed at, where that is not reached yet; [`Budget::flash`] then only keeps what is reached.
+    aim: Option<u32>,
     /// All that the chip has: what is not taken statically is the stack's.
     ram: u32,
 }
 
-const BUDGETS: [Budget; 3] = [
+const BUDGETS: [Budget; 4] = [
     Budget {
         board: "qemu-microbit",
         patches: true,
         flash: 43 * 1024,
+        aim: None,
         ram: 16 * 1024,
     },
     Budget {
         board: "qemu-microbit",
         patches: false,
         flash: 38 * 1024,
+        aim: None,
         ram: 16 * 1024,
     },
     // With boot2 and USB.
@@ -36,16 +40,25 @@ const BUDGETS: [Budget; 3] = [
         board: "rp2040",
         patches: true,
         flash: 53 * 1024,
+        aim: Some(46 * 1024),
+        ram: 24 * 1024,
+    },
+    Budget {
+        board: "nrf52840",
+        patches: true,
+        flash: 51 * 1024,
+        aim: Some(42 * 1024),
         ram: 24 * 1024,
     },
 ];
 
 /// What a bootloader of a Cortex-M4 takes of flash, in bytes, with small P-256, swap, journal and patches, without its USB
-/// stack and its registers. 34 KB is what is aimed at.
+/// stack and its registers.
 const CORTEX_M4: Budget = Budget {
     board: "thumbv7em-none-eabihf without USB",
     patches: true,
     flash: 40 * 1024,
+    aim: Some(34 * 1024),
     ram: 16 * 1024,
 };
 
@@ -129,6 +142,14 @@ impl Size {
             kb(budget.flash),
             verdict(self.flash, budget.flash)
         );
+        if let Some(aim) = budget.aim {
+            let over = self.flash.saturating_sub(aim);
+            println!(
+                "    aimed at  {:5.1} KB, {:.1} KB more than that",
+                kb(aim),
+                kb(over)
+            );
+        }
         println!(
             "  static RAM  {:5.1} KB of {:.0} KB{}",
             kb(self.ram),
@@ -148,11 +169,12 @@ impl Size {
             .map(|(name, size)| format!("{{\"name\":\"{name}\",\"flash\":{size}}}"))
             .collect();
         format!(
-            "{{\"board\":\"{}\",\"patches\":{},\"flash\":{},\"flash_budget\":{},\"ram\":{},\"ram_budget\":{},\"crates\":[{}]}}",
+            "{{\"board\":\"{}\",\"patches\":{},\"flash\":{},\"flash_budget\":{},\"flash_aim\":{},\"ram\":{},\"ram_budget\":{},\"crates\":[{}]}}",
             budget.board,
             budget.patches,
             self.flash,
             budget.flash,
+            budget.aim.map_or("null".to_owned(), |aim| aim.to_string()),
             self.ram,
             budget.ram,
             crates.join(",")

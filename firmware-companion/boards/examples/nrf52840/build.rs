@@ -1,0 +1,5 @@
+//! The linker's view of the memory.
+
+fn main() -> Result<(), String> {
+    bootlace_board_build::application("../../nrf52840")
+}

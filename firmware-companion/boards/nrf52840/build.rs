@@ -1,0 +1,11 @@
+//! The linker's view of the memory, and the identity that the board is built with.
+
+use bootlace_core::board::Policy;
+
+fn main() -> Result<(), String> {
+    let policy = Policy {
+        deadline: 30,
+        ..Policy::default()
+    };
+    bootlace_board_build::bootloader("nRF52840 DK", policy)
+}

@@ -1,0 +1,61 @@
+//! The companion bootloader on an nRF52840.
+#![no_std]
+#![no_main]
+
+use bootlace_core::Companion;
+use bootlace_core::boot::Start;
+use bootlace_core::link::Link;
+use bootlace_cortex_m::{Exit, Keys, Parts, jump, reset, retained, serve};
+use bootlace_nrf52840::{
+    Bus, CabledLine, Clock, FRAME, LINK, WINDOW, Watchdog, bus, flash, identity, is_asked_by_register,
+    is_button_held, leave, reset_reason, serial, show_bootloader,
+};
+
+bootlace_cortex_m::identity_block!();
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    static mut MEMORY: [u8; LINK] = [0; LINK];
+    static mut DIGITS: [u8; 16] = [0; 16];
+    static mut KEYS: Keys = Keys::new();
+    static mut BUS: Option<Bus> = None;
+
+    let left = retained::take();
+    let start = Start {
+        reset: reset_reason(),
+        requested: left.requested | is_asked_by_register(),
+        held: is_button_held(),
+        gave_up: left.gave_up,
+    };
+    retained::tell_start(start.reset);
+    Clock::start();
+    let board = identity(serial(DIGITS), KEYS);
+    let mut flash = flash();
+    let mut companion = Companion::new(&mut flash, &board, start);
+    let mut link = Link::in_array::<FRAME, WINDOW, LINK>(MEMORY);
+    let bus = &*BUS.insert(bus());
+    let parts = Parts {
+        open: || {
+            show_bootloader();
+            CabledLine::open(bus, &board)
+        },
+        clock: Clock::default(),
+        watchdog: Watchdog::that_may_run(),
+        gauge: (),
+    };
+    match serve(&mut companion, &mut flash, &mut link, parts) {
+        Exit::Boot(vectors) => {
+            leave();
+            jump(vectors)
+        }
+        Exit::Reset(left) => reset(left),
+    }
+}
+
+/// The bootloader enables no interrupt: every exception is a fault.
+const fn no_interrupt(_: i16) -> bool {
+    false
+}
+
+// Nothing that comes from outside gets there.
+bootlace_cortex_m::on_fault!(no_interrupt, bootlace_cortex_m::fault);

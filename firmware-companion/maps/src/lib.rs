@@ -1,0 +1,12 @@
+//! Memory maps of boards that no emulator runs, and what asks for their bootloader: everything of these boards that is not
+//! register access, so that this machine can test it.
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod nrf52840;
+
+#[cfg(test)]
+mod tests;
