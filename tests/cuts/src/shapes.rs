@@ -60,6 +60,16 @@ const STM32F407: Geometry = Geometry {
     silent: true,
 };
 
+/// RP2040: sectors of 4 KB, of which 256 bytes are programmed at once and any byte alone; fewer of them than the board has.
+const RP2040: Geometry = Geometry {
+    pages: (4 * KB, 4 * KB),
+    write: 1,
+    slots: (24, 25),
+    state: 4 * KB,
+    error_correction: false,
+    silent: true,
+};
+
 /// 32 KB of bootloader, two slots of 384 KB, and the 16 KB that are a scratch area elsewhere for the state.
 const CLASSIC: Geometry = Geometry {
     pages: (4 * KB, 4 * KB),
@@ -203,6 +213,11 @@ impl Shape {
         shapes.push(Shape::new(
             "STM32F407: 128 KB sectors, state in 16 KB",
             STM32F407,
+            large(61),
+        ));
+        shapes.push(Shape::new(
+            "RP2040: 4 KB sectors, 256 B at once",
+            RP2040,
             large(61),
         ));
         shapes.push(Shape::new(
