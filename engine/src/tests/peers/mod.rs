@@ -7,6 +7,7 @@ mod recovery;
 mod zephyr;
 
 use core::time::Duration;
+use std::collections::VecDeque;
 use std::vec;
 use std::vec::Vec;
 
@@ -23,6 +24,11 @@ use zephyr::Zephyr;
 trait Server {
     /// Answers a request; `None`: not at all.
     fn answer(&mut self, now: Instant, header: &Header, payload: &[u8]) -> Option<Vec<u8>>;
+
+    /// How long the answer that was given last takes.
+    fn took(&mut self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// How the server reads its line.
@@ -45,6 +51,10 @@ struct Desk<S> {
     reads: Reads,
     /// The line turns LF into CR LF, both ways.
     adds_cr: bool,
+    /// A shell shares the line: what it reads it echoes, and then it prompts (Zephyr's shell_uart.c and shell.c).
+    has_shell: bool,
+    /// Answers on their way.
+    late: VecDeque<(Instant, Vec<u8>)>,
     events: Vec<Event>,
     decoder: Decoder,
     buffer: Vec<u8>,
@@ -61,6 +71,8 @@ impl<S: Server> Desk<S> {
             server,
             reads,
             adds_cr: false,
+            has_shell: false,
+            late: VecDeque::new(),
             events: vec![],
             decoder: Decoder::new(),
             buffer: vec![0; 4096],
@@ -83,7 +95,10 @@ impl<S: Server> Desk<S> {
             while let Some(Transmit::Bytes(bytes)) = self.session.poll_transmit() {
                 let answer = self.exchange(&bytes);
                 self.now = self.now + Duration::from_millis(1);
-                self.session.handle_input(self.now, &answer);
+                match self.server.took() {
+                    Duration::ZERO => self.session.handle_input(self.now, &answer),
+                    took => self.late.push_back((self.now + took, answer)),
+                }
             }
             while let Some(event) = self.session.poll_event() {
                 self.events.push(event.clone());
@@ -92,6 +107,11 @@ impl<S: Server> Desk<S> {
                 }
             }
             let due = self.session.poll_timeout().unwrap();
+            if let Some((at, answer)) = self.late.pop_front_if(|(at, _)| *at <= due) {
+                self.now = self.now.max(at);
+                self.session.handle_input(self.now, &answer);
+                continue;
+            }
             self.now = self.now.max(due);
             self.session.handle_timeout(self.now);
         }
@@ -117,7 +137,7 @@ impl<S: Server> Desk<S> {
                     buffer.clear();
                 }
                 *last = self.now;
-                buffer.extend(bytes);
+                buffer.extend(&bytes);
                 while buffer.len() >= 8 {
                     let op = buffer[0] & 7;
                     let len = 8 + usize::from(u16::from_be_bytes([buffer[2], buffer[3]]));
@@ -149,6 +169,10 @@ impl<S: Server> Desk<S> {
                     }
                 }
             }
+        }
+        if self.has_shell {
+            let prompt = b"\x1b[1;32muart:~$ \x1b[m";
+            out = [&bytes[..], b"\r\n", prompt, &out[..], prompt].concat();
         }
         self.line(&out)
     }
@@ -514,4 +538,44 @@ fn a_line_that_turns_lf_into_cr_lf_falls_back_to_console_framing() {
     );
     let took = pair.now.since(start);
     assert!(took < Duration::from_secs(30), "{took:?}");
+}
+
+// Public trouble reports
+
+#[test]
+fn a_shell_that_echoes_and_prompts_on_the_same_line_is_no_hindrance() {
+    let mut desk = Desk::new(Zephyr::new(&image(1, 3000)), Reads::Lines, None);
+    desk.has_shell = true;
+    let end = desk.ready().update(image(2, 9_000), keys());
+    assert!(
+        matches!(end, Event::Outcome(Outcome::Confirmed { .. })),
+        "{end:?}"
+    );
+}
+
+#[test]
+fn a_board_that_reads_the_whole_image_back_before_its_last_answer_is_waited_for() {
+    let server = Zephyr {
+        checks_for: Duration::from_secs(6),
+        ..Zephyr::new(&image(1, 3000))
+    };
+    let mut desk = Desk::new(server, Reads::Lines, None).ready();
+    let end = desk.update(image(2, 9_000), keys());
+    assert!(
+        matches!(end, Event::Outcome(Outcome::Confirmed { .. })),
+        "{end:?}"
+    );
+}
+
+#[test]
+fn a_board_that_refuses_the_first_piece_is_named_and_called_unharmed() {
+    let server = Zephyr {
+        refuses: Some(3),
+        ..Zephyr::new(&image(1, 3000))
+    };
+    let mut desk = Desk::new(server, Reads::Lines, None).ready();
+    let end = desk.update(image(2, 9_000), keys());
+    let (error, unharmed) = failed(&end);
+    assert!(matches!(error, Error::BoardRefused { .. }) && unharmed, "{end:?}");
+    assert!(!desk.server.images[1].filled);
 }

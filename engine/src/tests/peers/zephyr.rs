@@ -38,6 +38,12 @@ pub struct Zephyr {
     pub pending: bool,
     pub restarts: Option<Instant>,
     pub upload: (usize, Vec<u8>),
+    /// What it answers a first piece with (img_mgmt_upload in img_mgmt.c), in place of taking it.
+    pub refuses: Option<u32>,
+    /// How long the last piece takes: flash_img_check reads the whole image back (CONFIG_IMG_ENABLE_IMAGE_CHECK).
+    pub checks_for: Duration,
+    /// How long the last answer takes.
+    pub took: Duration,
 }
 
 impl Zephyr {
@@ -54,6 +60,9 @@ impl Zephyr {
             pending: false,
             restarts: None,
             upload: (0, vec![]),
+            refuses: None,
+            checks_for: Duration::ZERO,
+            took: Duration::ZERO,
         };
         zephyr.images[0] = slot(image);
         zephyr
@@ -158,6 +167,9 @@ impl Server for Zephyr {
         let answer = match request {
             Ok(Request::Img(img::Request::State)) => self.list(),
             Ok(Request::Img(img::Request::SetState { hash, .. })) => self.mark(hash, header.version),
+            Ok(Request::Img(img::Request::Upload(_))) if self.refuses.is_some() => {
+                rc(self.refuses.unwrap_or_default())
+            }
             Ok(Request::Img(img::Request::Upload(piece))) => {
                 if piece.off == 0 {
                     self.upload = (piece.len.unwrap_or(0) as usize, vec![]);
@@ -168,6 +180,7 @@ impl Server for Zephyr {
                 }
                 if got.len() == *len {
                     self.images[1] = slot(got);
+                    self.took = self.checks_for;
                 }
                 map(&[("off", number(self.upload.1.len() as u32))])
             }
@@ -184,5 +197,9 @@ impl Server for Zephyr {
             _ => rc(8),
         };
         Some(packet(header, &answer))
+    }
+
+    fn took(&mut self) -> Duration {
+        core::mem::take(&mut self.took)
     }
 }
