@@ -21,18 +21,20 @@ mod patch;
 pub mod ports;
 mod sentence;
 pub mod simulate;
+mod start;
 mod table;
 pub mod tables;
 pub mod terminal;
 mod update;
 
 pub use figures::{bytes, hex, rate, short, time, tlv, unhex, uuid, version};
-pub use image::{algorithm, published_key, refusal, signature_kind, test_key, unstartable_warning};
+pub use image::{algorithm, published_key, refusal, signature_kind, test_key};
 pub use journal::{came_of, from_to, release, supply};
 pub use patch::{
     no_patch, patch_error, patch_for_rsa, patch_header_error, patch_not_proved, same_image, saving,
 };
 pub use sentence::Sentence;
+pub use start::unstartable_warning;
 pub use table::Table;
 pub use update::{after_rollback, attention, no_way_back, outcome, phase, rolled_back, state, unchanged};
 
@@ -52,7 +54,7 @@ pub fn error(error: &Error) -> Sentence {
         Error::NoKeyFile(kind) => image::no_key_file(*kind),
         Error::NoPatchFile(kind) => image::no_patch_file(*kind),
         Error::Key(error) => image::key_error(error),
-        Error::Unstartable(it) => image::unstartable(*it),
+        Error::Unstartable(it) => start::unstartable(*it),
         Error::Refused(refusal) => image::refusal(refusal),
         other => board::error(other),
     }
