@@ -101,8 +101,11 @@ pub fn run(behaviour: Behaviour) -> ! {
     }
 
     let mut digits = [0; 16];
-    let mut keys = Keys::new();
-    let board = identity(serial(&mut digits), &mut keys);
+    // Beside the stack, which patches need most of. This program runs once.
+    let Some(keys) = cortex_m::singleton!(: Keys = Keys::new()) else {
+        crashed()
+    };
+    let board = identity(serial(&mut digits), keys);
     let mut flash = flash();
     let mut application = Application::new(&mut flash, &board, retained::start());
     if behaviour != Behaviour::Undecided && application.is_on_trial(&mut flash) {
