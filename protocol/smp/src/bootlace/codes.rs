@@ -274,7 +274,7 @@ mod tests {
             );
             nothing_starts += usize::from(state.starts_nothing());
         }
-        assert_eq!((known.count(), nothing_starts), (12, 8));
+        assert_eq!((known.count(), nothing_starts), (13, 9));
         assert!(!BootState::from_code(0xFF).starts_nothing());
     }
 }
