@@ -28,6 +28,17 @@ pub struct Region {
     pub erase: u32,
 }
 
+impl Region {
+    /// `count` erase units of `erase` bytes each, from unit number `first` of the chip on, where all before are as large.
+    pub const fn units(erase: u32, first: u32, count: u32) -> Self {
+        Region {
+            offset: first * erase,
+            size: count * erase,
+            erase,
+        }
+    }
+}
+
 /// The golden image's region on a board without one.
 const NOWHERE: Region = Region {
     offset: 0,

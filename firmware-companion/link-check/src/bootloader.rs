@@ -27,23 +27,15 @@ const FRAME: usize = 2048;
 const WINDOW: usize = 2;
 const MEMORY: usize = Link::<&mut [u8]>::memory(FRAME, WINDOW);
 
-const fn pages(first: u32, count: u32) -> Region {
-    Region {
-        offset: first * PAGE,
-        size: count * PAGE,
-        erase: PAGE,
-    }
-}
-
 /// 48 KB for the bootloader, two pages of records, two slots, and the last pages for the application's own.
 struct Nrf52840;
 
 impl Chip for Nrf52840 {
     const BASE: u32 = 0;
     const MAP: Map = Map {
-        state: pages(12, 2),
-        primary: pages(14, 118),
-        secondary: pages(132, 119),
+        state: Region::units(PAGE, 12, 2),
+        primary: Region::units(PAGE, 14, 118),
+        secondary: Region::units(PAGE, 132, 119),
         golden: None,
     };
 }

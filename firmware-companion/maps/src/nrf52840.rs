@@ -20,14 +20,6 @@ pub const BOOTLOADER_END: u32 = BOOTLOADER * PAGE;
 /// What is locked before an application starts: the bootloader and its records, which an application only reads.
 pub const LOCKED: Range<u32> = 0..SLOTS * PAGE;
 
-const fn pages(first: u32, count: u32) -> Region {
-    Region {
-        offset: first * PAGE,
-        size: count * PAGE,
-        erase: PAGE,
-    }
-}
-
 /// Where everything lies.
 #[derive(Clone, Copy, Debug)]
 pub struct Nrf52840;
@@ -36,9 +28,9 @@ impl Chip for Nrf52840 {
     const BASE: u32 = 0;
     /// Bootloader, state, primary slot, secondary slot; the last page is the application's own.
     const MAP: Map = Map {
-        state: pages(BOOTLOADER, 2),
-        primary: pages(SLOTS, PRIMARY),
-        secondary: pages(SLOTS + PRIMARY, SECONDARY),
+        state: Region::units(PAGE, BOOTLOADER, 2),
+        primary: Region::units(PAGE, SLOTS, PRIMARY),
+        secondary: Region::units(PAGE, SLOTS + PRIMARY, SECONDARY),
         golden: None,
     };
 }

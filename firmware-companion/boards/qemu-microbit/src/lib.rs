@@ -33,14 +33,6 @@ const BOOTLOADER: u32 = 44;
 const PRIMARY: u32 = 104;
 const SECONDARY: u32 = 105;
 
-const fn pages(first: u32, count: u32) -> Region {
-    Region {
-        offset: first * PAGE,
-        size: count * PAGE,
-        erase: PAGE,
-    }
-}
-
 /// The chip, whose flash the processor sees at 0.
 #[derive(Clone, Copy, Debug)]
 pub struct Nrf51822;
@@ -49,9 +41,9 @@ impl Chip for Nrf51822 {
     const BASE: u32 = 0;
     /// Bootloader, state, primary slot, secondary slot; the last page is the application's own.
     const MAP: Map = Map {
-        state: pages(BOOTLOADER, 2),
-        primary: pages(BOOTLOADER + 2, PRIMARY),
-        secondary: pages(BOOTLOADER + 2 + PRIMARY, SECONDARY),
+        state: Region::units(PAGE, BOOTLOADER, 2),
+        primary: Region::units(PAGE, BOOTLOADER + 2, PRIMARY),
+        secondary: Region::units(PAGE, BOOTLOADER + 2 + PRIMARY, SECONDARY),
         golden: None,
     };
 }

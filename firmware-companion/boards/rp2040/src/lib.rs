@@ -32,14 +32,6 @@ const SLOTS: u32 = 16;
 const PRIMARY: u32 = 245;
 const SECONDARY: u32 = 246;
 
-const fn sectors(first: u32, count: u32) -> Region {
-    Region {
-        offset: first * flash::SECTOR,
-        size: count * flash::SECTOR,
-        erase: flash::SECTOR,
-    }
-}
-
 /// The flash chip of a Raspberry Pi Pico, and where on it everything lies.
 #[derive(Clone, Copy, Debug)]
 pub struct Flash2Mb;
@@ -48,9 +40,9 @@ impl Chip for Flash2Mb {
     const BASE: u32 = flash::BASE;
     /// Bootloader, state, primary slot, secondary slot; the last 20 KB are the application's own.
     const MAP: Map = Map {
-        state: sectors(STATE, 2),
-        primary: sectors(SLOTS, PRIMARY),
-        secondary: sectors(SLOTS + PRIMARY, SECONDARY),
+        state: Region::units(flash::SECTOR, STATE, 2),
+        primary: Region::units(flash::SECTOR, SLOTS, PRIMARY),
+        secondary: Region::units(flash::SECTOR, SLOTS + PRIMARY, SECONDARY),
         golden: None,
     };
 }
