@@ -1,5 +1,7 @@
 //! A timer: a clock, or interrupts at a steady pace. (The nRF51 has no SysTick.)
 
+use bootlace_cortex_m::Millis;
+
 use crate::registers::{read, write};
 
 const TIMER: usize = 0x4000_8000;
@@ -15,19 +17,11 @@ const CAPTURED_1: usize = TIMER + 0x544;
 
 /// The timer as a clock, from [`Timer::run`] on; before, it stands still.
 #[derive(Debug, Default)]
-pub struct Clock {
-    /// The timer when the clock was last read, less the microseconds that did not make a millisecond.
-    last: u32,
-    millis: u64,
-}
+pub struct Clock(Millis);
 
 impl bootlace_cortex_m::Clock for Clock {
     fn now(&mut self) -> u64 {
-        const MICROS_PER_MILLI: u32 = 1000;
-        let millis = Timer::now().wrapping_sub(self.last) / MICROS_PER_MILLI;
-        self.last = self.last.wrapping_add(millis * MICROS_PER_MILLI);
-        self.millis += u64::from(millis);
-        self.millis
+        self.0.at(Timer::now())
     }
 }
 

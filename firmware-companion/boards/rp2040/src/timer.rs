@@ -2,6 +2,7 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use bootlace_cortex_m::Millis;
 use cortex_m::peripheral::NVIC;
 
 use crate::interrupt::Interrupt;
@@ -16,14 +17,9 @@ const INTERRUPTS_ON: usize = 0x4005_4038;
 /// The timer's interrupt came since [`Clock::nap`] began.
 static FIRED: AtomicBool = AtomicBool::new(false);
 
-/// The timer as a clock. It counts milliseconds itself: to divide the timer's 64 bits would take 1 KB of flash.
+/// The timer as a clock.
 #[derive(Debug, Default)]
-pub struct Clock {
-    millis: u64,
-    /// The timer's lower word when the last of these milliseconds began. It goes round once in 71 minutes, and is looked at
-    /// every second.
-    began: u32,
-}
+pub struct Clock(Millis);
 
 impl Clock {
     /// Sleeps until the timer has counted `micros` microseconds more, and says whether its interrupt woke the processor.
@@ -45,10 +41,7 @@ impl Clock {
 
 impl bootlace_cortex_m::Clock for Clock {
     fn now(&mut self) -> u64 {
-        let millis = read(RAW_LOW).wrapping_sub(self.began) / 1000;
-        self.began = self.began.wrapping_add(millis * 1000);
-        self.millis += u64::from(millis);
-        self.millis
+        self.0.at(read(RAW_LOW))
     }
 
     /// Sleeps until USB has something, or that time. An interrupt that comes before the processor sleeps has left an event
@@ -63,7 +56,7 @@ impl bootlace_cortex_m::Clock for Clock {
         }
         set(INTERRUPTS_ON, 1);
         // Alarms compare the lower word alone, and fire when it becomes equal: one that is set too late fires in 71 minutes.
-        let alarm = self.began.wrapping_add(left * 1000);
+        let alarm = self.0.later(left);
         write(ALARM_0, alarm);
         if (alarm.wrapping_sub(read(RAW_LOW)) as i32) <= 0 {
             return;
