@@ -25,6 +25,27 @@ macro_rules! interrupts {
     };
 }
 
+/// Defines `read` and `write` of a chip's word registers for the crate that names their addresses: not functions of this crate,
+/// because only the other one knows that its addresses are registers.
+#[macro_export]
+macro_rules! registers {
+    () => {
+        #[allow(unsafe_code, reason = "registers are memory at fixed addresses")]
+        pub(crate) fn read(register: usize) -> u32 {
+            // SAFETY: every address that this crate names is a word register, or memory of a peripheral, that may be read at
+            // any time.
+            unsafe { (register as *const u32).read_volatile() }
+        }
+
+        #[allow(unsafe_code, reason = "registers are memory at fixed addresses")]
+        pub(crate) fn write(register: usize, value: u32) {
+            // SAFETY: every address that this crate names is a word register, memory of a peripheral, or a word of flash while
+            // its controller lets it be written; none of them is memory of this program.
+            unsafe { (register as *mut u32).write_volatile(value) }
+        }
+    };
+}
+
 /// Defines how a program ends that goes wrong: a panic calls `$end`, which returns to nobody.
 #[macro_export]
 macro_rules! on_panic {

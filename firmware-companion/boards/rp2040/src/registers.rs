@@ -1,5 +1,4 @@
 //! Registers of the RP2040, by its datasheet.
-#![allow(unsafe_code, reason = "registers are memory at fixed addresses")]
 
 /// Added to the address of a register of most blocks: a write there sets the bits that are written (2.1.2).
 const SET: usize = 0x2000;
@@ -33,16 +32,7 @@ pub(crate) const PINS: usize = 0xD000_0004;
 pub(crate) const PINS_SET: usize = 0xD000_0014;
 pub(crate) const PINS_OUTPUT: usize = 0xD000_0024;
 
-pub(crate) fn read(register: usize) -> u32 {
-    // SAFETY: every address that this crate names is a word register, or USB memory, that may be read at any time.
-    unsafe { (register as *const u32).read_volatile() }
-}
-
-pub(crate) fn write(register: usize, value: u32) {
-    // SAFETY: every address that this crate names is a word register, or USB memory; none of them is memory of this
-    // program.
-    unsafe { (register as *mut u32).write_volatile(value) }
-}
+bootlace_cortex_m::registers!();
 
 /// Sets bits of a register in one access.
 pub(crate) fn set(register: usize, bits: u32) {
