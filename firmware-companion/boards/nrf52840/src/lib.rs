@@ -6,20 +6,17 @@
 use bootlace_core::board::Identity;
 use bootlace_core::chip::OneChip;
 use bootlace_core::link::Link;
-use bootlace_cortex_m::{Keys, hexadecimal, stored_identity};
+use bootlace_cortex_m::{Keys, stored_identity};
 use bootlace_maps::nrf52840::{BOOTLOADER_END, LOCKED, Nrf52840, asks_for_bootloader};
-use bootlace_smp::bootlace::Reset;
+use bootlace_nrf::{Nvmc, is_grounded};
 
 mod nvmc;
 mod registers;
-mod timer;
 mod usb;
-mod watchdog;
 
-pub use nvmc::Nvmc;
-pub use timer::Clock;
+pub use bootlace_nrf::{Clock, Timer, Watchdog, reset_reason, serial};
+pub use nvmc::Pages;
 pub use usb::{Bus, CabledLine, bus};
-pub use watchdog::Watchdog;
 
 use registers::{read, write};
 
@@ -28,8 +25,8 @@ const BUTTON: usize = 11;
 const LED: usize = 13;
 
 /// The areas that the core knows.
-pub fn flash() -> OneChip<Nvmc, Nrf52840> {
-    OneChip::new(Nvmc)
+pub fn flash() -> OneChip<Nvmc<Pages>, Nrf52840> {
+    OneChip::new(Nvmc::default())
 }
 
 /// Largest packet: a quarter of a page and the message around it.
@@ -44,27 +41,6 @@ pub fn identity<'a>(serial: &'a str, keys: &'a mut Keys) -> Identity<'a> {
     stored_identity(BOOTLOADER_END as usize - bootlace_identity::LEN, serial, keys)
 }
 
-/// The chip's own number in hexadecimal.
-pub fn serial(text: &mut [u8; 16]) -> &str {
-    // The higher word first, and of each word the highest byte.
-    let words = [4, 0].map(|word| read(registers::DEVICE_ID + word).to_be_bytes());
-    hexadecimal(text, words.into_iter().flatten())
-}
-
-/// Why the chip last started; forgotten once asked.
-pub fn reset_reason() -> Reset {
-    let bits = read(registers::RESET_REASON);
-    write(registers::RESET_REASON, bits);
-    // One bit each, none after power-on; several may stand together, the gravest is told.
-    match bits {
-        0 => Reset::PowerOn,
-        bits if bits & 1 << 1 != 0 => Reset::Watchdog,
-        bits if bits & 1 << 3 != 0 => Reset::Fault,
-        bits if bits & 1 << 0 != 0 => Reset::Pin,
-        _ => Reset::Software,
-    }
-}
-
 /// Whether another bootloader's word asks for this one; forgotten once asked.
 pub fn is_asked_by_register() -> bool {
     let word = read(registers::RETAINED);
@@ -74,10 +50,7 @@ pub fn is_asked_by_register() -> bool {
 
 /// Whether button 1 is held down.
 pub fn is_button_held() -> bool {
-    // Input with pull-up, which needs less than a microsecond.
-    write(registers::PIN_CONFIG + 4 * BUTTON, 3 << 2);
-    cortex_m::asm::delay(64);
-    read(registers::PINS) & 1 << BUTTON == 0
+    is_grounded(BUTTON)
 }
 
 /// Lights LED 1: the bootloader stays and waits for an update.
@@ -89,7 +62,7 @@ pub fn show_bootloader() {
 /// The last thing before an application starts: locks bootloader and records against writing and erasing until the next reset,
 /// and leaves timer, USB and crystal as they were found.
 pub fn leave() {
-    Clock::stop();
+    Timer::stop();
     usb::stop();
     const NO_WRITING: u32 = 1 << 1;
     write(registers::ACL_ADDRESS, LOCKED.start);

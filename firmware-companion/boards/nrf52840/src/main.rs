@@ -7,7 +7,7 @@ use bootlace_core::boot::Start;
 use bootlace_core::link::Link;
 use bootlace_cortex_m::{Exit, Keys, Parts, jump, reset, retained, serve};
 use bootlace_nrf52840::{
-    Bus, CabledLine, Clock, FRAME, LINK, WINDOW, Watchdog, bus, flash, identity, is_asked_by_register,
+    Bus, CabledLine, Clock, FRAME, LINK, Timer, WINDOW, Watchdog, bus, flash, identity, is_asked_by_register,
     is_button_held, leave, reset_reason, serial, show_bootloader,
 };
 
@@ -28,7 +28,7 @@ fn main() -> ! {
         gave_up: left.gave_up,
     };
     retained::tell_start(start.reset);
-    Clock::start();
+    Timer::run();
     let board = identity(serial(DIGITS), KEYS);
     let mut flash = flash();
     let mut companion = Companion::new(&mut flash, &board, start);

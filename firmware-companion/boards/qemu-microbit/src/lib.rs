@@ -4,19 +4,16 @@
 use bootlace_core::board::Identity;
 use bootlace_core::chip::{Chip, Map, OneChip, Region};
 use bootlace_core::link::Link;
-use bootlace_cortex_m::{Keys, hexadecimal, stored_identity};
-use bootlace_smp::bootlace::Reset;
+use bootlace_cortex_m::{Keys, stored_identity};
+use bootlace_nrf::{Nvmc, is_grounded};
 
 mod nvmc;
 mod registers;
-mod timer;
 mod uart;
-mod watchdog;
 
-pub use nvmc::Nvmc;
-pub use timer::{Clock, Timer};
+pub use bootlace_nrf::{Clock, Timer, Watchdog, reset_reason, serial};
+pub use nvmc::Pages;
 pub use uart::{Uart, arrived};
-pub use watchdog::Watchdog;
 
 bootlace_cortex_m::interrupts! {
     /// UART0.
@@ -49,8 +46,8 @@ impl Chip for Nrf51822 {
 }
 
 /// The areas that the core knows.
-pub fn flash() -> OneChip<Nvmc, Nrf51822> {
-    OneChip::new(Nvmc)
+pub fn flash() -> OneChip<Nvmc<Pages>, Nrf51822> {
+    OneChip::new(Nvmc::default())
 }
 
 /// Largest packet: a page of flash and the message around it.
@@ -68,27 +65,6 @@ pub fn identity<'a>(serial: &'a str, keys: &'a mut Keys) -> Identity<'a> {
     stored_identity(IDENTITY, serial, keys)
 }
 
-/// The chip's own number in hexadecimal.
-pub fn serial(text: &mut [u8; 16]) -> &str {
-    // The higher word first, and of each word the highest byte.
-    let words = [4, 0].map(|word| registers::read(registers::DEVICE_ID + word).to_be_bytes());
-    hexadecimal(text, words.into_iter().flatten())
-}
-
-/// Why the chip last started; forgotten once asked.
-pub fn reset_reason() -> Reset {
-    let bits = registers::read(registers::RESET_REASON);
-    registers::write(registers::RESET_REASON, bits);
-    // One bit each, none after power-on; several may stand together, the gravest is told.
-    match bits {
-        0 => Reset::PowerOn,
-        bits if bits & 1 << 1 != 0 => Reset::Watchdog,
-        bits if bits & 1 << 3 != 0 => Reset::Fault,
-        bits if bits & 1 << 0 != 0 => Reset::Pin,
-        _ => Reset::Software,
-    }
-}
-
 /// Locks the bootloader's pages against writing and erasing until the next reset: the last thing before an application
 /// starts. (The emulator does not model it.)
 pub fn lock_bootloader() {
@@ -102,9 +78,5 @@ pub fn lock_bootloader() {
 /// Whether button A is held down.
 pub fn is_button_held() -> bool {
     const BUTTON_A: usize = 17;
-    // Input with pull-up: the button connects it to ground.
-    registers::write(registers::PIN_CONFIG + 4 * BUTTON_A, 3 << 2);
-    // The pull-up needs less than a microsecond.
-    cortex_m::asm::delay(64);
-    registers::read(registers::PINS) & 1 << BUTTON_A == 0
+    is_grounded(BUTTON_A)
 }

@@ -6,7 +6,9 @@ use bootlace_app_kit::Application;
 use bootlace_core::link::Link;
 use bootlace_cortex_m::retained::{self, Left};
 use bootlace_cortex_m::{Clock as _, Exit, Keys, Parts, reset, serve};
-use bootlace_nrf52840::{CabledLine, Clock, FRAME, LINK, WINDOW, Watchdog, bus, flash, identity, serial};
+use bootlace_nrf52840::{
+    CabledLine, Clock, FRAME, LINK, Timer, WINDOW, Watchdog, bus, flash, identity, serial,
+};
 use bootlace_smp::bootlace::RollbackReason;
 
 /// Self-test 1: the timer counts.
@@ -17,7 +19,7 @@ const PATIENCE: u32 = 5;
 #[cortex_m_rt::entry]
 fn main() -> ! {
     let watchdog = Watchdog::start(PATIENCE);
-    Clock::start();
+    Timer::run();
     let mut digits = [0; 16];
     let mut keys = Keys::new();
     let board = identity(serial(&mut digits), &mut keys);

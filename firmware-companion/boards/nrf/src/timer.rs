@@ -1,4 +1,4 @@
-//! A timer: a clock, or interrupts at a steady pace. (The nRF51 has no SysTick.)
+//! A timer: a clock, or interrupts at a steady pace. (An nRF51 has no SysTick.)
 
 use bootlace_cortex_m::Millis;
 
@@ -6,6 +6,7 @@ use crate::registers::{read, write};
 
 const TIMER: usize = 0x4000_8000;
 const START: usize = TIMER;
+const STOP: usize = TIMER + 0x004;
 const CAPTURE_1: usize = TIMER + 0x044;
 const COMPARED: usize = TIMER + 0x140;
 const SHORTCUTS: usize = TIMER + 0x200;
@@ -42,13 +43,18 @@ impl Timer {
         write(START, 1);
     }
 
+    /// Leaves it standing, as after a reset.
+    pub fn stop() {
+        write(STOP, 1);
+    }
+
     /// Microseconds since some time; they begin again after an hour.
     pub fn now() -> u32 {
         write(CAPTURE_1, 1);
         read(CAPTURED_1)
     }
 
-    /// Has [`crate::Interrupt::Timer`] pending every [`Timer::PERIOD`].
+    /// Has the interrupt of TIMER0 pending every [`Timer::PERIOD`].
     pub fn interrupt() {
         write(COMPARE, Self::PERIOD * 1000);
         const CLEAR_ON_COMPARE: u32 = 1;
