@@ -212,6 +212,14 @@ fn keys() -> Vec<bootlace_image::PublicKey> {
     vec![key().public()]
 }
 
+#[track_caller]
+fn confirmed(event: &Event) {
+    assert!(
+        matches!(event, Event::Outcome(Outcome::Confirmed { .. })),
+        "{event:?}"
+    );
+}
+
 fn failed(event: &Event) -> (&Error, bool) {
     match event {
         Event::Failed(failure) => (&failure.error, failure.unharmed),
@@ -255,10 +263,7 @@ fn a_recovery_whose_application_answers_ends_in_done() {
     };
     let mut desk = Desk::new(server, Reads::Lines, None).ready();
     let end = desk.update(new, keys());
-    assert!(
-        matches!(end, Event::Outcome(Outcome::Confirmed { .. })),
-        "{end:?}"
-    );
+    confirmed(&end);
 }
 
 #[test]
@@ -272,10 +277,7 @@ fn a_recovery_with_image_states_and_without_direct_upload_is_not_asked_to_mark_w
     };
     let mut desk = Desk::new(server, Reads::Lines, None).ready();
     let end = desk.update(new.clone(), keys());
-    assert!(
-        matches!(end, Event::Outcome(Outcome::Confirmed { .. })),
-        "{end:?}"
-    );
+    confirmed(&end);
     assert_eq!(
         (desk.server.slots[0].as_ref(), desk.server.marks),
         (Some(&new), 0)
@@ -300,10 +302,7 @@ fn a_recovery_with_image_states_and_direct_upload_gets_the_image_in_its_second_s
     let plan = desk.session.plan(&checked(new.clone()), &options).unwrap();
     assert_eq!(plan.exchange, Exchange::Swap);
     let end = desk.update(new.clone(), keys());
-    assert!(
-        matches!(end, Event::Outcome(Outcome::Confirmed { .. })),
-        "{end:?}"
-    );
+    confirmed(&end);
     assert_eq!(desk.server.slots, [Some(new), Some(old)]);
     assert_eq!(desk.server.marks, 1);
 }
@@ -373,10 +372,7 @@ fn a_recovery_of_raw_packets_is_found_with_and_without_being_told() {
         assert!(framing.is_none() || took < Duration::from_secs(1), "{took:?}");
         assert_eq!(desk.session.board().unwrap().framing, Some(Framing::Raw));
         let end = desk.update(image(2, 9_000), keys());
-        assert!(
-            matches!(end, Event::Outcome(Outcome::Confirmed { .. })),
-            "{end:?}"
-        );
+        confirmed(&end);
     }
 }
 
@@ -417,10 +413,7 @@ fn an_overwriting_board_is_updated_and_there_is_no_way_back() {
     let mut desk = Desk::new(server, Reads::Lines, None).ready();
     assert_eq!(desk.session.board().unwrap().exchange(), Exchange::Overwrite);
     let end = desk.update(image(2, 9_000), keys());
-    assert!(
-        matches!(end, Event::Outcome(Outcome::Confirmed { .. })),
-        "{end:?}"
-    );
+    confirmed(&end);
 }
 
 #[test]
@@ -462,10 +455,7 @@ fn another_version_without_hashes_is_told_by_its_version() {
     };
     let mut desk = Desk::new(server, Reads::Lines, None).ready();
     let end = desk.update(image(2, 9_000), keys());
-    assert!(
-        matches!(end, Event::Outcome(Outcome::Confirmed { .. })),
-        "{end:?}"
-    );
+    confirmed(&end);
 }
 
 #[test]
@@ -501,10 +491,7 @@ fn a_list_that_leaves_out_what_is_false_and_names_several_images_is_understood()
     let mut desk = Desk::new(server, Reads::Lines, None).ready();
     assert_eq!(desk.session.board().unwrap().running().unwrap().version, "1.0.0");
     let end = desk.update(image(2, 9_000), keys());
-    assert!(
-        matches!(end, Event::Outcome(Outcome::Confirmed { .. })),
-        "{end:?}"
-    );
+    confirmed(&end);
 }
 
 #[test]
@@ -515,10 +502,7 @@ fn a_server_of_the_first_version_is_found_and_updated() {
     };
     let mut desk = Desk::new(server, Reads::Lines, None).ready();
     let end = desk.update(image(2, 9_000), keys());
-    assert!(
-        matches!(end, Event::Outcome(Outcome::Confirmed { .. })),
-        "{end:?}"
-    );
+    confirmed(&end);
 }
 
 // F11
@@ -532,10 +516,7 @@ fn a_line_that_turns_lf_into_cr_lf_falls_back_to_console_framing() {
     let start = pair.now;
     pair.session.start(pair.now, update(image(2, 30_000))).unwrap();
     let end = pair.finish(2 * MINUTE).unwrap();
-    assert!(
-        matches!(end, Event::Outcome(Outcome::Confirmed { .. })),
-        "{end:?}"
-    );
+    confirmed(&end);
     let took = pair.now.since(start);
     assert!(took < Duration::from_secs(30), "{took:?}");
 }
@@ -547,10 +528,7 @@ fn a_shell_that_echoes_and_prompts_on_the_same_line_is_no_hindrance() {
     let mut desk = Desk::new(Zephyr::new(&image(1, 3000)), Reads::Lines, None);
     desk.has_shell = true;
     let end = desk.ready().update(image(2, 9_000), keys());
-    assert!(
-        matches!(end, Event::Outcome(Outcome::Confirmed { .. })),
-        "{end:?}"
-    );
+    confirmed(&end);
 }
 
 #[test]
@@ -561,10 +539,7 @@ fn a_board_that_reads_the_whole_image_back_before_its_last_answer_is_waited_for(
     };
     let mut desk = Desk::new(server, Reads::Lines, None).ready();
     let end = desk.update(image(2, 9_000), keys());
-    assert!(
-        matches!(end, Event::Outcome(Outcome::Confirmed { .. })),
-        "{end:?}"
-    );
+    confirmed(&end);
 }
 
 #[test]
