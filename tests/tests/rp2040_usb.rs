@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use bootlace_smp::Request;
 use bootlace_smp::bootlace::{self, Role};
+use bootlace_tests::pair::wire::Dice;
 use bootlace_tests::rp2040::{Factory, Failure, Function, Leaves, Pico, Setup};
 
 const GET_STATUS: u8 = 0;
@@ -459,17 +460,17 @@ fn by_hand(variable: &str, usual: u32) -> u32 {
 #[test]
 fn the_board_answers_after_every_replug() {
     let pico = board();
-    let mut random = Random(0x5EED);
+    let mut dice = Dice::new(0x5EED);
     let wire = describe();
     for number in 0..by_hand(REPLUGS, 40) {
         let function = BOTH[number as usize % 2];
-        let part = random.below(wire.len() as u32 + 1) as usize;
+        let part = below(&mut dice, wire.len() + 1);
         pico.send_usb(function.from_host(), &wire[..part])
             .unwrap()
             .unwrap();
-        std::thread::sleep(Duration::from_micros(random.below(3000).into()));
+        std::thread::sleep(Duration::from_micros(dice.below(3000)));
         let arrivals = pico.arrivals();
-        if random.below(2) == 0 {
+        if dice.below(2) == 0 {
             pico.plug(false).unwrap();
             pico.plug(true).unwrap();
         } else {
@@ -514,24 +515,12 @@ fn control_requests_during_an_upload_are_answered() {
 const ROUNDS: &str = "BOOTLACE_RP2040_FUZZ";
 const SEED: &str = "BOOTLACE_RP2040_SEED";
 
-/// xorshift32.
-struct Random(u32);
+fn below(dice: &mut Dice, end: usize) -> usize {
+    dice.below(end as u64) as usize
+}
 
-impl Random {
-    fn next(&mut self) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 17;
-        self.0 ^= self.0 << 5;
-        self.0
-    }
-
-    fn below(&mut self, limit: u32) -> u32 {
-        self.next() % limit.max(1)
-    }
-
-    fn bytes(&mut self, len: u32) -> Vec<u8> {
-        (0..len).map(|_| self.next() as u8).collect()
-    }
+fn bytes(dice: &mut Dice, len: usize) -> Vec<u8> {
+    (0..len).map(|_| dice.roll() as u8).collect()
 }
 
 /// Any bytes on both functions and at endpoint 0, some of them nearly good: the board answers the next good host.
@@ -539,36 +528,36 @@ impl Random {
 fn any_bytes_leave_a_board_that_answers_within_a_second() {
     let pico = board();
     let seed = by_hand(SEED, 1);
-    let mut random = Random(seed.max(1));
+    let mut dice = Dice::new(seed.into());
     let good = describe();
     for round in 0..by_hand(ROUNDS, 12) {
         for _ in 0..12 {
-            let function = BOTH[random.below(2) as usize];
-            let sent = match random.below(4) {
+            let function = BOTH[below(&mut dice, BOTH.len())];
+            let sent = match dice.below(4) {
                 0 => {
-                    let len = random.below(300);
-                    random.bytes(len)
+                    let len = below(&mut dice, 300);
+                    bytes(&mut dice, len)
                 }
                 1 => {
                     let mut bytes = good.clone();
-                    let at = random.below(bytes.len() as u32) as usize;
-                    bytes[at] ^= 1 << random.below(8);
+                    let at = below(&mut dice, bytes.len());
+                    bytes[at] ^= 1 << dice.below(8);
                     bytes
                 }
-                2 => good[..random.below(good.len() as u32) as usize].to_vec(),
+                2 => good[..below(&mut dice, good.len())].to_vec(),
                 _ => {
-                    let value = random.next();
+                    let value = dice.roll();
                     let kind = [0x00, 0x01, 0x02, 0x21, 0x40, 0x80, 0x81, 0x82, 0xA1, 0xC0];
                     // Not SET_ADDRESS, which makes it another board to the host, and no halt, which the host would have to
                     // clear.
-                    let request = [0, 6, 8, 0x0A, 0x20, 0x21, 0x22, 0x55][random.below(8) as usize];
-                    let kind = kind[random.below(10) as usize];
+                    let request = [0, 6, 8, 0x0A, 0x20, 0x21, 0x22, 0x55][below(&mut dice, 8)];
+                    let kind = kind[below(&mut dice, 10)];
                     let setup = Setup::new(kind, request, value as u16, (value >> 16) as u16 & 0x8F);
-                    let length = random.below(200) as u16;
+                    let length = dice.below(200) as u16;
                     if kind & 0x80 != 0 {
                         drop(pico.ask_usb(setup, length).unwrap());
                     } else {
-                        let data = random.bytes(length.into());
+                        let data = bytes(&mut dice, length.into());
                         drop(pico.tell_usb(setup, &data).unwrap());
                     }
                     continue;
