@@ -98,6 +98,29 @@ fn sends(page: &Browser, what: &str) -> Result<String> {
     page.text_of("sends")
 }
 
+/// Trusts the demonstration's key, whose private half is published, so that the key alone is not enough.
+///
+/// # Errors
+/// When the page does not show it.
+pub fn trust_demonstration(page: &Browser) -> Result<()> {
+    let key = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware-companion/boards/keys/demo.pub.pem");
+    main_job::trust(page, &key)?;
+    let switch = "document.querySelector('[data-testid=development-keys]').click()";
+    page.run(switch, &[]).map(drop)
+}
+
+/// Waits until more than this many bytes have been sent; returns how many.
+///
+/// # Errors
+/// When they are not sent within `limit`.
+pub fn part_sent(page: &Browser, more_than: u64, limit: Duration) -> Result<u64> {
+    page.wait("a part of the upload", limit, |page| {
+        let done = page.attribute_of("progress", "data-done")?;
+        let done = done.and_then(|done| done.parse::<u64>().ok());
+        Ok(done.filter(|&done| done > more_than))
+    })
+}
+
 /// Opens the page as one that was never opened in this browser.
 ///
 /// # Errors

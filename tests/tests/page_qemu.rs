@@ -1,13 +1,14 @@
 //! The page over the real Web Serial with the board's own binary on an emulated chip at the other end of the line.
 
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use bootlace_browser::Browser;
 use bootlace_browser::main_job::{self, End};
 use bootlace_tests::namespace;
+use bootlace_tests::page_update;
 use bootlace_tests::qemu::{Emulator, Images, Line, with_primary};
 use bootlace_tests::runner::{self, Scenario};
 use bootlace_tests::serial::udev::Identity;
@@ -91,14 +92,7 @@ impl Stage {
         self.browser.open(ORIGIN)?;
         self.browser.run("localStorage.clear()", &[])?;
         main_job::open(&self.browser, ORIGIN)?;
-        let key =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware-companion/boards/keys/demo.pub.pem");
-        main_job::trust(&self.browser, &key)?;
-        // Its private half is published, so that key alone is not enough.
-        self.browser.run(
-            "document.querySelector('[data-testid=development-keys]').click()",
-            &[],
-        )?;
+        page_update::trust_demonstration(&self.browser)?;
         main_job::choose_file(&self.browser, &file).map(drop)
     }
 
@@ -165,11 +159,7 @@ fn torn_down(stage: &mut Stage) -> Result<()> {
     main_job::board(page)?;
     let start = Instant::now();
     page.press("update")?;
-    let reached = page.wait("a part of the upload", LIMIT, |page| {
-        let done = page.attribute_of("progress", "data-done")?;
-        let done = done.and_then(|done| done.parse::<u64>().ok());
-        Ok(done.filter(|&done| done > 8_000))
-    })?;
+    let reached = page_update::part_sent(page, 8_000, LIMIT)?;
     bench.cable.pull();
     std::thread::sleep(Duration::from_millis(700));
     bench.cable.plug();

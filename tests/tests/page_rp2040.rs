@@ -1,7 +1,7 @@
 //! The main job in the page over the real Web Serial, with an emulated Raspberry Pi Pico on the cable: the board's own
 //! binary, its real boot ROM and its USB.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -86,14 +86,7 @@ impl Stage {
     fn bench(&mut self, image: &[u8], name: &str) -> Result<CabledBoard> {
         let page = &self.browser;
         page_update::forget(page, ORIGIN)?;
-        let key =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware-companion/boards/keys/demo.pub.pem");
-        main_job::trust(page, &key)?;
-        // Its private half is published, so that key alone is not enough.
-        page.run(
-            "document.querySelector('[data-testid=development-keys]').click()",
-            &[],
-        )?;
+        page_update::trust_demonstration(page)?;
         self.choose(image, name)?;
         let (old, _) = self.factory.application(Behaviour::Normal, 0)?;
         let pico = Pico::running(&self.factory.flash(Some(&old))?)?;
@@ -197,11 +190,7 @@ fn unplugged(stage: &mut Stage) -> Result<()> {
     let page = &mut stage.browser;
     let start = Instant::now();
     page.press("update")?;
-    let reached = page.wait("a part of the upload", LIMIT, |page| {
-        let done = page.attribute_of("progress", "data-done")?;
-        let done = done.and_then(|done| done.parse::<u64>().ok());
-        Ok(done.filter(|&done| done > LONG as u64 / 4))
-    })?;
+    let reached = page_update::part_sent(page, LONG as u64 / 4, LIMIT)?;
     ensure!(
         reached < LONG as u64,
         "the upload had ended before the cable was pulled"
