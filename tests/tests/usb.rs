@@ -162,7 +162,7 @@ fn only_board(stage: &mut Stage) -> Result<()> {
 }
 
 fn unusable(stage: &mut Stage) -> Result<()> {
-    let (_pico, cord) = stage.board()?;
+    let (pico, cord) = stage.board()?;
     let name = cord.ready()?;
     let ask = || bootlace(&["board", "--port", &name]);
 
@@ -173,14 +173,16 @@ fn unusable(stage: &mut Stage) -> Result<()> {
     let forbidden = forbidden?;
     ensure!(forbidden.contains(rule), "{forbidden}");
 
-    // Somebody else has the interface until they end.
+    // Another program has the interface, from its first write to the flash until its end. Whoever asks
+    // before that has the interface first, and the other program ends.
+    let before = pico.count("operations")?;
     let mut update = update(&stage.image(1)?)?;
     update.args(["--port", &name]).stdout(Stdio::null());
     let mut update = update.spawn()?;
-    let busy = wait_for("the interface to be busy", Duration::from_secs(10), || {
-        let said = said(&ask()?.output()?);
-        Ok(said.contains("busy").then_some(said))
+    let begun = wait_for("the upload to begin", Duration::from_secs(30), || {
+        Ok((pico.count("operations")? > before).then_some(()))
     });
+    let busy = begun.and_then(|()| ends(ask()?, 1));
     update.kill()?;
     update.wait()?;
     let busy = busy?;
