@@ -211,7 +211,7 @@ async fn an_update_is_started_cancelled_left_and_put_away() {
 }
 
 #[test]
-async fn the_switch_and_the_saved_images() {
+async fn the_switch_and_the_saved_images_answer_clicks() {
     let _alone = alone().await;
     let kept = KeptImage {
         hash: vec![0xab],

@@ -148,7 +148,7 @@ fn show_says_what_an_image_is() {
 }
 
 #[test]
-fn show_warns() {
+fn show_warns_of_what_a_board_may_refuse() {
     let bench = Bench::new("warn");
     let warnings = |name: &str, bytes: Vec<u8>| {
         std::fs::write(bench.path(name), bytes).unwrap();

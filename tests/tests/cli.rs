@@ -68,22 +68,22 @@ fn up_and_down(board: &str, algorithm: Algorithm) {
 }
 
 #[test]
-fn primehub_p256() {
+fn primehub_is_updated_with_p256() {
     up_and_down("primehub", Algorithm::P256);
 }
 
 #[test]
-fn primehub_ed25519() {
+fn primehub_is_updated_with_ed25519() {
     up_and_down("primehub", Algorithm::Ed25519);
 }
 
 #[test]
-fn movehub_p256() {
+fn movehub_is_updated_with_p256() {
     up_and_down("movehub", Algorithm::P256);
 }
 
 #[test]
-fn movehub_ed25519() {
+fn movehub_is_updated_with_ed25519() {
     up_and_down("movehub", Algorithm::Ed25519);
 }
 

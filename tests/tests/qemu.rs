@@ -310,7 +310,7 @@ fn an_application_that_knows_nothing_confirms_itself() {
 }
 
 #[test]
-fn patches_in_application_and_bootloader() {
+fn an_application_and_a_bootloader_take_patches() {
     let images = Images::new().unwrap();
     // Confirmed in the factory, so its self-tests do not run.
     let (first, _) = images.signed("self-testing-unhealthy", 0, 0).unwrap();
@@ -379,7 +379,7 @@ fn the_stack_stays_within_the_chip() {
 }
 
 #[test]
-fn from_reset_to_the_application() {
+fn a_reset_reaches_the_application() {
     let images = Images::new().unwrap();
     let (image, _) = images.signed("plain", 0, 100 * 1024 - 256).unwrap();
     let board = Emulator::new(Line::Counted, &with_primary(Some(&image)).unwrap()).unwrap();

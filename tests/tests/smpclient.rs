@@ -95,16 +95,16 @@ fn check(framing: &str, algorithm: Algorithm) {
 }
 
 #[test]
-fn console_framing() {
+fn smpclient_updates_by_console_framing() {
     check("console", Algorithm::P256);
 }
 
 #[test]
-fn cobs_framing() {
+fn smpclient_updates_by_cobs_framing() {
     check("cobs", Algorithm::Ed25519);
 }
 
 #[test]
-fn raw_framing() {
+fn smpclient_updates_by_raw_framing() {
     check("raw", Algorithm::P256);
 }

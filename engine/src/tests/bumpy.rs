@@ -7,7 +7,7 @@ use super::*;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 #[test]
-fn a_cable_pulled_in_mid_upload() {
+fn an_upload_goes_on_after_a_pulled_cable() {
     for at in [0, 1000, 30_000, 45_000] {
         let mut pair = pair();
         let new = image(2, 60_000);
@@ -47,7 +47,7 @@ fn a_cable_pulled_in_mid_upload() {
 }
 
 #[test]
-fn a_cable_pulled_in_any_phase() {
+fn an_update_survives_a_cable_pulled_in_any_phase() {
     for phase in [
         Phase::Uploading,
         Phase::Verifying,
@@ -70,7 +70,7 @@ fn a_cable_pulled_in_any_phase() {
 }
 
 #[test]
-fn a_cable_that_stays_out() {
+fn a_cable_that_stays_out_ends_in_did_not_return() {
     let mut pair = pair();
     pair.session.start(pair.now, update(image(2, 60_000))).unwrap();
     pair.until(
@@ -87,7 +87,7 @@ fn a_cable_that_stays_out() {
 
 /// The board loses what it had, as after a power cut before its first record, on a line that stays open.
 #[test]
-fn a_board_that_starts_over() {
+fn a_board_that_forgot_its_upload_gets_all_of_it_again() {
     let mut pair = pair();
     pair.board.vanishes = false;
     let new = image(2, 60_000);
@@ -137,7 +137,7 @@ fn cancelled_before_anything_is_marked() {
 }
 
 #[test]
-fn a_board_that_falls_silent() {
+fn a_board_that_falls_silent_is_reported() {
     let mut pair = pair();
     pair.session.start(pair.now, update(image(2, 60_000))).unwrap();
     pair.until(

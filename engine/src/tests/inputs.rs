@@ -16,7 +16,7 @@ fn refused(pair: &Pair, file: &[u8], error: Error) {
 }
 
 #[test]
-fn images_that_are_not_sent() {
+fn images_that_the_board_would_refuse_are_not_sent() {
     let mut board = Board::new(&image(1, 3000), vec![key().public()]);
     (board.counter, board.class) = (3, Some([9; 16]));
     let mut pair = with(board);
@@ -157,7 +157,7 @@ fn an_older_image_is_a_downgrade() {
 }
 
 #[test]
-fn the_image_that_runs_already() {
+fn the_image_that_runs_already_is_not_sent_again() {
     let mut pair = pair();
     pair.session.start(pair.now, update(image(1, 3000))).unwrap();
     let outcome = outcome(&mut pair, MINUTE);
@@ -236,7 +236,7 @@ fn a_stale_image_is_uploaded_again() {
 }
 
 #[test]
-fn nobody_there() {
+fn a_silent_port_is_reported_and_may_answer_later() {
     let mut board = Board::new(&image(1, 3000), vec![]);
     board.window = 0;
     let mut pair = Pair::new(board);
@@ -261,7 +261,7 @@ fn nobody_there() {
 }
 
 #[test]
-fn somebody_else_there() {
+fn bytes_that_are_no_smp_are_reported_as_garbage() {
     for (bytes, error) in [
         (&b"AT+GMR\r\nERROR\r\n"[..], Error::Garbage { bytes: 15 }),
         (&[0x55; 200], Error::Garbage { bytes: 200 }),

@@ -106,7 +106,7 @@ fn progress(pair: &Pair) -> Vec<Progress> {
 }
 
 #[test]
-fn an_update_from_first_contact_to_confirmed() {
+fn an_update_reaches_confirmed_from_first_contact() {
     let mut pair = pair();
     let board = pair.session.board().unwrap();
     assert_eq!(
@@ -163,7 +163,7 @@ fn an_update_from_first_contact_to_confirmed() {
 
 /// As a UART paces it: how much of the line an upload uses.
 #[test]
-fn the_line_is_full() {
+fn an_upload_fills_the_line() {
     for (framing, share) in [(Framing::Cobs, 95.0..100.0), (Framing::Console, 71.0..74.0)] {
         let mut board = Board::new(&image(1, 3000), vec![key().public()]);
         board.frame = 2048;
@@ -200,7 +200,7 @@ fn the_line_is_full() {
 
 /// Timers that fire 1 s late, as a hidden tab's do, cost nothing while answers come.
 #[test]
-fn a_hidden_tab() {
+fn a_hidden_tab_still_updates_in_time() {
     let mut pair = pair();
     pair.clamp = Duration::from_secs(1);
     pair.session.start(pair.now, update(image(2, 100_000))).unwrap();
@@ -249,7 +249,7 @@ fn a_zephyr_application_is_confirmed_by_the_updater() {
 }
 
 #[test]
-fn mcuboots_recovery() {
+fn a_board_in_mcuboots_recovery_is_updated() {
     let mut board = Board::new(&image(1, 3000), vec![]);
     (board.kind, board.window) = (Kind::Recovery, 1);
     let mut pair = with(board);
@@ -347,7 +347,7 @@ fn a_board_that_leaves_the_confirmation_to_its_application_is_waited_for() {
 }
 
 #[test]
-fn an_image_that_nobody_confirms() {
+fn an_image_that_nobody_confirms_ends_in_not_confirmed() {
     let mut pair = pair();
     pair.board.app = App::Waits;
     pair.session.start(pair.now, update(image(2, 9_000))).unwrap();
@@ -427,7 +427,7 @@ fn a_board_that_comes_back_in_its_bootloader_again_and_again_is_not_done() {
 }
 
 #[test]
-fn a_board_that_never_comes_back() {
+fn a_board_that_never_comes_back_is_waited_for_and_reported() {
     let mut pair = pair();
     pair.board.app = App::NoPort;
     pair.session.start(pair.now, update(image(2, 9_000))).unwrap();
@@ -439,7 +439,7 @@ fn a_board_that_never_comes_back() {
 }
 
 #[test]
-fn a_board_that_does_not_restart() {
+fn a_board_that_does_not_restart_is_reported() {
     let mut pair = pair();
     pair.board.stubborn = true;
     pair.session.start(pair.now, update(image(2, 9_000))).unwrap();
@@ -471,7 +471,7 @@ fn other_boards_are_passed_over() {
 }
 
 #[test]
-fn a_port_that_stays() {
+fn a_port_that_stays_is_not_searched_for() {
     let mut pair = pair();
     pair.board.vanishes = false;
     pair.session.start(pair.now, update(image(2, 9_000))).unwrap();
@@ -485,7 +485,7 @@ fn a_port_that_stays() {
 }
 
 #[test]
-fn commands() {
+fn every_command_is_done_on_a_confirmed_board() {
     let mut pair = pair();
     for command in [
         Command::Refresh,

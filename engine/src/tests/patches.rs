@@ -137,7 +137,7 @@ fn a_pulled_cable_costs_a_piece_of_the_patch() {
 
 /// Loss and damage cost time, never the patch.
 #[test]
-fn a_bad_line() {
+fn a_patch_survives_a_bad_line() {
     let new = image(2, 20_000);
     for seed in 1..20 {
         let mut pair = with_patches(Patches::Makes(new.clone()));
@@ -177,7 +177,7 @@ fn a_board_has_the_time_to_make_much_of_little() {
 
 /// How fast the line is shows in how the bytes of a long answer come in.
 #[test]
-fn the_pace_of_the_line() {
+fn the_pace_of_the_line_is_measured() {
     let start = Instant(1_000_000);
     for (between, range) in [(0, u32::MAX..u32::MAX), (64_000_000 / 11_520, 9_000..13_000)] {
         let mut board = Board::new(&image(1, 3000), vec![key().public()]);

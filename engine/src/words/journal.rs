@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_update_in_words() {
+    fn a_journal_entry_reads_as_a_sentence() {
         let update = JournalEntry {
             from: Release {
                 major: 1,

@@ -82,7 +82,7 @@ fn finish(host: &mut Host, new: &[u8]) {
 }
 
 #[test]
-fn an_update_by_every_method_in_both_roles() {
+fn every_method_updates_in_both_roles() {
     let methods = [Method::Full, Method::Plain, Method::FullThumb, Method::Relocated];
     for role in [Role::Bootloader, Role::Application] {
         let mut host = host(role, &image(1));
@@ -287,7 +287,7 @@ fn a_board_without_an_image_has_no_base() {
 
 /// Damaged anywhere, and cut off anywhere: an answer, never what can be marked, and the next patch goes well.
 #[test]
-fn damaged_patches() {
+fn no_damaged_patch_writes_a_wrong_image() {
     let (old, new) = (image(1), image(4));
     let mut host = host(Role::Bootloader, &old);
     let (mut refused, mut unlike, mut round) = (0, 0, 0);

@@ -49,7 +49,7 @@ fn a_patch_cut_off_anywhere_is_never_complete() {
 }
 
 #[test]
-fn headers_that_lie() {
+fn headers_that_lie_are_refused() {
     let (old, new) = (program(1, 40, 0), program(1, 40, 5));
     let patch = make(&old, &new, &Options::default());
     let stream = patch.bytes[Header::parse(&patch.bytes).unwrap().1..].to_vec();
@@ -117,7 +117,7 @@ fn headers_that_lie() {
 }
 
 #[test]
-fn headers_that_make_no_sense() {
+fn headers_that_make_no_sense_are_refused() {
     let patch = make(b"some base", b"some target", &Options::default()).bytes;
     let parse = |place: usize, byte: u8| {
         let mut bytes = patch.clone();

@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_as_text() {
+    fn a_version_is_written_as_text() {
         let version = |text| Version::parse(text).unwrap();
         assert_eq!(
             version("1.2.3+4"),

@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_the_usual_layout() {
+    fn fields_lie_where_mcuboot_puts_them() {
         let layout = TrailerLayout::default();
         let at = [
             Field::Magic,
@@ -411,7 +411,7 @@ mod tests {
 
     /// MCUboot's table, row by row, against every combination of marks.
     #[test]
-    fn decisions_are_mcuboots() {
+    fn swap_decisions_equal_mcuboots() {
         // (primary magic, primary image_ok, primary copy_done, secondary magic, secondary image_ok) -> type
         type Row = ([Option<Mark>; 5], SwapType);
         const ANY: Option<Mark> = None;

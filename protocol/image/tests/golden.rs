@@ -129,7 +129,7 @@ fn signers_are_named_by_key_hash() {
 }
 
 #[test]
-fn keys_in_their_encodings() {
+fn keys_are_read_in_their_encodings() {
     for (algorithm, public, private) in [
         (Algorithm::P256, p256(), include_str!("data/p256.pem")),
         (Algorithm::Ed25519, ed25519(), include_str!("data/ed25519.pem")),

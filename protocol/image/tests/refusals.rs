@@ -40,7 +40,7 @@ fn malformed(bytes: &[u8]) -> FormatError {
 }
 
 #[test]
-fn signatures() {
+fn only_a_trusted_signature_passes() {
     for key in keys() {
         let trusted = [key.public()];
         let good = builder().sign(&key).build();
@@ -155,7 +155,7 @@ fn only_listed_types_stand_unprotected() {
 }
 
 #[test]
-fn only_images_that_run_in_place() {
+fn only_images_that_run_in_place_are_taken() {
     for key in keys() {
         let verdict = |flags| verify(&builder().flags(flags).sign(&key).build(), &[key.public()]);
         for (flags, reason) in [
@@ -220,7 +220,7 @@ fn pure_and_hashed_signatures_are_not_mixed() {
 }
 
 #[test]
-fn development_keys() {
+fn published_development_keys_are_named() {
     let cases: [(&[u8], &str, &str); 2] = [
         (
             include_bytes!("data/published-p256.bin"),

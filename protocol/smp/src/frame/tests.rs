@@ -53,7 +53,7 @@ fn check(framing: Framing, packet: &str, wire: &str) {
 }
 
 #[test]
-fn frames_of_smpclient() {
+fn frames_equal_smpclients() {
     check(
         Framing::Console,
         ECHO,
@@ -90,7 +90,7 @@ fn frames_of_smpclient() {
 
 /// Runs around 254 bytes and lines around 93: lengths and CRCs of what smpclient writes.
 #[test]
-fn long_frames_of_smpclient() {
+fn long_frames_equal_smpclients() {
     for (data, cobs_len, cobs_crc, console_len, console_crc) in LONG {
         let mut packet = hex(if data < 256 {
             "0a00000000010101a2636f6666016464617461580 0"
@@ -135,7 +135,7 @@ const LONG: [(usize, usize, u16, usize, u16); 6] = [
 ];
 
 #[test]
-fn crc_of_the_catalogue() {
+fn the_crc_equals_the_catalogues() {
     assert_eq!(b"123456789".iter().fold(0, |crc, byte| crc16(crc, *byte)), 0x31C3);
 }
 
@@ -157,7 +157,7 @@ fn packet(random: &mut Random, len: usize) -> Vec<u8> {
 }
 
 #[test]
-fn round_trips_in_any_order_and_any_pieces() {
+fn packets_come_back_in_any_order_and_any_pieces() {
     for seed in 1..2000 {
         let mut random = Random(seed);
         let (mut wire, mut expected) = (vec![], vec![]);

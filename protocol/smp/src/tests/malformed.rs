@@ -19,7 +19,7 @@ fn rc_0_is_success() {
 
 /// Zephyr's zcbor writes maps, lists and now and then strings of indefinite length.
 #[test]
-fn indefinite_lengths() {
+fn indefinite_lengths_are_read() {
     let packet = hex("0b00001200011001 bf 7f 63 6f6666 ff 1904d2 65 6d61746368 f5 ff"
         .replace(' ', "")
         .as_str());

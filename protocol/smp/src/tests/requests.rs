@@ -24,7 +24,7 @@ pub(super) fn check(golden: &str, request: Request<'_>, both: bool) {
 }
 
 #[test]
-fn requests_of_smpclient() {
+fn requests_equal_smpclients() {
     use {img::Request as Img, os::Request as Os};
     check(
         "0a00000600000700a16164626869",

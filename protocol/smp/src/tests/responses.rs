@@ -28,7 +28,7 @@ fn check_response(request: &str, response: Response<'_>, golden: Option<&str>) {
 }
 
 #[test]
-fn responses() {
+fn answers_of_the_standard_groups_keep_their_bytes() {
     use {img::Response as Img, os::Response as Os};
     let slot = |slot, active| img::StateEntry {
         slot,
@@ -134,7 +134,7 @@ fn responses() {
 
 /// What smp 4.2.0 makes of a state response: keys sorted by length, `permanent` and all.
 #[test]
-fn state_of_another_server() {
+fn an_image_list_of_another_server_is_read() {
     let packet = hex(
         "0900007600010b00a166696d6167657381a864686173685820000102030405060708090a0b0c0d0e0f101112131415161718191a\
          1b1c1d1e1f64736c6f740066616374697665f56770656e64696e67f46776657273696f6e65312e322e3368626f6f7461626c65f5\
@@ -156,7 +156,7 @@ fn state_of_another_server() {
 }
 
 #[test]
-fn descriptions() {
+fn descriptions_keep_their_bytes() {
     use bootlace::{
         Algorithm, BootState, Description, Features, Key, Release, Reset, Role, Rollback, RollbackReason,
         Slot, Supply, Trial,
@@ -226,7 +226,7 @@ fn descriptions() {
 }
 
 #[test]
-fn journals() {
+fn journal_answers_keep_their_bytes() {
     use bootlace::{
         JournalEntry, JournalOutcome, Release, Request as Ours, Response as Answer, RollbackReason,
     };
@@ -262,7 +262,7 @@ fn journals() {
 
 /// A patch goes like an image: the same entries, another group and command.
 #[test]
-fn patches() {
+fn patch_requests_and_answers_keep_their_bytes() {
     use bootlace::{Request as Ours, Response as Answer};
     let first = img::Upload {
         off: 0,
@@ -321,7 +321,7 @@ fn patches() {
 }
 
 #[test]
-fn refusals_in_both_versions() {
+fn a_refusal_is_encoded_for_the_version_that_asked() {
     let mut buf = [0; 64];
     let fault = img::ErrorCode::ImageTooLarge;
     for (request, expected, failure) in [
