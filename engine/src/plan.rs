@@ -192,12 +192,7 @@ impl Plan {
         if options.only_newer && !matches!(way, Way::Install | Way::Update | Way::Same) {
             return Err(Error::NotNewer);
         }
-        if board
-            .running()
-            .is_some_and(|running| !running.confirmed && running.is_of_hash(&hash) == Some(false))
-            && board.is_bootlace()
-            && board.trial.is_some()
-        {
+        if other_on_trial(board, &hash, route) {
             return Err(Error::OtherOnTrial);
         }
         Ok(Plan {
@@ -263,6 +258,23 @@ fn check_dependencies(checked: &CheckedImage, board: &BoardInfo) -> Result<(), E
         }
     }
     Ok(())
+}
+
+/// Whether the board runs an image on trial that is not this one, and nothing can be done before that is decided.
+fn other_on_trial(board: &BoardInfo, hash: &[u8], route: Route) -> bool {
+    let Some(running) = board.running() else {
+        return false;
+    };
+    let on_trial = match board.is_bootlace() {
+        true => board.trial.is_some(),
+        // Zephyr names the image that it would take back as the confirmed one, and refuses to write over it. Where that is
+        // the image that is wanted, a restart brings it.
+        false => {
+            let would_take_back = board.other().is_some_and(|other| other.confirmed);
+            running.has_flags() && would_take_back && route == Route::Upload
+        }
+    };
+    on_trial && !running.confirmed && running.is_of_hash(hash) == Some(false)
 }
 
 fn way(board: &BoardInfo, hash: &[u8], to: Version) -> (Way, Route) {
