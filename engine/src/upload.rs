@@ -19,6 +19,8 @@ use crate::{Asked, BoardInfo, Content, Error, Instant, PortInfo, Progress};
 
 /// A first piece may make a board erase its slot: Zephyr's 1 MB takes about 20 s.
 const ERASE_WAIT: Duration = Duration::from_secs(10);
+/// How long it may take at most: 16 MB of a slow flash.
+const LONGEST_ERASE: Duration = Duration::from_secs(150);
 /// The same on a board of ours, which erases page by page.
 const FIRST_WAIT: Duration = Duration::from_millis(1500);
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
@@ -80,6 +82,11 @@ pub(crate) struct Upload {
     /// Pieces taken since then.
     taken: u32,
     first_wait: Duration,
+    /// Each first piece erases the slot, also a repeated one: it is repeated only when it was certainly lost.
+    erases_again: bool,
+    /// The number of a harmless request that was sent after a first piece, and when. A server takes one request after the
+    /// other: the answer to this one alone says that the piece was lost.
+    probe: Option<(u8, Instant)>,
     /// What the board makes of a piece of a patch before it answers.
     making: Duration,
     meter: Meter,
@@ -143,10 +150,9 @@ impl Upload {
             .baud
             .filter(|baud| *baud > 0)
             .map_or(0, |baud| bits * 1000 / u64::from(baud));
-        let first_wait = if board.is_bootlace() {
-            FIRST_WAIT
-        } else {
-            ERASE_WAIT
+        let first_wait = match board.is_bootlace() {
+            true => FIRST_WAIT,
+            false => ERASE_WAIT,
         };
         let share = u64::from(makes) * (frame as u64).min(len.into()) / u64::from(len.max(1));
         let (align, making) = match content {
@@ -176,6 +182,8 @@ impl Upload {
             halved: 0,
             taken: 0,
             first_wait: first_wait + Duration::from_millis(line_time),
+            erases_again: board.recovery,
+            probe: None,
             making,
             meter: Meter::new(now),
             // Nothing to say before the board has answered: after an interruption it is not back at the start.
@@ -191,11 +199,8 @@ impl Upload {
         }
         self.paused = None;
         loop {
-            let outstanding = self
-                .pieces
-                .iter()
-                .filter(|piece| piece.fate != Fate::Late)
-                .count();
+            let is_out = |piece: &&Piece| piece.fate != Fate::Late;
+            let outstanding = self.pieces.iter().filter(is_out).count();
             let room = if self.next == 0 { 1 } else { self.allowed };
             if outstanding >= room || self.next >= self.len {
                 return Ok(());
@@ -273,7 +278,8 @@ impl Upload {
             return Some(until);
         }
         let oldest = self.pieces.iter().find(|piece| piece.fate != Fate::Late)?;
-        Some(oldest.sent.max(self.answered) + self.wait(line))
+        let last = self.probe.map_or(oldest.sent, |(_, sent)| sent);
+        Some(last.max(self.answered) + self.wait(line))
     }
 
     fn wait(&self, line: &Line) -> Duration {
@@ -304,9 +310,15 @@ impl Upload {
             | (Response::Bootlace(bootlace::Response::Patch { off, matched }), Content::Patch) => {
                 Some(self.handle_answer(line, now, seq, off, matched))
             }
-            (Response::Failure(failure), _) if header.group == ours => {
+            (Response::Failure(failure), _)
+                if header.group == ours && self.probe.is_none_or(|(it, _)| it != seq) =>
+            {
                 let taken = self.handle_failure(line, now, seq, &failure);
                 Some(taken.map(|()| Headway::More))
+            }
+            _ if self.probe.is_some_and(|(probe, _)| probe == seq) => {
+                self.give_up_pieces();
+                Some(Ok(Headway::More))
             }
             // A late answer to something else, or nonsense: the piece runs out of time.
             _ => None,
@@ -417,6 +429,7 @@ impl Upload {
         line.measured(now.since(piece.sent));
         self.answered = now;
         self.timeouts = 0;
+        self.probe = None;
         self.allowed = self.window;
         Some(piece)
     }
@@ -426,25 +439,41 @@ impl Upload {
             return Ok(());
         }
         self.timeouts += 1;
-        if self.timeouts >= 2 && self.halved < 4 {
-            self.halved += 1;
-            self.taken = 0;
-        }
-        if self.timeouts >= MOST_TIMEOUTS && now.since(self.answered) >= SILENCE {
+        let silent = now.since(self.answered);
+        let waits_for_erase = self.erases_again && self.high == 0;
+        if self.timeouts >= MOST_TIMEOUTS && silent >= SILENCE || waits_for_erase && silent >= LONGEST_ERASE {
             return Err(Error::WentSilent { asked: self.asked() });
         }
-        for piece in &mut self.pieces {
-            piece.fate = Fate::Late;
-        }
-        self.next = self.done;
-        self.allowed = 1;
         line.clear_throat();
+        if waits_for_erase {
+            let probe = line.encode(&Request::Img(img::Request::State), self.frame);
+            self.probe = probe.map(|(seq, packet)| {
+                line.send(&packet);
+                (seq, now)
+            });
+            return Ok(());
+        }
+        self.give_up_pieces();
         // Small answers pass a line that changes some bytes (LF to CR LF), and pieces do not: lines of text do.
         if self.timeouts >= TIMEOUTS_OF_COBS && line.framing == Framing::Cobs && !self.keeps_framing {
             line.leave_cobs();
             self.halved = 0;
         }
         Ok(())
+    }
+
+    /// What is out is lost, or its answers are: it is sent again, in smaller pieces the second time.
+    fn give_up_pieces(&mut self) {
+        if self.timeouts >= 2 && self.halved < 4 {
+            self.halved += 1;
+            self.taken = 0;
+        }
+        for piece in &mut self.pieces {
+            piece.fate = Fate::Late;
+        }
+        self.probe = None;
+        self.next = self.done;
+        self.allowed = 1;
     }
 
     /// How far it is, where that is worth saying again.

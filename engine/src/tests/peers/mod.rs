@@ -693,3 +693,49 @@ fn an_image_that_somebody_else_marked_is_not_written_over() {
         assert_eq!(desk.server.received, 0);
     }
 }
+
+#[test]
+fn a_recovery_that_erases_its_whole_slot_first_is_waited_for_and_erases_once() {
+    // 1 MB at 85 ms for 4 KB, and a slow external flash.
+    for seconds in [2, 5, 10, 22, 60] {
+        let server = Recovery {
+            erases_for: Duration::from_secs(seconds),
+            after: After::Smp,
+            ..Recovery::new(&image(1, 3000))
+        };
+        let mut desk = Desk::new(server, Reads::Lines, None).ready();
+        let end = desk.update(image(2, 9_000), keys());
+        confirmed(&end);
+        assert_eq!(desk.server.erases, 1, "{seconds} s");
+    }
+}
+
+#[test]
+fn a_first_piece_that_a_recovery_never_got_is_sent_again() {
+    for loses in [1, 2, 3] {
+        let server = Recovery {
+            loses,
+            erases_for: Duration::from_secs(5),
+            after: After::Smp,
+            ..Recovery::new(&image(1, 3000))
+        };
+        let mut desk = Desk::new(server, Reads::Lines, None).ready();
+        let end = desk.update(image(2, 9_000), keys());
+        confirmed(&end);
+        assert_eq!(desk.server.erases, 1, "{loses} lost");
+        let took = desk.now.since(Instant(0));
+        assert!(took < Duration::from_secs(30 + 20 * u64::from(loses)), "{took:?}");
+    }
+}
+
+#[test]
+fn a_recovery_that_lists_no_hashes_is_told_by_its_version() {
+    let server = Recovery {
+        hashes: false,
+        after: After::Smp,
+        ..Recovery::new(&image(1, 3000))
+    };
+    let mut desk = Desk::new(server, Reads::Lines, None).ready();
+    let end = desk.update(image(2, 9_000), keys());
+    confirmed(&end);
+}

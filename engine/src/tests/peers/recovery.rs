@@ -29,7 +29,17 @@ pub struct Recovery {
     pub slot_info: bool,
     /// Built with `MCUBOOT_SERIAL_DIRECT_IMAGE_UPLOAD`.
     pub direct: bool,
+    /// Built with `MCUBOOT_SERIAL_IMG_GRP_HASH`.
+    pub hashes: bool,
     pub after: After,
+    /// How long the erasing of a whole slot takes: what the first piece waits for (lines 1040-1046).
+    pub erases_for: Duration,
+    /// First pieces that get lost on the line.
+    pub loses: u32,
+    /// How often a slot was erased.
+    pub erases: u32,
+    /// How long the last answer takes.
+    pub took: Duration,
     pub slots: [Option<Vec<u8>>; 2],
     /// How often an image was marked.
     pub marks: u32,
@@ -46,7 +56,12 @@ impl Recovery {
             states: false,
             slot_info: false,
             direct: false,
+            hashes: true,
             after: After::Silence,
+            erases_for: Duration::ZERO,
+            loses: 0,
+            erases: 0,
+            took: Duration::ZERO,
             slots: [Some(image.to_vec()), None],
             marks: 0,
             pending: false,
@@ -82,7 +97,9 @@ impl Recovery {
                 }
             }
             entries.push(("slot", number(slot as u32)));
-            entries.push(("hash", bytes(&held.hash)));
+            if self.hashes {
+                entries.push(("hash", bytes(&held.hash)));
+            }
             entries.push(("version", text(&held.version)));
             images.push(map(&entries));
         }
@@ -99,6 +116,8 @@ impl Recovery {
                 _ => return rc(3),
             };
             self.slots[slot] = None;
+            self.erases += 1;
+            self.took = self.erases_for;
             self.upload = (slot, piece.len.unwrap_or(u32::MAX) as usize, Vec::new());
         }
         let (slot, len, got) = &mut self.upload;
@@ -149,7 +168,13 @@ impl Server for Recovery {
                 self.pending = self.slots[1].is_some();
                 self.list()
             }
-            (Ok(Request::Img(img::Request::Upload(piece))), ..) => self.take(&piece),
+            (Ok(Request::Img(img::Request::Upload(piece))), ..) => {
+                if piece.off == 0 && self.loses > 0 {
+                    self.loses -= 1;
+                    return None;
+                }
+                self.take(&piece)
+            }
             (Ok(Request::Img(img::Request::SlotInfo)), ..) if self.slot_info => {
                 // Lines 795-821.
                 let slots: Vec<_> = (0..2)
@@ -178,6 +203,10 @@ impl Server for Recovery {
             _ => rc(8),
         };
         Some(packet(header, &answer))
+    }
+
+    fn took(&mut self) -> Duration {
+        core::mem::take(&mut self.took)
     }
 }
 
