@@ -9,6 +9,7 @@ use crate::context::{Context, Proved};
 use crate::greet::Greeted;
 use crate::line::Line;
 use crate::state::State;
+use crate::time::Clock;
 use crate::update::Order;
 use crate::{
     BoardInfo, CheckedImage, Command, Error, Event, Instant, Job, Options, Outcome, Phase, Plan, PortEvent,
@@ -27,6 +28,7 @@ pub struct Session {
     changed: bool,
     proved: Option<Proved>,
     framing: Option<Framing>,
+    clock: Clock,
     state: State,
 }
 
@@ -48,6 +50,7 @@ impl Session {
             changed: false,
             proved: None,
             framing,
+            clock: Clock::default(),
             state: State::Closed,
         };
         session.step(now, |_, ctx| State::connect(ctx, None));
@@ -67,6 +70,7 @@ impl Session {
             changed: false,
             proved: None,
             framing: None,
+            clock: Clock::default(),
             state: State::Closed,
         };
         session.step(now, |state, ctx| state.adopt(ctx, board));
@@ -116,7 +120,7 @@ impl Session {
             } => {
                 self.check_ready()?;
                 let board = self.board.as_deref().ok_or(Error::NoBoard)?;
-                let order = Order::new(now, image, patch, options, board)?;
+                let order = Order::new(self.clock.at(now, None), image, patch, options, board)?;
                 self.step(now, |_, ctx| State::update(ctx, order));
                 Ok(())
             }
@@ -233,10 +237,11 @@ impl Session {
 
     /// Takes bytes from the port.
     pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) {
+        let arrived = self.clock.at(now, self.due());
         let mut rest = bytes;
         while !rest.is_empty() {
             let (taken, received) = self.line.receive(rest);
-            self.line.arrived(now, taken, received.is_some());
+            self.line.arrived(arrived, taken, received.is_some());
             rest = rest.get(taken.max(1)..).unwrap_or_default();
             if let Some(received) = received {
                 let packet = received.packet();
@@ -283,10 +288,15 @@ impl Session {
 
     /// When [`Session::handle_timeout`] is due; `None`: not before something else happens.
     pub fn poll_timeout(&self) -> Option<Instant> {
+        self.due().map(|due| self.clock.outside(due))
+    }
+
+    fn due(&self) -> Option<Instant> {
         self.state.deadline(&self.line)
     }
 
     fn step(&mut self, now: Instant, step: impl FnOnce(State, &mut Context<'_>) -> State) {
+        let now = self.clock.at(now, self.due());
         let state = core::mem::replace(&mut self.state, State::Closed);
         let mut ctx = Context {
             now,

@@ -18,6 +18,36 @@ impl Instant {
     }
 }
 
+/// A session that is called so much later than it asked for was not late: the machine slept.
+const SLEPT: Duration = Duration::from_secs(15);
+
+/// The time as a session knows it: it stands still while the machine sleeps. How the clock of a browser or a system counts
+/// that time differs from one to the next, and no board was silent in it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Clock {
+    slept: Duration,
+}
+
+impl Clock {
+    /// The session's time at the driver's `now`; the session was to be called at its own time `due`.
+    pub(crate) fn at(&mut self, now: Instant, due: Option<Instant>) -> Instant {
+        let slept = u64::try_from(self.slept.as_micros()).unwrap_or(u64::MAX);
+        let own = Instant(now.0.saturating_sub(slept));
+        match due {
+            Some(due) if own > due + SLEPT => {
+                self.slept += own.since(due);
+                due
+            }
+            _ => own,
+        }
+    }
+
+    /// The driver's time at the session's `own`.
+    pub(crate) fn outside(self, own: Instant) -> Instant {
+        own + self.slept
+    }
+}
+
 impl core::ops::Add<Duration> for Instant {
     type Output = Instant;
 

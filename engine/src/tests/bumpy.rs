@@ -69,6 +69,38 @@ fn an_update_survives_a_cable_pulled_in_any_phase() {
     }
 }
 
+/// The lid is closed and opened an hour later: the clock has gone on, and nobody called the session.
+#[test]
+fn an_update_survives_a_machine_that_sleeps_in_any_phase() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    for phase in [
+        Phase::Uploading,
+        Phase::Verifying,
+        Phase::Restarting,
+        Phase::Swapping,
+        Phase::OnTrial,
+    ] {
+        // The port may be there again at once, or only some seconds after the machine woke up.
+        for unplugged in [false, true] {
+            let mut pair = pair();
+            pair.session.start(pair.now, update(image(2, 9_000))).unwrap();
+            pair.until(MINUTE, |event| *event == Event::Phase(phase)).unwrap();
+            if unplugged {
+                pair.unplug();
+            }
+            pair.now = pair.now + HOUR;
+            pair.session.handle_timeout(pair.now);
+            let early = pair.finish(Duration::from_secs(3));
+            pair.plugged = true;
+            let end = early.or_else(|| pair.finish(2 * MINUTE));
+            let Some(Event::Outcome(Outcome::Confirmed { took, .. })) = end else {
+                panic!("{phase:?}, unplugged {unplugged}: {end:?}");
+            };
+            assert!(took < MINUTE, "{phase:?}: {took:?}");
+        }
+    }
+}
+
 #[test]
 fn a_cable_that_stays_out_ends_in_did_not_return() {
     let mut pair = pair();
