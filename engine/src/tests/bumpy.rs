@@ -171,12 +171,7 @@ fn cancelled_before_anything_is_marked() {
 #[test]
 fn a_board_that_falls_silent_is_reported() {
     let mut pair = pair();
-    pair.session.start(pair.now, update(image(2, 60_000))).unwrap();
-    pair.until(
-        MINUTE,
-        |event| matches!(event, Event::Progress(step) if step.done > 20_000),
-    )
-    .unwrap();
+    into_upload(&mut pair);
     pair.board.window = 0;
     let failure = failure(&mut pair, 2 * MINUTE);
     assert_eq!(failure.error, Error::WentSilent { asked: Asked::Upload });
@@ -329,12 +324,7 @@ fn pieces_shrink_on_a_noisy_line() {
 #[test]
 fn one_lost_piece_costs_one_window() {
     let mut pair = pair();
-    pair.session.start(pair.now, update(image(2, 60_000))).unwrap();
-    pair.until(
-        MINUTE,
-        |event| matches!(event, Event::Progress(step) if step.done > 20_000),
-    )
-    .unwrap();
+    into_upload(&mut pair);
     pair.faults.once = 1;
     let start = pair.now;
     pair.until(MINUTE, |event| *event == Event::Phase(Phase::Verifying))

@@ -69,11 +69,30 @@ fn plan(pair: &Pair, file: &[u8], options: &Options) -> Result<Plan, Error> {
 }
 
 fn update(image: Vec<u8>) -> Job {
+    update_with(image, Options::default())
+}
+
+fn update_with(image: Vec<u8>, options: Options) -> Job {
     Job::Update {
         image: checked(image),
         patch: None,
-        options: Options::default(),
+        options,
     }
+}
+
+/// Options for a board that names no keys.
+fn keyed() -> Options {
+    Options {
+        keys: vec![key().public()],
+        ..Options::default()
+    }
+}
+
+/// Lets an upload of 60 KB get 20 KB ahead.
+fn into_upload(pair: &mut Pair) {
+    pair.session.start(pair.now, update(image(2, 60_000))).unwrap();
+    let far = |event: &Event| matches!(event, Event::Progress(step) if step.done > 20_000);
+    pair.until(MINUTE, far).unwrap();
 }
 
 #[track_caller]
@@ -176,14 +195,7 @@ fn an_upload_fills_the_line() {
         };
         let start = pair.now;
         pair.session
-            .start(
-                start,
-                Job::Update {
-                    image: checked(new.clone()),
-                    patch: None,
-                    options,
-                },
-            )
+            .start(start, update_with(new.clone(), options))
             .unwrap();
         pair.until(MINUTE, |event| *event == Event::Phase(Phase::Verifying))
             .unwrap();
@@ -234,14 +246,7 @@ fn a_zephyr_application_is_confirmed_by_the_updater() {
         ..Options::default()
     };
     pair.session
-        .start(
-            pair.now,
-            Job::Update {
-                image: checked(new.clone()),
-                patch: None,
-                options,
-            },
-        )
+        .start(pair.now, update_with(new.clone(), options))
         .unwrap();
     assert!(matches!(outcome(&mut pair, MINUTE), Outcome::Confirmed { .. }));
     assert_eq!(pair.board.uploaded(), new);
@@ -254,19 +259,9 @@ fn a_board_in_mcuboots_recovery_is_updated() {
     (board.kind, board.window) = (Kind::Recovery, 1);
     let mut pair = with(board);
     assert_eq!(pair.session.board().unwrap().role, None);
-    let options = Options {
-        keys: vec![key().public()],
-        ..Options::default()
-    };
+    let options = keyed();
     pair.session
-        .start(
-            pair.now,
-            Job::Update {
-                image: checked(image(2, 9_000)),
-                patch: None,
-                options,
-            },
-        )
+        .start(pair.now, update_with(image(2, 9_000), options))
         .unwrap();
     assert!(matches!(outcome(&mut pair, MINUTE), Outcome::Confirmed { .. }));
 }
@@ -298,19 +293,9 @@ fn a_board_that_keeps_no_records_is_taken_at_its_slots() {
     let mut board = Board::new(&image(1, 3000), vec![]);
     (board.kind, board.app) = (Kind::Zephyr, App::Fails(3));
     let mut pair = with(board);
-    let options = Options {
-        keys: vec![key().public()],
-        ..Options::default()
-    };
+    let options = keyed();
     pair.session
-        .start(
-            pair.now,
-            Job::Update {
-                image: checked(image(2, 9_000)),
-                patch: None,
-                options,
-            },
-        )
+        .start(pair.now, update_with(image(2, 9_000), options))
         .unwrap();
     assert!(matches!(
         outcome(&mut pair, MINUTE),
@@ -370,14 +355,7 @@ fn an_image_that_nobody_confirms_ends_in_not_confirmed() {
     let plan = plan(&pair, &image(2, 9_000), &options).unwrap();
     assert_eq!(plan.route, Route::Watch);
     pair.session
-        .start(
-            pair.now,
-            Job::Update {
-                image: checked(image(2, 9_000)),
-                patch: None,
-                options,
-            },
-        )
+        .start(pair.now, update_with(image(2, 9_000), options))
         .unwrap();
     assert!(matches!(outcome(&mut pair, MINUTE), Outcome::Confirmed { .. }));
     assert_eq!(pair.board.resets, 1);

@@ -200,13 +200,7 @@ impl<S: Server> Desk<S> {
             keys,
             ..Options::default()
         };
-        let image = checked(image);
-        let job = Job::Update {
-            image,
-            patch: None,
-            options,
-        };
-        self.session.start(self.now, job).unwrap();
+        self.session.start(self.now, update_with(image, options)).unwrap();
         self.until(|event| matches!(event, Event::Outcome(_) | Event::Failed(_)))
     }
 }
@@ -245,10 +239,7 @@ fn a_recovery_that_writes_over_the_image_ends_in_not_known_and_says_before_that_
         assert!(board.recovery && board.is_in_bootloader());
         // What runs is not "on trial": nothing is said of it.
         assert!(!board.running().unwrap().has_flags());
-        let options = Options {
-            keys: keys(),
-            ..Options::default()
-        };
+        let options = keyed();
         let plan = desk.session.plan(&checked(new.clone()), &options).unwrap();
         assert_eq!((plan.exchange, plan.route), (Exchange::InPlace, Route::Upload));
         let end = desk.update(new.clone(), keys());
@@ -298,10 +289,7 @@ fn a_recovery_with_image_states_and_direct_upload_gets_the_image_in_its_second_s
         ..Recovery::new(&old)
     };
     let mut desk = Desk::new(server, Reads::Lines, None).ready();
-    let options = Options {
-        keys: keys(),
-        ..Options::default()
-    };
+    let options = keyed();
     let plan = desk.session.plan(&checked(new.clone()), &options).unwrap();
     assert_eq!(plan.exchange, Exchange::Swap);
     let end = desk.update(new.clone(), keys());
@@ -398,10 +386,7 @@ fn a_board_that_runs_images_in_place_is_refused_before_anything_is_sent() {
             ..Zephyr::new(&image(1, 3000))
         };
         let desk = Desk::new(server, Reads::Lines, None).ready();
-        let options = Options {
-            keys: keys(),
-            ..Options::default()
-        };
+        let options = keyed();
         let plan = desk.session.plan(&checked(image(2, 9_000)), &options);
         assert_eq!(plan, Err(Error::UnsupportedExchange { mode: mode as i32 }));
     }
@@ -632,10 +617,7 @@ fn on_trial() -> Desk<Zephyr> {
 #[test]
 fn another_image_is_not_sent_to_a_board_with_one_on_trial() {
     let desk = on_trial();
-    let options = Options {
-        keys: keys(),
-        ..Options::default()
-    };
+    let options = keyed();
     let plan = desk.session.plan(&checked(image(3, 9_000)), &options);
     assert_eq!(plan, Err(Error::OtherOnTrial));
 }
@@ -662,11 +644,7 @@ fn an_image_on_trial_that_never_confirms_itself_is_confirmed_on_request() {
         confirm: Confirm::ByUpdater,
         ..Options::default()
     };
-    let job = Job::Update {
-        image: checked(image(2, 9_000)),
-        patch: None,
-        options,
-    };
+    let job = update_with(image(2, 9_000), options);
     desk.session.start(desk.now, job).unwrap();
     let end = desk.until(|event| matches!(event, Event::Outcome(_) | Event::Failed(_)));
     confirmed(&end);
