@@ -9,23 +9,15 @@
 #[path = "../../boards/cortex-m/src/small.rs"]
 mod small;
 
+mod board;
+
 use core::hint::black_box;
 
-use bootlace_core::board::{Identity, Policy};
-use bootlace_core::boot::Start;
 use bootlace_core::chip::{Chip, Map, OneChip, Region};
-use bootlace_core::link::Link;
-use bootlace_core::{Applier, Companion, Next, Owner};
-use bootlace_image::PublicKey;
-use bootlace_smp::bootlace::Reset;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash};
 
 /// Erase unit.
 const PAGE: u32 = 4096;
-/// Bytes of a packet, and how many the board holds.
-const FRAME: usize = 2048;
-const WINDOW: usize = 2;
-const MEMORY: usize = Link::<&mut [u8]>::memory(FRAME, WINDOW);
 
 /// 48 KB for the bootloader, two pages of records, two slots, and the last pages for the application's own.
 struct Nrf52840;
@@ -76,36 +68,7 @@ impl NorFlash for Controller {
 
 /// From reset to the application or to the next reset.
 fn bootloader() {
-    let keys = black_box([PublicKey::P256([4; 65])]);
-    let board = Identity {
-        name: "nRF52840",
-        serial: black_box("0"),
-        vendor: None,
-        class: None,
-        keys: &keys,
-        policy: Policy::default(),
-    };
-    let mut flash = OneChip::<Controller, Nrf52840>::new(Controller);
-    let start = Start {
-        reset: black_box(Reset::PowerOn),
-        requested: black_box(false),
-        held: false,
-        gave_up: None,
-    };
-    let mut companion = Companion::new(&mut flash, &board, start);
-    let mut memory = black_box([0; MEMORY]);
-    let mut link = Link::in_array::<FRAME, WINDOW, MEMORY>(&mut memory);
-    let mut applier = const { Applier::new() };
-    loop {
-        link.feed(&black_box([0; 64]));
-        let next = companion.poll(&mut flash, &mut link, black_box(0), Some(&mut applier));
-        if let Next::Boot { .. } | Next::Reset { .. } = black_box(next) {
-            return;
-        }
-        let mut out = [0; 64];
-        let sent = link.transmit(&mut out);
-        black_box((out, sent));
-    }
+    board::serve(OneChip::<Controller, Nrf52840>::new(Controller));
 }
 
 /// Where the chip starts.
@@ -116,14 +79,6 @@ fn bootloader() {
 pub extern "C" fn reset() -> ! {
     loop {
         bootloader();
-    }
-}
-
-#[cfg(target_os = "none")]
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo) -> ! {
-    loop {
-        core::hint::spin_loop();
     }
 }
 

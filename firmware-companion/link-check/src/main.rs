@@ -4,23 +4,14 @@
 //! Memory, line and clock are [`black_box`]es, so nothing of the core can be optimised away.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
+mod board;
+
 use core::hint::black_box;
 
-use bootlace_core::board::{Identity, Policy};
-use bootlace_core::boot::Start;
 use bootlace_core::flash::{Area, Flash, FlashError, Geometry};
-use bootlace_core::link::Link;
-use bootlace_core::{Applier, Companion, Next, Owner};
-use bootlace_image::PublicKey;
-use bootlace_smp::bootlace::Reset;
 
 /// Slots of 200 KB, as an nRF52840 with SoftDevice has them.
 const SLOT: u32 = 200 * 1024;
-/// Bytes of a packet, and how many the board holds.
-const FRAME: usize = 2048;
-const WINDOW: usize = 2;
-const MEMORY: usize = Link::<&mut [u8]>::memory(FRAME, WINDOW);
-
 struct Chip;
 
 impl Flash for Chip {
@@ -55,38 +46,9 @@ impl Flash for Chip {
     }
 }
 
-/// From reset to the application or, with the server, to the next reset.
+/// From reset to the application or to the next reset.
 fn companion() {
-    let keys = black_box([PublicKey::P256([4; 65])]);
-    let board = Identity {
-        name: "link-check",
-        serial: black_box("0"),
-        vendor: None,
-        class: None,
-        keys: &keys,
-        policy: Policy::default(),
-    };
-    let mut flash = Chip;
-    let start = Start {
-        reset: black_box(Reset::PowerOn),
-        requested: black_box(false),
-        held: false,
-        gave_up: None,
-    };
-    let mut companion = Companion::new(&mut flash, &board, start);
-    let mut memory = black_box([0; MEMORY]);
-    let mut link = Link::in_array::<FRAME, WINDOW, MEMORY>(&mut memory);
-    let mut applier = const { Applier::new() };
-    loop {
-        link.feed(&black_box([0; 64]));
-        let next = companion.poll(&mut flash, &mut link, black_box(0), Some(&mut applier));
-        if let Next::Boot { .. } | Next::Reset { .. } = black_box(next) {
-            return;
-        }
-        let mut out = [0; 64];
-        let sent = link.transmit(&mut out);
-        black_box((out, sent));
-    }
+    board::serve(Chip);
 }
 
 /// Where the chip starts.
@@ -97,14 +59,6 @@ fn companion() {
 pub extern "C" fn reset() -> ! {
     loop {
         companion();
-    }
-}
-
-#[cfg(target_os = "none")]
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo) -> ! {
-    loop {
-        core::hint::spin_loop();
     }
 }
 
