@@ -71,7 +71,7 @@ impl Browser {
         let session = Session::start(tools, profile, flags)?;
         session.post(
             "/timeouts",
-            &json!({ "script": 30_000, "pageLoad": 30_000, "implicit": 0 }),
+            &json!({ "script": 150_000, "pageLoad": 30_000, "implicit": 0 }),
         )?;
         Ok(Self {
             session,

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 /// The key under which WebDriver writes a reference to an element.
 pub(crate) const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// Every call ends within this time: longer than any single thing a page is asked to do.
-const CALL_LIMIT: Duration = Duration::from_secs(60);
+/// Every call ends within this time: longer than any single thing that a page is asked to do, on a busy machine.
+const CALL_LIMIT: Duration = Duration::from_secs(180);
 
 /// The programs that drive a browser.
 #[derive(Clone, Debug)]
