@@ -5,7 +5,7 @@ use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::sync::OnceLock;
 
 use bootlace_engine::words::{self, Sentence, terminal};
-use bootlace_engine::{Event, FindReason, Outcome, Phase, Progress, SlotImage};
+use bootlace_engine::{Event, FindReason, Outcome, Phase, Progress, SlotImage, visible};
 use bootlace_host::Notice;
 use serde_json::Value;
 
@@ -39,14 +39,14 @@ pub(crate) fn json(mut value: Value) {
     put(format_args!("{value}\n"));
 }
 
-/// Text on the standard output, as it is.
+/// Text on the standard output. Names of files, boards and devices are in it, which strangers may have chosen.
 pub(crate) fn text(text: impl Display) {
-    put(text);
+    put(visible(&text.to_string()));
 }
 
 /// A line on the standard output.
 pub(crate) fn line(line: impl Display) {
-    put(format_args!("{line}\n"));
+    text(format_args!("{line}\n"));
 }
 
 /// A remark that is no reason to give up.
@@ -73,7 +73,7 @@ pub(crate) fn problem(problem: &Problem, as_json: bool) {
 
 /// A line on the standard error, whose reader may have gone.
 fn told(line: impl Display) {
-    _ = writeln!(std::io::stderr(), "{line}");
+    _ = writeln!(std::io::stderr(), "{}", visible(&line.to_string()));
 }
 
 /// What is told about an update while it goes on.
@@ -179,7 +179,7 @@ impl Reporter {
 
     fn line(&mut self, text: &str) {
         let end = if std::mem::take(&mut self.bar) { "\n" } else { "" };
-        put(format_args!("{end}{text}\n"));
+        self::text(format_args!("{end}{text}\n"));
     }
 
     fn progress(&mut self, progress: &Progress) {

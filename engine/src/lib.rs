@@ -75,6 +75,7 @@ pub use patch::{Base, Content, NoPatch, Saving};
 pub use phase::Phase;
 pub use plan::{Confirm, Job, Options, Plan, Restart, Route, Way, wanted_base, worth_sending};
 pub use session::Session;
+pub use text::visible;
 pub use time::Instant;
 pub use transmit::{PortSettings, Transmit};
 pub use wanted::{FindReason, Match, Wanted};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bootlace_engine::{
     Base, CheckedImage, Event, FileKind, Instant, Job, Options, Outcome, Phase, PortEvent, PortInfo, Session,
-    Transmit, read_keys, words,
+    Transmit, read_keys, visible, words,
 };
 use bootlace_image::builder::{ImageBuilder, SigningKey};
 use bootlace_image::{Algorithm, Policy, Version};
@@ -77,8 +77,8 @@ const LONGEST: Duration = Duration::from_secs(3 * 3600);
 /// Steps that a session may take; one that answers itself for ever takes more.
 const MOST_TURNS: u32 = 200_000;
 
-/// A board that answers what the input says, and nothing when it is used up: the session comes to an end, and "confirmed" is
-/// only said where the board has listed that very image as confirmed.
+/// A board that answers what the input says, and nothing when it is used up: the session comes to an end, "confirmed" is only
+/// said where the board has listed that very image as confirmed, and no text of the board steers a terminal.
 pub fn session(data: &[u8]) {
     let mut board = Liar {
         script: data,
@@ -118,7 +118,15 @@ pub fn session(data: &[u8]) {
                     assert!(!is_done || board.has_listed, "done, and the board never said so");
                     over = true;
                 }
-                Event::Failed(_) => over = true,
+                Event::Board(board) => {
+                    let said = words::tables::board(&board).to_string();
+                    assert_eq!(said, visible(&said), "the board steers a terminal");
+                }
+                Event::Failed(failure) => {
+                    let said = words::failure(&failure).what;
+                    assert_eq!(said, visible(&said), "the board steers a terminal");
+                    over = true;
+                }
                 Event::FindBoard { .. } | Event::WrongBoard { .. } => find = true,
                 _ => {}
             }
@@ -158,6 +166,13 @@ impl Liar<'_> {
         let (taken, rest) = self.script.split_at(len.min(self.script.len()));
         self.script = rest;
         taken.to_vec()
+    }
+
+    /// A text of the input's choice, where a byte says so that is rare in answers that make sense.
+    fn text(&mut self) -> Option<String> {
+        let len = self.script.first()?.checked_sub(0xF0)?;
+        _ = self.next();
+        Some(String::from_utf8_lossy(&self.take(len.into())).into_owned())
     }
 
     /// What comes back for what was sent.
@@ -200,7 +215,8 @@ impl Liar<'_> {
             }
             3 => {
                 let code = ErrorCode::from_rc(u16::from(how >> 3)).unwrap_or(ErrorCode::Unknown);
-                smp::encode_error(&mut answer, &header, code, None)
+                let reason = self.text();
+                smp::encode_error(&mut answer, &header, code, reason.as_deref())
             }
             _ => self.plausible(&header, payload, &mut answer),
         };
@@ -265,6 +281,7 @@ impl Liar<'_> {
             }
             Ok(Request::Bootlace(bootlace::Request::Describe)) => {
                 let state = self.next().map(BootState::from_code);
+                let name = self.text();
                 let slot = |slot| Slot {
                     slot,
                     addr: ADDRESS,
@@ -275,6 +292,8 @@ impl Liar<'_> {
                 };
                 let slots = [slot(0), slot(1)];
                 let description = Description {
+                    board: name.as_deref(),
+                    serial: name.as_deref(),
                     role: [Role::Application, Role::Bootloader][usize::from(bit(0))],
                     slots: slots.as_slice().into(),
                     frame: Some(u32::from(fact) * 8),
@@ -342,5 +361,12 @@ pub(crate) fn session_seeds() -> Vec<Vec<u8>> {
         confirmed.extend([7, 0x20, 1]);
         confirmed.extend(list(fact));
     }
-    vec![good, confirmed, vec![0; 16], (0..=255).collect()]
+    let steering = [
+        &[7, 0x20, 1, 0xF7][..],
+        b"\x1b[2J\xe2\x80\xae",
+        &[3 + 8, 0xF4],
+        b"\x1b]0;",
+    ]
+    .concat();
+    vec![good, confirmed, steering, vec![0; 16], (0..=255).collect()]
 }
