@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use bootlace_image::builder::{ImageBuilder, SigningKey};
-use bootlace_image::{TlvKind, Version};
+use bootlace_image::{Algorithm, TlvKind, Version};
 use serde_json::Value;
 
 const BOOTLACE: &str = env!("CARGO_BIN_EXE_bootlace");
@@ -157,6 +157,67 @@ fn a_target_is_patched_without_its_padding() {
         named(&folder, &["delta", "make", "two.bin", "padded.bin", "-o", "q"]),
         "SameImage"
     );
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// Each signature of imgtool is another one; a board tells images by their digests, and says that it runs this one already.
+#[test]
+fn no_patch_is_made_between_two_signatures_of_one_image() {
+    let folder = folder("twice");
+    let other = SigningKey::from_seed(Algorithm::Ed25519, &[5; 32]).unwrap();
+    fs::write(
+        folder.join("two-again.bin"),
+        builder(2).sign(&key()).sign(&other).build(),
+    )
+    .unwrap();
+    assert_eq!(
+        named(&folder, &["delta", "make", "two.bin", "two-again.bin", "-o", "q"]),
+        "SameImage"
+    );
+    let set = run(&folder, &["delta", "set", ".", "-o", "patches"]);
+    assert!(
+        set.status.success() && text(&set).contains("hold the same image"),
+        "{}",
+        text(&set)
+    );
+    let mut names: Vec<_> = fs::read_dir(folder.join("patches"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["one--two-again.delta", "one--two.delta"]);
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// A folder that somebody sent, and what its files are called: names that would set the terminal's title, clear the screen, or
+/// turn what follows them round.
+#[test]
+fn no_name_of_a_file_steers_the_terminal() {
+    let folder = folder("names");
+    for name in ["\u{1b}]0;owned\u{7}.bin", "\u{9b}2J.bin", "\u{202e}nib.\r.bin"] {
+        let file = folder.join(name);
+        fs::write(&file, builder(3).sign(&key()).build()).unwrap();
+        fs::write(folder.join("\u{1b}c.bin"), "no image at all").unwrap();
+        let commands: [&[&str]; 8] = [
+            &["image", "show", name],
+            &["image", "verify", name, "--key", name],
+            &["image", "show", &format!("{name}-is-not-there")],
+            &["key", "show", name],
+            &["delta", "make", "one.bin", name, "-o", "p"],
+            &["delta", "make", "one.bin", "two.bin", "-o", name],
+            &["delta", "set", "."],
+            &["update", "--port", name, "--image", name],
+        ];
+        for arguments in commands {
+            let said = text(&run(&folder, arguments));
+            let steers = |character: &char| {
+                character.is_control() && *character != '\n' || matches!(character, '\u{202a}'..='\u{202e}')
+            };
+            assert!(!said.is_empty(), "{arguments:?}");
+            assert!(!said.chars().any(|it| steers(&it)), "{arguments:?}: {said:?}");
+        }
+        fs::remove_file(file).unwrap();
+    }
     fs::remove_dir_all(folder).unwrap();
 }
 
