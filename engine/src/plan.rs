@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use bootlace_image::{Policy, PublicKey, Requirements, Unstartable, Version};
-use bootlace_smp::bootlace::Features;
+use bootlace_smp::bootlace::{BootState, Features};
 use bootlace_smp::frame::Framing;
 
 use crate::{BoardInfo, CheckedImage, Error, Exchange, NoPatch, SlotImage};
@@ -159,7 +159,10 @@ impl Plan {
             return Err(Error::NoKeys);
         }
         let verified = checked.verify(keys, &policy)?;
-        if !board.keys.is_empty() && !board.keys.iter().any(|key| key.hash() == verified.key_hash) {
+        let trusts_none = board.keys.is_empty() && board.state == Some(BootState::NoKey);
+        let trusts_others =
+            !board.keys.is_empty() && !board.keys.iter().any(|key| key.hash() == verified.key_hash);
+        if trusts_none || trusts_others {
             return Err(Error::UntrustedByBoard {
                 key_hash: verified.key_hash,
             });

@@ -79,6 +79,7 @@ impl Held {
 pub struct Board {
     pub kind: Kind,
     pub app: App,
+    pub name: &'static str,
     pub serial: Option<&'static str>,
     pub keys: Vec<PublicKey>,
     pub counter: u32,
@@ -95,6 +96,8 @@ pub struct Board {
     pub stubborn: bool,
     /// What it answers to whoever wants to confirm the running image; `None`: it is confirmed.
     pub denies: Option<smp::Fault>,
+    /// Why, in words.
+    pub reason: Option<&'static str>,
     /// A port is there; it vanishes while the board restarts.
     pub port: bool,
     /// What it runs now has no port.
@@ -135,6 +138,7 @@ impl Board {
         Board {
             kind: Kind::Companion,
             app: App::Confirms(2),
+            name: "model",
             serial: Some("B-1"),
             keys,
             counter: 0,
@@ -148,6 +152,7 @@ impl Board {
             stays: None,
             stubborn: false,
             denies: None,
+            reason: None,
             port: true,
             is_portless: false,
             vanishes: true,
@@ -405,7 +410,7 @@ impl Board {
         let from = self.secondary.as_ref().map(|held| held.version.as_str());
         let description = Description {
             role: self.role,
-            board: Some("model"),
+            board: Some(self.name),
             serial: self.serial,
             cid: self.class.as_ref(),
             keys: keys[..].into(),
@@ -471,7 +476,7 @@ impl Board {
         confirm: bool,
     ) -> Result<usize, smp::EncodeError> {
         if let Some(fault) = self.denies.filter(|_| confirm) {
-            return smp::encode_error(buffer, header, fault, None);
+            return smp::encode_error(buffer, header, fault, self.reason);
         }
         match (hash, &mut self.primary, &mut self.secondary) {
             (None, Some(held), _) if confirm => held.confirmed = true,

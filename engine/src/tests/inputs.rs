@@ -133,6 +133,64 @@ fn images_that_the_board_would_refuse_are_not_sent() {
     assert_eq!(pair.board.pieces, (0, 0));
 }
 
+/// A board without any key starts nothing: it says so, and is not sent what it could only refuse.
+#[test]
+fn nothing_is_sent_to_a_board_that_has_no_key() {
+    let new = image(2, 3000);
+    let mut board = Board::new(&image(1, 3000), vec![]);
+    (board.role, board.stays) = (Role::Bootloader, Some(BootState::NoKey));
+    let mut pair = with(board);
+    let options = Options {
+        keys: vec![key().public()],
+        ..Options::default()
+    };
+    let key_hash = key().public().hash();
+    let untrusted = Err(Error::UntrustedByBoard { key_hash });
+    assert_eq!(plan(&pair, &new, &options), untrusted);
+    // A board that only does not say which keys it has is asked.
+    pair.board.stays = Some(BootState::NoImage);
+    pair.session.refresh(pair.now).unwrap();
+    pair.until(MINUTE, |event| *event == Event::Done(Command::Refresh))
+        .unwrap();
+    assert_eq!(plan(&pair, &new, &options).unwrap().route, Route::Upload);
+}
+
+/// All text of a board may be a stranger's: names, versions, reasons. None of it sets a terminal's title, clears the screen,
+/// writes over another line, or turns text round.
+#[cfg(feature = "words")]
+#[test]
+fn no_text_of_a_board_steers_a_terminal_or_hides_text() {
+    const HOSTILE: &str = "1.0.0\u{1b}]0;t\u{7}\u{9b}2J\r\nb\u{202e}c\u{200b}\u{2066}";
+    let harmless = |said: &dyn core::fmt::Display| {
+        let said = alloc::format!("{said}");
+        assert_eq!(said, crate::visible(&said), "{said:?}");
+        assert!(!said.contains('\u{1b}') && !said.contains("J\nb"), "{said:?}");
+        said
+    };
+    for kind in [Kind::Companion, Kind::Zephyr] {
+        let mut board = Board::new(&image(1, 3000), vec![key().public()]);
+        board.kind = kind;
+        (board.name, board.serial) = (HOSTILE, Some(HOSTILE));
+        board.secondary = board::Held::new(&image(2, 3000), false);
+        for held in [&mut board.primary, &mut board.secondary] {
+            held.as_mut().unwrap().version = HOSTILE.into();
+        }
+        board.rollback = Some(RollbackReason::Fault);
+        (board.denies, board.reason) = (Some(bootlace_smp::ErrorCode::Corrupt.into()), Some(HOSTILE));
+        let mut pair = with(board);
+        let info = pair.session.board().unwrap();
+        harmless(&crate::words::tables::board(info));
+        harmless(&crate::words::terminal::board(info));
+        pair.session.confirm(pair.now).unwrap();
+        let failed = pair.until(MINUTE, |event| matches!(event, Event::Failed(_)));
+        let Some(Event::Failed(failure)) = failed else {
+            panic!("{failed:?}")
+        };
+        let said = crate::words::failure(&failure);
+        assert!(harmless(&said.what).contains("It says"), "{said:?}");
+    }
+}
+
 #[test]
 fn what_follows_an_image_is_left_out() {
     let mut pair = pair();
