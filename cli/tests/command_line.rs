@@ -77,7 +77,11 @@ impl Bench {
     }
 
     /// A board that runs `one`, fifty times as fast as a real one.
-    fn board(mut self, more: &[&str]) -> Self {
+    fn board(self, more: &[&str]) -> Self {
+        self.board_with(more, Stdio::inherit())
+    }
+
+    fn board_with(mut self, more: &[&str], errors: Stdio) -> Self {
         let (link, image, key) = (
             self.path("port-board"),
             self.path("one"),
@@ -89,7 +93,7 @@ impl Bench {
                 "simulate", "--link", &link, "--image", &image, "--key", &key, "--speed", "50",
             ])
             .args(more);
-        self.board = Some(command.stdout(Stdio::null()).spawn().unwrap());
+        self.board = Some(command.stdout(Stdio::null()).stderr(errors).spawn().unwrap());
         let start = Instant::now();
         while !Path::new(&link).exists() {
             assert!(start.elapsed() < Duration::from_secs(20), "no port");
@@ -456,6 +460,60 @@ fn a_damaged_image_is_sent_again_and_a_waiting_one_is_started() {
         (roles.first(), roles.last()),
         (Some(&"bootloader"), Some(&"application"))
     );
+}
+
+/// What keeps a board from running the file that it was given is said, once by the file and once by the board.
+#[test]
+fn a_board_that_can_not_run_its_file_says_why() {
+    let linked_at = |address: u32, size: u32, key: Option<&SigningKey>| {
+        let words = [0x2001_0000, address + 0x301].into_iter();
+        let payload = words.chain(0..size).flat_map(u32::to_le_bytes).collect();
+        let builder = ImageBuilder::new(payload);
+        key.map_or(builder.clone(), |key| builder.sign(key)).build()
+    };
+    let p256 = SigningKey::from_pem(&std::fs::read_to_string(format!("{DATA}/p256.pem")).unwrap()).unwrap();
+    let other = SigningKey::from_seed(Algorithm::Ed25519, &[5; 32]).unwrap();
+    let (here, elsewhere) = (0x0800_A000, 0);
+    let bare = linked_at(here, 3000, None)[0x200..].to_vec();
+    let cases: [(&str, Vec<u8>, &str, &str); 6] = [
+        ("bare", bare, "not signed yet", "no firmware to run"),
+        (
+            "hex",
+            b":020000040800F2\n:00000001FF\n".to_vec(),
+            "Intel HEX",
+            "no firmware to run",
+        ),
+        (
+            "elsewhere",
+            linked_at(elsewhere, 3000, Some(&p256)),
+            "this board runs images from",
+            "is for another board",
+        ),
+        (
+            "large",
+            linked_at(here, 150_000, Some(&p256)),
+            "Too large",
+            "no firmware to run",
+        ),
+        (
+            "stranger",
+            linked_at(here, 3000, Some(&other)),
+            "not trusted",
+            "signature check of the board’s firmware failed",
+        ),
+        ("good", linked_at(here, 3000, Some(&p256)), "", "Running"),
+    ];
+    for (name, file, of_file, of_board) in cases {
+        let mut bench = Bench::new(&format!("why-{name}"));
+        std::fs::write(bench.path("one"), file).unwrap();
+        let errors = std::fs::File::create(bench.path("errors")).unwrap();
+        bench = bench.board_with(&[], errors.into());
+        let board = text(&run(&["board", "--port", &bench.path("port-board")]));
+        let said = std::fs::read_to_string(bench.path("errors")).unwrap();
+        assert!(said.contains(of_file), "{name}: {said}");
+        assert!(board.contains(of_board), "{name}: {board}");
+        assert_eq!(said.is_empty(), of_file.is_empty(), "{name}: {said}");
+    }
 }
 
 #[test]
