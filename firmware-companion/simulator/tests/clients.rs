@@ -259,6 +259,34 @@ fn a_part_of_an_image_shows_nothing_of_what_the_slot_held_before() {
     assert_eq!(line.listed(3).len(), 1);
 }
 
+/// The image is the same to whoever looks at its digest alone; the files are not.
+#[test]
+fn the_genuine_file_takes_the_place_of_one_with_a_decoy_of_its_signature() {
+    let (mut line, genuine) = (board(), version(1));
+    let decoyed = builder((1, 1), 20_000, ADDRESS)
+        .unprotected(TlvKind::KEYHASH, &key().public().hash())
+        .unprotected(TlvKind::ECDSA, &key().sign(&[7; 32]))
+        .sign(&key())
+        .build();
+    let hash = hash_of(&genuine);
+    assert_eq!(hash_of(&decoyed), hash);
+    let test = Request::Img(img::Request::SetState {
+        hash: Some(&hash),
+        confirm: false,
+    });
+    let marked = |response: Response| match response {
+        Response::Failure(failure) => failure.code() != Some(ErrorCode::Corrupt),
+        other => matches!(other, Response::Img(img::Response::State(_))),
+    };
+    assert_eq!(line.upload(&decoyed, 1024, true), Some(true));
+    assert!(!line.ask(200, &test, 5000, marked), "a decoy was marked");
+    assert_eq!(line.upload(&genuine, 1024, true), Some(true));
+    assert!(
+        line.ask(201, &test, 5000, marked),
+        "the genuine file was not marked"
+    );
+}
+
 #[test]
 fn an_image_that_must_not_start_is_listed_as_not_bootable() {
     let mut line = board();
@@ -368,6 +396,42 @@ fn os_info_answers_by_its_format_as_uname_does() {
             Err(ErrorCode::Invalid.rc()),
             "{format}"
         );
+    }
+}
+
+/// What a board requires must be in the image, as MCUboot has it: an image that names nobody is for nobody.
+#[test]
+fn an_image_that_names_no_vendor_class_or_counter_is_not_marked_where_the_board_requires_them() {
+    const VENDOR: [u8; 16] = [1; 16];
+    const CLASS: [u8; 16] = [2; 16];
+    let plain = || builder((1, 1), 5000, ADDRESS);
+    let requiring = |change: &dyn Fn(&mut bootlace_simulator::Config)| {
+        let mut config = config();
+        change(&mut config);
+        config
+    };
+    let vendor = requiring(&|config| config.vendor = Some(VENDOR));
+    let class = requiring(&|config| config.class = Some(CLASS));
+    let counter = requiring(&|config| config.policy.counter_required = true);
+    for (config, nameless, other, named) in [
+        (&vendor, plain(), plain().vid([3; 16]), plain().vid(VENDOR)),
+        (&class, plain(), plain().cid([3; 16]), plain().cid(CLASS)),
+        (&counter, plain(), plain().cid(CLASS), plain().security_counter(1)),
+    ] {
+        for (image, is_marked) in [(nameless, false), (other, false), (named, true)] {
+            let image = image.sign(&key()).build();
+            let mut line = Line::new(SimulatedBoard::new(config.clone(), None).unwrap());
+            assert_eq!(line.upload(&image, 1024, true), Some(true));
+            let hash = hash_of(&image);
+            let test = Request::Img(img::Request::SetState {
+                hash: Some(&hash),
+                confirm: false,
+            });
+            let marked = line.ask(200, &test, 5000, |response| {
+                matches!(response, Response::Img(img::Response::State(_)))
+            });
+            assert_eq!(marked, is_marked, "{:?} {:?}", config.vendor, config.class);
+        }
     }
 }
 

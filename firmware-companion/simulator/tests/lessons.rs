@@ -6,7 +6,7 @@ mod common;
 use std::ops::Range;
 
 use bootlace_client::Client;
-use bootlace_simulator::{Behaviour, Config, Cut, Moment, SimulatedBoard};
+use bootlace_simulator::{Area, Behaviour, Config, Cut, Moment, NorFlash, SimulatedBoard};
 use bootlace_smp::bootlace::{BootState, Role, RollbackReason};
 use bootlace_smp::{Header, Request, Response, img, os};
 use common::{Host, builder, config, hash_of, image, key};
@@ -166,6 +166,59 @@ fn mark_secondary(flash: &mut [u8], permanent: bool) {
     if permanent {
         flash[end - 24] = 1;
     }
+}
+
+/// MCUboot was replaced while an image was on trial: the trailer speaks of a trial, and no record of the companion does. Such a
+/// board stayed in its bootloader with nothing to go back to, and refused every image.
+#[test]
+fn a_trial_that_another_bootloader_began_leaves_a_board_that_runs_or_takes_an_image() {
+    let (old, new, next) = (
+        image((1, 0), 30_000, ADDRESS),
+        image((1, 1), 30_000, ADDRESS),
+        image((1, 2), 30_000, ADDRESS),
+    );
+    let mut stays = 0;
+    for behaviour in [Behaviour::Normal, Behaviour::NeverConfirm, Behaviour::Crash] {
+        for secondary in [None, Some(&old)] {
+            for damage in [None, Some(PRIMARY + 25_000), Some(SECONDARY + 25_000)] {
+                let config = Config {
+                    behaviour,
+                    ..config()
+                };
+                let mut flash = NorFlash::new(config.address, config.map, config.write, config.timing);
+                flash.flash_primary(&new);
+                if let Some(image) = secondary {
+                    flash.flash_area(Area::Secondary, image);
+                }
+                let mut bytes = flash.bytes().to_vec();
+                // Swapped, and not confirmed: swap_info, copy_done, the magic.
+                bytes[SECONDARY - 40] = 2;
+                bytes[SECONDARY - 32] = 1;
+                bytes[SECONDARY - 16..SECONDARY].copy_from_slice(&bootlace_image::trailer::MAGIC);
+                if let Some(at) = damage {
+                    bytes[at] ^= 1;
+                }
+                flash.restore(&bytes);
+                let mut host = Host::new(SimulatedBoard::with_flash(config, flash).unwrap());
+                for start in 0..4 {
+                    let case = format!("{behaviour:?}, {secondary:?}, {damage:?}, start {start}");
+                    let case = &case[..case.len().min(60)];
+                    assert!(host.wait_for_port(), "{case}");
+                    host.settle();
+                    assert!(host.wait_for_port(), "{case}");
+                    if host.describe(|d| d.state.is_some_and(BootState::starts_nothing)) {
+                        stays += 1;
+                        host.board.behave(Behaviour::Normal);
+                        host.update(&next);
+                        assert_eq!(host.list()[0].1, "1.2.0", "{case}");
+                        break;
+                    }
+                    host.board.power_cycle(host.now);
+                }
+            }
+        }
+    }
+    assert!(stays >= 3, "{stays} boards stayed");
 }
 
 #[test]

@@ -1,14 +1,15 @@
 //! Patches on the simulated board, in bootloader and application.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 mod common;
 
 use bootlace_client::{Client, Content};
 use bootlace_delta::Method;
-use bootlace_image::Version;
 use bootlace_image::builder::ImageBuilder;
+use bootlace_image::{TlvKind, Version};
 use bootlace_simulator::{Config, Cut, Moment, SimulatedBoard};
 use bootlace_smp::bootlace::{ErrorCode, Features, Role};
+use bootlace_smp::{Request, Response, img};
 use common::{Host, config, hash_of, key, patch};
 
 const ADDRESS: u32 = 0x0800_A000;
@@ -283,6 +284,47 @@ fn a_board_without_an_image_has_no_base() {
         Ok(Some(true))
     );
     finish(&mut host, &new);
+}
+
+/// Whoever has no key may send a patch that copies any part of the running firmware to where an image carries its digest: what
+/// such an image says of itself would be read out, 32 bytes at a time.
+#[test]
+fn a_patch_that_copies_the_firmware_into_a_digest_reads_nothing_out() {
+    let old = image(1);
+    let secret = &old[0x2000..0x2020];
+    let mut forged = ImageBuilder::new(vec![0; 1000])
+        .without_digest()
+        .unprotected(TlvKind::SHA256, secret)
+        .build();
+    for named in [true, false] {
+        // With and without the signature of a key that the board trusts, of another image.
+        if !named {
+            forged = ImageBuilder::new(vec![0; 1000])
+                .without_digest()
+                .unprotected(TlvKind::SHA256, secret)
+                .unprotected(TlvKind::KEYHASH, &key().public().hash())
+                .unprotected(TlvKind::ECDSA, &key().sign(&[7; 32]))
+                .build();
+        }
+        for role in [Role::Bootloader, Role::Application] {
+            let mut host = host(role, &old);
+            for method in [Method::Plain, Method::Full] {
+                _ = host.patch(&patch(&old, &forged, Some(method)));
+                let answer = host.ask(&Request::Img(img::Request::State), |response| match response {
+                    Response::Img(img::Response::State(images)) => {
+                        images.iter().map(|entry| entry.slot).collect::<Vec<_>>()
+                    }
+                    other => panic!("{other:?}"),
+                });
+                assert_eq!(answer, [0], "{role:?} {method:?}");
+            }
+            assert_eq!(
+                secondary(&host, forged.len()),
+                forged,
+                "the forged image was never there"
+            );
+        }
+    }
 }
 
 /// Damaged anywhere, and cut off anywhere: an answer, never what can be marked, and the next patch goes well.

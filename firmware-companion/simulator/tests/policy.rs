@@ -143,11 +143,12 @@ fn marking_erasing_and_the_bootloader_wait_for_somebody_to_be_present() {
 
 #[test]
 fn an_image_on_trial_is_confirmed_over_the_wire_only_where_the_product_says_so() {
-    for confirm_over_wire in [false, true] {
-        let policy = Policy {
-            confirm_over_wire,
-            ..config().policy
-        };
+    let allowing = Policy {
+        confirm_over_wire: true,
+        ..Policy::default()
+    };
+    // What a product says nothing of is denied.
+    for (policy, confirm_over_wire) in [(Policy::default(), false), (allowing, true)] {
         let mut host = with(Config {
             policy,
             behaviour: Behaviour::NeverConfirm,

@@ -398,6 +398,54 @@ fn a_second_signature_by_the_same_key_is_refused_in_any_order() {
     }
 }
 
+/// One key has several names: the hash of either length, and the whole key. A decoy may bear another one than the signature.
+#[test]
+fn a_second_signature_is_found_by_whatever_name_it_gives_the_key() {
+    const P256_PREFIX: [u8; 26] = [
+        0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
+        0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+    ];
+    const ED25519_PREFIX: [u8; 12] = [
+        0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+    ];
+    for (key, prefix) in keys().iter().zip([&P256_PREFIX[..], &ED25519_PREFIX]) {
+        let public = key.public();
+        let (key_hash, kind) = (public.hash(), public.algorithm().tlv());
+        let names = [
+            (TlvKind::KEYHASH, key_hash.to_vec()),
+            (TlvKind::KEYHASH, public.hash_sha512().to_vec()),
+            (TlvKind::PUBKEY, [prefix, public.bytes()].concat()),
+        ];
+        let good = key.sign(&builder().digest());
+        for (name, value) in &names {
+            let once = builder()
+                .unprotected(*name, value)
+                .unprotected(kind, &good)
+                .build();
+            assert!(
+                verify(&once, &[public]).is_ok(),
+                "{name:?}, {} bytes",
+                value.len()
+            );
+            for (decoy, as_decoy) in &names {
+                let twice = builder()
+                    .unprotected(*decoy, as_decoy)
+                    .unprotected(kind, &key.sign(&[7; 32]))
+                    .unprotected(*name, value)
+                    .unprotected(kind, &good)
+                    .build();
+                assert_eq!(
+                    refusal(&twice, &[public]),
+                    Refusal::RepeatedSigner { key_hash },
+                    "{decoy:?} of {} bytes before {name:?} of {}",
+                    as_decoy.len(),
+                    value.len()
+                );
+            }
+        }
+    }
+}
+
 /// Whatever stands in an image, a check takes no more steps than its digest, its TLVs and the verifier's keys explain.
 #[test]
 fn the_steps_of_a_check_are_bounded_by_the_keys_and_not_by_the_signatures() {
