@@ -11,7 +11,7 @@ use crate::project;
 
 const TRUNK: &str = "0.21.14";
 
-/// Packages of npm, each with its digest: wasm-opt (Debian's is years older than what the compiler emits), real firmware and
+/// Packages of npm, each with its digest: wasm-opt (Debian's is years older than what the compiler emits), terser, real firmware and
 /// the emulator of the RP2040.
 const NPM_PACKAGES: &str = include_str!("../../npm/package.json");
 const NPM_LOCK: &str = include_str!("../../npm/package-lock.json");
@@ -47,7 +47,7 @@ pub(crate) fn wasm_bindgen() -> Result<PathBuf> {
     )
 }
 
-/// The folder with `wasm-opt`.
+/// The folder with `wasm-opt` and `terser`.
 pub(crate) fn binaryen() -> Result<PathBuf> {
     Ok(npm_packages()?.join(".bin"))
 }
