@@ -2,6 +2,7 @@
 
 pub(crate) mod demo;
 pub(crate) mod page;
+mod shorten;
 
 use std::process::Command;
 

@@ -2,11 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use sha2::{Digest as _, Sha384};
+use anyhow::{Context as _, Result};
 
+use super::shorten;
 use crate::process::{self, Step};
 use crate::project;
 use crate::setup::{self, targets};
@@ -39,47 +37,10 @@ pub(crate) fn build() -> Result<()> {
     for_browser(&mut trunk)?;
     step.run(&mut trunk, &project::log("page"), None)?
         .require("building the page")?;
-    shorten_glue(&tools[2])?;
+    shorten::script(&dist(), &tools[2])?;
+    shorten::styles(&dist())?;
     step.done("dist/");
     Ok(())
-}
-
-/// Shortens the script that loads the program: what Trunk has for that does not know all of today's JavaScript, says so and
-/// leaves the script as it was, 2 KB heavier. `programs`: the folder with terser.
-fn shorten_glue(programs: &Path) -> Result<()> {
-    let page = dist().join("index.html");
-    let mut html = std::fs::read_to_string(&page)?;
-    for entry in std::fs::read_dir(dist())? {
-        let path = entry?.path();
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
-        if !(name.starts_with("bootlace-app-") && name.ends_with(".js")) {
-            continue;
-        }
-        let as_built = std::fs::read(&path)?;
-        let mut terser = std::process::Command::new(programs.join("terser"));
-        terser.args(["--module", "--compress", "--mangle", "--output"]);
-        terser.arg(&path).arg("--").arg(&path);
-        process::output(&mut terser)?;
-        html = with_digest(&html, &as_built, &std::fs::read(&path)?)?;
-    }
-    std::fs::write(&page, html)?;
-    Ok(())
-}
-
-/// The page that names the digest of a file as it is now, where it named that of the file as it was: a browser does not run
-/// a script of another digest.
-fn with_digest(html: &str, was: &[u8], now: &[u8]) -> Result<String> {
-    let (was, now) = (integrity(was), integrity(now));
-    ensure!(html.contains(&was), "index.html does not name the digest {was}");
-    Ok(html.replace(&was, &now))
-}
-
-/// A file's digest as an `integrity` attribute has it.
-fn integrity(file: &[u8]) -> String {
-    format!("sha384-{}", BASE64_STANDARD.encode(Sha384::digest(file)))
 }
 
 /// Compiles the page's program the way Trunk will ask for it, which then finds it done. Trunk itself may still be being built.
@@ -185,17 +146,6 @@ fn kilobytes(bytes: u64) -> f64 {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_shortened_script_has_the_digest_that_the_page_names() {
-        let digest = "sha384-OLBgp1GsljhM2TJ+sbHjaiH9txEUvgdDTAzHv2P24donTt6/529l+9Ua0vFImLlb";
-        let html = format!("<link rel=modulepreload integrity={digest}>");
-        let now = with_digest(&html, b"", b"shorter").unwrap();
-        assert!(!now.contains(digest), "{now}");
-        assert_eq!(with_digest(&now, b"shorter", b"").unwrap(), html);
-        // A page that names another digest is not published.
-        with_digest(&html, b"other", b"shorter").unwrap_err();
-    }
 
     #[test]
     fn all_files_weigh_but_the_demo() {
