@@ -287,6 +287,50 @@ fn requests_of_chapter_9_are_answered_or_refused() {
 }
 
 #[test]
+fn requests_of_interfaces_and_endpoints_that_are_not_there_are_refused() {
+    let pico = board();
+    let ask = |kind, request, index, length| {
+        let setup = Setup::new(kind, request, 0, index);
+        pico.ask_usb(setup, length).unwrap()
+    };
+    let (status, done, stall) = (Ok(vec![0, 0]), Ok(Vec::new()), Err(Failure::Stall));
+    // Of the bits of an index that addresses do not use, one each.
+    let strange = [0x10, 0x40, 0x100, 0x8000];
+    for index in (0..5).chain(strange) {
+        let is_there = index < 3;
+        let expected = if is_there { &status } else { &stall };
+        assert_eq!(&ask(0x81, GET_STATUS, index, 2), expected, "interface {index:#x}");
+        let expected = if is_there { &done } else { &stall };
+        assert_eq!(
+            &ask(0x01, SET_INTERFACE, index, 0),
+            expected,
+            "interface {index:#x}"
+        );
+    }
+    let configuration = get(&pico, CONFIGURATION, 0);
+    let described: Vec<u16> = split(&configuration)
+        .into_iter()
+        .filter(|it| it[1] == 5)
+        .map(|endpoint| endpoint[2].into())
+        .collect();
+    assert_eq!(described.len(), 5);
+    let addresses = (0..16).chain(0x80..0x90);
+    for index in addresses.chain(strange).chain(strange.map(|bit| bit | 1)) {
+        // The two of control transfers are never described.
+        let is_there = described.contains(&index) || matches!(index, 0 | 0x80);
+        let expected = if is_there { &status } else { &stall };
+        assert_eq!(&ask(0x82, GET_STATUS, index, 2), expected, "endpoint {index:#x}");
+        if !is_there {
+            assert_eq!(ask(0x02, SET_FEATURE, index, 0), stall, "endpoint {index:#x}");
+        }
+    }
+    // Packet numbers have begun again at each of the three interfaces.
+    pico.restart_packet_numbers(&BOTH).unwrap();
+    answers(&pico, "requests of what is not there");
+    pico.behaved().unwrap();
+}
+
+#[test]
 fn control_transfers_that_are_cut_short_or_too_long_are_got_over() {
     let pico = board();
     let configuration = Setup::new(0x80, GET_DESCRIPTOR, CONFIGURATION, 0);

@@ -5,9 +5,10 @@ use usb_device::bus::{UsbBus, UsbBusAllocator};
 use usb_device::descriptor::lang_id::LangID;
 use usb_device::device::{StringDescriptors, UsbDevice, UsbDeviceBuilder, UsbVidPid};
 
-use crate::pipe::Pipe;
+use crate::missing::Missing;
+use crate::pipe::{Pipe, Restart};
 use crate::serial_port::SerialPort;
-use crate::vendor::Vendor;
+use crate::vendor::{INTERFACES, Vendor};
 
 /// Who the device is.
 #[derive(Clone, Copy, Debug)]
@@ -37,19 +38,22 @@ impl Way {
     }
 }
 
-/// A board's line over USB.
-pub struct UsbLine<'a, B: UsbBus> {
+/// A board's line over USB. `R` does what the bus's driver leaves undone.
+pub struct UsbLine<'a, B: UsbBus, R = ()> {
     device: UsbDevice<'a, B>,
-    serial_port: SerialPort<'a, B>,
-    vendor: Vendor<'a, B>,
+    missing: Missing,
+    serial_port: SerialPort<'a, B, R>,
+    vendor: Vendor<'a, B, R>,
     way: Way,
 }
 
-impl<'a, B: UsbBus> UsbLine<'a, B> {
+impl<'a, B: UsbBus, R: Restart> UsbLine<'a, B, R> {
     /// Begins to be seen by the host.
     pub fn open(bus: &'a UsbBusAllocator<B>, names: Names<'a>) -> Self {
         // The order decides which numbers the interfaces have.
         let (serial_port, vendor) = (SerialPort::new(bus), Vendor::new(bus));
+        let endpoints = serial_port.endpoints().into_iter().chain(vendor.pipe.endpoints());
+        let missing = Missing::but(INTERFACES, endpoints);
         let texts = StringDescriptors::new(LangID::EN_US)
             .product(names.product)
             .serial_number(names.serial);
@@ -61,13 +65,14 @@ impl<'a, B: UsbBus> UsbLine<'a, B> {
         let device = complete.unwrap_or_else(|_| builder()).build();
         UsbLine {
             device,
+            missing,
             serial_port,
             vendor,
             way: Way::SerialPort,
         }
     }
 
-    fn pipe(&mut self, way: Way) -> &mut Pipe<'a, B> {
+    fn pipe(&mut self, way: Way) -> &mut Pipe<'a, B, R> {
         match way {
             Way::SerialPort => &mut self.serial_port.pipe,
             Way::Vendor => &mut self.vendor.pipe,
@@ -77,11 +82,11 @@ impl<'a, B: UsbBus> UsbLine<'a, B> {
     /// Answers what the host asks of the device itself. The hardware keeps the host waiting meanwhile, so seldom is slow,
     /// not wrong; hosts give a device up after seconds.
     fn poll(&mut self) {
-        self.device.poll(&mut [&mut self.serial_port, &mut self.vendor]);
+        (self.device).poll(&mut [&mut self.missing, &mut self.serial_port, &mut self.vendor]);
     }
 }
 
-impl<B: UsbBus> Line for UsbLine<'_, B> {
+impl<B: UsbBus, R: Restart> Line for UsbLine<'_, B, R> {
     fn read(&mut self, bytes: &mut [u8; PIECE], conversation: Conversation) -> usize {
         self.poll();
         // Whoever waits is heard first: a host that never pauses does not keep the other out.

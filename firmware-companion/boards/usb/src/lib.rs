@@ -6,8 +6,10 @@
 #![forbid(unsafe_code)]
 
 mod device;
+mod missing;
 mod pipe;
 mod serial_port;
 mod vendor;
 
 pub use device::{Names, UsbLine};
+pub use pipe::Restart;

@@ -1,5 +1,7 @@
 //! Two bulk endpoints that carry a stream of bytes, and where its packets end.
 
+use core::marker::PhantomData;
+
 use usb_device::UsbError;
 use usb_device::bus::{InterfaceNumber, UsbBus, UsbBusAllocator};
 use usb_device::control::{Recipient, Request, RequestType};
@@ -12,7 +14,7 @@ use bootlace_cortex_m::PIECE;
 const PACKET: u16 = PIECE as u16;
 
 /// A stream of bytes to and from the host.
-pub(crate) struct Pipe<'a, B: UsbBus> {
+pub(crate) struct Pipe<'a, B: UsbBus, R> {
     from_host: EndpointOut<'a, B>,
     to_host: EndpointIn<'a, B>,
     /// A packet came that has not been read yet.
@@ -21,9 +23,21 @@ pub(crate) struct Pipe<'a, B: UsbBus> {
     is_sending: bool,
     /// The last packet was full: to the host the transfer has not ended.
     is_open: bool,
+    restart: PhantomData<R>,
 }
 
-impl<'a, B: UsbBus> Pipe<'a, B> {
+/// What a driver leaves undone when an endpoint is halted no longer.
+pub trait Restart {
+    /// Starts the endpoint's packet numbers from 0 again and gives up what the host has not fetched.
+    fn restart(endpoint: EndpointAddress);
+}
+
+/// A driver that leaves nothing undone.
+impl Restart for () {
+    fn restart(_: EndpointAddress) {}
+}
+
+impl<'a, B: UsbBus, R: Restart> Pipe<'a, B, R> {
     pub(crate) fn new(bus: &'a UsbBusAllocator<B>) -> Self {
         Pipe {
             from_host: bus.bulk(PACKET),
@@ -31,7 +45,12 @@ impl<'a, B: UsbBus> Pipe<'a, B> {
             has_unread: false,
             is_sending: false,
             is_open: false,
+            restart: PhantomData,
         }
+    }
+
+    pub(crate) fn endpoints(&self) -> [EndpointAddress; 2] {
+        [self.from_host.address(), self.to_host.address()]
     }
 
     pub(crate) fn describe(&self, writer: &mut DescriptorWriter) -> Result<(), UsbError> {
@@ -94,21 +113,34 @@ impl<'a, B: UsbBus> Pipe<'a, B> {
         self.is_open = false;
     }
 
-    /// Requests of the host that start both endpoints' packet numbers from 0 again, which the stack does not do by itself
-    /// (USB 2.0, 9.1.1.5); `interface`: the one of these endpoints. What had not been fetched is given up. Requests that the
-    /// stack refuses change nothing.
+    /// Requests of the host that start packet numbers from 0 again, of both endpoints, which the stack does not do by itself (USB
+    /// 2.0, 9.1.1.5; `interface`: the one of these endpoints), or of one (9.4.5). What had not been fetched is given up. Requests
+    /// that the stack refuses change nothing.
     pub(crate) fn follow(&mut self, request: &Request, interface: InterfaceNumber) {
         const CONFIGURATIONS: u16 = 1;
+        if request.request_type != RequestType::Standard {
+            return;
+        }
         let is_restart = match (request.recipient, request.request) {
             (Recipient::Device, Request::SET_CONFIGURATION) => request.value <= CONFIGURATIONS,
             (Recipient::Interface, Request::SET_INTERFACE) => {
                 (request.value, request.index) == (0, u16::from(u8::from(interface)))
             }
+            (Recipient::Endpoint, Request::CLEAR_FEATURE) => {
+                let mut ours = self.endpoints().into_iter();
+                if request.value == Request::FEATURE_ENDPOINT_HALT
+                    && let Some(endpoint) = ours.find(|&it| request.index == u16::from(u8::from(it)))
+                {
+                    R::restart(endpoint);
+                }
+                false
+            }
             _ => false,
         };
-        if request.request_type == RequestType::Standard && is_restart {
+        if is_restart {
             self.from_host.unstall();
             self.to_host.unstall();
+            self.endpoints().into_iter().for_each(R::restart);
             self.forget_sent();
         }
     }

@@ -8,7 +8,7 @@ use usb_device::descriptor::DescriptorWriter;
 use usb_device::endpoint::{EndpointAddress, EndpointIn};
 use usb_device::{Result, UsbError};
 
-use crate::pipe::Pipe;
+use crate::pipe::{Pipe, Restart};
 
 const CLASS_COMMUNICATION: u8 = 0x02;
 const CLASS_DATA: u8 = 0x0A;
@@ -38,11 +38,11 @@ const NOTIFICATION: u16 = 8;
 const NOTIFICATION_INTERVAL: u8 = 255;
 
 /// The port.
-pub(crate) struct SerialPort<'a, B: UsbBus> {
+pub(crate) struct SerialPort<'a, B: UsbBus, R> {
     control: InterfaceNumber,
     data: InterfaceNumber,
     notifications: EndpointIn<'a, B>,
-    pub(crate) pipe: Pipe<'a, B>,
+    pub(crate) pipe: Pipe<'a, B, R>,
     /// Bits per second, stop bits, parity and data bits, as the host last set them: only the first says anything here.
     coding: [u8; 7],
     is_ready: bool,
@@ -50,7 +50,7 @@ pub(crate) struct SerialPort<'a, B: UsbBus> {
     pub(crate) is_touched: bool,
 }
 
-impl<'a, B: UsbBus> SerialPort<'a, B> {
+impl<'a, B: UsbBus, R: Restart> SerialPort<'a, B, R> {
     pub(crate) fn new(bus: &'a UsbBusAllocator<B>) -> Self {
         SerialPort {
             control: bus.interface(),
@@ -62,6 +62,11 @@ impl<'a, B: UsbBus> SerialPort<'a, B> {
             is_ready: false,
             is_touched: false,
         }
+    }
+
+    pub(crate) fn endpoints(&self) -> [EndpointAddress; 3] {
+        let [from_host, to_host] = self.pipe.endpoints();
+        [self.notifications.address(), from_host, to_host]
     }
 
     /// Whether a request is for this class.
@@ -78,7 +83,7 @@ impl<'a, B: UsbBus> SerialPort<'a, B> {
     }
 }
 
-impl<B: UsbBus> UsbClass<B> for SerialPort<'_, B> {
+impl<B: UsbBus, R: Restart> UsbClass<B> for SerialPort<'_, B, R> {
     fn get_configuration_descriptors(&self, writer: &mut DescriptorWriter) -> Result<()> {
         let (control, data) = (u8::from(self.control), u8::from(self.data));
         writer.iad(

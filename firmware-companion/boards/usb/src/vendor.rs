@@ -9,10 +9,12 @@ use usb_device::descriptor::{BosWriter, DescriptorWriter};
 use usb_device::endpoint::EndpointAddress;
 use usb_device::{Result, UsbError};
 
-use crate::pipe::Pipe;
+use crate::pipe::{Pipe, Restart};
 
 /// Interfaces before this one: the Microsoft descriptors name it by its number, in constant data.
 const NUMBER: u8 = 2;
+/// All interfaces: it is the last.
+pub(crate) const INTERFACES: u16 = NUMBER as u16 + 1;
 
 /// Kind of a device capability: one that a platform defines under a UUID.
 const PLATFORM: u8 = 0x05;
@@ -107,12 +109,12 @@ const fn descriptors() -> [u8; SET_LEN] {
 }
 
 /// The interface.
-pub(crate) struct Vendor<'a, B: UsbBus> {
+pub(crate) struct Vendor<'a, B: UsbBus, R> {
     number: InterfaceNumber,
-    pub(crate) pipe: Pipe<'a, B>,
+    pub(crate) pipe: Pipe<'a, B, R>,
 }
 
-impl<'a, B: UsbBus> Vendor<'a, B> {
+impl<'a, B: UsbBus, R: Restart> Vendor<'a, B, R> {
     pub(crate) fn new(bus: &'a UsbBusAllocator<B>) -> Self {
         Vendor {
             number: bus.interface(),
@@ -121,7 +123,7 @@ impl<'a, B: UsbBus> Vendor<'a, B> {
     }
 }
 
-impl<B: UsbBus> UsbClass<B> for Vendor<'_, B> {
+impl<B: UsbBus, R: Restart> UsbClass<B> for Vendor<'_, B, R> {
     fn get_configuration_descriptors(&self, writer: &mut DescriptorWriter) -> Result<()> {
         writer.interface(self.number, CLASS, SUBCLASS, PROTOCOL)?;
         self.pipe.describe(writer)
