@@ -49,6 +49,16 @@ pub fn application(board: &str) -> Result<(), String> {
     link_with(&format!("{board}/application.x"))
 }
 
+/// For a program that uses `bootlace_cortex_m::no_interrupts!`: cortex-m-rt's linker script includes a `device.x` that names a
+/// chip's interrupts, and there are none to name.
+///
+/// # Errors
+/// What can't be written.
+pub fn no_interrupts() -> Result<(), String> {
+    fs::write(folder("OUT_DIR")?.join("device.x"), "")
+        .map_err(|error| format!("device.x can't be written: {error}"))
+}
+
 /// Has programs linked with this description of the memory, a path as seen from the package's folder.
 fn link_with(memory: &str) -> Result<(), String> {
     let (here, out) = (folder("CARGO_MANIFEST_DIR")?, folder("OUT_DIR")?);

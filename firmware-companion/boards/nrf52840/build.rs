@@ -3,6 +3,7 @@
 use bootlace_core::board::Policy;
 
 fn main() -> Result<(), String> {
+    bootlace_board_build::no_interrupts()?;
     let policy = Policy {
         deadline: 30,
         ..Policy::default()

@@ -82,3 +82,28 @@ macro_rules! on_fault {
         }
     };
 }
+
+/// Defines the end of a program that enables no interrupt, so that every exception is a fault, which calls `$end`, as a panic
+/// does. The vector table has one entry behind the processor's own, the least that the runtime crate takes, where that one's own
+/// has 240, 1 KB in all: the program wants its feature `device`, and its build script calls `bootlace_board_build::no_interrupts`.
+#[macro_export]
+macro_rules! no_interrupts {
+    ($end:path) => {
+        $crate::on_fault!(no_interrupt, $end);
+
+        const fn no_interrupt(_: i16) -> bool {
+            false
+        }
+
+        #[allow(unsafe_code, reason = "the linker puts it behind the processor's own")]
+        #[used]
+        #[unsafe(no_mangle)]
+        #[unsafe(link_section = ".vector_table.interrupts")]
+        static __INTERRUPTS: [unsafe extern "C" fn(); 1] = {
+            unsafe extern "C" {
+                fn DefaultHandler();
+            }
+            [DefaultHandler]
+        };
+    };
+}

@@ -52,10 +52,5 @@ fn main() -> ! {
     }
 }
 
-/// The bootloader enables no interrupt: every exception is a fault.
-const fn no_interrupt(_: i16) -> bool {
-    false
-}
-
 // Nothing that comes from outside gets there.
-bootlace_cortex_m::on_fault!(no_interrupt, bootlace_cortex_m::fault);
+bootlace_cortex_m::no_interrupts!(bootlace_cortex_m::fault);

@@ -57,12 +57,7 @@ fn timer_counts() -> bool {
     clock.now() > before
 }
 
-/// It enables no interrupt: every exception is a fault.
-const fn no_interrupt(_: i16) -> bool {
-    false
-}
-
-bootlace_cortex_m::on_fault!(no_interrupt, crashed);
+bootlace_cortex_m::no_interrupts!(crashed);
 
 /// The bootloader is told of a crash.
 fn crashed() -> ! {
