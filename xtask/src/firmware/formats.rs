@@ -1,7 +1,8 @@
 //! Files that programmers and chips take: Intel HEX and UF2.
 
-/// Intel HEX, 16 bytes a line.
-pub(crate) fn hex(start: u32, image: &[u8]) -> String {
+/// Intel HEX, 16 bytes a line. Between the parts, each with the address that it is written to, nothing is said: programmers erase
+/// what they write, and a board's records may lie there.
+pub(crate) fn hex<'p>(parts: impl IntoIterator<Item = (u32, &'p [u8])>) -> String {
     let mut text = String::new();
     let mut record = |kind: u8, address: u16, data: &[u8]| {
         let [high, low] = address.to_be_bytes();
@@ -16,7 +17,7 @@ pub(crate) fn hex(start: u32, image: &[u8]) -> String {
         text.push('\n');
     };
     let mut upper = None;
-    for (line, at) in image.chunks(16).zip((start..).step_by(16)) {
+    for (at, line) in parts.into_iter().flat_map(lines) {
         if upper != Some(at >> 16) {
             upper = Some(at >> 16);
             record(4, 0, &((at >> 16) as u16).to_be_bytes());
@@ -25,6 +26,18 @@ pub(crate) fn hex(start: u32, image: &[u8]) -> String {
     }
     record(1, 0, &[]);
     text
+}
+
+/// A part in lines of 16 bytes that begin where 16 bytes do, as none may go over a limit of 64 KB; the first may be shorter.
+fn lines((start, part): (u32, &[u8])) -> impl Iterator<Item = (u32, &[u8])> {
+    let (mut at, mut rest) = (start, part);
+    std::iter::from_fn(move || {
+        let room = 16 - at as usize % 16;
+        let (line, after) = rest.split_at(room.min(rest.len()));
+        let place = at;
+        (at, rest) = (at.wrapping_add(line.len() as u32), after);
+        (!line.is_empty()).then_some((place, line))
+    })
 }
 
 /// Where the flash begins of the one chip that takes UF2, and its bootloader.
@@ -62,16 +75,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hex_lines_carry_address_and_sum() {
-        let text = hex(0x0001_FFF0, &[0xFF; 18]);
+    fn hex_lines_carry_address_and_sum_and_no_gaps() {
+        let text = hex([(0x0001_FFFC, &[0xFF; 6][..]), (0x0002_C000, &[1])]);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines,
             [
                 ":020000040001F9",
-                ":10FFF000FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF11",
+                ":04FFFC00FFFFFFFF05",
                 ":020000040002F8",
                 ":02000000FFFF00",
+                ":01C00000013E",
                 ":00000001FF",
             ]
         );

@@ -223,9 +223,14 @@ pub(crate) fn checks() -> Result<Vec<(String, Command)>> {
 /// Writes the program as it is, as bytes, as Intel HEX and, where a chip takes its bootloader so, as UF2.
 fn convert(bytes: Vec<u8>, to: &Path) -> Result<()> {
     fs::write(to.with_extension("elf"), &bytes)?;
-    let (start, image) = elf::flat(&Program::new(bytes)?.segments()?);
+    let segments = Program::new(bytes)?.segments()?;
+    let (start, image) = elf::flat(&segments);
     fs::write(to.with_extension("bin"), &image)?;
-    fs::write(to.with_extension("hex"), formats::hex(start, &image))?;
+    let mut parts: Vec<(u32, &[u8])> = (segments.iter())
+        .map(|segment| (segment.address, segment.bytes.as_slice()))
+        .collect();
+    parts.sort_unstable();
+    fs::write(to.with_extension("hex"), formats::hex(parts))?;
     if start == formats::RP2040_FLASH {
         fs::write(to.with_extension("uf2"), formats::uf2(start, &image))?;
     }
