@@ -7,6 +7,7 @@
 extern crate std;
 
 pub mod nrf52840;
+pub mod stm32f407;
 
 #[cfg(test)]
 mod tests;

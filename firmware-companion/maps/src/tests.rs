@@ -11,7 +11,10 @@ use bootlace_core::flash::{Area, Flash as _};
 use bootlace_core::layout::Layout;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash};
 
+use bootlace_smp::bootlace::Reset;
+
 use crate::nrf52840::{self, Nrf52840};
+use crate::stm32f407::{self, Patience, Stm32f407};
 
 /// A chip that is only asked for its shape.
 struct Words;
@@ -127,29 +130,160 @@ fn number(script: &str, region: &str, word: &str) -> u32 {
     terms.next().map(term).unwrap() - terms.map(term).sum::<u32>()
 }
 
+/// A linker script of a board.
+fn script(board: &str, file: &str) -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../boards");
+    fs::read_to_string(format!("{folder}/{board}/{file}")).unwrap()
+}
+
 /// The linker puts bootloader, identity block and application where the map has them.
-#[test]
-fn linker_scripts_agree_with_the_map() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../boards/nrf52840");
-    let bootloader = fs::read_to_string(format!("{folder}/memory.x")).unwrap();
+fn scripts_agree<B: Chip>(board: &str, bootloader_end: u32) {
+    let bootloader = script(board, "memory.x");
     let block = bootlace_identity::LEN as u32;
     let at = number(&bootloader, "IDENTITY", "ORIGIN");
-    assert_eq!(at, nrf52840::BOOTLOADER_END - block);
+    assert_eq!(at, B::BASE + bootloader_end - block);
     assert_eq!(number(&bootloader, "IDENTITY", "LENGTH"), block);
     let (start, len) = (
         number(&bootloader, "FLASH", "ORIGIN"),
         number(&bootloader, "FLASH", "LENGTH"),
     );
-    assert_eq!((start, start + len), (0, at));
+    assert_eq!((start, start + len), (B::BASE, at));
     // 24 KB of RAM, of which the first 16 bytes are words that survive a reset.
     assert_eq!(number(&bootloader, "RAM", "LENGTH"), 24 * 1024 - 16);
-    let application = fs::read_to_string(format!("{folder}/application.x")).unwrap();
+    let application = script(board, "application.x");
     let (start, len) = (
         number(&application, "FLASH", "ORIGIN"),
         number(&application, "FLASH", "LENGTH"),
     );
-    let primary = Nrf52840::MAP.primary;
-    assert_eq!(start, primary.offset + 0x400);
+    let primary = B::BASE + B::MAP.primary.offset;
+    assert_eq!(start, primary + 0x400);
     // A page for what signing adds.
-    assert!(start + len + 4096 <= primary.offset + largest::<Nrf52840>());
+    assert!(start + len + 4096 <= primary + largest::<B>());
+}
+
+#[test]
+fn an_nrf52840s_linker_scripts_agree_with_its_map() {
+    scripts_agree::<Nrf52840>("nrf52840", nrf52840::BOOTLOADER_END);
+}
+
+#[test]
+fn an_stm32f407s_linker_scripts_agree_with_its_map() {
+    scripts_agree::<Stm32f407>("stm32f407", stm32f407::BOOTLOADER_END);
+    // The bootloader's code begins behind the records, and its vector table, the first thing in flash, ends before them.
+    let memory = script("stm32f407", "memory.x");
+    let code = number(&memory, "_stext", "=");
+    let state = Stm32f407::MAP.state;
+    assert_eq!(code, stm32f407::BASE + stm32f407::CODE_START);
+    assert_eq!(stm32f407::CODE_START, state.offset + state.size);
+    const LARGEST_VECTOR_TABLE: u32 = 1024;
+    assert!(LARGEST_VECTOR_TABLE <= state.offset);
+}
+
+#[test]
+fn an_stm32f407_holds_images_of_256_kb() {
+    let map = Stm32f407::MAP;
+    // Its bootloader's code lies behind the state.
+    in_order::<Stm32f407>(stm32f407::SMALL, stm32f407::SIZE);
+    assert!(map.state.offset + map.state.size <= stm32f407::CODE_START);
+    assert!(stm32f407::BOOTLOADER_END <= map.primary.offset);
+    assert_eq!(largest::<Stm32f407>(), 256 * 1024);
+}
+
+/// Sectors as the reference manual's table 5 has them: each with its first byte and its size in KB.
+const SECTORS_OF_RM0090: [(u32, u32); 12] = [
+    (0x0800_0000, 16),
+    (0x0800_4000, 16),
+    (0x0800_8000, 16),
+    (0x0800_C000, 16),
+    (0x0801_0000, 64),
+    (0x0802_0000, 128),
+    (0x0804_0000, 128),
+    (0x0806_0000, 128),
+    (0x0808_0000, 128),
+    (0x080A_0000, 128),
+    (0x080C_0000, 128),
+    (0x080E_0000, 128),
+];
+
+#[test]
+fn every_unit_of_an_stm32f407_is_one_sector() {
+    let map = Stm32f407::MAP;
+    let mut units = Vec::new();
+    for Region { offset, size, erase } in [map.state, map.primary, map.secondary] {
+        for unit in (offset..offset + size).step_by(erase as usize) {
+            let sectors = stm32f407::sectors(unit, unit + erase).unwrap();
+            assert_eq!(sectors.len(), 1, "{unit:#x}");
+            let (start, kb) = SECTORS_OF_RM0090[sectors.start as usize];
+            assert_eq!((stm32f407::BASE + unit, erase), (start, kb * 1024));
+            units.push(sectors.start);
+        }
+    }
+    // The other sectors are the bootloader's, which the factory may protect.
+    let others = (0..12).filter(|sector| !units.contains(sector));
+    assert_eq!(
+        others.map(|sector| 1 << sector).sum::<u32>(),
+        stm32f407::PROTECTED
+    );
+}
+
+#[test]
+fn an_stm32f407_erases_whole_sectors_or_nothing() {
+    let ends = SECTORS_OF_RM0090.map(|(start, kb)| start - stm32f407::BASE + kb * 1024);
+    for (sector, (start, _)) in SECTORS_OF_RM0090.into_iter().enumerate() {
+        let start = start - stm32f407::BASE;
+        assert_eq!(stm32f407::sectors(start, ends[11]), Some(sector as u32..12));
+        assert_eq!(stm32f407::sectors(0, ends[sector]), Some(0..sector as u32 + 1));
+        assert_eq!(stm32f407::sectors(start + 4096, ends[11]), None);
+        assert_eq!(stm32f407::sectors(0, ends[sector] - 4096), None);
+    }
+    assert_eq!(stm32f407::sectors(0, stm32f407::SIZE + 128 * 1024), None);
+}
+
+#[test]
+fn an_stm32f407s_pll_gives_processor_and_usb_their_clocks_from_every_crystal() {
+    for mhz in [8, 12, 16, 25] {
+        let word = stm32f407::pll(mhz, true);
+        // RM0090, 7.3.2: PLLM, PLLN, PLLP of which 0 halves, and PLLQ.
+        let (m, n, p, q) = (word & 63, word >> 6 & 511, word >> 16 & 3, word >> 24 & 15);
+        assert_eq!(mhz % m, 0);
+        let vco = mhz / m * n;
+        assert_eq!(p, 0);
+        assert_eq!(vco / 2, stm32f407::PROCESSOR_MHZ);
+        assert_eq!((vco % q, vco / q), (0, 48));
+        // The limits of the PLL's input and of its own oscillator, in MHz.
+        assert!((1..=2).contains(&(mhz / m)) && (100..=432).contains(&vco));
+        assert_eq!(word >> 22 & 1, 1);
+    }
+    assert_eq!(stm32f407::pll(stm32f407::INTERNAL_MHZ, false) >> 22 & 1, 0);
+}
+
+#[test]
+fn an_stm32f407_tells_the_gravest_reason_of_a_reset() {
+    for (status, reason) in [
+        // Bits of RM0090, 7.3.21, from 31 down: low power, window watchdog, independent watchdog, software, power, pin, brownout.
+        (0x0E00_0000, Reset::PowerOn),
+        (0x0600_0000, Reset::Brownout),
+        (0x0400_0000, Reset::Pin),
+        (0x1400_0000, Reset::Software),
+        (0x2400_0000, Reset::Watchdog),
+        (0x4400_0000, Reset::Watchdog),
+        (0x8400_0000, Reset::Fault),
+        (0x3400_0000, Reset::Watchdog),
+        (0x0000_0003, Reset::PowerOn),
+    ] {
+        assert_eq!(stm32f407::reset_reason(status), reason, "{status:#x}");
+    }
+}
+
+#[test]
+fn an_stm32f407s_watchdog_waits_as_long_as_it_is_told_up_to_its_limit() {
+    let millis = |Patience { prescaler, reload }| (4 << prescaler) * (reload + 1) / 32;
+    for asked in [1, 10, 500, 512, 513, 3000, 5000, 32_000, 32_768] {
+        let set = stm32f407::patience(asked);
+        assert!(set.prescaler <= 6 && set.reload <= 0xFFF, "{set:?}");
+        // No shorter than asked, and longer by one count at most.
+        let waits = millis(set);
+        assert!((asked..=asked + 8).contains(&waits), "{asked}: {waits}");
+    }
+    assert_eq!(millis(stm32f407::patience(u32::MAX)), 32_768);
 }

@@ -20,6 +20,20 @@ pub struct Geometry {
 }
 
 impl Geometry {
+    /// The shape of a chip whose torn words can be read and programmed as if they were erased, with its areas as in `map` and written in units of
+    /// `write` bytes.
+    pub(crate) const fn of(map: &Map, write: u32) -> Self {
+        let (primary, secondary) = (map.primary, map.secondary);
+        Geometry {
+            pages: (primary.erase, secondary.erase),
+            write,
+            slots: (primary.size / primary.erase, secondary.size / secondary.erase),
+            state: map.state.erase,
+            error_correction: false,
+            silent: true,
+        }
+    }
+
     pub(crate) fn map(&self, golden: bool) -> Map {
         let region = |offset, size, erase| Region { offset, size, erase };
         let primary = self.primary();

@@ -1,5 +1,8 @@
 //! The shapes of flash that are swept, and how thoroughly.
 
+use bootlace_core::chip::Chip;
+use bootlace_maps::stm32f407::Stm32f407;
+
 use crate::geometry::Geometry;
 use crate::scenario::Scenario;
 use crate::sweep::{Again, Sweep};
@@ -50,15 +53,8 @@ const ONE_PAGE: Geometry = Geometry {
     ..TINY
 };
 
-/// STM32F407: 128 KB sectors for the slots, 16 KB ones for the state.
-const STM32F407: Geometry = Geometry {
-    pages: (128 * KB, 128 * KB),
-    write: 4,
-    slots: (3, 4),
-    state: 16 * KB,
-    error_correction: false,
-    silent: true,
-};
+/// The board's: 128 KB sectors for the slots, 16 KB ones for the state, words of 4 bytes.
+const STM32F407: Geometry = Geometry::of(&<Stm32f407 as Chip>::MAP, 4);
 
 /// RP2040: sectors of 4 KB, of which 256 bytes are programmed at once and any byte alone; fewer of them than the board has.
 const RP2040: Geometry = Geometry {

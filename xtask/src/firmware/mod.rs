@@ -33,7 +33,7 @@ struct Board {
 
 /// Each is built by itself: packages that are built together share the features of what they use, and a board that moves its
 /// vector table would get what is for one that can't.
-const ALL: [Board; 3] = [
+const ALL: [Board; 4] = [
     Board {
         name: "qemu-microbit",
         target: targets::CORTEX_M0,
@@ -63,6 +63,12 @@ const ALL: [Board; 3] = [
         target: targets::CORTEX_M4,
         programs: &["nrf52840", "nrf52840-application"],
         packages: &["bootlace-nrf52840", "bootlace-example-nrf52840"],
+    },
+    Board {
+        name: "stm32f407",
+        target: targets::CORTEX_M4,
+        programs: &["stm32f407", "stm32f407-application"],
+        packages: &["bootlace-stm32f407", "bootlace-example-stm32f407"],
     },
 ];
 

@@ -20,7 +20,7 @@ struct Budget {
     ram: u32,
 }
 
-const BUDGETS: [Budget; 4] = [
+const BUDGETS: [Budget; 5] = [
     Budget {
         board: "qemu-microbit",
         patches: true,
@@ -46,8 +46,15 @@ const BUDGETS: [Budget; 4] = [
     Budget {
         board: "nrf52840",
         patches: true,
-        flash: 51 * 1024,
+        flash: 50 * 1024,
         aim: Some(42 * 1024),
+        ram: 24 * 1024,
+    },
+    Budget {
+        board: "stm32f407",
+        patches: true,
+        flash: 52 * 1024,
+        aim: Some(46 * 1024),
         ram: 24 * 1024,
     },
 ];
