@@ -230,16 +230,7 @@ impl Hands {
             let action = match platform::read(&file).await {
                 Ok(bytes) => match read_keys(&Uint8Array::new(&bytes).to_vec()) {
                     Ok(read) => {
-                        let name = file.name();
-                        let name = name.strip_suffix(".pem").unwrap_or(&name);
-                        let added: Vec<TrustedKey> = (1..)
-                            .zip(&read)
-                            .map(|(number, key)| TrustedKey {
-                                name: words::key_name(name, number, read.len()),
-                                added: platform::today(),
-                                key: *key,
-                            })
-                            .collect();
+                        let added = TrustedKey::of_file(&file.name(), &read, &platform::today());
                         added.iter().for_each(platform::keep_key);
                         let others = keys.into_iter().filter(|known| !read.contains(&known.key));
                         Action::Keys(others.chain(added).collect())

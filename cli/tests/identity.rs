@@ -226,7 +226,9 @@ fn what_can_not_be_filled_is_refused_with_its_reason() {
     let folder = folder("refused");
     let mine = ["--key", "one.pem", "--name", "Pump"];
     let with = |files: [&'static str; 2]| [files.as_slice(), mine.as_slice()].concat();
-    refused(&folder, &with(["in.bin", "in.bin"]), "would be overwritten");
+    for input in ["in.bin", "one.pem"] {
+        refused(&folder, &with(["in.bin", input]), "would be overwritten");
+    }
     fs::write(folder.join("none.bin"), vec![0; 2000]).unwrap();
     refused(
         &folder,

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use bootlace_engine::BoardInfo;
+use bootlace_engine::words::page as words;
 use bootlace_image::PublicKey;
 
 use crate::messages::{BoardId, Cable, Ending, ImageInfo, Offer, Problem, Running, Step, Via};
@@ -38,6 +39,21 @@ pub struct TrustedKey {
     pub added: String,
     /// The key.
     pub key: PublicKey,
+}
+
+impl TrustedKey {
+    /// All keys of a file that the person added on a day, each with a name of its own.
+    pub fn of_file(file: &str, keys: &[PublicKey], day: &str) -> Vec<TrustedKey> {
+        let name = file.strip_suffix(".pem").unwrap_or(file);
+        let numbered = (1..).zip(keys);
+        numbered
+            .map(|(number, key)| TrustedKey {
+                name: words::key_name(name, number, keys.len()),
+                added: day.to_owned(),
+                key: *key,
+            })
+            .collect()
+    }
 }
 
 /// What came with the page to try it with.

@@ -157,6 +157,27 @@ fn what_is_said_of_an_earlier_choice_changes_nothing() {
     assert_eq!(state.image().unwrap().file, "b.bin");
 }
 
+/// F8: of a file with two keys the second one was passed over, so that a change of keys failed.
+#[test]
+fn every_key_of_a_file_is_trusted_with_a_name_of_its_own() {
+    let pem = concat!(
+        include_str!("../../../protocol/image/tests/data/p256.pub.pem"),
+        include_str!("../../../protocol/image/tests/data/ed25519.pub.pem")
+    );
+    let keys = bootlace_engine::read_keys(pem.as_bytes()).unwrap();
+    let added = TrustedKey::of_file("release.pem", &keys, "2026-11-28");
+    let shown: Vec<_> = added
+        .iter()
+        .map(|trusted| (trusted.name.as_str(), trusted.key))
+        .collect();
+    assert_eq!(shown, [("release (1)", keys[0]), ("release (2)", keys[1])]);
+    assert_ne!(keys[0], keys[1]);
+    let [one] = TrustedKey::of_file("mine.pub", &keys[..1], "")
+        .try_into()
+        .unwrap();
+    assert_eq!(one.name, "mine.pub");
+}
+
 /// B1: the page installed an image that it did not show.
 #[test]
 fn an_offer_ends_with_the_choice_that_it_was_made_for() {

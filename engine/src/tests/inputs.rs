@@ -56,6 +56,13 @@ fn images_that_the_board_would_refuse_are_not_sent() {
         plan(&pair, &foreign, &options),
         Err(Error::UntrustedByBoard { key_hash })
     );
+    // Trusted there, not here: what the board says of itself makes nobody trusted where a person says whom to trust.
+    assert_eq!(
+        plan(&pair, &file, &options),
+        Err(Error::Refused(Refusal::UnknownSigner {
+            key_hash: Some(key().public().hash())
+        }))
+    );
     let old = unsigned(2, 3000).cid([9; 16]).sign(&key()).build();
     refused(&pair, &old, Error::TooOld { image: 0, board: 3 });
     let large = unsigned(2, 0x4_0000)
