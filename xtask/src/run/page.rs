@@ -22,7 +22,7 @@ pub(crate) fn build() -> Result<()> {
     let tools = [
         setup::web::trunk()?,
         setup::web::wasm_bindgen()?,
-        setup::web::binaryen()?,
+        setup::web::npm_programs()?,
     ];
     let mut step = Step::start("building the page");
     // Trunk would download the tools that it does not find; offline it says what it misses.
@@ -38,6 +38,7 @@ pub(crate) fn build() -> Result<()> {
     step.run(&mut trunk, &project::log("page"), None)?
         .require("building the page")?;
     shorten::script(&dist(), &tools[2])?;
+    shorten::names(&dist())?;
     shorten::styles(&dist())?;
     step.done("dist/");
     Ok(())

@@ -48,7 +48,7 @@ pub(crate) const PAGE: [Job; 3] = [
     &|| web::trunk().map(drop),
     &|| web::wasm_bindgen().map(drop),
     &|| {
-        web::binaryen()?;
+        web::npm_programs()?;
         python::programs()?;
         firmware::folder().map(drop)
     },
@@ -91,7 +91,7 @@ pub(crate) fn print_environment() -> Result<()> {
     for (name, value) in environment()? {
         println!("export {name}='{}'", value.display());
     }
-    let path = [web::trunk()?, web::wasm_bindgen()?, web::binaryen()?];
+    let path = [web::trunk()?, web::wasm_bindgen()?, web::npm_programs()?];
     let path: Vec<String> = path.iter().map(|folder| folder.display().to_string()).collect();
     println!("export PATH='{}':\"$PATH\"", path.join(":"));
     println!("# Only for builds of the page, in a target folder of their own:");

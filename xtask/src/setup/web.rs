@@ -48,7 +48,7 @@ pub(crate) fn wasm_bindgen() -> Result<PathBuf> {
 }
 
 /// The folder with `wasm-opt` and `terser`.
-pub(crate) fn binaryen() -> Result<PathBuf> {
+pub(crate) fn npm_programs() -> Result<PathBuf> {
     Ok(npm_packages()?.join(".bin"))
 }
 
