@@ -107,7 +107,9 @@ impl Driver {
             if let Some(arrival) = next {
                 served = arrival;
                 // A board that is gone again is seen at its next arrival.
-                self.serve(arrival).ok();
+                if let Err(error) = self.serve(arrival) {
+                    eprintln!("a board has no terminal: {error:#}");
+                }
             }
         }
         Ok(())

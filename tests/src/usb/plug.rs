@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use bootlace_browser::wait_for;
 
 use super::fuse::{self, Kernel};
-use super::sysfs::{Described, Folder, overlay, properties};
+use super::sysfs::{Described, Folder, overlay, own_terminals, properties};
 use super::transfers::{End, Transfer, Wire};
 use super::usbfs::Usbfs;
 use crate::namespace::Namespace;
@@ -38,6 +38,7 @@ impl Bus {
         for folder in ["/sys/bus", "/sys/devices", "/dev"] {
             overlay(folder, namespace.scratch())?;
         }
+        own_terminals()?;
         for folder in ["/sys/bus/usb/devices", "/sys/bus/usb/drivers", "/dev/bus/usb"] {
             std::fs::create_dir_all(folder).with_context(|| folder.to_owned())?;
         }

@@ -1,5 +1,6 @@
 //! What `/sys` says of a device, and the parts of `/sys` and `/dev` that are ours.
 
+use std::ffi::CString;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,24 @@ pub(super) fn overlay(folder: &str, scratch: &Path) -> Result<()> {
     }
     unmount(&real, rustix::mount::UnmountFlags::DETACH)?;
     Ok(())
+}
+
+/// Gives the overlaid `/dev` pseudo-terminals of its own. The kernel looks for them beside `/dev/ptmx`, and the bound-in one of
+/// the machine has nothing beside it: opening that one fails.
+///
+/// # Errors
+/// When the kernel does not let this user.
+pub(super) fn own_terminals() -> Result<()> {
+    let options = CString::new("newinstance,ptmxmode=0666,mode=0600")?;
+    mount(
+        "devpts",
+        "/dev/pts",
+        "devpts",
+        MountFlags::empty(),
+        Some(options.as_c_str()),
+    )
+    .context("mounting /dev/pts")?;
+    mount_bind("/dev/pts/ptmx", "/dev/ptmx").context("binding /dev/ptmx")
 }
 
 /// What a device says of itself.
