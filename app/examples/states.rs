@@ -245,7 +245,24 @@ fn states() -> Vec<(&'static str, Vec<Action>)> {
         ("empty", vec![]),
         (
             "obstacle",
-            vec![Action::Obstacle(Some(PageError::NoWebSerial.into()))],
+            vec![Action::Choosers(Err(PageError::BrowserWithoutPorts.into()))],
+        ),
+        (
+            "choosers",
+            vec![
+                notice(Notice::Ready),
+                Action::Choosers(Ok(Choosers {
+                    serial: true,
+                    usb: true,
+                })),
+            ],
+        ),
+        (
+            "usb-denied",
+            vec![
+                notice(Notice::Ready),
+                notice(Notice::Ports(Some(PageError::UsbDenied((0x1209, 0x0001)).into()))),
+            ],
         ),
         ("image", signed()),
         ("unstartable", chosen(unstartable()).to_vec()),

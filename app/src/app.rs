@@ -15,10 +15,10 @@ use yew::prelude::*;
 
 use crate::messages::{ChoiceId, Command, PageError, Problem, Simulation};
 use crate::platform::{self, Awake};
-use crate::state::{Action, State, TrustedKey};
+use crate::state::{Action, Chooser, State, TrustedKey};
 use crate::view::{Intent, Page, title};
-use crate::web_serial;
 use crate::worker_handle::WorkerHandle;
+use crate::{web_serial, web_usb};
 
 /// The root component.
 #[component]
@@ -109,9 +109,9 @@ struct Hands {
 
 impl Hands {
     fn begin(&self) {
-        let obstacle = platform::obstacle();
-        let allowed = obstacle.is_none();
-        self.state.dispatch(Action::Obstacle(obstacle));
+        let choosers = platform::choosers();
+        let allowed = choosers.is_ok();
+        self.state.dispatch(Action::Choosers(choosers));
         self.state.dispatch(Action::Keys(platform::keys()));
         if allowed {
             self.worker.send(Command::Ports { asked: false });
@@ -148,7 +148,7 @@ impl Hands {
                 self.worker.send(Command::Whole(whole));
             }
             Intent::DeleteSaved(hash) => self.worker.send(Command::DeleteSaved(hash)),
-            Intent::Connect => self.connect(),
+            Intent::Connect(chooser) => self.connect(chooser),
             Intent::Behave(behaviour) => self.state.dispatch(Action::Behave(behaviour)),
             Intent::Simulate => self.simulate(state),
             Intent::Show(id) => self.state.dispatch(Action::Show(id)),
@@ -243,10 +243,14 @@ impl Hands {
         });
     }
 
-    fn connect(&self) {
+    fn connect(&self, chooser: Chooser) {
         let hands = self.clone();
         spawn_local(async move {
-            match web_serial::ask().await {
+            let chosen = match chooser {
+                Chooser::Serial => web_serial::ask().await,
+                Chooser::Usb => web_usb::ask().await,
+            };
+            match chosen {
                 Ok(()) => hands.worker.send(Command::Ports { asked: true }),
                 Err(error) => hands.state.dispatch(Action::Failed(error.into())),
             }

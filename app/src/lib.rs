@@ -15,7 +15,11 @@ mod platform;
 pub mod state;
 pub mod view;
 #[cfg(target_arch = "wasm32")]
+mod web_api;
+#[cfg(target_arch = "wasm32")]
 mod web_serial;
+#[cfg(target_arch = "wasm32")]
+mod web_usb;
 pub mod worker;
 #[cfg(target_arch = "wasm32")]
 mod worker_handle;

@@ -8,12 +8,13 @@ use bootlace_engine::words::{hex, unhex};
 use bootlace_image::{Algorithm, PublicKey};
 use js_sys::{Array, ArrayBuffer, JSON, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
+use wasm_bindgen_futures::spawn_local;
 use web_sys::{Document, File, Storage, WakeLockSentinel, WakeLockType, Window};
 
 use crate::messages::{PageError, Problem};
-use crate::state::{Demo, DemoImage, TrustedKey};
-use crate::web_serial;
+use crate::state::{Choosers, Demo, DemoImage, TrustedKey};
+use crate::web_api::settled;
+use crate::{web_api, web_serial, web_usb};
 
 /// The largest file that is read: firmware is smaller, and a film chosen by mistake isn't read to the end.
 const LARGEST_FILE_BYTES: f64 = 64.0 * 1024.0 * 1024.0;
@@ -28,18 +29,27 @@ pub(crate) fn document() -> Option<Document> {
     window().document()
 }
 
-/// What keeps this page from ports, if anything.
-pub(crate) fn obstacle() -> Option<Problem> {
-    let error = if !window().is_secure_context() {
-        PageError::Insecure
-    } else if !web_serial::is_there() {
-        PageError::NoWebSerial
-    } else if document().is_some_and(|document| web_serial::is_forbidden(document.as_ref())) {
-        PageError::Forbidden
-    } else {
-        return None;
+/// The choosers of ports that this page can show.
+///
+/// # Errors
+/// What keeps this page from ports.
+pub(crate) fn choosers() -> Result<Choosers, Problem> {
+    if !window().is_secure_context() {
+        return Err(PageError::Insecure.into());
+    }
+    let names = [web_serial::NAME, web_usb::NAME];
+    let there = names.map(|name| web_api::of_window::<JsValue>(name).is_some());
+    let document = document();
+    let is_allowed = |name| {
+        !document
+            .as_ref()
+            .is_some_and(|document| web_api::is_forbidden(document.as_ref(), name))
     };
-    Some(error.into())
+    match [there[0] && is_allowed(names[0]), there[1] && is_allowed(names[1])] {
+        [false, false] if there == [false, false] => Err(PageError::BrowserWithoutPorts.into()),
+        [false, false] => Err(PageError::Forbidden.into()),
+        [serial, usb] => Ok(Choosers { serial, usb }),
+    }
 }
 
 /// Local time of day.
@@ -69,7 +79,7 @@ pub(crate) async fn read(file: &File) -> Result<ArrayBuffer, PageError> {
     if file.size() > LARGEST_FILE_BYTES {
         return Err(PageError::FileTooLarge);
     }
-    let buffer = JsFuture::from(file.array_buffer())
+    let buffer = settled(file.array_buffer())
         .await
         .map_err(|_| PageError::Unreadable)?;
     Ok(buffer.unchecked_into())
@@ -78,13 +88,11 @@ pub(crate) async fn read(file: &File) -> Result<ArrayBuffer, PageError> {
 /// All bytes of a file that came with the page.
 pub(crate) async fn fetch(address: &str) -> Result<ArrayBuffer, PageError> {
     let get = async {
-        let response: web_sys::Response = JsFuture::from(window().fetch_with_str(address))
-            .await?
-            .unchecked_into();
+        let response: web_sys::Response = settled(window().fetch_with_str(address)).await?.unchecked_into();
         if !response.ok() {
             return Err(JsValue::UNDEFINED);
         }
-        let buffer = JsFuture::from(response.array_buffer()?).await?;
+        let buffer = settled(response.array_buffer()?).await?;
         Ok::<_, JsValue>(buffer.unchecked_into())
     };
     get.await.map_err(|_| PageError::Unreadable)
@@ -194,7 +202,7 @@ pub(crate) fn forget_key(key: &PublicKey) {
 /// Puts text on the clipboard.
 pub(crate) fn copy(text: &str) {
     let copied = window().navigator().clipboard().write_text(text);
-    spawn_local(async move { _ = JsFuture::from(copied).await });
+    spawn_local(async move { _ = settled(copied).await });
 }
 
 /// Keeps the machine awake until it is dropped.
@@ -210,7 +218,7 @@ impl Awake {
             let asked = window().navigator().wake_lock().request(WakeLockType::Screen);
             let kept = kept.clone();
             spawn_local(async move {
-                if let Ok(sentinel) = JsFuture::from(asked).await {
+                if let Ok(sentinel) = settled(asked).await {
                     *kept.borrow_mut() = Some(sentinel.unchecked_into());
                 }
             });
@@ -223,7 +231,7 @@ impl Drop for Awake {
     fn drop(&mut self) {
         if let Some(sentinel) = self.0.take() {
             let released = sentinel.release();
-            spawn_local(async move { _ = JsFuture::from(released).await });
+            spawn_local(async move { _ = settled(released).await });
         }
     }
 }

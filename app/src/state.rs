@@ -8,7 +8,7 @@ use std::rc::Rc;
 use bootlace_image::PublicKey;
 
 pub use log::{LOG_LINES, Line, Log};
-pub use shown::{Chosen, Demo, DemoImage, Entry, TrustedKey, Work};
+pub use shown::{Chooser, Choosers, Chosen, Demo, DemoImage, Entry, TrustedKey, Work};
 
 use crate::messages::{
     Behaviour, BoardId, Cable, ChoiceId, Ending, ImageInfo, KeptImage, Notice, Problem, Running, Step, Trust,
@@ -21,8 +21,10 @@ use bootlace_engine::Outcome;
 pub struct State {
     /// The worker takes commands.
     pub ready: bool,
-    /// What keeps this browser from serial ports, if anything.
+    /// What keeps this browser from ports, if anything.
     pub obstacle: Option<Problem>,
+    /// The choosers of ports that it has.
+    pub choosers: Choosers,
     /// The tab is in the background.
     pub hidden: bool,
     /// A file is being dragged over the page.
@@ -61,8 +63,8 @@ pub struct State {
 pub enum Action {
     /// The worker said something; with the local time of day.
     Notice(String, Notice),
-    /// What keeps the browser from ports.
-    Obstacle(Option<Problem>),
+    /// The choosers of ports that the browser has, or what keeps it from ports.
+    Choosers(Result<Choosers, Problem>),
     /// The tab went to the background or came back.
     Hidden(bool),
     /// A file hovers over the page, or left it.
@@ -158,7 +160,8 @@ impl State {
     pub fn apply(&mut self, action: Action) {
         match action {
             Action::Notice(at, notice) => self.notice(at, notice),
-            Action::Obstacle(problem) => self.obstacle = problem,
+            Action::Choosers(Ok(choosers)) => (self.choosers, self.obstacle) = (choosers, None),
+            Action::Choosers(Err(problem)) => self.obstacle = Some(problem),
             Action::Hidden(hidden) => self.hidden = hidden,
             Action::Dragging(dragging) => self.dragging = dragging,
             Action::Reading(choice, file) => {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bootlace_app::messages::*;
-use bootlace_app::state::{Action, Demo, DemoImage, State};
+use bootlace_app::state::{Action, Choosers, Demo, DemoImage, State};
 use bootlace_app::view::{Page, Props, title};
 use bootlace_engine::{
     Attention, BoardInfo, Content, Error, Failure, JournalEntry, JournalOutcome, NoPatch, Outcome, Phase,
@@ -223,10 +223,37 @@ fn a_board_with_a_low_supply_is_charged_and_asked_again_not_updated() {
 
 #[test]
 fn what_the_browser_lacks_is_said_and_the_simulation_stays_possible() {
-    let html = render([Action::Obstacle(Some(PageError::NoWebSerial.into()))]);
-    assert!(tag(&html, "error").contains("data-error=\"NoWebSerial\""));
+    let html = render([Action::Choosers(Err(PageError::BrowserWithoutPorts.into()))]);
+    assert!(tag(&html, "error").contains("data-error=\"BrowserWithoutPorts\""));
     assert!(tag(&html, "connect").contains("disabled"));
     assert!(!tag(&html, "simulate").contains("disabled"));
+}
+
+#[test]
+fn what_the_browser_has_is_offered_and_nothing_else() {
+    let offered = |serial, usb| {
+        let html = render([
+            notice(Notice::Ready),
+            Action::Choosers(Ok(Choosers { serial, usb })),
+        ]);
+        assert!(!tag(&html, "connect").contains("disabled"));
+        has(&html, "connect-usb")
+    };
+    assert!(offered(true, true));
+    assert!(!offered(true, false));
+    // The one chooser that there is stands behind the large button.
+    assert!(!offered(false, true));
+}
+
+#[test]
+fn a_usb_device_that_may_not_be_used_comes_with_the_rule_to_copy() {
+    let denied = PageError::UsbDenied((0x2E8A, 0x000A));
+    let html = render([notice(Notice::Ports(Some(denied.into())))]);
+    assert!(tag(&html, "error").contains("data-error=\"UsbDenied\""));
+    let rule = r#"ATTR{idVendor}=="2e8a", ATTR{idProduct}=="000a", TAG+="uaccess""#;
+    assert!(html.contains(rule), "{html}");
+    let html = render([notice(Notice::Ports(Some(PageError::UsbBusy.into())))]);
+    assert!(!has(&html, "remedy"));
 }
 
 #[test]

@@ -8,6 +8,50 @@ use bootlace_image::PublicKey;
 
 use crate::messages::{BoardId, Cable, Ending, ImageInfo, Offer, Problem, Running, Step, Via};
 
+/// A list of ports that the browser shows for a person to choose from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chooser {
+    /// Web Serial's.
+    Serial,
+    /// WebUSB's.
+    Usb,
+}
+
+/// Which of them this browser has for this page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choosers {
+    /// Web Serial's.
+    pub serial: bool,
+    /// WebUSB's.
+    pub usb: bool,
+}
+
+impl Default for Choosers {
+    /// Until the browser was asked.
+    fn default() -> Self {
+        Choosers {
+            serial: true,
+            usb: false,
+        }
+    }
+}
+
+impl Choosers {
+    /// The one behind the large button: any board may have a serial port.
+    pub fn first(self) -> Chooser {
+        if self.serial {
+            Chooser::Serial
+        } else {
+            Chooser::Usb
+        }
+    }
+
+    /// The other one, where there are two.
+    pub fn second(self) -> Option<Chooser> {
+        (self.serial && self.usb).then_some(Chooser::Usb)
+    }
+}
+
 /// The firmware that was chosen.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Chosen {

@@ -51,13 +51,26 @@ fn connect(props: &Props) -> Html {
     html! {
         <>
             <button class="plug" type="button" data-testid="connect" data-next=""
-                disabled={state.obstacle.is_some() || !state.ready} onclick={emit(&props.on, Intent::Connect)}>
+                disabled={state.obstacle.is_some() || !state.ready} onclick={emit(&props.on, Intent::Connect(state.choosers.first()))}>
                 <span class="plug__icon">{ icons::plug() }</span>
                 <span class="plug__label">{ labels.connect }</span>
                 <span class="plug__hint">{ labels.connect_hint }</span>
             </button>
+            { other_chooser(props) }
             { simulate(props) }
         </>
+    }
+}
+
+/// The chooser of boards that are reached without a serial port, where the browser has both.
+fn other_chooser(props: &Props) -> Html {
+    let state = &props.state;
+    let chooser = state.choosers.second().filter(|_| state.obstacle.is_none());
+    html! {
+        if let Some(chooser) = chooser {
+            <button class="quiet" type="button" data-testid="connect-usb" disabled={!state.ready}
+                onclick={emit(&props.on, Intent::Connect(chooser))}>{ words::labels().connect_usb }</button>
+        }
     }
 }
 
@@ -102,7 +115,7 @@ fn shown(props: &Props, entry: &Entry) -> Html {
             } else {
                 <div class="card">
                     <p class="waiting" role="status"><span class="spinner"></span>{ labels.asking }</p>
-                    if let Via::Serial(Some((vendor, product))) = entry.via {
+                    if let Via::Serial(Some((vendor, product))) | Via::Usb((vendor, product)) = entry.via {
                         <p class="small">{ format!("USB {vendor:04X}:{product:04X}") }</p>
                     }
                 </div>
@@ -114,9 +127,10 @@ fn shown(props: &Props, entry: &Entry) -> Html {
                     </button>
                 }
                 if !props.state.is_busy() && props.state.obstacle.is_none() {
-                    <button class="quiet" type="button" data-testid="connect" onclick={emit(&props.on, Intent::Connect)}>
+                    <button class="quiet" type="button" data-testid="connect" onclick={emit(&props.on, Intent::Connect(props.state.choosers.first()))}>
                         { labels.connect_another }
                     </button>
+                    { other_chooser(props) }
                 }
             </div>
         </>

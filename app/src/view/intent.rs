@@ -7,7 +7,7 @@ use web_sys::File;
 use yew::prelude::*;
 
 use crate::messages::{Behaviour, BoardId};
-use crate::state::State;
+use crate::state::{Chooser, State};
 
 /// What a person wants.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +29,7 @@ pub enum Intent {
     /// Delete the saved image with this hash; all of them without one.
     DeleteSaved(Option<Vec<u8>>),
     /// Choose a port.
-    Connect,
+    Connect(Chooser),
     /// What happens to the next simulated board.
     Behave(Behaviour),
     /// Plug a simulated board in.

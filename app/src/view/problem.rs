@@ -24,6 +24,9 @@ pub(super) fn Card(props: &CardProps) -> Html {
             <div class="problem__text">
                 <p class="problem__what">{ sentence.what }</p>
                 <p class="problem__next">{ sentence.next }</p>
+                if let Some(line) = words::remedy(&props.problem) {
+                    <code class="problem__line" data-testid="remedy">{ line }</code>
+                }
                 if let Some(developers) = sentence.developers {
                     <details class="problem__more"><summary>{ words::labels().for_developers }</summary>{ developers }</details>
                 }

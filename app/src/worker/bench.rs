@@ -20,10 +20,11 @@ use super::file::File;
 use super::greet::{Met, greet};
 use super::orders::{Closed, Input, Order, Report, Wanted};
 use super::patches::{Between, Patches};
-use super::ports::{Device, Port, SerialPort, serial_ports};
+use super::ports::{Device, Port, ports};
 use super::scope::{log, tell};
 use super::seat::{Greeting, Seat};
 use super::store;
+use super::twins::{Twins, is_seated, may_be_seated, may_disturb};
 use crate::messages::{
     BoardId, ChoiceId, Command, KeptImage, LogFact, Notice, PageError, Problem, Simulation,
 };
@@ -42,6 +43,8 @@ struct Bench {
     strangers: Vec<Port>,
     /// Ports with a board that may be the one of several sessions: asked again when an update has ended.
     unclear: Vec<Port>,
+    /// The other ports of boards that have a seat: asked again when one of those loses its port.
+    twins: Twins,
     devices: Vec<Rc<Device>>,
     /// How many boards were simulated so far.
     simulated: u32,
@@ -59,6 +62,7 @@ pub(super) async fn run(inputs: UnboundedSender<Input>, mut heard: UnboundedRece
         last: 0,
         strangers: Vec::new(),
         unclear: Vec::new(),
+        twins: Twins::default(),
         devices: Vec::new(),
         simulated: 0,
         wanted: Rc::default(),
@@ -87,7 +91,7 @@ impl Bench {
                 self.assign(false);
             }
             Input::Greeted(id, greeted) => self.greeted(id, greeted),
-            Input::Ports(serial, asked) => self.hand_out(serial, asked),
+            Input::Ports(ports, asked) => self.hand_out(ports, asked),
             Input::Patch(between, patch) => {
                 if self.patches.set(&between, &patch) {
                     self.order_all(|| Order::Patch(between.clone(), patch.clone()));
@@ -141,6 +145,7 @@ impl Bench {
         match report {
             Report::Closed(closed) => {
                 let port = seat.port.take();
+                self.twins.forget();
                 if closed == Closed::NotOurs {
                     self.strangers.extend(port);
                 }
@@ -280,26 +285,28 @@ impl Bench {
     fn assign(&self, asked: bool) {
         let inputs = self.inputs.clone();
         spawn_local(async move {
-            _ = inputs.unbounded_send(Input::Ports(serial_ports().await, asked));
+            _ = inputs.unbounded_send(Input::Ports(ports().await, asked));
         });
     }
 
-    fn hand_out(&mut self, serial: Vec<SerialPort>, asked: bool) {
+    fn hand_out(&mut self, mut ports: Vec<Port>, asked: bool) {
         let devices = self.devices.iter().filter(|device| device.is_there());
-        let ports: Vec<Port> = serial
-            .into_iter()
-            .map(Port::Serial)
-            .chain(devices.cloned().map(Port::Simulated))
-            .collect();
+        ports.extend(devices.cloned().map(Port::Simulated));
         self.strangers.retain(|port| !asked && ports.contains(port));
+        self.twins.keep(&ports);
         for port in ports {
             let with_board = self.seats.iter().filter_map(|seat| seat.port.as_ref());
             let greeted = self.greetings.iter().map(|greeting| &greeting.port);
-            let left_alone = self.strangers.iter().chain(&self.unclear);
+            let left_alone = self
+                .strangers
+                .iter()
+                .chain(&self.unclear)
+                .chain(self.twins.iter());
             if !with_board
                 .chain(greeted)
                 .chain(left_alone)
                 .any(|taken| *taken == port)
+                && !may_disturb(&port, &self.greetings, &self.seats)
             {
                 self.greet(port, asked);
             }
@@ -314,7 +321,11 @@ impl Bench {
         self.last += 1;
         let id = BoardId(self.last);
         // Where a session waits for its board, this will be it: no board of its own is shown before it is known.
-        let shown = !self.seats.iter().any(|seat| seat.waits);
+        // Nor where a board is there that may have this port as well.
+        let shown = !self
+            .seats
+            .iter()
+            .any(|seat| seat.waits || may_be_seated(&port, seat));
         if shown {
             tell(&Notice::Appeared {
                 board: id,
@@ -352,6 +363,8 @@ impl Bench {
             Err(problem) => return self.nobody(greeting, problem),
         };
         let board = &met.greeted.board;
+        // Its other port can be asked now.
+        self.assign(false);
         let same =
             |seat: &&Seat| seat.is_idle_and_away() && seat.serial.is_some() && seat.serial == board.serial;
         let owner = match self.turns.owner(board) {
@@ -375,6 +388,13 @@ impl Bench {
                     seat.order(Order::Adopt(met));
                 }
             }
+            Owner::Nobody if is_seated(&greeting.port, board.serial.as_deref(), &self.seats) => {
+                if greeting.shown {
+                    tell(&Notice::Gone(id));
+                }
+                self.twins.add(greeting.port);
+                spawn_local(met.line.link.close());
+            }
             Owner::Nobody => self.seat_down(greeting, met),
             Owner::Unclear => {
                 log(LogFact::OtherBoard {
@@ -395,6 +415,8 @@ impl Bench {
         }
         if !vanished {
             self.strangers.push(greeting.port);
+            // By its other port, the board may answer.
+            self.assign(false);
         }
         if greeting.shown {
             tell(&Notice::Gone(greeting.id));
@@ -404,6 +426,7 @@ impl Bench {
     /// A board that nobody waits for gets a session of its own. Boards that were unplugged make room for it.
     fn seat_down(&mut self, greeting: Greeting, met: Met) {
         let Greeting { id, port, shown, .. } = greeting;
+        let serial = met.greeted.board.serial.clone();
         if !shown {
             tell(&Notice::Appeared {
                 board: id,
@@ -419,7 +442,7 @@ impl Bench {
         spawn_local(board::run(id, self.wanted.clone(), met, report, received));
         let device = match &port {
             Port::Simulated(device) => Some(device.clone()),
-            Port::Serial(_) => None,
+            Port::Serial(_) | Port::Usb(_) => None,
         };
         self.seats.push(Seat {
             id,
@@ -428,7 +451,7 @@ impl Bench {
             device,
             waits: false,
             busy: false,
-            serial: None,
+            serial,
             keys: Vec::new(),
         });
     }
@@ -459,8 +482,11 @@ impl Bench {
         if let Some(device) = &seat.device {
             self.unplug(device);
         } else {
-            // Not taken again until somebody asks for it or plugs it in again.
-            self.strangers.extend(seat.port);
+            // Not taken again until somebody asks for it or plugs it in again, nor by its other port.
+            if let Some(port) = seat.port {
+                self.strangers.extend(self.twins.take(&port));
+                self.strangers.push(port);
+            }
         }
         tell(&Notice::Gone(id));
         if !seat.keys.is_empty() {

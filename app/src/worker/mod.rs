@@ -3,7 +3,7 @@
 //! - `bench` knows the boards, the ports, the image and the keys, and who may use which port.
 //! - `greet` asks at a port who is there.
 //! - `board` is one board: its session, its port, its timer; `job` is its running update as the view sees it.
-//! - `ports` are the ways to a board: serial ports and simulated boards.
+//! - `ports` are the ways to a board: serial ports, vendor interfaces and simulated boards; `twins` are two of one board.
 //! - `patches` are made by `maker`, a worker of its own, from images that `store` keeps.
 //! - `examine` says what a chosen file is.
 //!
@@ -39,6 +39,8 @@ mod scope;
 mod seat;
 #[cfg(target_arch = "wasm32")]
 mod store;
+#[cfg(target_arch = "wasm32")]
+mod twins;
 
 #[cfg(target_arch = "wasm32")]
 pub use entry::worker_main;

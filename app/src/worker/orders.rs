@@ -8,7 +8,7 @@ use bootlace_image::PublicKey;
 use super::file::File;
 use super::greet::Met;
 use super::patches::{Between, Patch};
-use super::ports::SerialPort;
+use super::ports::Port;
 use crate::messages::{BoardId, Command, Problem, Trust};
 
 /// What all boards are to be brought to, and by whose keys.
@@ -87,8 +87,8 @@ pub(super) enum Input {
     Greeted(BoardId, Result<Met, Problem>),
     /// Ports came or went.
     PortsChanged,
-    /// The serial ports that there are; `asked`: a person waits for the result.
-    Ports(Vec<SerialPort>, bool),
+    /// The ports that there are, simulated boards' apart; `asked`: a person waits for the result.
+    Ports(Vec<Port>, bool),
     /// How it is with a patch.
     Patch(Between, Patch),
     /// Another image was saved.

@@ -6,13 +6,13 @@
 
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{Cache, CacheStorage, Request, Response};
 
 use bootlace_engine::is_listed_as;
 
 use super::scope::scope;
 use crate::messages::KeptImage;
+use crate::web_api::settled;
 use bootlace_engine::words::{hex, unhex};
 
 /// Name of the cache.
@@ -27,7 +27,7 @@ const MOST_IMAGES: usize = 48;
 async fn cache() -> Option<Cache> {
     let caches: JsValue = scope().caches().ok()?.into();
     let caches: CacheStorage = caches.is_object().then(|| caches.unchecked_into())?;
-    Some(JsFuture::from(caches.open(CACHE)).await.ok()?.unchecked_into())
+    Some(settled(caches.open(CACHE)).await.ok()?.unchecked_into())
 }
 
 fn address(image: &KeptImage) -> String {
@@ -54,7 +54,7 @@ fn parse(address: &str) -> Option<KeptImage> {
 }
 
 async fn requests(cache: &Cache) -> Vec<(KeptImage, Request)> {
-    let Ok(keys) = JsFuture::from(cache.keys()).await else {
+    let Ok(keys) = settled(cache.keys()).await else {
         return Vec::new();
     };
     Array::from(keys.as_ref())
@@ -66,7 +66,7 @@ async fn requests(cache: &Cache) -> Vec<(KeptImage, Request)> {
 
 async fn delete(cache: &Cache, request: &Request) {
     // What can't be deleted is gone already.
-    _ = JsFuture::from(cache.delete_with_request(request)).await;
+    _ = settled(cache.delete_with_request(request)).await;
 }
 
 /// What is kept, the latest last.
@@ -94,7 +94,7 @@ pub(super) async fn keep(image: &KeptImage, bytes: &[u8]) {
     }
     if let Ok(response) = Response::new_with_opt_js_u8_array(Some(&Uint8Array::from(bytes))) {
         // A browser without room keeps nothing: images are sent as a whole, then.
-        _ = JsFuture::from(cache.put_with_str(&address(image), &response)).await;
+        _ = settled(cache.put_with_str(&address(image), &response)).await;
     }
 }
 
@@ -103,9 +103,9 @@ pub(super) async fn find(hash: &[u8]) -> Option<Vec<u8>> {
     let cache = cache().await?;
     let all = requests(&cache).await;
     let (_, request) = all.iter().find(|(image, _)| is_listed_as(&image.hash, hash))?;
-    let found = JsFuture::from(cache.match_with_request(request)).await.ok()?;
+    let found = settled(cache.match_with_request(request)).await.ok()?;
     let response: Response = found.dyn_into().ok()?;
-    let buffer = JsFuture::from(response.array_buffer().ok()?).await.ok()?;
+    let buffer = settled(response.array_buffer().ok()?).await.ok()?;
     Some(Uint8Array::new(buffer.as_ref()).to_vec())
 }
 

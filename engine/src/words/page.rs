@@ -16,7 +16,7 @@ pub use board::{
 pub use figures::{long_hash, seconds, short_hash, spelled};
 pub use labels::{Labels, labels};
 pub use log::{LogFact, log};
-pub use problem::{PageError, Problem, problem};
+pub use problem::{PageError, Problem, problem, remedy};
 pub use update::{
     Ending, Offer, PatchFate, Running, Sends, Step, Told, button, comfort, doing, end, figures, news, note,
     patch_fate, percent, sends, spoken_percent, step,

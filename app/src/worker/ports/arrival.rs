@@ -19,6 +19,8 @@ pub(crate) type Arrivals = UnboundedSender<Arrival>;
 pub(crate) enum OpenError {
     /// Somebody else has it.
     Busy,
+    /// The system does not let this user have it.
+    Denied,
     /// It is no longer there.
     Gone,
 }

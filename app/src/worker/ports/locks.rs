@@ -6,14 +6,23 @@ use std::rc::Rc;
 
 use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{LockManager, LockMode, LockOptions};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{LockManager, LockManagerSnapshot, LockMode, LockOptions};
 
+use crate::web_api::settled;
 use crate::worker::scope::scope;
 
 thread_local! {
     /// Names of the locks that this worker holds.
     static OWN: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The name of the lock by which another tab learns that this one holds a port of these USB numbers, whichever way.
+pub(super) fn name(usb: Option<(u16, u16)>) -> String {
+    match usb {
+        Some((vendor, product)) => format!("bootlace port {vendor:04x}:{product:04x}"),
+        None => "bootlace port".into(),
+    }
 }
 
 fn manager() -> Option<LockManager> {
@@ -39,7 +48,7 @@ pub(super) fn hold(name: &str) -> Guard {
         let options = LockOptions::new();
         options.set_mode(LockMode::Shared);
         let granted = manager.request_with_options(name, &options, callback.as_ref().unchecked_ref());
-        spawn_local(async move { _ = JsFuture::from(granted).await });
+        spawn_local(async move { _ = settled(granted).await });
         OWN.with_borrow_mut(|own| own.push(name.to_owned()));
         callback
     });
@@ -66,9 +75,10 @@ impl Drop for Guard {
 /// Whether another tab holds the lock of this name.
 pub(super) async fn held_elsewhere(name: &str) -> bool {
     let Some(manager) = manager() else { return false };
-    let Ok(snapshot) = JsFuture::from(manager.query()).await else {
+    let Ok(snapshot) = settled(manager.query()).await else {
         return false;
     };
+    let snapshot: LockManagerSnapshot = snapshot.unchecked_into();
     let held = snapshot.get_held().map_or(0, |held| {
         held.iter()
             .filter(|lock| lock.get_name().as_deref() == Some(name))

@@ -1,11 +1,13 @@
-//! The way to a board: a serial port, or the simulated board's.
+//! The way to a board: a serial port, a vendor interface, or the simulated board's.
 //!
-//! A new transport is a variant here; `bench` lists its ports, and the window has its chooser (`web_serial.rs`).
+//! A new transport is a variant here, and [`ports`] lists its ports; the window has its chooser (`web_serial.rs`, `web_usb.rs`).
 
 mod arrival;
+mod closing;
 mod locks;
 mod serial;
 mod simulated;
+mod usb;
 
 use std::rc::Rc;
 
@@ -14,7 +16,6 @@ use gloo::timers::future::TimeoutFuture;
 
 pub(super) use arrival::Arrival;
 use arrival::{Arrivals, OpenError};
-pub(super) use serial::{Port as SerialPort, on_change, ports as serial_ports};
 pub(super) use simulated::Device;
 
 use crate::messages::{PageError, Via};
@@ -23,7 +24,9 @@ use crate::messages::{PageError, Via};
 #[derive(Clone)]
 pub(super) enum Port {
     /// Web Serial.
-    Serial(SerialPort),
+    Serial(serial::Port),
+    /// WebUSB.
+    Usb(usb::Port),
     /// A simulated board's.
     Simulated(Rc<Device>),
 }
@@ -33,17 +36,51 @@ impl PartialEq for Port {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Port::Serial(one), Port::Serial(other)) => one == other,
+            (Port::Usb(one), Port::Usb(other)) => one == other,
             (Port::Simulated(one), Port::Simulated(other)) => Rc::ptr_eq(one, other),
             _ => false,
         }
     }
 }
 
+/// Calls back whenever a port is plugged in or out.
+pub(super) fn on_change(changed: impl FnMut() + Clone + 'static) {
+    serial::on_change(changed.clone());
+    usb::on_change(changed);
+}
+
+/// The ports that this page may use and that are plugged in: where a board has two, its better one first.
+pub(super) async fn ports() -> Vec<Port> {
+    let usb = usb::ports().await.into_iter().map(Port::Usb);
+    let serial = serial::ports().await.into_iter().map(Port::Serial);
+    usb.chain(serial).collect()
+}
+
 impl Port {
+    /// USB vendor and product id, where it has them.
+    fn usb(&self) -> Option<(u16, u16)> {
+        match self {
+            Port::Serial(port) => port.usb(),
+            Port::Usb(port) => Some(port.usb()),
+            Port::Simulated(_) => None,
+        }
+    }
+
+    /// Whether one is the serial port and the other the vendor interface of devices with the same numbers: perhaps of the
+    /// same board, which only the board can say.
+    pub(super) fn may_be_twin_of(&self, other: &Port) -> bool {
+        let is_pair = matches!(
+            (self, other),
+            (Port::Serial(_), Port::Usb(_)) | (Port::Usb(_), Port::Serial(_))
+        );
+        is_pair && self.usb() == other.usb()
+    }
+
     /// What the page says about it.
     pub(super) fn via(&self) -> Via {
         match self {
             Port::Serial(port) => Via::Serial(port.usb()),
+            Port::Usb(port) => Via::Usb(port.usb()),
             Port::Simulated(_) => Via::Simulated,
         }
     }
@@ -52,6 +89,7 @@ impl Port {
     pub(super) async fn open(&self, arrivals: Arrivals) -> Result<Link, OpenError> {
         match self {
             Port::Serial(port) => port.open(arrivals).await.map(Link::Serial),
+            Port::Usb(port) => port.open(arrivals).await.map(Link::Usb),
             Port::Simulated(device) => device.open(arrivals).map(Link::Simulated),
         }
     }
@@ -61,6 +99,8 @@ impl Port {
 pub(super) enum Link {
     /// Web Serial.
     Serial(serial::Link),
+    /// WebUSB.
+    Usb(usb::Link),
     /// A simulated board's.
     Simulated(simulated::Link),
 }
@@ -70,6 +110,7 @@ impl Link {
     pub(super) fn info(&self) -> PortInfo {
         match self {
             Link::Serial(link) => link.info(),
+            Link::Usb(link) => link.info(),
             Link::Simulated(link) => link.info(),
         }
     }
@@ -78,14 +119,17 @@ impl Link {
     pub(super) fn send(&self, bytes: Vec<u8>) {
         match self {
             Link::Serial(link) => link.send(&bytes),
+            Link::Usb(link) => link.send(&bytes),
             Link::Simulated(link) => link.send(bytes),
         }
     }
 
     /// Closes it; when this returns it can be opened again.
     pub(super) async fn close(self) {
-        if let Link::Serial(link) = self {
-            link.close().await;
+        match self {
+            Link::Serial(link) => link.close().await,
+            Link::Usb(link) => link.close().await,
+            Link::Simulated(_) => {}
         }
     }
 }
@@ -103,20 +147,21 @@ pub(super) async fn open_patiently(port: &Port, arrivals: &Arrivals, asked: bool
     } else {
         PATIENCE_MILLIS.len()
     });
+    let mut last;
     loop {
         match port.open(arrivals.clone()).await {
             Ok(link) => return Ok(link),
             Err(OpenError::Gone) => return Err(PageError::PortVanished),
-            Err(OpenError::Busy) => {}
+            Err(error) => last = error,
         }
-        if let Port::Serial(port) = port
-            && locks::held_elsewhere(&port.lock_name()).await
-        {
+        if !matches!(port, Port::Simulated(_)) && locks::held_elsewhere(&locks::name(port.usb())).await {
             return Err(PageError::OtherTab);
         }
-        match pauses.next() {
-            Some(pause) => TimeoutFuture::new(*pause).await,
-            None => return Err(PageError::PortBusy),
+        match (pauses.next(), last, port) {
+            (Some(pause), ..) => TimeoutFuture::new(*pause).await,
+            (None, OpenError::Denied, Port::Usb(port)) => return Err(PageError::UsbDenied(port.usb())),
+            (None, _, Port::Usb(_)) => return Err(PageError::UsbBusy),
+            (None, ..) => return Err(PageError::PortBusy),
         }
     }
 }

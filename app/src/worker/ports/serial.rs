@@ -12,29 +12,25 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use bootlace_engine::PortInfo;
-use js_sys::{Reflect, Uint8Array};
+use js_sys::{Array, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{
-    ReadableStreamDefaultReader, Serial, SerialOptions, SerialPort, WorkerNavigator,
-    WritableStreamDefaultWriter,
-};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{ReadableStreamDefaultReader, Serial, SerialOptions, SerialPort, WritableStreamDefaultWriter};
 
 use super::arrival::{Arrival, Arrivals, OpenError};
+use super::closing::in_time;
 use super::locks::{self, Guard};
-use crate::web_serial::{error_name, of_navigator};
+use crate::web_api::{error_name, of_navigator, settled};
+use crate::web_serial::NAME;
 use crate::worker::scope::scope;
 
 /// The usual speed of a serial port; a USB port takes any.
 const BAUD_RATE: u32 = 115_200;
 /// Bytes that the browser holds for the page.
 const BUFFER_BYTES: u32 = 256 * 1024;
-/// The longest time that closing may take: a driver can hang in it.
-const CLOSING_MILLIS: u32 = 1500;
 
 fn serial() -> Option<Serial> {
-    let navigator: WorkerNavigator = scope().navigator();
-    of_navigator(navigator.as_ref())
+    of_navigator(scope().navigator().as_ref(), NAME)
 }
 
 /// Calls back whenever a port is plugged in or out.
@@ -50,9 +46,12 @@ pub(crate) fn on_change(changed: impl FnMut() + 'static) {
 /// The ports that this page may use and that are plugged in.
 pub(crate) async fn ports() -> Vec<Port> {
     let Some(serial) = serial() else { return Vec::new() };
-    let ports = JsFuture::from(serial.get_ports()).await;
+    let ports = settled(serial.get_ports()).await;
     ports
-        .map(|ports| ports.iter().map(|port| Port(port.unchecked_into())).collect())
+        .map(|ports| {
+            let ports: Array = ports.unchecked_into();
+            ports.iter().map(|port| Port(port.unchecked_into())).collect()
+        })
         .unwrap_or_default()
 }
 
@@ -67,19 +66,11 @@ impl Port {
         info.get_usb_vendor_id().zip(info.get_usb_product_id())
     }
 
-    /// The name of the lock by which another tab learns that this one holds such a port.
-    pub(super) fn lock_name(&self) -> String {
-        match self.usb() {
-            Some((vendor, product)) => format!("bootlace port {vendor:04x}:{product:04x}"),
-            None => "bootlace port".into(),
-        }
-    }
-
     /// Opens it.
     pub(super) async fn open(&self, arrivals: Arrivals) -> Result<Link, OpenError> {
         let options = SerialOptions::new(BAUD_RATE);
         options.set_buffer_size(BUFFER_BYTES);
-        if JsFuture::from(self.0.open(&options)).await.is_err() {
+        if settled(self.0.open(&options)).await.is_err() {
             let there = ports().await.contains(self);
             return Err(if there { OpenError::Busy } else { OpenError::Gone });
         }
@@ -94,7 +85,7 @@ impl Port {
             writer,
             shared,
             arrivals,
-            _held: locks::hold(&self.lock_name()),
+            _held: locks::hold(&locks::name(self.usb())),
         })
     }
 }
@@ -129,7 +120,7 @@ async fn read(port: SerialPort, shared: Rc<Shared>, arrivals: Arrivals) {
 /// Reads until the stream ends; whether another reader would go on.
 async fn read_with(reader: &ReadableStreamDefaultReader, arrivals: &Arrivals) -> bool {
     loop {
-        match JsFuture::from(reader.read()).await {
+        match settled(reader.read()).await {
             Ok(result) => {
                 let result: &JsValue = result.as_ref();
                 let done = Reflect::get(result, &"done".into()).is_ok_and(|done| done.is_truthy());
@@ -178,7 +169,7 @@ impl Link {
         let written = self.writer.write_with_chunk(&Uint8Array::from(bytes));
         let (arrivals, shared) = (self.arrivals.clone(), self.shared.clone());
         spawn_local(async move {
-            if JsFuture::from(written).await.is_err() && !shared.closing.get() {
+            if settled(written).await.is_err() && !shared.closing.get() {
                 _ = arrivals.unbounded_send(Arrival::Lost);
             }
         });
@@ -190,17 +181,16 @@ impl Link {
         let closing = async {
             let reader = self.shared.reader.borrow().clone();
             if let Some(reader) = reader {
-                _ = JsFuture::from(reader.cancel()).await;
+                _ = settled(reader.cancel()).await;
             }
-            _ = JsFuture::from(self.writer.abort()).await;
+            _ = settled(self.writer.abort()).await;
             self.writer.release_lock();
             // The reader's own task releases it after the cancelled read has returned.
             while self.shared.reader.borrow().is_some() {
                 gloo::timers::future::TimeoutFuture::new(1).await;
             }
-            _ = JsFuture::from(self.port.0.close()).await;
+            _ = settled(self.port.0.close()).await;
         };
-        let limit = gloo::timers::future::TimeoutFuture::new(CLOSING_MILLIS);
-        futures_util::future::select(Box::pin(closing), limit).await;
+        in_time(Box::pin(closing)).await;
     }
 }

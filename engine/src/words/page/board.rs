@@ -16,6 +16,8 @@ use crate::{BoardInfo, JournalEntry, JournalOutcome, Role, SlotImage};
 pub enum Via {
     /// Web Serial; USB vendor and product id where the port has them.
     Serial(Option<(u16, u16)>),
+    /// WebUSB; USB vendor and product id.
+    Usb((u16, u16)),
     /// Simulated in the page.
     Simulated,
 }

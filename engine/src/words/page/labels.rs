@@ -73,6 +73,7 @@ labels! {
     connect: "Connect a board",
     connect_hint: "Boards used here before connect by themselves",
     connect_another: "Connect another board",
+    connect_usb: "Connect without a serial port",
     disconnect: "Disconnect",
     unplug: "Unplug",
     simulate_about: "No board at hand? Try the page with a simulated one.",

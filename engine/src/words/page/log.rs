@@ -17,6 +17,8 @@ use crate::{Attention, BoardInfo, Outcome, Phase, Role};
 pub enum LogFact {
     /// A port was opened.
     Opened(Via),
+    /// The board stalled an endpoint of its vendor interface, and the stall was cleared.
+    Stalled,
     /// A board said who it is.
     Met {
         /// Its name, where it has one.
@@ -78,6 +80,10 @@ pub fn log(fact: &LogFact) -> String {
         LogFact::Opened(Via::Serial(Some((vendor, product)))) => {
             format!("Port {vendor:04x}:{product:04x} opened")
         }
+        LogFact::Opened(Via::Usb((vendor, product))) => {
+            format!("USB device {vendor:04x}:{product:04x} opened")
+        }
+        LogFact::Stalled => "The board refused a transfer; going on".into(),
         LogFact::Opened(Via::Serial(None)) => "Port opened".into(),
         LogFact::Opened(Via::Simulated) => "Port of the simulated board opened".into(),
         LogFact::Met {

@@ -1,5 +1,7 @@
 //! What goes wrong in the page.
 
+use alloc::string::String;
+
 use serde::{Deserialize, Serialize};
 
 use super::super::{self as words, Sentence};
@@ -8,20 +10,26 @@ use crate::{Error, Failure, Phase};
 /// What goes wrong in the browser, before a session could see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PageError {
-    /// No `navigator.serial`.
-    NoWebSerial,
+    /// Neither `navigator.serial` nor `navigator.usb`.
+    BrowserWithoutPorts,
     /// Neither https nor localhost.
     Insecure,
     /// The site's Permissions-Policy or the administrator's policy says no.
     Forbidden,
     /// The chooser was closed without a choice.
     NoPortChosen,
+    /// The chooser of boards with a vendor interface was closed without a choice.
+    NoDeviceChosen,
     /// No port that this page may use is plugged in.
     NoPort,
     /// Another tab of this page holds the port.
     OtherTab,
     /// `open()` failed again and again.
     PortBusy,
+    /// The system does not let this user have the USB device of this vendor and product number.
+    UsbDenied((u16, u16)),
+    /// The vendor interface can't be claimed.
+    UsbBusy,
     /// The port went away while it was being opened.
     PortVanished,
     /// The file could not be read.
@@ -55,6 +63,14 @@ impl From<PageError> for Problem {
     }
 }
 
+/// The line to copy that lets this user have a device, where that is what is missing.
+pub fn remedy(problem: &Problem) -> Option<String> {
+    match problem {
+        Problem::Page(PageError::UsbDenied(numbers)) => Some(words::ports::udev_rule(*numbers)),
+        _ => None,
+    }
+}
+
 /// What happened, and the next step to take.
 pub fn problem(problem: &Problem) -> Sentence {
     let sentence = match problem {
@@ -73,28 +89,45 @@ pub fn problem(problem: &Problem) -> Sentence {
 fn page_error(error: PageError) -> Sentence {
     use PageError as E;
     let (name, what, next) = match error {
-        E::NoWebSerial => (
-            "NoWebSerial",
-            "This browser can't reach boards: it has no Web Serial.",
+        E::BrowserWithoutPorts => (
+            "BrowserWithoutPorts",
+            "This browser can't reach boards: it has neither Web Serial nor WebUSB.",
             "Open this page in Chrome or Edge on a computer (89 or newer), in Chrome on Android (148 or newer) or in \
              Firefox on a computer (151 or newer).",
         ),
         E::Insecure => (
             "Insecure",
-            "This page was opened over a connection that isn't secure, so the browser keeps serial ports from it.",
+            "This page was opened over a connection that isn't secure, so the browser keeps ports from it.",
             "Open it with https:// or, on this computer, as http://localhost.",
         ),
         E::Forbidden => (
             "Forbidden",
-            "A policy keeps this page from serial ports.",
-            "Ask whoever runs this site to allow “serial” in its Permissions-Policy, or your administrator to allow \
-             serial ports for it.",
+            "A policy keeps this page from ports.",
+            "Ask whoever runs this site to allow “serial” and “usb” in its Permissions-Policy, or your administrator to \
+             allow them for it.",
         ),
         E::NoPortChosen => (
             "NoPortChosen",
             "No port was chosen.",
             "Plug the board in, press Connect and pick it from the list. Is it not in the list? Try another cable (some \
              only charge) or another socket.",
+        ),
+        E::NoDeviceChosen => (
+            "NoDeviceChosen",
+            "No board was chosen.",
+            "Boards whose bootloader has a USB interface of its own are in this list. Is yours not in the list? Connect it \
+             by its serial port.",
+        ),
+        E::UsbDenied(_) => (
+            "UsbDenied",
+            "This computer does not let you use the USB device.",
+            "On Linux, put the line below into /etc/udev/rules.d/70-bootlace.rules, then plug the board in again. On Windows, \
+             plug the board in again; if that does not help, connect it by its serial port.",
+        ),
+        E::UsbBusy => (
+            "UsbBusy",
+            "The USB device can't be opened: another program or page is using it.",
+            "Close other pages and tools that use the board, then press Connect.",
         ),
         E::NoPort => (
             "NoPort",
