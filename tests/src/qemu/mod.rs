@@ -1,4 +1,5 @@
-//! A micro:bit emulated by QEMU: the board's own binary on a Cortex-M0 with a modelled flash controller.
+//! A micro:bit emulated by QEMU: the board's own binary on a Cortex-M0 with a modelled flash controller. And what QEMU has of an
+//! STM32F407: its processor and its memory.
 //!
 //! Flash is loaded through the debugger, because QEMU copies what it loads itself again at every reset. RAM survives
 //! resets, as on the chip.
@@ -68,7 +69,20 @@ impl Emulator {
     /// # Errors
     /// When QEMU is not there or does not start.
     pub fn new(line: Line, flash: &[u8]) -> Result<Self> {
-        let emulator = Self::start(line)?;
+        Self::with_flash("microbit", line, flash)
+    }
+
+    /// An STM32F405, which has the STM32F407's processor and memory, as power comes. Of what else a bootloader uses there is nothing:
+    /// writes to flash are lost, registers of clocks and ports read 0, and the chip's own number is no memory at all.
+    ///
+    /// # Errors
+    /// As [`Emulator::new`].
+    pub fn stm32f405(flash: &[u8]) -> Result<Self> {
+        Self::with_flash("netduinoplus2", Line::None, flash)
+    }
+
+    fn with_flash(machine: &str, line: Line, flash: &[u8]) -> Result<Self> {
+        let emulator = Self::start(machine, line)?;
         let mut gdb = emulator.gdb()?;
         gdb.write(0, flash)?;
         // The processor fetches its first stack and instruction address from the flash that is there now.
@@ -87,14 +101,14 @@ impl Emulator {
         Ok(emulator)
     }
 
-    fn start(line: Line) -> Result<Self> {
+    fn start(machine: &str, line: Line) -> Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("bootlace-qemu-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         let socket = |name: &str| format!("unix:{},server=on,wait=off", folder.join(name).display());
         let mut command = Command::new(tools::required("BOOTLACE_QEMU")?);
-        command.args(["-M", "microbit", "-display", "none", "-monitor", "none", "-S"]);
+        command.args(["-M", machine, "-display", "none", "-monitor", "none", "-S"]);
         command.args([
             "-qmp",
             &socket("qmp"),
