@@ -14,9 +14,10 @@ const CRYSTAL_READY: u32 = 1 << 17;
 const PLL_ON: u32 = 1 << 24;
 const PLL_READY: u32 = 1 << 25;
 
-/// Flash access: wait states that 168 MHz need at 2.7 V and above (RM0090, table 10), prefetch, and both caches.
+/// Flash access: wait states that 168 MHz need at 2.7 V and above (RM0090, table 10), and both caches. Not prefetch, which chips of
+/// revision A can't do: ST's own code asks for the revision first.
 const WAIT_STATES: u32 = 5;
-const PREFETCH_AND_CACHES: u32 = 0b111 << 8;
+const CACHES: u32 = 0b11 << 9;
 
 /// Clocks: what the processor is clocked by, as it is chosen, and as it is two bits further up; the PLL is number 2.
 const BY_PLL: u32 = 2;
@@ -40,7 +41,10 @@ pub fn start() {
     write(PLL, numbers);
     change(OSCILLATORS, 0, PLL_ON);
     if comes(OSCILLATORS, PLL_READY, LOOKS) {
-        write(FLASH_ACCESS, PREFETCH_AND_CACHES | WAIT_STATES);
+        write(FLASH_ACCESS, CACHES | WAIT_STATES);
+        comes(FLASH_ACCESS, WAIT_STATES, LOOKS);
+        // Buses first: none is ever too fast.
+        write(CLOCKS, BUSES);
         write(CLOCKS, BUSES | BY_PLL);
         comes(CLOCKS, BY_PLL << IN_USE, LOOKS);
     }
@@ -63,9 +67,10 @@ pub(crate) const PROCESSOR_HERTZ: u32 = PROCESSOR_MHZ * 1_000_000;
 /// Leaves clocks and blocks as after a reset.
 pub(crate) fn stop() {
     reset_blocks();
-    write(CLOCKS, 0);
-    // The processor is not to be faster than flash.
+    change(CLOCKS, BY_ALL, 0);
+    // Until then the processor is too fast for buses that are not divided, and for flash without wait states.
     while is_by_pll() {}
+    write(CLOCKS, 0);
     write(FLASH_ACCESS, 0);
     change(OSCILLATORS, PLL_ON | CRYSTAL_ON, 0);
     const NUMBERS_AFTER_RESET: u32 = 0x2400_3010;
