@@ -8,7 +8,7 @@ use bootlace_smp::{ErrorCode, Request, Response, img};
 use super::order::Order;
 use crate::context::Context;
 use crate::line::{Call, Late, Packet};
-use crate::{Asked, Code, Error, Event, Instant, Phase, Route};
+use crate::{Asked, Code, Error, Event, Exchange, Instant, Phase, Route};
 
 /// A board verifies the image before it marks it: some seconds on a slow chip.
 const MARK_WAIT: Duration = Duration::from_secs(4);
@@ -29,6 +29,9 @@ pub(super) enum Marked {
     NotThere(Box<Order>),
     /// What the board made of the patch is not the image: the whole one has to be sent.
     WrongPatch(Box<Order>),
+    /// The board can't mark images. What it was sent may lie where images run from already, as a serial recovery that was
+    /// not recognised puts it there, or is started for being the newest: a restart shows which.
+    Unmarkable(Box<Order>),
     Failed(Error),
 }
 
@@ -80,6 +83,10 @@ impl Marking {
                         Marked::NotThere(self.order)
                     }
                     _ if self.order.patch.is_some() => Marked::WrongPatch(self.order),
+                    _ if starts_unmarked => {
+                        self.order.plan.exchange = Exchange::InPlace;
+                        Marked::Unmarkable(self.order)
+                    }
                     _ => Marked::Failed(Error::refused(Asked::Test, &failure)),
                 }
             }

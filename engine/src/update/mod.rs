@@ -265,7 +265,7 @@ fn uploaded_as(ctx: &mut Context<'_>, uploaded: Uploaded) -> Updated {
 fn marked_as(ctx: &mut Context<'_>, marked: Marked) -> Updated {
     let uploaded = match marked {
         Marked::Waiting(it) => return Updated::Going(Updating::Marking(Box::new(it))),
-        Marked::Pending(order) => return restart(ctx, order),
+        Marked::Pending(order) | Marked::Unmarkable(order) => return restart(ctx, order),
         Marked::Failed(error) => return Updated::Failed(error),
         Marked::NotThere(order) => Uploading::begin(ctx, order),
         Marked::WrongPatch(order) => Uploading::whole_instead(ctx, order, NoPatch::WrongImage),

@@ -322,10 +322,17 @@ impl Facts {
                     .other()
                     .is_some_and(|other| self.order.is_target(other) == Some(true)) =>
             {
-                Verdict::End(Outcome::RolledBack {
-                    reason: None,
-                    version,
-                    failed: self.order.plan.to,
+                Verdict::End(match self.order.plan.exchange {
+                    // Nobody could mark it.
+                    Exchange::InPlace => Outcome::Unchanged {
+                        reason: Unchanged::NotStarted,
+                        version,
+                    },
+                    _ => Outcome::RolledBack {
+                        reason: None,
+                        version,
+                        failed: self.order.plan.to,
+                    },
                 })
             }
             None if running.is_none() => Verdict::Fail(Error::NothingBoots {

@@ -31,6 +31,8 @@ pub struct Recovery {
     pub direct: bool,
     /// Built with `MCUBOOT_SERIAL_IMG_GRP_HASH`.
     pub hashes: bool,
+    /// Answers the console's echo, by which it is recognised.
+    pub echoes: bool,
     pub after: After,
     /// How long the erasing of a whole slot takes: what the first piece waits for (lines 1040-1046).
     pub erases_for: Duration,
@@ -57,6 +59,7 @@ impl Recovery {
             slot_info: false,
             direct: false,
             hashes: true,
+            echoes: true,
             after: After::Silence,
             erases_for: Duration::ZERO,
             loses: 0,
@@ -199,7 +202,7 @@ impl Server for Recovery {
                 rc(0)
             }
             // Lines 1406-1408: whatever is asked of the console's echo. Zephyr's application does not know it.
-            (_, 0, 1) if !(self.restarted && self.after == After::Smp) => rc(0),
+            (_, 0, 1) if self.echoes && !(self.restarted && self.after == After::Smp) => rc(0),
             _ => rc(8),
         };
         Some(packet(header, &answer))
