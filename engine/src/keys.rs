@@ -17,7 +17,12 @@ pub fn read_keys(file: &[u8]) -> Result<Vec<PublicKey>, Error> {
         KeyError::NoKey => Error::NoKeyFile(FileKind::of(file)),
         error => Error::Key(error),
     };
-    if file.first() == Some(&SEQUENCE) {
+    // The first byte of DER is a digit in text.
+    if file.first() == Some(&SEQUENCE)
+        && !file
+            .iter()
+            .all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace())
+    {
         return Ok(Vec::from([PublicKey::from_der(file).map_err(no_key)?]));
     }
     // All that matters here is ASCII: without its zeros UTF-16 is that, in either order.
@@ -147,6 +152,7 @@ mod tests {
             (image, FileKind::Image),
             (&[0x9A; 32], FileKind::Digest),
             (b"<!DOCTYPE html>", FileKind::Html),
+            (b"00000000: 3059 3013 0607 2a86 0Y0...*.", FileKind::Text),
         ] {
             assert_eq!(read_keys(file), Err(Error::NoKeyFile(kind)));
         }
