@@ -2,7 +2,6 @@
 
 use core::time::Duration;
 
-use bootlace_smp::frame::Framing;
 use bootlace_smp::{Request, Response, bootlace, img, os};
 
 use crate::context::Context;
@@ -96,11 +95,6 @@ impl Commanding {
     pub(crate) fn handle_timeout(mut self, ctx: &mut Context<'_>) -> Commanded {
         match self.call.late(ctx.line, ctx.now) {
             Late::Waiting => Commanded::Waiting(self),
-            // Frames of COBS may not get through where the description did.
-            Late::GivenUp if ctx.line.framing == Framing::Cobs => {
-                ctx.line.leave_cobs();
-                Commanded::Waiting(Commanding::begin(ctx, self.command))
-            }
             // It may have restarted without saying so.
             Late::GivenUp if self.is_reset() => Commanded::Restarts,
             Late::GivenUp => Commanded::Failed(Error::WentSilent { asked: self.asked() }),
