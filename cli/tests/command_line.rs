@@ -38,12 +38,12 @@ fn lines(output: &Output) -> Vec<Value> {
 }
 
 /// A folder of images and a board.
-struct Bench {
+struct Scratch {
     folder: PathBuf,
     board: Option<Child>,
 }
 
-impl Bench {
+impl Scratch {
     /// Images `one` and `two`, signed with the key of `data/p256.pem`; `other` is signed with another.
     fn new(name: &str) -> Self {
         let folder =
@@ -69,7 +69,7 @@ impl Bench {
                 .build();
             std::fs::write(folder.join(name), image).unwrap();
         }
-        Bench { folder, board: None }
+        Scratch { folder, board: None }
     }
 
     fn path(&self, name: &str) -> String {
@@ -115,7 +115,7 @@ impl Bench {
     }
 }
 
-impl Drop for Bench {
+impl Drop for Scratch {
     fn drop(&mut self) {
         if let Some(board) = &mut self.board {
             board.kill().ok();
@@ -153,10 +153,10 @@ fn show_says_what_an_image_is() {
 
 #[test]
 fn show_warns_of_what_a_board_may_refuse() {
-    let bench = Bench::new("warn");
+    let scratch = Scratch::new("warn");
     let warnings = |name: &str, bytes: Vec<u8>| {
-        std::fs::write(bench.path(name), bytes).unwrap();
-        let out = run(&["image", "show", "--json", &bench.path(name)]);
+        std::fs::write(scratch.path(name), bytes).unwrap();
+        let out = run(&["image", "show", "--json", &scratch.path(name)]);
         let names = lines(&out)[0]["warnings"].as_array().unwrap().clone();
         names
             .iter()
@@ -229,9 +229,9 @@ fn a_test_key_is_named_wherever_a_key_is_given() {
     assert!(!named(&format!("{DATA}/p256.pub.pem")));
 
     // Named or not, such a signature does not count.
-    let bench = Bench::new("test-key");
+    let scratch = Scratch::new("test-key");
     let signer = SigningKey::from_pem(include_str!("../../firmware-companion/boards/keys/demo.pem")).unwrap();
-    let image = bench.folder.join("signed-with-test-key");
+    let image = scratch.folder.join("signed-with-test-key");
     std::fs::write(&image, ImageBuilder::new(vec![0; 1000]).sign(&signer).build()).unwrap();
     let image = image.to_str().unwrap();
     let out = run(&["image", "verify", image, "--key", demo, "--json"]);
@@ -243,21 +243,21 @@ fn a_test_key_is_named_wherever_a_key_is_given() {
 
 #[test]
 fn what_the_product_decides_is_said_in_words() {
-    let bench = Bench::new("presence").board(&["--rule", "mark=presence"]);
-    let out = bench.update("two", &[]);
+    let scratch = Scratch::new("presence").board(&["--rule", "mark=presence"]);
+    let out = scratch.update("two", &[]);
     let shown = text(&out);
     assert!(shown.contains("only while somebody is present"), "{shown}");
     assert_ne!(code(&out), 0);
     // Who may confirm is the application's matter, whatever the updater was told.
-    let bench = Bench::new("present").board(&["--rule", "mark=presence", "--present"]);
-    let out = bench.update("two", &["--confirm"]);
+    let scratch = Scratch::new("present").board(&["--rule", "mark=presence", "--present"]);
+    let out = scratch.update("two", &["--confirm"]);
     let last = lines(&out).pop().unwrap();
     assert_eq!((code(&out), &last["outcome"]), (0, &"confirmed".into()), "{last}");
 
     // That older images are refused is said before anything is sent.
-    let bench = Bench::new("no-downgrade").board(&["--no-downgrade"]);
-    assert_eq!(code(&bench.update("two", &[])), 0);
-    let out = bench.update("one", &[]);
+    let scratch = Scratch::new("no-downgrade").board(&["--no-downgrade"]);
+    assert_eq!(code(&scratch.update("two", &[])), 0);
+    let out = scratch.update("one", &[]);
     let last = lines(&out).pop().unwrap();
     assert_eq!(last["error"], "NoDowngrade", "{last}");
 
@@ -267,8 +267,8 @@ fn what_the_product_decides_is_said_in_words() {
 
 #[test]
 fn an_update_ends_confirmed_and_is_not_done_twice() {
-    let bench = Bench::new("update").board(&[]);
-    let out = bench.update("two", &[]);
+    let scratch = Scratch::new("update").board(&[]);
+    let out = scratch.update("two", &[]);
     assert_eq!(code(&out), 0, "{}", text(&out));
     let events = lines(&out);
     let last = events.last().unwrap();
@@ -285,14 +285,14 @@ fn an_update_ends_confirmed_and_is_not_done_twice() {
         progress.last().unwrap()["total"]
     );
 
-    let again = bench.update("two", &[]);
+    let again = scratch.update("two", &[]);
     assert_eq!(
         (code(&again), &lines(&again).last().unwrap()["outcome"]),
         (0, &"already-runs".into())
     );
     // Back, found by a pattern, and confirmed; for people this time.
-    let pattern = bench.path("port-*");
-    let out = run(&["update", "--port", &pattern, "--image", &bench.path("one")]);
+    let pattern = scratch.path("port-*");
+    let out = run(&["update", "--port", &pattern, "--image", &scratch.path("one")]);
     assert!(
         code(&out) == 0 && text(&out).contains("The board runs 1.0.0, confirmed"),
         "{}",
@@ -302,8 +302,8 @@ fn an_update_ends_confirmed_and_is_not_done_twice() {
 
 #[test]
 fn an_update_that_crashes_is_taken_back() {
-    let bench = Bench::new("crash").board(&["--app", "crash"]);
-    let out = bench.update("two", &[]);
+    let scratch = Scratch::new("crash").board(&["--app", "crash"]);
+    let out = scratch.update("two", &[]);
     assert_eq!(code(&out), 3, "{}", text(&out));
     let last = lines(&out).pop().unwrap();
     assert_eq!(
@@ -314,11 +314,11 @@ fn an_update_that_crashes_is_taken_back() {
 
 #[test]
 fn a_board_tells_what_it_remembers() {
-    let bench = Bench::new("board");
-    let golden = bench.path("one");
-    let bench = bench.board(&["--app", "crash", "--golden", &golden, "--supply", "3400,3300"]);
-    let port = bench.path("port-board");
-    assert_eq!(code(&bench.update("two", &[])), 3);
+    let scratch = Scratch::new("board");
+    let golden = scratch.path("one");
+    let scratch = scratch.board(&["--app", "crash", "--golden", &golden, "--supply", "3400,3300"]);
+    let port = scratch.path("port-board");
+    assert_eq!(code(&scratch.update("two", &[])), 3);
     let out = run(&["board", "--port", &port, "--json"]);
     let board = lines(&out).pop().unwrap();
     assert_eq!(board["golden"], "1.0.0");
@@ -351,17 +351,17 @@ fn a_board_tells_what_it_remembers() {
 
 #[test]
 fn a_golden_image_and_a_low_supply_are_told() {
-    let bench = Bench::new("field");
-    let golden = bench.path("one");
-    let bench = bench.board(&["--golden", &golden, "--damaged", "--supply", "2900,3300"]);
-    let out = run(&["board", "--port", &bench.path("port-board")]);
+    let scratch = Scratch::new("field");
+    let golden = scratch.path("one");
+    let scratch = scratch.board(&["--golden", &golden, "--damaged", "--supply", "2900,3300"]);
+    let out = run(&["board", "--port", &scratch.path("port-board")]);
     let said = text(&out);
     assert!(
         said.contains("backup copy 1.0.0: 1.0.0 was damaged; the backup copy (1.0.0) was restored."),
         "{said}"
     );
     assert!(said.contains("2.90 V: too low, updates need 3.30 V"), "{said}");
-    let out = bench.update("two", &[]);
+    let out = scratch.update("two", &[]);
     assert_eq!(code(&out), 1, "{}", text(&out));
     let last = lines(&out).pop().unwrap();
     assert_eq!(
@@ -376,14 +376,14 @@ fn a_golden_image_and_a_low_supply_are_told() {
 
 #[test]
 fn an_application_with_another_port_is_found() {
-    let bench = Bench::new("other-id").board(&["--app", "other-id"]);
-    let out = bench.update("two", &[]);
+    let scratch = Scratch::new("other-id").board(&["--app", "other-id"]);
+    let out = scratch.update("two", &[]);
     assert_eq!(code(&out), 0, "{}", text(&out));
 }
 
 #[test]
 fn what_can_not_be_done_leaves_the_board_alone() {
-    let bench = Bench::new("refused").board(&["--cid", "00112233-4455-6677-8899-aabbccddeeff"]);
+    let scratch = Scratch::new("refused").board(&["--cid", "00112233-4455-6677-8899-aabbccddeeff"]);
     let refused = |out: &Output| {
         assert_eq!(code(out), 1, "{}", text(out));
         let last = lines(out).pop().unwrap();
@@ -394,62 +394,62 @@ fn what_can_not_be_done_leaves_the_board_alone() {
         assert!(!last["next"].as_str().unwrap().is_empty());
         last["error"].as_str().unwrap().to_owned()
     };
-    assert_eq!(refused(&bench.update("other", &[])), "UnknownSigner");
-    std::fs::write(bench.path("text"), "hello").unwrap();
-    assert_eq!(refused(&bench.update("text", &[])), "NotAnImage");
-    assert_eq!(refused(&bench.update("missing", &[])), "Unreadable");
+    assert_eq!(refused(&scratch.update("other", &[])), "UnknownSigner");
+    std::fs::write(scratch.path("text"), "hello").unwrap();
+    assert_eq!(refused(&scratch.update("text", &[])), "NotAnImage");
+    assert_eq!(refused(&scratch.update("missing", &[])), "Unreadable");
     // Trusted here, but not by the board.
     let stranger = [
         "update",
         "--json",
         "--port",
-        &bench.path("port-board"),
+        &scratch.path("port-board"),
         "--image",
-        &bench.path("other"),
+        &scratch.path("other"),
     ];
     assert_eq!(refused(&run(&stranger)), "UnknownSigner");
     let elsewhere = [
         "update",
         "--json",
         "--port",
-        &bench.path("nothing"),
+        &scratch.path("nothing"),
         "--image",
-        &bench.path("two"),
+        &scratch.path("two"),
     ];
     assert_eq!(refused(&run(&elsewhere)), "NoPort");
     let file = [
         "update",
         "--json",
         "--port",
-        &bench.path("one"),
+        &scratch.path("one"),
         "--image",
-        &bench.path("two"),
+        &scratch.path("two"),
     ];
     assert_eq!(refused(&run(&file)), "PortUnusable");
     // Another program on the port.
-    let port = std::fs::File::open(bench.path("port-board")).unwrap();
+    let port = std::fs::File::open(scratch.path("port-board")).unwrap();
     port.lock().unwrap();
-    assert_eq!(refused(&bench.update("two", &[])), "PortBusy");
+    assert_eq!(refused(&scratch.update("two", &[])), "PortBusy");
 }
 
 #[test]
 fn a_damaged_image_is_sent_again_and_a_waiting_one_is_started() {
     // The board is given `one` with a byte altered: it stays in its bootloader.
-    let bench = Bench::new("damaged");
-    let whole = std::fs::read(bench.path("one")).unwrap();
+    let scratch = Scratch::new("damaged");
+    let whole = std::fs::read(scratch.path("one")).unwrap();
     let mut damaged = whole.clone();
     damaged[9_000] ^= 1;
-    std::fs::write(bench.path("one"), &damaged).unwrap();
-    let bench = bench.board(&[]);
-    std::fs::write(bench.path("one"), &whole).unwrap();
-    let mended = bench.update("one", &[]);
+    std::fs::write(scratch.path("one"), &damaged).unwrap();
+    let scratch = scratch.board(&[]);
+    std::fs::write(scratch.path("one"), &whole).unwrap();
+    let mended = scratch.update("one", &[]);
     assert_eq!(code(&mended), 0, "{}", text(&mended));
     let end = lines(&mended).pop().unwrap();
     assert_eq!(end["outcome"], "confirmed", "{end}");
-    drop(bench);
+    drop(scratch);
 
-    let bench = Bench::new("held").board(&["--bootloader"]);
-    let started = bench.update("one", &[]);
+    let scratch = Scratch::new("held").board(&["--bootloader"]);
+    let started = scratch.update("one", &[]);
     let seen = lines(&started);
     assert_eq!(seen.last().unwrap()["outcome"], "confirmed", "{}", text(&started));
     let answers = seen.iter().filter(|line| line["event"] == "board");
@@ -504,12 +504,12 @@ fn a_board_that_can_not_run_its_file_says_why() {
         ("good", linked_at(here, 3000, Some(&p256)), "", "Running"),
     ];
     for (name, file, of_file, of_board) in cases {
-        let mut bench = Bench::new(&format!("why-{name}"));
-        std::fs::write(bench.path("one"), file).unwrap();
-        let errors = std::fs::File::create(bench.path("errors")).unwrap();
-        bench = bench.board_with(&[], errors.into());
-        let board = text(&run(&["board", "--port", &bench.path("port-board")]));
-        let said = std::fs::read_to_string(bench.path("errors")).unwrap();
+        let mut scratch = Scratch::new(&format!("why-{name}"));
+        std::fs::write(scratch.path("one"), file).unwrap();
+        let errors = std::fs::File::create(scratch.path("errors")).unwrap();
+        scratch = scratch.board_with(&[], errors.into());
+        let board = text(&run(&["board", "--port", &scratch.path("port-board")]));
+        let said = std::fs::read_to_string(scratch.path("errors")).unwrap();
         assert!(said.contains(of_file), "{name}: {said}");
         assert!(board.contains(of_board), "{name}: {board}");
         assert_eq!(said.is_empty(), of_file.is_empty(), "{name}: {said}");
@@ -518,11 +518,11 @@ fn a_board_that_can_not_run_its_file_says_why() {
 
 #[test]
 fn simulate_writes_over_nothing_that_somebody_keeps() {
-    let bench = Bench::new("kept");
+    let scratch = Scratch::new("kept");
     for option in ["--link", "--flash"] {
-        let kept = bench.path("notes.txt");
+        let kept = scratch.path("notes.txt");
         std::fs::write(&kept, "notes").unwrap();
-        let link = bench.path("port");
+        let link = scratch.path("port");
         let mut arguments = vec!["simulate", option, &kept];
         if option == "--flash" {
             arguments.extend(["--link", &link]);
@@ -536,8 +536,8 @@ fn simulate_writes_over_nothing_that_somebody_keeps() {
 
 #[test]
 fn simulate_takes_its_link_along_when_it_is_ended() {
-    let bench = Bench::new("ended");
-    let link = bench.path("port");
+    let scratch = Scratch::new("ended");
+    let link = scratch.path("port");
     let mut simulate = Command::new(BOOTLACE)
         .args(["simulate", "--bootloader", "--link", &link])
         .stdout(std::process::Stdio::null())

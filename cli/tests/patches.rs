@@ -14,12 +14,12 @@ const BOOTLACE: &str = env!("CARGO_BIN_EXE_bootlace");
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../protocol/image/tests/data");
 
 /// A board that runs version 1, and a folder with versions 1 to 3.
-struct Bench {
+struct Scratch {
     folder: PathBuf,
     board: Child,
 }
 
-impl Bench {
+impl Scratch {
     fn new(name: &str) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
         std::fs::create_dir_all(folder.join("images")).unwrap();
@@ -59,7 +59,7 @@ impl Bench {
             assert!(start.elapsed() < Duration::from_secs(20), "no port");
             std::thread::sleep(Duration::from_millis(20));
         }
-        Bench { folder, board }
+        Scratch { folder, board }
     }
 
     fn path(&self, name: &str) -> String {
@@ -93,7 +93,7 @@ impl Bench {
     }
 }
 
-impl Drop for Bench {
+impl Drop for Scratch {
     fn drop(&mut self) {
         self.board.kill().ok();
         self.board.wait().ok();
@@ -104,10 +104,10 @@ impl Drop for Bench {
 /// The base is found by the hash of what runs, and what it saves is said.
 #[test]
 fn only_what_changed_is_sent() {
-    let bench = Bench::new("patch");
-    let size = std::fs::metadata(bench.path("images/2.bin")).unwrap().len();
-    let (one, three) = (bench.path("images/1.bin"), bench.path("images/3.bin"));
-    let (patch, progress) = bench.update(2, &["--base", &three, "--base", &one]);
+    let scratch = Scratch::new("patch");
+    let size = std::fs::metadata(scratch.path("images/2.bin")).unwrap().len();
+    let (one, three) = (scratch.path("images/1.bin"), scratch.path("images/3.bin"));
+    let (patch, progress) = scratch.update(2, &["--base", &three, "--base", &one]);
     assert_eq!((&patch["event"], &patch["base"]), (&"patch".into(), &one.into()));
     assert_eq!(patch["image_bytes"], size);
     let bytes = patch["bytes"].as_u64().unwrap();
@@ -118,22 +118,22 @@ fn only_what_changed_is_sent() {
     );
     assert!(patch["saves_seconds"].is_number(), "{patch}");
 
-    let (patch, progress) = bench.update(3, &["--base-dir", &bench.path("images")]);
-    assert_eq!(patch["base"], bench.path("images/2.bin"));
+    let (patch, progress) = scratch.update(3, &["--base-dir", &scratch.path("images")]);
+    assert_eq!(patch["base"], scratch.path("images/2.bin"));
     assert_eq!(progress["content"], "patch");
 }
 
 #[test]
 fn the_whole_image_is_sent_where_there_is_no_base_or_it_is_wanted() {
-    let bench = Bench::new("no-patch");
-    let (patch, progress) = bench.update(2, &["--base", &bench.path("images/3.bin")]);
+    let scratch = Scratch::new("no-patch");
+    let (patch, progress) = scratch.update(2, &["--base", &scratch.path("images/3.bin")]);
     assert_eq!(patch["reason"], "BaseNotFound");
     assert!(patch["what"].as_str().unwrap().contains("1.0.0"), "{patch}");
     assert_eq!(progress["content"], "image");
-    let (patch, progress) = bench.update(3, &["--base", &bench.path("images/2.bin"), "--full"]);
+    let (patch, progress) = scratch.update(3, &["--base", &scratch.path("images/2.bin"), "--full"]);
     assert_eq!((patch, &progress["content"]), (Value::Null, &"image".into()));
     // Nothing is said where nothing was asked for.
-    let (patch, _) = bench.update(1, &[]);
+    let (patch, _) = scratch.update(1, &[]);
     assert_eq!(patch, Value::Null);
 }
 

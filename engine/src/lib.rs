@@ -17,7 +17,7 @@
 //! [`PortEvent::NotFound`] that there is none left (the session asks again).
 //!
 //! A driver with several boards asks at each port once with a [`Greeter`] instead, hands the board to the session that
-//! waits for it with [`Session::adopt`], and lets a [`Bench`] say which session that is and whose board may restart.
+//! waits for it with [`Session::adopt`], and lets a [`Turns`] say which session that is and whose board may restart.
 //!
 //! The board is the authority: progress is what it acknowledged, and an outcome is what it said after it restarted.
 #![no_std]
@@ -27,7 +27,6 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-mod bench;
 mod board;
 mod command;
 mod context;
@@ -50,13 +49,13 @@ mod state;
 mod text;
 mod time;
 mod transmit;
+mod turns;
 mod update;
 mod upload;
 mod wanted;
 #[cfg(feature = "words")]
 pub mod words;
 
-pub use bench::{Bench, Owner};
 pub use board::{BoardInfo, Exchange, Rollback, SlotImage, SlotInfo};
 pub use bootlace_smp::bootlace::{
     BootState, JournalEntry, JournalOutcome, Release, Reset as ResetCause, Role, RollbackReason, Supply,
@@ -78,6 +77,7 @@ pub use session::Session;
 pub use text::visible;
 pub use time::Instant;
 pub use transmit::{PortSettings, Transmit};
+pub use turns::{Claim, Turns};
 pub use wanted::{FindReason, Match, Wanted};
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ pub enum Restart {
     /// As soon as the image is marked.
     #[default]
     AtOnce,
-    /// When [`Session::allow_restart`](crate::Session::allow_restart) says so: see [`Bench`](crate::Bench).
+    /// When [`Session::allow_restart`](crate::Session::allow_restart) says so: see [`Turns`](crate::Turns).
     WhenAllowed,
 }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use bootlace_engine::words::page::spelled;
 use bootlace_engine::words::version;
-use bootlace_engine::{self as engine, Owner};
+use bootlace_engine::{self as engine, Claim};
 use bootlace_image::PublicKey;
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_channel::oneshot;
@@ -34,7 +34,7 @@ struct Bench {
     inputs: UnboundedSender<Input>,
     seats: Vec<Seat>,
     /// Which session gets a board that was found, and whose turn it is to restart.
-    turns: engine::Bench<BoardId>,
+    turns: engine::Turns<BoardId>,
     /// Ports where it is being asked who is there.
     greetings: Vec<Greeting>,
     /// The number of the last board.
@@ -57,7 +57,7 @@ pub(super) async fn run(inputs: UnboundedSender<Input>, mut heard: UnboundedRece
     let mut bench = Bench {
         inputs,
         seats: Vec::new(),
-        turns: engine::Bench::new(),
+        turns: engine::Turns::new(),
         greetings: Vec::new(),
         last: 0,
         strangers: Vec::new(),
@@ -367,20 +367,20 @@ impl Bench {
         self.assign(false);
         let same =
             |seat: &&Seat| seat.is_idle_and_away() && seat.serial.is_some() && seat.serial == board.serial;
-        let owner = match self.turns.owner(board) {
+        let claim = match self.turns.claim(board) {
             // Unplugged while nothing was being done, and plugged in again.
-            Owner::Nobody => self
+            Claim::Nobody => self
                 .seats
                 .iter()
                 .find(same)
-                .map_or(Owner::Nobody, |seat| Owner::Session(seat.id)),
-            owner => owner,
+                .map_or(Claim::Nobody, |seat| Claim::Session(seat.id)),
+            claim => claim,
         };
-        if greeting.shown && owner != Owner::Nobody {
+        if greeting.shown && claim != Claim::Nobody {
             tell(&Notice::Gone(id));
         }
-        match owner {
-            Owner::Session(id) => {
+        match claim {
+            Claim::Session(id) => {
                 self.turns.has_board(id);
                 if let Some(seat) = self.seats.iter_mut().find(|seat| seat.id == id) {
                     seat.port = Some(greeting.port);
@@ -388,15 +388,15 @@ impl Bench {
                     seat.order(Order::Adopt(met));
                 }
             }
-            Owner::Nobody if is_seated(&greeting.port, board.serial.as_deref(), &self.seats) => {
+            Claim::Nobody if is_seated(&greeting.port, board.serial.as_deref(), &self.seats) => {
                 if greeting.shown {
                     tell(&Notice::Gone(id));
                 }
                 self.twins.add(greeting.port);
                 spawn_local(met.line.link.close());
             }
-            Owner::Nobody => self.seat_down(greeting, met),
-            Owner::Unclear => {
+            Claim::Nobody => self.seat_down(greeting, met),
+            Claim::Unclear => {
                 log(LogFact::OtherBoard {
                     serial: board.serial.clone(),
                 });

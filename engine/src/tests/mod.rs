@@ -17,7 +17,6 @@ use pair::{Faults, Pair};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-mod bench;
 mod board;
 mod bumpy;
 mod inputs;
@@ -25,6 +24,7 @@ mod pair;
 mod patches;
 mod peers;
 mod states;
+mod turns;
 
 const MINUTE: Duration = Duration::from_secs(60);
 

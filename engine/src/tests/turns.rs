@@ -22,13 +22,13 @@ struct Port {
     user: User,
 }
 
-/// As many sessions as boards. Session `n` began with board `n`; which port is whose later, the bench alone says.
+/// As many sessions as boards. Session `n` began with board `n`; which port is whose later, `Turns` alone says.
 struct Many {
     now: Instant,
     ports: Vec<Port>,
     sessions: Vec<Session>,
     ends: Vec<Option<Event>>,
-    bench: Bench<usize>,
+    turns: Turns<usize>,
     image: Arc<CheckedImage>,
     greetings: usize,
     random: Random,
@@ -57,7 +57,7 @@ impl Many {
             ports,
             sessions: vec![],
             ends: vec![],
-            bench: Bench::new(),
+            turns: Turns::new(),
             image: new.clone(),
             greetings: 0,
             random,
@@ -148,14 +148,14 @@ impl Many {
     }
 
     fn hand_out(&mut self, at: usize, greeted: Box<Greeted>) {
-        self.ports[at].user = match self.bench.owner(&greeted.board) {
-            Owner::Session(id) => {
-                self.bench.has_board(id);
+        self.ports[at].user = match self.turns.claim(&greeted.board) {
+            Claim::Session(id) => {
+                self.turns.has_board(id);
                 self.sessions[id].adopt(self.now, greeted).unwrap();
                 User::Session(id)
             }
             // At first each board gets a session, in any order: number `at` is that of the board.
-            Owner::Nobody if self.sessions.len() < 24 => {
+            Claim::Nobody if self.sessions.len() < 24 => {
                 while self.sessions.len() <= at {
                     self.sessions.push(Session::new(Instant(0)));
                     self.ends.push(None);
@@ -163,11 +163,11 @@ impl Many {
                 self.sessions[at] = Session::greeted(self.now, greeted);
                 User::Session(at)
             }
-            Owner::Nobody => {
+            Claim::Nobody => {
                 self.sessions[at] = Session::greeted(self.now, greeted);
                 User::Session(at)
             }
-            Owner::Unclear => User::LeftAlone,
+            Claim::Unclear => User::LeftAlone,
         };
     }
 
@@ -192,14 +192,14 @@ impl Many {
                 }
                 Event::WantsRestart => {
                     let board = self.sessions[id].board().unwrap().clone();
-                    if self.bench.may_restart(id, &board) {
+                    if self.turns.may_restart(id, &board) {
                         self.sessions[id].allow_restart(now);
                     }
                 }
-                Event::FindBoard { wanted } => self.bench.waits(id, wanted),
+                Event::FindBoard { wanted } => self.turns.waits(id, wanted),
                 Event::Outcome(_) | Event::Failed(_) => {
                     self.ends[id] = Some(event);
-                    if let Some(next) = self.bench.update_ended(id) {
+                    if let Some(next) = self.turns.update_ended(id) {
                         self.sessions[next].allow_restart(now);
                     }
                 }
@@ -293,23 +293,23 @@ fn a_board_is_handed_out_by_its_serial_number_or_where_nothing_else_is_like_it()
         ..BoardInfo::default()
     };
     let wanted = |board: &BoardInfo, reason| Wanted::of(board, reason);
-    let mut bench = Bench::new();
+    let mut turns = Turns::new();
     let alike = found(None, 1);
-    assert_eq!(bench.owner(&alike), Owner::Nobody);
-    bench.waits(1, wanted(&found(Some("A"), 1), FindReason::Restart));
-    bench.waits(2, wanted(&alike, FindReason::Restart));
+    assert_eq!(turns.claim(&alike), Claim::Nobody);
+    turns.waits(1, wanted(&found(Some("A"), 1), FindReason::Restart));
+    turns.waits(2, wanted(&alike, FindReason::Restart));
     // A serial number decides, whatever the images.
-    assert_eq!(bench.owner(&found(Some("A"), 9)), Owner::Session(1));
+    assert_eq!(turns.claim(&found(Some("A"), 9)), Claim::Session(1));
     // Its bootloader may have none: then it may be either.
-    assert_eq!(bench.owner(&alike), Owner::Unclear);
-    assert_eq!(bench.owner(&found(None, 2)), Owner::Nobody);
-    bench.has_board(1);
-    assert_eq!(bench.owner(&alike), Owner::Session(2));
-    bench.waits(3, wanted(&alike, FindReason::Restart));
-    assert_eq!(bench.owner(&alike), Owner::Unclear);
+    assert_eq!(turns.claim(&alike), Claim::Unclear);
+    assert_eq!(turns.claim(&found(None, 2)), Claim::Nobody);
+    turns.has_board(1);
+    assert_eq!(turns.claim(&alike), Claim::Session(2));
+    turns.waits(3, wanted(&alike, FindReason::Restart));
+    assert_eq!(turns.claim(&alike), Claim::Unclear);
     // Before anything is marked it makes no difference which of them goes on with which upload.
-    bench.waits(2, wanted(&alike, FindReason::Unplugged));
-    assert_eq!(bench.owner(&alike), Owner::Unclear);
-    bench.waits(3, wanted(&alike, FindReason::Unplugged));
-    assert_eq!(bench.owner(&alike), Owner::Session(2));
+    turns.waits(2, wanted(&alike, FindReason::Unplugged));
+    assert_eq!(turns.claim(&alike), Claim::Unclear);
+    turns.waits(3, wanted(&alike, FindReason::Unplugged));
+    assert_eq!(turns.claim(&alike), Claim::Session(2));
 }

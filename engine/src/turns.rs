@@ -8,9 +8,9 @@ use alloc::vec::Vec;
 
 use crate::{BoardInfo, FindReason, Match, Wanted};
 
-/// The sessions of a bench, by the driver's own names for them.
+/// The sessions at one machine, by the driver's own names for them.
 #[derive(Clone, Debug)]
-pub struct Bench<I> {
+pub struct Turns<I> {
     seats: Vec<Seat<I>>,
 }
 
@@ -32,7 +32,7 @@ enum Turn {
 
 /// Whose board was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owner<I> {
+pub enum Claim<I> {
     /// That of this session, which waits for it.
     Session(I),
     /// Nobody waits for it: a board that is new here.
@@ -41,16 +41,16 @@ pub enum Owner<I> {
     Unclear,
 }
 
-impl<I> Default for Bench<I> {
+impl<I> Default for Turns<I> {
     fn default() -> Self {
-        Bench { seats: Vec::new() }
+        Turns { seats: Vec::new() }
     }
 }
 
-impl<I: Copy + PartialEq> Bench<I> {
-    /// A bench without boards.
+impl<I: Copy + PartialEq> Turns<I> {
+    /// No boards.
     pub fn new() -> Self {
-        Bench::default()
+        Turns::default()
     }
 
     fn seat(&mut self, id: I) -> &mut Seat<I> {
@@ -83,7 +83,7 @@ impl<I: Copy + PartialEq> Bench<I> {
     /// Whose board is this? By serial number where it has one. A board without one is only handed to a session if no
     /// other waits for one like it; or if all of them were unplugged before anything was marked, where it makes no
     /// difference.
-    pub fn owner(&self, found: &BoardInfo) -> Owner<I> {
+    pub fn claim(&self, found: &BoardInfo) -> Claim<I> {
         let waiting = || {
             self.seats.iter().filter_map(|seat| {
                 let wanted = seat.wanted.as_ref()?;
@@ -91,20 +91,20 @@ impl<I: Copy + PartialEq> Bench<I> {
             })
         };
         if let Some((id, ..)) = waiting().find(|(.., by)| *by == Match::Serial) {
-            return Owner::Session(id);
+            return Claim::Session(id);
         }
         let mut alike = waiting().filter(|(.., by)| *by == Match::Images);
         let Some((first, reason, _)) = alike.next() else {
-            return Owner::Nobody;
+            return Claim::Nobody;
         };
         let mut others = alike.peekable();
         let all_unplugged = reason == FindReason::Unplugged;
         if others.peek().is_none()
             || all_unplugged && others.all(|(_, reason, _)| reason == FindReason::Unplugged)
         {
-            Owner::Session(first)
+            Claim::Session(first)
         } else {
-            Owner::Unclear
+            Claim::Unclear
         }
     }
 
