@@ -6,6 +6,7 @@
 pub mod cabled;
 pub mod faults;
 pub mod namespace;
+pub mod opened;
 pub mod page_update;
 pub mod pair;
 pub mod qemu;

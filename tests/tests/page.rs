@@ -9,11 +9,11 @@ use bootlace_browser::Browser;
 use bootlace_browser::main_job::{self, End};
 use bootlace_tests::cabled::CabledBoard;
 use bootlace_tests::namespace;
+use bootlace_tests::opened::{self, ORIGIN};
 use bootlace_tests::page_update;
 use bootlace_tests::runner::{self, Scenario};
 use bootlace_tests::serial::udev::Identity;
 use bootlace_tests::serial::{Port, Unplug, Way, models};
-use bootlace_tests::serve::Site;
 use bootlace_tests::tools::{self, Algorithm, Fixtures};
 use serde_json::json;
 
@@ -24,8 +24,6 @@ mod patches;
 #[path = "page/trouble.rs"]
 mod trouble;
 
-const ORIGIN: &str = "http://localhost:8080";
-
 /// Longest time for an update at these speeds.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -35,25 +33,19 @@ const GIVES_UP: Duration = Duration::from_secs(20);
 struct Stage {
     browser: Browser,
     fixtures: Fixtures,
-    _site: Site,
     boards: u32,
 }
 
 fn main() -> Result<()> {
     // What is missing is said once.
-    let page = tools::required("BOOTLACE_DIST")?;
+    tools::required("BOOTLACE_DIST")?;
     let cli = tools::cli()?;
     runner::share_out(4, &[("BOOTLACE_CLI", &cli)])?;
     let namespace = namespace::enter(&[ORIGIN], Duration::from_secs(900))?;
-    let site = Site::start(&page, 8080)?;
     let fixtures = Fixtures::new(&namespace.scratch().join("fixtures"))?;
-    let browser = Browser::start_at(&namespace.scratch().join("profile"), ORIGIN)?;
-    // Chromium looks for ports when it is first asked, and hears of those that come from then on.
-    browser.run("return (await navigator.serial.getPorts()).length", &[])?;
     let mut stage = Stage {
-        browser,
+        browser: opened::browser(&namespace)?,
         fixtures,
-        _site: site,
         boards: 0,
     };
     let scenarios: &[Scenario<Stage>] = &[
@@ -132,9 +124,7 @@ fn main() -> Result<()> {
                 .browser
                 .screenshot(&PathBuf::from(folder).join(format!("failed-{name}.png")))?;
         }
-        stage.browser.no_errors()?;
-        // The next one starts without this one's page.
-        stage.browser.open("about:blank")
+        opened::leave(&mut stage.browser)
     });
     drop(stage);
     std::process::exit(code)

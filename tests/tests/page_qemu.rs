@@ -8,15 +8,13 @@ use anyhow::{Context as _, Result, ensure};
 use bootlace_browser::Browser;
 use bootlace_browser::main_job::{self, End};
 use bootlace_tests::namespace;
+use bootlace_tests::opened::{self, ORIGIN};
 use bootlace_tests::page_update;
 use bootlace_tests::qemu::{Emulator, Images, Line, with_primary};
 use bootlace_tests::runner::{self, Scenario};
 use bootlace_tests::serial::udev::Identity;
 use bootlace_tests::serial::{Cable, Way};
-use bootlace_tests::serve::Site;
-use bootlace_tests::tools;
 
-const ORIGIN: &str = "http://localhost:8080";
 const APPLICATION: &str = "self-testing";
 /// Bytes of the images.
 const LEN: usize = 60_000;
@@ -27,7 +25,6 @@ struct Stage {
     browser: Browser,
     images: Images,
     folder: PathBuf,
-    _site: Site,
     boards: u32,
 }
 
@@ -39,15 +36,10 @@ struct CabledBoard {
 
 fn main() -> Result<()> {
     let namespace = namespace::enter(&[ORIGIN], Duration::from_secs(600))?;
-    let site = Site::start(&tools::required("BOOTLACE_DIST")?, 8080)?;
-    let browser = Browser::start_at(&namespace.scratch().join("profile"), ORIGIN)?;
-    // Chromium looks for ports when it is first asked, and hears of those that come from then on.
-    browser.run("return (await navigator.serial.getPorts()).length", &[])?;
     let mut stage = Stage {
-        browser,
+        browser: opened::browser(&namespace)?,
         images: Images::new()?,
         folder: namespace.scratch().to_owned(),
-        _site: site,
         boards: 0,
     };
     let scenarios: &[Scenario<Stage>] = &[
@@ -58,8 +50,7 @@ fn main() -> Result<()> {
         ("line_torn_down_in_mid_upload", torn_down),
     ];
     let code = runner::run(&mut stage, scenarios, &runner::wanted(), |stage, _, _| {
-        stage.browser.no_errors()?;
-        stage.browser.open("about:blank")
+        opened::leave(&mut stage.browser)
     });
     drop(stage);
     std::process::exit(code)
@@ -89,9 +80,7 @@ impl Stage {
         }
         let file = self.folder.join(format!("{program}-1.1.0.bin"));
         std::fs::write(&file, image)?;
-        self.browser.open(ORIGIN)?;
-        self.browser.run("localStorage.clear()", &[])?;
-        main_job::open(&self.browser, ORIGIN)?;
+        page_update::forget(&self.browser, ORIGIN)?;
         page_update::trust_demonstration(&self.browser)?;
         main_job::choose_file(&self.browser, &file).map(drop)
     }

@@ -9,17 +9,16 @@ use bootlace_browser::main_job::{self, End};
 use bootlace_browser::{Browser, Scheme, wait_for};
 use bootlace_smp::bootlace::Role;
 use bootlace_tests::namespace;
+use bootlace_tests::opened::{self, ORIGIN};
 use bootlace_tests::page_update;
 use bootlace_tests::rp2040::{Behaviour, Factory, Function, Pico, Terminal, touch};
 use bootlace_tests::runner::{self, Scenario};
 use bootlace_tests::serial::udev::Identity;
 use bootlace_tests::serial::{Cable, Way};
-use bootlace_tests::serve::Site;
 use bootlace_tests::tools;
 use bootlace_tests::usb::{Bus, Cord};
 use serde_json::json;
 
-const ORIGIN: &str = "http://localhost:8080";
 /// Longest time for an update, with a signature checked four times at a fifth of the chip's speed.
 const LIMIT: Duration = Duration::from_secs(120);
 /// Bytes of an image whose upload can be interrupted: 2 seconds of flash.
@@ -32,7 +31,6 @@ struct Stage {
     bus: Bus,
     /// What the system makes of the boards that are plugged in.
     driven: Driven,
-    _site: Site,
     boards: u32,
 }
 
@@ -58,20 +56,12 @@ fn main() -> Result<()> {
     runner::share_out(2, &[("BOOTLACE_CLI", &cli)])?;
     let namespace = namespace::enter(&[ORIGIN], Duration::from_secs(900))?;
     let bus = Bus::new(&namespace)?;
-    let site = Site::start(&tools::required("BOOTLACE_DIST")?, 8080)?;
-    let browser = Browser::start_at(&namespace.scratch().join("profile"), ORIGIN)?;
-    // Chromium looks for ports when it is first asked, and hears of those that come from then on.
-    browser.run(
-        "return (await navigator.serial.getPorts()).length + (await navigator.usb.getDevices()).length",
-        &[],
-    )?;
     let mut stage = Stage {
-        browser,
+        browser: opened::browser(&namespace)?,
         factory: Factory::new()?,
         folder: namespace.scratch().to_owned(),
         bus,
         driven: Driven::Serial,
-        _site: site,
         boards: 0,
     };
     let scenarios: &[Scenario<Stage>] = &[
@@ -120,8 +110,7 @@ fn main() -> Result<()> {
         ("a_usb_device_that_another_program_has_is_said_to_be_busy", busy),
     ];
     let code = runner::run(&mut stage, scenarios, &runner::wanted(), |stage, _, _| {
-        stage.browser.no_errors()?;
-        stage.browser.open("about:blank")
+        opened::leave(&mut stage.browser)
     });
     drop(stage);
     std::process::exit(code)
