@@ -56,20 +56,20 @@ fn connect(props: &Props) -> Html {
                 <span class="plug__label">{ labels.connect }</span>
                 <span class="plug__hint">{ labels.connect_hint }</span>
             </button>
-            { other_chooser(props) }
+            { other_chooser(props, labels.connect_usb) }
             { simulate(props) }
         </>
     }
 }
 
 /// The chooser of boards that are reached without a serial port, where the browser has both.
-fn other_chooser(props: &Props) -> Html {
+fn other_chooser(props: &Props, label: &'static str) -> Html {
     let state = &props.state;
     let chooser = state.choosers.second().filter(|_| state.obstacle.is_none());
     html! {
         if let Some(chooser) = chooser {
             <button class="quiet" type="button" data-testid="connect-usb" disabled={!state.ready}
-                onclick={emit(&props.on, Intent::Connect(chooser))}>{ words::labels().connect_usb }</button>
+                onclick={emit(&props.on, Intent::Connect(chooser))}>{ label }</button>
         }
     }
 }
@@ -130,7 +130,7 @@ fn shown(props: &Props, entry: &Entry) -> Html {
                     <button class="quiet" type="button" data-testid="connect" onclick={emit(&props.on, Intent::Connect(props.state.choosers.first()))}>
                         { labels.connect_another }
                     </button>
-                    { other_chooser(props) }
+                    { other_chooser(props, labels.connect_another_usb) }
                 }
             </div>
         </>

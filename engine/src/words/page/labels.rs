@@ -74,6 +74,7 @@ labels! {
     connect_hint: "Boards used here before connect by themselves",
     connect_another: "Connect another board",
     connect_usb: "Connect without a serial port",
+    connect_another_usb: "Another without a serial port",
     disconnect: "Disconnect",
     unplug: "Unplug",
     simulate_about: "No board at hand? Try the page with a simulated one.",
