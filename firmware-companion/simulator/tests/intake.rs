@@ -1,8 +1,9 @@
 //! A raw file into the slot, without SMP: the smallest user of the intake.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 mod common;
 
+use bootlace_core::flash::{Area, CHUNK, Flash, FlashError, Geometry};
 use bootlace_core::intake::{Fault, File, FileDigest, Intake, Kind, Piece, Received, Step};
 use bootlace_simulator::{NorFlash, SimulatedBoard};
 use common::{Host, config, mark_for_test, version};
@@ -130,6 +131,89 @@ fn pieces_of_any_length_are_received_whole() {
         }
         let whole = write(&mut flash, &mut intake, &new, first, new.len());
         assert_eq!(whole.matched, Some(true), "{len}");
+    }
+}
+
+/// Flash that notes what is programmed of the secondary slot: offset and length in bytes.
+struct Watched {
+    flash: NorFlash,
+    programs: Vec<(u32, usize)>,
+}
+
+impl Flash for Watched {
+    fn geometry(&self, area: Area) -> Geometry {
+        self.flash.geometry(area)
+    }
+
+    fn read(&mut self, area: Area, offset: u32, out: &mut [u8]) -> Result<(), FlashError> {
+        self.flash.read(area, offset, out)
+    }
+
+    fn program(&mut self, area: Area, offset: u32, data: &[u8]) -> Result<(), FlashError> {
+        if area == Area::Secondary {
+            self.programs.push((offset, data.len()));
+        }
+        self.flash.program(area, offset, data)
+    }
+
+    fn erase(&mut self, area: Area, offset: u32) -> Result<(), FlashError> {
+        self.flash.erase(area, offset)
+    }
+}
+
+/// Chips program a page in one go, and what lies in two pages in two goes.
+#[test]
+fn no_program_of_a_file_lies_in_two_pages_whatever_the_pieces_and_write_units() {
+    let new = version(1);
+    for write in [1, 4, 8, 16, 32] {
+        for len in [1000, 999, 257, 256, 33] {
+            let config = bootlace_simulator::Config { write, ..config() };
+            let mut watched = Watched {
+                flash: NorFlash::new(config.address, config.map, write, config.timing),
+                programs: Vec::new(),
+            };
+            let (mut intake, mut at, mut is_cut) = (Intake::new(), 0, false);
+            while at < new.len() {
+                if at > new.len() / 2 && !is_cut {
+                    // The power was away: it goes on from the ledger, or where it is.
+                    (intake, is_cut, at) = (Intake::new(), true, 0);
+                }
+                let piece = Piece {
+                    offset: at as u32,
+                    data: &new[at..new.len().min(at + len)],
+                };
+                match at {
+                    0 => intake.open(&mut watched, &file(&new), piece.data, None).unwrap(),
+                    _ => intake.offer(Kind::Image, &piece).unwrap(),
+                }
+                at = loop {
+                    match intake.step(&mut watched, &piece, None) {
+                        Step::Done(received) => break received.offset as usize,
+                        Step::Refused(fault) => panic!("{fault:?}"),
+                        Step::Again | Step::Replaces => {}
+                    }
+                };
+            }
+            let of_file = |&(offset, _): &(u32, usize)| (offset as usize) < new.len();
+            let programs: Vec<_> = watched.programs.iter().copied().filter(of_file).collect();
+            assert!(
+                is_cut && programs.len() >= new.len() / CHUNK,
+                "{}",
+                programs.len()
+            );
+            for (offset, length) in programs {
+                let page = |at: usize| at / CHUNK;
+                let (first, last) = (offset as usize, offset as usize + length - 1);
+                assert_eq!(
+                    page(first),
+                    page(last),
+                    "units of {write}, pieces of {len}: {first} to {last}"
+                );
+            }
+            let mut found = vec![0; new.len()];
+            watched.read(Area::Secondary, 0, &mut found).unwrap();
+            assert!(found == new, "units of {write}, pieces of {len}");
+        }
     }
 }
 

@@ -160,8 +160,10 @@ impl SlotWriter {
         }
         let shape = flash.geometry(Area::Secondary);
         let room = shape.erase - upload.written % shape.erase;
+        // Up to the end of a page: chips program a page in one go, and what lies in two of them in two.
+        let in_page = CHUNK - upload.written as usize % CHUNK;
         let kept = usize::from(upload.tail.len);
-        let len = (kept + data.len()).min(CHUNK).min(room as usize);
+        let len = (kept + data.len()).min(in_page).min(room as usize);
         // Only the file's end may leave a write unit unfilled.
         let is_end = len as u32 == upload.file.len.saturating_sub(upload.written);
         let len = if is_end {
