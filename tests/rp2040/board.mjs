@@ -22,16 +22,28 @@ class Chip extends RP2040 {
     super(clock);
     this.logger = { debug() {}, info() {}, warn() {}, error() {} };
     const { buffer } = flash.bytes;
-    Object.assign(this, { flash: flash.bytes, flash16: new Uint16Array(buffer), flashView: new DataView(buffer) });
+    Object.assign(this, { pagesRead: flash.pagesRead, flash: flash.bytes, flash16: new Uint16Array(buffer), flashView: new DataView(buffer) });
     this.rom16 = new Uint16Array(this.bootrom.buffer);
   }
 
   /** Instructions are fetched from flash and ROM: these first. */
   readUint16(address) {
     const inFlash = address - FLASH;
-    if (inFlash >= 0 && inFlash < this.flash.length) return this.flash16[inFlash >> 1];
+    if (inFlash >= 0 && inFlash < this.flash.length) {
+      this.pagesRead[inFlash >> 8] = 1;
+      return this.flash16[inFlash >> 1];
+    }
     if (address < 0x4000) return this.rom16[address >> 1];
     return super.readUint16(address);
+  }
+
+  readUint8(address) { this.noteRead(address); return super.readUint8(address); }
+
+  readUint32(address) { this.noteRead(address); return super.readUint32(address); }
+
+  /** Notes that a page of flash is read, by whichever of its four addresses. */
+  noteRead(address) {
+    if (address >>> 26 === FLASH >>> 26) this.pagesRead[(address & 0xffffff) >> 8] = 1;
   }
 
   // A part of a word of USB memory tells the controller as a word does.

@@ -82,6 +82,13 @@ async function outcome(begin, millis, isEarly) {
   try { return { data: hex(await transfer) }; } catch (error) { return { failed: error.why ?? error.message, data: hex(error.data ?? []) }; } finally { clearTimeout(limit); }
 }
 
+/** Has emulated time pass at once where the board only waits, or at most as fast as real time. */
+function hurry(on) {
+  board.lead = on ? Infinity : 5e6;
+  board.base = performance.now() * 1e6 - board.now;
+  board.kick();
+}
+
 const COMMANDS = {
   power: ({ on }) => board.power(on),
   reset: () => { board.wantsReset = 'pin'; board.kick(); },
@@ -94,7 +101,8 @@ const COMMANDS = {
   put: () => { board.flash.bytes.set(fs.readFileSync(`${folder}/flash`)); },
   poke: ({ at, data }) => { board.chip.sram.set(bytes(data), at); },
   peek: ({ at, length }) => hex(board.chip.sram.subarray(at, at + length)),
-  hurry: ({ on }) => { board.lead = on ? Infinity : 5e6; board.base = performance.now() * 1e6 - board.now; board.kick(); },
+  // `untilHere`: until a host has configured the board.
+  hurry: ({ on, untilHere }) => { hurry(on); if (untilHere) usb.once('attached', () => hurry(false)); },
   state: () => ({
     info: usb.info ?? null, millis: board.now / 1e6, instructions: board.instructions, resets: board.resets,
     operations: board.flash.operations, violations: board.flash.violations, repeated: usb.repeated + (board.chip?.usbCtrl.repeated ?? 0),

@@ -26,6 +26,10 @@ export class Flash {
     this.uniqueId = uniqueId;
     /** Erases and programs since the start. */
     this.operations = 0;
+    /** The operations since `trace` was last asked for: where, and which bytes were programmed, or that it was an erase. */
+    this.trace = [];
+    /** Pages of which something was read since the flash was filled by `put`. */
+    this.pagesRead = new Uint8Array(SIZE / PAGE);
     /** What a real chip would not have done, or not have liked. */
     this.violations = [];
     /** Cuts the supply at this operation, counted from now: before it, within it or after it. 0: never. */
@@ -64,16 +68,21 @@ export class Flash {
 
   erase() {
     const at = this.address & ~(SECTOR - 1);
+    this.trace.push({ at, length: SECTOR });
     this.operate(SECTOR, NANOS_PER_SECTOR, (count) => this.bytes.fill(0xff, at, at + count));
   }
 
   program() {
     const page = this.address & ~(PAGE - 1);
-    const { data } = this;
+    // A message that leaves a byte as it is says 0xFF: what lies in between is what is programmed.
+    const first = Math.max(0, this.data.findIndex((byte) => byte !== 0xff));
+    const data = this.data.slice(first, this.data.findLastIndex((byte) => byte !== 0xff) + 1);
+    const start = page | ((this.address + first) & (PAGE - 1));
+    this.trace.push({ at: start, data: Buffer.from(data).toString('hex') });
     this.operate(data.length, NANOS_PER_PAGE, (count) => {
       for (let index = 0; index < count; index++) {
-        const at = page | ((this.address + index) & (PAGE - 1));
-        // A message that leaves a byte as it is says 0xFF, or what is there.
+        const at = page | ((start + index) & (PAGE - 1));
+        // Or what is there.
         if (data[index] & ~this.bytes[at]) {
           if (data[index] !== 0xff) this.violations.push(`a bit set by programming at ${at.toString(16)}`);
         }
@@ -113,7 +122,10 @@ export class Flash {
     if (index < 4) { this.address = ((this.address << 8) | value) & (SIZE - 1); return 0; }
     if (this.command === COMMAND.program) { this.data.push(value); return 0; }
     const skipped = this.command === COMMAND.fastRead ? 5 : 4;
-    return index < skipped ? 0 : this.bytes[(this.address + index - skipped) & (SIZE - 1)];
+    if (index < skipped) return 0;
+    const at = (this.address + index - skipped) & (SIZE - 1);
+    this.pagesRead[at / PAGE | 0] = 1;
+    return this.bytes[at];
   }
 }
 

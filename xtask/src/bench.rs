@@ -6,13 +6,15 @@
 
 use std::fmt::Write as _;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::process::Step;
 use crate::{project, run, setup};
 
 struct Bench {
     name: &'static str,
+    /// The emulated board that `--board` names; without one, what the name alone means.
+    board: Option<&'static str>,
     about: &'static str,
     package: &'static str,
     /// The program in the package.
@@ -26,6 +28,7 @@ struct Bench {
 const BENCHES: &[Bench] = &[
     Bench {
         name: "link",
+        board: None,
         about: "an upload against the line's capacity, the flash's time and smpclient (about 4 minutes)",
         package: "bootlace-bench",
         program: "link",
@@ -34,6 +37,7 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "delta",
+        board: None,
         about: "patches against those of other programs; --pairs DIR, from the project's folder, for other images (about a minute)",
         package: "bootlace-bench",
         program: "delta",
@@ -42,6 +46,7 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "delta-web",
+        board: None,
         about: "making patches in the page, in Chromium, against the native encoder (about a minute)",
         package: "bootlace-bench",
         program: "delta-web",
@@ -50,6 +55,7 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "delta-update",
+        board: None,
         about: "updates over Web Serial at 115200 baud, by patch and in full (about 3 minutes)",
         package: "bootlace-bench",
         program: "delta-update",
@@ -58,6 +64,7 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "cuts",
+        board: None,
         about: "power cuts at every flash operation (about 8 minutes); --only WORDS for some, --seed N for other cuts",
         package: "bootlace-cuts",
         program: "cuts",
@@ -65,7 +72,17 @@ const BENCHES: &[Bench] = &[
         takes: &["--only", "--seed"],
     },
     Bench {
+        name: "cuts",
+        board: Some("rp2040"),
+        about: "a sample on the emulated Raspberry Pi Pico's own binary (5 to 12 minutes); all of them: --every 1 --again 300 (hours)",
+        package: "bootlace-tests",
+        program: "pico_cuts",
+        page: false,
+        takes: &["--every", "--again"],
+    },
+    Bench {
         name: "faults",
+        board: None,
         about: "skipped instructions in the emulated board's bootloader (about 40 minutes); --only WORDS for some, --every N for each Nth",
         package: "bootlace-tests",
         program: "faults",
@@ -74,6 +91,7 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "mutants",
+        board: None,
         about: "mistakes in the core that the sweep of power cuts must catch (about 5 minutes)",
         package: "bootlace-cuts",
         program: "mutants",
@@ -109,16 +127,44 @@ impl Options {
 /// The benches there are, for the help.
 pub(crate) fn list() -> String {
     BENCHES.iter().fold(String::new(), |mut text, bench| {
-        let _ = writeln!(text, "  bench {:<14}{}", bench.name, bench.about);
+        let _ = writeln!(text, "  bench {:<22}{}", bench.full_name(), bench.about);
         text
     })
 }
 
+impl Bench {
+    /// As it is called on the command line.
+    fn full_name(&self) -> String {
+        let board = self.board.map(|board| format!(" --board {board}"));
+        [self.name, board.as_deref().unwrap_or_default()].concat()
+    }
+
+    /// The bench of this name, for the board that the flags name, if they do; and the other flags.
+    fn find<'f>(name: &str, flags: &[&'f str]) -> Result<(&'static Self, Vec<&'f str>)> {
+        let (board, rest) = match flags.iter().position(|flag| *flag == "--board") {
+            None => (None, flags.to_vec()),
+            Some(at) => {
+                let board = flags.get(at + 1).copied();
+                let (before, after) = (flags.iter().take(at), flags.iter().skip(at + 2));
+                (
+                    Some(board.context("--board needs a value")?),
+                    before.chain(after).copied().collect(),
+                )
+            }
+        };
+        let found = BENCHES
+            .iter()
+            .find(|bench| bench.name == name && bench.board == board);
+        let wanted = board.map_or_else(|| name.to_owned(), |board| format!("{name} --board {board}"));
+        let bench = found.with_context(|| format!("no such bench: {wanted}; there are:\n{}", list()))?;
+        Ok((bench, rest))
+    }
+}
+
 /// Runs a bench; says whether all is well.
 pub(crate) fn measure(name: &str, flags: &[&str]) -> Result<bool> {
-    let Some(bench) = BENCHES.iter().find(|bench| bench.name == name) else {
-        bail!("no such bench: {name}; there are:\n{}", list());
-    };
+    let (bench, flags) = Bench::find(name, flags)?;
+    let name = &bench.full_name();
     let mut options = Options::default();
     let mut own = Vec::new();
     let mut flags = flags.iter();
@@ -140,7 +186,11 @@ pub(crate) fn measure(name: &str, flags: &[&str]) -> Result<bool> {
     let mut step = Step::start(&format!("bench {name}"));
     let mut command = project::program(bench.package, bench.program);
     command.args(own).envs(tools);
-    let outcome = step.run(&mut command, &project::log(&format!("bench-{name}")), None)?;
+    let outcome = step.run(
+        &mut command,
+        &project::log(&format!("bench-{}", bench.program)),
+        None,
+    )?;
     let outcome = outcome.require(&format!("bench {name}"))?;
     step.done("measured");
     report(name, &outcome.text(), options)
@@ -248,6 +298,22 @@ mod tests {
             ("cobs-115200", 96.2, "%")
         );
         assert_eq!(figure.bound, Some(Bound::AtLeast(95.0)));
+    }
+
+    #[test]
+    fn the_board_chooses_among_benches_of_one_name() {
+        let found = |flags: &[&'static str]| {
+            let (bench, rest) = Bench::find("cuts", flags).ok()?;
+            Some((bench.program, rest))
+        };
+        assert_eq!(found(&["--check"]), Some(("cuts", vec!["--check"])));
+        let flags = ["--every", "9", "--board", "rp2040", "--check"];
+        assert_eq!(
+            found(&flags),
+            Some(("pico_cuts", vec!["--every", "9", "--check"]))
+        );
+        assert_eq!(found(&["--board", "z80"]), None);
+        assert_eq!(found(&["--board"]), None);
     }
 
     #[test]

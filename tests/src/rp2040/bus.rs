@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
+use super::hex::{bytes, hex};
 use super::process::{Function, Pico};
 
 /// How a transfer ended before its time.
@@ -78,16 +79,6 @@ impl Function {
 /// Milliseconds of real time that a transfer may take, unless said otherwise: on a busy machine the board's own 100 ms, after which it
 /// hears the other function, have taken 1.5 s.
 const MILLIS: u32 = 20_000;
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn bytes(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes().chunks(2);
-    let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    digits.map(byte).collect()
-}
 
 impl Pico {
     fn transfer(&self, command: &Value) -> Result<Transfer> {

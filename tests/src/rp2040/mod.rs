@@ -2,10 +2,14 @@
 //! modelled in `tests/rp2040`, and a USB host that opens both of its functions.
 
 mod bus;
+pub mod cuts;
 mod flash;
 mod follow;
+mod hex;
+pub mod judge;
 mod process;
 mod terminal;
+pub mod trace;
 
 pub use bus::{Failure, Leaves, Setup, Transfer};
 pub use flash::{Behaviour, FLASH, Factory, PRIMARY, SECONDARY, STATE};

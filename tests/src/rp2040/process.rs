@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
+use super::hex::hex;
 use crate::qemu::Host;
 use crate::tools;
 
@@ -254,6 +255,11 @@ impl Pico {
             .map(drop)
     }
 
+    /// How often the supply was cut by [`Pico::cut`].
+    pub fn cuts(&self) -> u32 {
+        self.voice.seen().cuts
+    }
+
     /// Waits until the supply has been cut so often.
     ///
     /// # Errors
@@ -280,6 +286,15 @@ impl Pico {
     /// When the emulator is gone.
     pub fn hurry(&self, on: bool) -> Result<()> {
         self.command(&json!({ "do": "hurry", "on": on })).map(drop)
+    }
+
+    /// The same until a host has configured the board.
+    ///
+    /// # Errors
+    /// When the emulator is gone.
+    pub fn hurry_until_here(&self) -> Result<()> {
+        self.command(&json!({ "do": "hurry", "on": true, "untilHere": true }))
+            .map(drop)
     }
 
     /// What the flash holds.
@@ -319,7 +334,12 @@ impl Pico {
     /// # Errors
     /// When nobody comes.
     pub fn info(&self) -> Result<Info> {
-        let info = self.voice.wait(PATIENCE, |seen| seen.info.clone());
+        let cuts = self.cuts();
+        let news = self.voice.wait(PATIENCE, |seen| {
+            let was_cut = seen.cuts > cuts;
+            (was_cut || seen.info.is_some()).then(|| seen.info.clone())
+        });
+        let info = news.flatten();
         info.with_context(|| format!("no board comes: {:?}", self.voice.seen()))
     }
 
