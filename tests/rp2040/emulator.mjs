@@ -1,7 +1,8 @@
 // One emulated board as a process. Its flash is the file FLASH, read once; its USB functions are Unix sockets in FOLDER:
 // each connection to `serial` or `vendor` carries bytes to and from that function while the board is there, and one to `usb`
 // raw transfers (usb_socket.mjs).
-//   node emulator.mjs FOLDER FLASH
+//   node emulator.mjs FOLDER FLASH UNIQUE_ID
+// UNIQUE_ID is the flash chip's own number, 16 digits.
 // Commands are lines of JSON on the standard input, each answered by a line {"answer": ...} or {"error": ...}; events are
 // lines {"event": ...} between them. It ends with its standard input.
 import fs from 'node:fs';
@@ -12,9 +13,9 @@ import { bootrom } from './bootrom.mjs';
 import { Flash } from './flash.mjs';
 import { serveTransfers } from './usb_socket.mjs';
 
-const [folder, file] = process.argv.slice(2);
-const UNIQUE_ID = [0xe6, 0x61, 0x41, 0x04, 0x03, 0x2a, 0x56, 0x2c];
-const board = new Board(bootrom(process.env.BOOTLACE_RP2040_BOOTROM), new Flash(fs.readFileSync(file), UNIQUE_ID));
+const [folder, file, uniqueId] = process.argv.slice(2);
+const flash = new Flash(fs.readFileSync(file), Buffer.from(uniqueId, 'hex'));
+const board = new Board(bootrom(process.env.BOOTLACE_RP2040_BOOTROM), flash);
 const { usb } = board;
 
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);

@@ -36,6 +36,10 @@ fn main() -> Result<()> {
         ("command_line_full_image_and_patch", full_and_patch),
         ("command_line_goes_on_after_a_replug", replugged),
         ("command_line_lists_and_takes_the_only_board", only_board),
+        (
+            "command_line_tells_twenty_boards_apart_by_serial_number",
+            twenty_boards,
+        ),
         ("command_line_says_why_a_device_cannot_be_used", unusable),
     ];
     let code = runner::run(&mut stage, scenarios, &runner::wanted(), |_, _, _| Ok(()));
@@ -158,6 +162,65 @@ fn only_board(stage: &mut Stage) -> Result<()> {
     other.ready()?;
     let several = ends(bootlace(&["board", "--port", "usb:1209:0001"])?, 1)?;
     ensure!(several.contains("Several boards"), "{several}");
+    Ok(())
+}
+
+/// Twenty boards as they leave the factory differ in nothing but their flash chip's number.
+fn twenty_boards(stage: &mut Stage) -> Result<()> {
+    const BOARDS: u8 = 20;
+    const CHOSEN: usize = 12;
+    let flash = stage.factory.flash(None)?;
+    let number = |board| [0xE6, 0x61, 0x41, 0x04, 0x03, 0x2A, 0x56, board];
+    let boards: Vec<Pico> = (0..BOARDS)
+        .map(|board| Pico::numbered(&flash, number(board)))
+        .collect::<Result<_>>()?;
+    let cords: Vec<Cord> = boards.iter().map(|pico| Cord::new(&stage.bus, pico)).collect();
+    let names: Vec<String> = boards
+        .iter()
+        .zip(&cords)
+        .map(|(pico, cord)| {
+            pico.power(true)?;
+            cord.ready()
+        })
+        .collect::<Result<_>>()?;
+
+    let listed = ends(bootlace(&["ports", "--json"])?, 0)?;
+    let mut found: Vec<String> = Vec::new();
+    for line in listed.lines() {
+        let line: Value = serde_json::from_str(line)?;
+        let name = line["ports"][0].as_str().context("a board without a name")?;
+        let serial = line["serial"]
+            .as_str()
+            .context("a board without a serial number")?;
+        ensure!(name.ends_with(serial), "{line}");
+        found.push(name.to_owned());
+    }
+    let mut wanted = names.clone();
+    wanted.sort_unstable();
+    wanted.dedup();
+    found.sort_unstable();
+    ensure!(wanted.len() == usize::from(BOARDS) && found == wanted, "{listed}");
+
+    // Their numbers alone name none of them.
+    let several = ends(bootlace(&["board", "--port", "usb:1209:0001"])?, 1)?;
+    ensure!(several.contains("Several boards"), "{several}");
+
+    let count = |pico: &Pico| pico.count("operations");
+    let before: Vec<f64> = boards.iter().map(count).collect::<Result<_>>()?;
+    let (chosen, name) = boards
+        .get(CHOSEN)
+        .zip(names.get(CHOSEN))
+        .context("no such board")?;
+    let mut command = update(&stage.image(1)?)?;
+    command.args(["--port", name]);
+    let said = ends(command, 0)?;
+    ensure!(said.contains("confirmed"), "{said}");
+    ensure!(runs(chosen)? == ("1.1.0".into(), true), "{:?}", runs(chosen));
+    for (number, (pico, before)) in boards.iter().zip(before).enumerate() {
+        let is_touched = count(pico)? > before;
+        ensure!(is_touched == (number == CHOSEN), "board {number}: {is_touched}");
+        pico.behaved()?;
+    }
     Ok(())
 }
 

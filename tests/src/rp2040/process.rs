@@ -28,6 +28,9 @@ pub enum Function {
     Vendor,
 }
 
+/// The flash chip's own number, where no test needs another one: the board's serial number.
+const UNIQUE_ID: [u8; 8] = [0xE6, 0x61, 0x41, 0x04, 0x03, 0x2A, 0x56, 0x2C];
+
 /// When the supply is cut, seen from a flash operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
@@ -169,6 +172,14 @@ impl Pico {
     /// # Errors
     /// When Node or the emulator is not there.
     pub fn new(flash: &[u8]) -> Result<Self> {
+        Self::numbered(flash, UNIQUE_ID)
+    }
+
+    /// The same whose flash chip has this number, from which the board makes its serial number.
+    ///
+    /// # Errors
+    /// As [`Pico::new`].
+    pub fn numbered(flash: &[u8], unique_id: [u8; 8]) -> Result<Self> {
         let folder = new_folder()?;
         std::fs::write(folder.join("flash"), flash)?;
         // Asked for here, so that what is missing has a name.
@@ -178,6 +189,7 @@ impl Pico {
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("rp2040/emulator.mjs"))
             .arg(&folder)
             .arg(folder.join("flash"))
+            .arg(hex(&unique_id))
             .env("BOOTLACE_RP2040JS", emulator)
             .env("BOOTLACE_RP2040_BOOTROM", bootrom)
             .stdin(Stdio::piped())
