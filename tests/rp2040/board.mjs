@@ -16,6 +16,13 @@ const USB_MEMORY = 0x50100000;
 /** Where rp2040js keeps its blocks: by address, without the lowest 14 bits. */
 const block = (address) => (address >>> 14) << 2;
 const BUTTON_PINS = { bootloader: 22 };
+/** Where the bootloader's own vectors lie: the set-up of the flash chip names them to the processor. */
+const BOOTLOADER = 0x10000100;
+/**
+ * The bootloader's RAM, from the first byte behind the words that survive a reset, and what its own start-up code paints it with
+ * behind its static data (cortex-m-rt, `paint-stack`).
+ */
+const RAM = { begin: 0x10, end: 0x6000 }, PAINT = 0xcc;
 
 class Chip extends RP2040 {
   constructor(clock, flash) {
@@ -125,7 +132,7 @@ export class Board extends EventEmitter {
 
   /** RESETS: what is held in reset is, and the rest is out of it at once. AIRCR: the processor asks for a reset. */
   mendResets(chip) {
-    const USB = 1 << 24, ALL = 0x1ffffff, AIRCR = 0xd0c;
+    const USB = 1 << 24, ALL = 0x1ffffff, VTOR = 0xd08, AIRCR = 0xd0c;
     const resets = chip.peripherals[block(0x4000c000)], write = resets.writeUint32.bind(resets);
     resets.writeUint32 = (offset, value) => {
       if (offset === 0 && value & USB) chip.usbCtrl.reset();
@@ -134,9 +141,30 @@ export class Board extends EventEmitter {
     };
     const { ppb } = chip, writePpb = ppb.writeUint32.bind(ppb);
     ppb.writeUint32 = (offset, value) => {
+      if (offset === VTOR) this.beginProgram(value);
       if (offset !== AIRCR) writePpb(offset, value);
       else if (value >>> 16 === 0x5fa && value & 4) this.wantsReset = 'software';
     };
+  }
+
+  /** The processor gets other vectors: the bootloader begins, or an application, which may use all of the RAM. */
+  beginProgram(vectors) {
+    this.noteRam();
+    this.isBootloader = vectors === BOOTLOADER;
+  }
+
+  /** Notes how much of its RAM the bootloader has used: all but the paint between its static data and its deepest stack. */
+  noteRam() {
+    if (!this.isBootloader) return;
+    // So many bytes in a row are paint, and not data that looks like paint.
+    const SURELY = 64;
+    const ram = this.chip.sram.subarray(RAM.begin, RAM.end);
+    const isPaint = (at) => ram.subarray(at, at + SURELY).every((byte) => byte === PAINT);
+    let begin = 0;
+    while (begin + SURELY < ram.length && !isPaint(begin)) begin++;
+    let end = begin;
+    while (end < ram.length && ram[end] === PAINT) end++;
+    this.ramUsed = Math.max(this.ramUsed ?? 0, ram.length - (end - begin));
   }
 
   /** The watchdog resets the chip but for its own scratch words and reason. */

@@ -99,7 +99,19 @@ const COMMANDS = {
   },
   cut: ({ at, when }) => { board.flash.cutAt = at; board.flash.cutWhen = when; },
   flash: () => { fs.writeFileSync(`${folder}/flash`, board.flash.bytes); },
-  put: () => { board.flash.bytes.set(fs.readFileSync(`${folder}/flash`)); },
+  put: () => {
+    board.flash.bytes.set(fs.readFileSync(`${folder}/flash`));
+    board.flash.pagesRead.fill(0);
+    board.flash.trace = [];
+  },
+  trace: () => board.flash.trace.splice(0),
+  pagesRead: () => hex(board.flash.pagesRead),
+  ramUsed: () => {
+    board.noteRam();
+    const used = board.ramUsed;
+    board.ramUsed = 0;
+    return used;
+  },
   poke: ({ at, data }) => { board.chip.sram.set(bytes(data), at); },
   peek: ({ at, length }) => hex(board.chip.sram.subarray(at, at + length)),
   // `untilHere`: until a host has configured the board.

@@ -304,32 +304,40 @@ const RAM: u64 = 24 * 1024 - 16;
 /// What takes the most: checking a signature before a start, receiving a patch, and exchanging images. Between static data
 /// and the deepest stack some RAM stays untouched; a stack that came down to static data would leave none.
 #[test]
-fn a_cut_of_the_supply_while_an_image_is_installed_leaves_a_board_that_runs() {
+fn the_bootloader_keeps_within_its_ram() {
     let factory = Factory::new().unwrap();
     let (old, _) = factory.application(Behaviour::Normal, 0).unwrap();
     let (new, hash) = factory.application(Behaviour::Normal, 1).unwrap();
+    let pico = Pico::new(&factory.flash(Some(&old)).unwrap()).unwrap();
+    pico.power(true).unwrap();
+    assert_eq!(
+        running(&mut pico.client(Function::Vendor).unwrap()),
+        ("1.0.0".to_owned(), true)
+    );
+    let starting = pico.ram_used().unwrap();
+
+    pico.hold_button(true).unwrap();
+    let arrivals = pico.arrivals();
+    pico.reset().unwrap();
+    pico.wait_beyond(arrivals).unwrap();
     let mut client = pico.client(Function::Serial).unwrap();
     assert_eq!(who(&mut client).0, Role::Bootloader);
     let patch = bootlace_tests::qemu::difference(&old, &new).unwrap();
     assert_eq!(client.patch(&patch, patch.len()).unwrap().1, Some(true));
     client.test(&hash).unwrap();
 
-    let wanted = std::env::var(CUTS).ok().and_then(|text| text.parse().ok());
-    let wanted: u32 = wanted.unwrap_or(3);
-    for number in 0..wanted {
-        let at = 1 + (operations - 1) * number / wanted.max(2);
-        let when = [Cut::Within, Cut::Before, Cut::After][number as usize % 3];
-        pico.power(false).unwrap();
-        pico.put(&marked).unwrap();
-        pico.cut(at, when).unwrap();
-        pico.power(true).unwrap();
-        pico.wait_for_cut(number + 1).unwrap();
-        pico.power(true).unwrap();
-        let (version, confirmed) = restarted();
-        assert!(
-            confirmed && ["1.0.0", "1.1.0"].contains(&version.as_str()),
-            "cut {when:?} operation {at} of {operations}: {version}, confirmed: {confirmed}"
-        );
+    pico.hold_button(false).unwrap();
+    let arrivals = pico.arrivals();
+    pico.reset().unwrap();
+    pico.wait_beyond(arrivals).unwrap();
+    assert_eq!(
+        running(&mut pico.client(Function::Vendor).unwrap()),
+        ("1.1.0".to_owned(), true)
+    );
+    let updating = pico.ram_used().unwrap();
+    println!("RAM used of {RAM} bytes: {starting} for a start, {updating} for a patch and its installation");
+    for used in [starting, updating] {
+        assert!((2048..RAM - 1024).contains(&used), "{used} of {RAM}");
     }
     pico.behaved().unwrap();
 }

@@ -219,6 +219,17 @@ impl Pico {
         Ok(pico)
     }
 
+    /// The most bytes of the bootloader's RAM that were used since the last call: static data, and the stack where it was
+    /// deepest. Counted are its starts until it gave way to an application, and the present one when it serves.
+    ///
+    /// # Errors
+    /// When the emulator is gone, or the bootloader has not run.
+    pub fn ram_used(&self) -> Result<u64> {
+        let used = self.command(&json!({ "do": "ramUsed" }))?;
+        used.as_u64()
+            .with_context(|| format!("no bootloader has run: {used}"))
+    }
+
     /// Gives the emulator a command of its own: see `tests/rp2040/emulator.mjs`.
     ///
     /// # Errors
