@@ -21,14 +21,12 @@ pub struct Made {
 
 /// Starts the worker that the page makes its patches in, as the page does, and hands it two images.
 const MAKE: &str = "
-    const href = css => document.querySelector(css).href;
-    const place = `worker.js?script=${encodeURIComponent(href('link[rel=modulepreload]'))}`
-        + `&module=${encodeURIComponent(href('link[rel=preload][as=fetch]'))}&entry=maker_main`;
     const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
     const pair = [...arguments].map(bytes);
     const begun = performance.now();
     return new Promise((resolve, reject) => {
-        const maker = new Worker(place, {type: 'module'});
+        const maker = new Worker('worker.js', {type: 'module'});
+        maker.postMessage({...globalThis.bootlace, entry: 'maker_main'});
         let handed;
         maker.onerror = error => reject(new Error(error.message));
         maker.onmessage = ({data}) => {
