@@ -9,11 +9,13 @@ use anyhow::{Context as _, Result, bail, ensure};
 use bootlace_cuts::{MUTANTS, Mutant, core_sources};
 
 /// What the sweep is built from.
-const MEMBERS: [&str; 8] = [
+const MEMBERS: [&str; 10] = [
     "protocol/smp",
     "protocol/image",
     "protocol/delta",
     "firmware-companion/core",
+    "firmware-companion/identity",
+    "firmware-companion/maps",
     "firmware-companion/app-kit",
     "firmware-companion/simulator",
     "tests/client",
