@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use bootlace_app::messages::*;
-use bootlace_app::state::{Action, State};
+use bootlace_app::state::{Action, Chooser, State};
 use bootlace_app::view::{Intent, Page};
 use bootlace_engine::{NoPatch, Outcome, Phase, Saving, Unchanged};
 use common::*;
@@ -175,7 +175,7 @@ async fn buttons_wait_for_the_worker() {
     assert_eq!(stage.press("connect"), None);
     assert_eq!(stage.press("simulate"), None);
     let stage = show([notice(Notice::Ready)]).await;
-    assert_eq!(stage.press("connect"), Some(Intent::Connect));
+    assert_eq!(stage.press("connect"), Some(Intent::Connect(Chooser::Serial)));
     assert_eq!(stage.press("simulate"), Some(Intent::Simulate));
 }
 
