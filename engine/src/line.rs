@@ -19,8 +19,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(1500);
 /// A flash page of 4 KB takes 85 ms to erase, and a few frames may wait for that.
 const SHORTEST_WAIT: Duration = Duration::from_millis(400);
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
-/// How often a request is sent in COBS without an answer, before it is sent as lines of text.
-const SENDINGS_OF_COBS: u32 = 3;
+/// How often at last a request that was not answered in COBS is sent as lines of text.
+const SENDINGS_OF_TEXT: u32 = 2;
 /// Bytes of a packet on the wire that tell how fast the line is: a description has some hundreds.
 const TELLING: usize = 200;
 /// Bytes of a packet's header.
@@ -367,7 +367,7 @@ impl Call {
         }
         // Some lines change a byte here and there (LF to CR LF): frames of COBS do not get through, lines of text do. Whether
         // one does depends on the bytes in it, so that an upload may get through and its end not.
-        if self.framing == Framing::Cobs && self.sendings >= SENDINGS_OF_COBS.min(self.most / 2) {
+        if self.framing == Framing::Cobs && self.sendings + SENDINGS_OF_TEXT >= self.most {
             line.leave_cobs();
             self.framing = Framing::Console;
         }
