@@ -86,11 +86,14 @@ fn lock() -> Result<(), NorFlashErrorKind> {
 
 /// Erases a sector. Interrupts, whose handlers lie in flash, come afterwards, and the caches forget what they hold of it.
 fn erase_sector(sector: u32) {
+    let control = WORDS | ERASE | sector << SECTOR;
+    // First what to do, then that it begins, in two writes (RM0090, 3.6.3).
+    write(FLASH_CONTROL, control);
     #[allow(unsafe_code, reason = "nothing runs from flash in there")]
     // SAFETY: the assembly lies in RAM and calls nothing; no interrupt comes in between. The sector is none of this program's: the
     // core names slots and records alone.
     unsafe {
-        cortex_m::interrupt::free(|_| assembly::flash_operation(WORDS | ERASE | sector << SECTOR | BEGIN));
+        cortex_m::interrupt::free(|_| assembly::flash_operation(control | BEGIN));
     }
     const CACHES: u32 = 0b11 << 9;
     const FORGET: u32 = 0b11 << 11;
