@@ -66,10 +66,11 @@ fn dispatch(words: &[&str]) -> Result<ExitCode> {
         ["firmware"] => println!("{}", firmware::build()?.display()),
         ["audit"] => return audit::run().map(exit),
         ["house", flags @ ..] => return house::print(Options::parse("house", flags)?).map(exit),
-        ["size"] => drop(firmware::size::print(false)?),
-        ["size", "--json"] => drop(firmware::size::print(true)?),
-        ["size", "--check"] => return firmware::size::print(false).map(exit),
-        ["size", "--json", "--check"] => return firmware::size::print(true).map(exit),
+        ["size", flags @ ..] => {
+            let options = Options::parse("size", flags)?;
+            let sizes = firmware::size::print(options.json)?;
+            return Ok(exit(sizes.have_reached || !options.check));
+        }
         ["cuts", "--mutants", flags @ ..] => return bench::measure("mutants", flags).map(exit),
         ["faults", flags @ ..] => return bench::measure("faults", flags).map(exit),
         ["fuzz", words @ ..] => return fuzz::run(words).map(exit),

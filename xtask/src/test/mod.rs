@@ -189,7 +189,7 @@ impl Session {
     /// One test: that every bootloader is within its budget.
     fn size(&mut self) {
         match crate::firmware::size::print(false) {
-            Ok(within) => self.add(Counts::one(within)),
+            Ok(sizes) => self.add(Counts::one(sizes.are_kept)),
             Err(error) => self.broken("sizes of bootloaders", &error),
         }
     }
