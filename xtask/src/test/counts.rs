@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Add;
 
-/// How many lines of a failed run are shown.
+/// How many lines of a failed test, or of a compiler, are shown.
 const SHOWN: usize = 200;
 
 /// Passed and failed tests.
@@ -70,11 +70,52 @@ fn result_line(line: &str) -> Option<Counts> {
     })
 }
 
-/// The part of a failed run that tells why: compiler errors and the words of failed tests.
+/// The names of the tests that failed: of the standard harness, of `bootlace_tests::runner` and of wasm-bindgen's.
+pub(crate) fn failed_tests(text: &str) -> Vec<&str> {
+    text.lines()
+        .filter_map(|line| {
+            let (name, verdict) = line.trim().strip_prefix("test ")?.rsplit_once(" ... ")?;
+            verdict.starts_with("FAIL").then_some(name)
+        })
+        .collect()
+}
+
+/// The part of a failed run that tells why: the words of failed tests, or of a compiler where no test has failed.
 pub(crate) fn failures(text: &str) -> String {
+    let names = failed_tests(text);
+    if names.is_empty() {
+        return compilers_words(text);
+    }
+    let mut shown = Vec::new();
+    for name in names {
+        shown.push(format!("{name}: FAILED"));
+        shown.extend(words_of(name, text).take(SHOWN).map(str::to_owned));
+    }
+    shown.join("\n")
+}
+
+/// What a test runner tells of a failed test, under a heading of dashes.
+fn words_of<'a>(name: &'a str, text: &'a str) -> impl Iterator<Item = &'a str> {
+    let is_heading = move |line: &str| {
+        let title = line.trim().strip_prefix("---- ").unwrap_or_default();
+        title.split_whitespace().next() == Some(name)
+    };
+    let is_end = |line: &&str| {
+        let line = line.trim_start();
+        ["---- ", "failures:", "test result:", "test "]
+            .iter()
+            .any(|start| line.starts_with(start))
+    };
+    text.lines()
+        .skip_while(move |line| !is_heading(line))
+        .skip(1)
+        .take_while(move |line| !is_end(line))
+}
+
+fn compilers_words(text: &str) -> String {
     let noise = |line: &str| {
         let line = line.trim_start();
-        line.ends_with("... ok")
+        line.starts_with("test ")
             || line.starts_with("Compiling ")
             || line.starts_with("Downloaded ")
             || line.starts_with("Checking ")
@@ -121,8 +162,20 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_shown_without_what_passed() {
-        let text = "   Compiling a v1\ntest one ... ok\ntest two ... FAILED\n\n\nwhy\n";
-        assert_eq!(failures(text), "test two ... FAILED\n\nwhy");
+    fn failed_tests_of_every_runner_are_named_with_their_own_words_alone() {
+        let text = "test one ... ok\ntest two ... FAILED\ntest three ... FAILED (3.1 s)\n---- three ----\nit is late\n\n\
+            test four ... ok (1.0 s)\ntest five ... FAIL\n\nfailures:\n\n---- two stdout ----\nleft: 1\nright: 2\n\n\
+            ---- five output ----\n    a panic\n\nfailures:\n    two\n";
+        assert_eq!(failed_tests(text), ["two", "three", "five"]);
+        assert_eq!(
+            failures(text),
+            "two: FAILED\nleft: 1\nright: 2\n\nthree: FAILED\nit is late\n\nfive: FAILED\n    a panic\n"
+        );
+    }
+
+    #[test]
+    fn a_run_without_a_failed_test_shows_what_the_compiler_says() {
+        let text = "   Compiling a v1\ntest one ... ok\n\n\nerror: why\n";
+        assert_eq!(failures(text), "\nerror: why");
     }
 }

@@ -34,6 +34,7 @@ pub(crate) fn all(extent: Extent) -> Result<bool> {
     let began = Instant::now();
     let mut session = Session {
         total: Counts::default(),
+        failed: Vec::new(),
     };
     session.format();
     session.lint();
@@ -45,6 +46,9 @@ pub(crate) fn all(extent: Extent) -> Result<bool> {
         Extent::Full => session.full(),
     }
     let Counts { passed, failed } = session.total;
+    for name in &session.failed {
+        println!("failed: {name}");
+    }
     println!("all of it took {:.0} s", began.elapsed().as_secs_f64());
     println!("{passed} passed, {failed} failed");
     Ok(failed == 0)
@@ -61,6 +65,8 @@ enum Count {
 
 struct Session {
     total: Counts,
+    /// What failed, each with its step: named once more at the end, where a build machine's log is sure to show it.
+    failed: Vec<String>,
 }
 
 impl Session {
@@ -103,7 +109,7 @@ impl Session {
             ..Options::default()
         };
         match crate::house::print(options) {
-            Ok(well) => self.add(Counts::one(well)),
+            Ok(well) => self.one("files that are too long or import each other", well),
             Err(error) => self.broken("files that are too long or import each other", &error),
         }
     }
@@ -151,7 +157,7 @@ impl Session {
             Err(error) => return self.broken("set-up", &error),
         };
         match run::build().and_then(|()| page::print_weight(&page::dist())) {
-            Ok(within) => self.add(Counts::one(within)),
+            Ok(within) => self.one("the page's weight", within),
             Err(error) => self.broken("the page", &error),
         }
         let mut command = cargo();
@@ -180,7 +186,7 @@ impl Session {
                     println!("core: this can panic: {name}");
                 }
                 self.add(Counts::one(true));
-                self.add(Counts::one(linked.panics.is_empty()));
+                self.one("the core without panics", linked.panics.is_empty());
             }
             Err(error) => self.broken("linking the core", &error),
         }
@@ -189,7 +195,7 @@ impl Session {
     /// One test: that every bootloader is within its budget.
     fn size(&mut self) {
         match crate::firmware::size::print(false) {
-            Ok(sizes) => self.add(Counts::one(sizes.are_kept)),
+            Ok(sizes) => self.one("sizes of bootloaders", sizes.are_kept),
             Err(error) => self.broken("sizes of bootloaders", &error),
         }
     }
@@ -210,19 +216,30 @@ impl Session {
             Count::Inside => Counts::read(&outcome.text()).with_exit(outcome.success),
         };
         if !outcome.success {
-            println!(
-                "{}\n(all of it: {})",
-                counts::failures(&outcome.text()),
-                log.display()
-            );
+            let text = outcome.text();
+            println!("{}\n(all of it: {})", counts::failures(&text), log.display());
+            let names = counts::failed_tests(&text);
+            if names.is_empty() {
+                self.failed.push(title.to_owned());
+            }
+            self.failed
+                .extend(names.iter().map(|name| format!("{title}: {name}")));
         }
         step.done(&counts.to_string());
         self.add(counts);
     }
 
+    /// Something that is one test as a whole.
+    fn one(&mut self, title: &str, passed: bool) {
+        if !passed {
+            self.failed.push(title.to_owned());
+        }
+        self.add(Counts::one(passed));
+    }
+
     fn broken(&mut self, title: &str, error: &anyhow::Error) {
         println!("{title}: {error:#}");
-        self.add(Counts::one(false));
+        self.one(title, false);
     }
 
     fn add(&mut self, counts: Counts) {
