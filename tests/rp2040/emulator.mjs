@@ -29,12 +29,23 @@ const FUNCTIONS = { serial: 2, vendor: 3 };
 const OUT_ENDPOINTS = { serial: 1, vendor: 2 };
 /** Who is connected to each: whoever comes later takes the place of who was there. */
 const connections = new Map();
+/**
+ * By function: since when it owes an answer, and how long it owed one at most, in emulated nanoseconds. Taken here, where bytes
+ * enter and leave the bus: a test's own process may be kept waiting on a busy machine.
+ */
+const owesSince = new Map(), slowest = new Map();
 
 /** Ends all connections, after what the board said last: that is still on its way through this program. */
 function hangUp() {
   const ended = [...connections.values()];
   connections.clear();
   setImmediate(() => ended.forEach((connection) => connection.end()));
+}
+
+function noteAnswer(name) {
+  if (!owesSince.has(name)) return;
+  slowest.set(name, Math.max(slowest.get(name) ?? 0, board.now - owesSince.get(name)));
+  owesSince.delete(name);
 }
 
 /** Bytes between a connection and a function, each way as fast as the slower side takes them. */
@@ -48,12 +59,13 @@ function carry(connection, name) {
   const pump = () => {
     reading = usb.in(FUNCTIONS[name], 64);
     reading.then((data) => {
-      if (data.length) connection.write(data);
+      if (data.length) { noteAnswer(name); connection.write(data); }
       pump();
     }, () => connection.end());
   };
   connection.on('data', (data) => {
     connection.pause();
+    if (!owesSince.has(name)) owesSince.set(name, board.now);
     usb.out(OUT_ENDPOINTS[name], data).then(() => connection.resume(), () => connection.destroy());
   });
   connection.on('close', () => {
@@ -114,6 +126,13 @@ const COMMANDS = {
   },
   poke: ({ at, data }) => { board.chip.sram.set(bytes(data), at); },
   peek: ({ at, length }) => hex(board.chip.sram.subarray(at, at + length)),
+  // Milliseconds since the last call, or null where nothing was answered; what is owed to an earlier connection is forgotten.
+  slowest: ({ name }) => {
+    const longest = slowest.get(name);
+    slowest.delete(name);
+    owesSince.delete(name);
+    return longest === undefined ? null : longest / 1e6;
+  },
   // `untilHere`: until a host has configured the board.
   hurry: ({ on, untilHere }) => { hurry(on); if (untilHere) usb.once('attached', () => hurry(false)); },
   state: () => ({

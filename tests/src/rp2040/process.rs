@@ -28,6 +28,16 @@ pub enum Function {
     Vendor,
 }
 
+impl Function {
+    /// What the emulator calls it.
+    const fn name(self) -> &'static str {
+        match self {
+            Function::Serial => "serial",
+            Function::Vendor => "vendor",
+        }
+    }
+}
+
 /// The flash chip's own number, where no test needs another one: the board's serial number.
 const UNIQUE_ID: [u8; 8] = [0xE6, 0x61, 0x41, 0x04, 0x03, 0x2A, 0x56, 0x2C];
 
@@ -391,12 +401,18 @@ impl Pico {
         Ok(Host::new(self.connect(function)?).with_patience(PATIENCE))
     }
 
+    /// The longest that a client of this function waited for an answer since the last call, in milliseconds of the board's
+    /// time, from the first byte of a request to the first of its answer; `None` where nothing was answered.
+    ///
+    /// # Errors
+    /// When the emulator is gone.
+    pub fn slowest_answer(&self, function: Function) -> Result<Option<f64>> {
+        let longest = self.command(&json!({ "do": "slowest", "name": function.name() }))?;
+        Ok(longest.as_f64())
+    }
+
     fn connect(&self, function: Function) -> Result<UnixStream> {
-        let name = match function {
-            Function::Serial => "serial",
-            Function::Vendor => "vendor",
-        };
-        Ok(UnixStream::connect(self.folder.join(name))?)
+        Ok(UnixStream::connect(self.folder.join(function.name()))?)
     }
 
     /// A folder of this board's own.

@@ -30,10 +30,10 @@ pub(crate) fn answers(pico: &Pico, after: &str) {
 
 /// That the board answers a good host on this function within [`LONGEST`].
 pub(crate) fn answers_on(pico: &Pico, function: Function, after: &str) {
-    let before = pico.count("millis").unwrap();
+    pico.slowest_answer(function).unwrap();
     let role = pico.client(function).unwrap().describe_when_up(|it| it.role);
     assert_eq!(role.ok(), Some(Role::Bootloader), "{function:?} after {after}");
-    let took = pico.count("millis").unwrap() - before;
+    let took = pico.slowest_answer(function).unwrap().expect("an answer");
     assert!(took < LONGEST, "{function:?} after {after}: {took} ms");
 }
 
