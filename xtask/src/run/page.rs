@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use super::shorten;
 use crate::process::{self, Step};
@@ -40,6 +40,9 @@ pub(crate) fn build() -> Result<()> {
     shorten::script(&dist(), &tools[2])?;
     shorten::names(&dist())?;
     shorten::styles(&dist())?;
+    if let (Some(home), Some(_)) = (cargo_home(), without_the_builders_folder()) {
+        names_no_folder(&dist(), &home)?;
+    }
     step.done("dist/");
     Ok(())
 }
@@ -62,9 +65,39 @@ pub(super) fn compile() -> Result<()> {
 /// The surroundings of a build for the browser.
 fn for_browser(command: &mut std::process::Command) -> Result<()> {
     let toolchain = targets::toolchain(targets::WASM)?;
+    if let Some(flag) = without_the_builders_folder() {
+        // In addition to the flags in .cargo/config.toml.
+        command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flag);
+    }
     command
         .env("CARGO_TARGET_DIR", target_dir())
         .envs(toolchain.variables().iter().map(|(name, value)| (name, value)));
+    Ok(())
+}
+
+/// Where cargo keeps the sources of dependencies.
+fn cargo_home() -> Option<PathBuf> {
+    let given = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    given.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cargo")))
+}
+
+/// The compiler's flag that takes the builder's home folder out of what the page is made of: the places of panics would tell
+/// everyone the builder's name, and the page of one builder would differ from that of another. `None` where such a flag can't be
+/// told to cargo, as its list has spaces between flags.
+fn without_the_builders_folder() -> Option<String> {
+    let home = cargo_home()?.to_str()?.to_owned();
+    let can_be_told = !home.contains(char::is_whitespace) && !home.contains('=');
+    can_be_told.then(|| format!("--remap-path-prefix={home}=cargo"))
+}
+
+/// Fails when a file of the page in `dist` names the folder `home`.
+fn names_no_folder(dist: &Path, home: &Path) -> Result<()> {
+    let name = home.as_os_str().as_encoded_bytes();
+    for entry in std::fs::read_dir(dist)? {
+        let path = entry?.path();
+        let named = path.is_file() && std::fs::read(&path)?.windows(name.len()).any(|part| part == name);
+        ensure!(!named, "{} names {}", path.display(), home.display());
+    }
     Ok(())
 }
 
@@ -161,6 +194,27 @@ mod tests {
         let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["fonts/a.woff2", "index.html"]);
         assert!((20..100).contains(&files[0].1), "{files:?}");
+        std::fs::remove_dir_all(dist).unwrap();
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_names_the_builders_folder_is_refused() {
+        let dist = std::env::temp_dir().join(format!("xtask-page-{}", std::process::id()));
+        std::fs::create_dir_all(&dist).unwrap();
+        let home = Path::new("/home/somebody/.cargo");
+        for (text, fits) in [
+            ("panicked at cargo/registry/yew.rs", true),
+            ("panicked at /home/somebody/.cargo/registry/yew.rs", false),
+        ] {
+            std::fs::write(dist.join("page.wasm"), text).unwrap();
+            assert_eq!(names_no_folder(&dist, home).is_ok(), fits, "{text}");
+        }
         std::fs::remove_dir_all(dist).unwrap();
     }
 }
