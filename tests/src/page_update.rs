@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use bootlace_browser::Browser;
 use bootlace_browser::main_job::{self, End, Seen};
+use bootlace_browser::{Browser, SOON};
 
 use crate::cabled::CabledBoard;
 use crate::serial::Way;
@@ -54,7 +54,7 @@ pub fn run(
     main_job::trust(page, &key)?;
     if wanted != Wanted::Unseen {
         main_job::choose_file(page, &old)?;
-        page.wait("the image to be kept", Duration::from_secs(5), |page| {
+        page.wait("the image to be kept", SOON, |page| {
             Ok((page.all("[data-testid=kept-image]")?.len() == 1).then_some(()))
         })?;
     }
@@ -91,7 +91,7 @@ pub fn run(
 }
 
 fn sends(page: &Browser, what: &str) -> Result<String> {
-    page.wait(&format!("{what} to be sent"), Duration::from_secs(10), |page| {
+    page.wait(&format!("{what} to be sent"), SOON, |page| {
         let sends = page.attribute_of("sends", "data-sends")?;
         Ok((sends.as_deref() == Some(what)).then_some(()))
     })?;

@@ -84,7 +84,7 @@ pub fn open(page: &Browser, url: &str) -> Result<()> {
 /// # Errors
 /// When it does not come up.
 pub fn ready(page: &Browser) -> Result<()> {
-    page.wait("the page to be ready", Duration::from_secs(15), |page| {
+    page.wait("the page to be ready", SOON, |page| {
         let script = "const b = document.querySelector('[data-testid=simulate], [data-testid=board-card]');
             return !!b && !b.disabled";
         Ok((page.run(script, &[])? == json!(true)).then_some(()))
@@ -188,7 +188,7 @@ pub fn simulate(page: &Browser, behaviour: &str) -> Result<String> {
 /// # Errors
 /// When none shows.
 pub fn board(page: &Browser) -> Result<String> {
-    page.wait("the board", Duration::from_secs(10), |page| {
+    page.wait("the board", SOON, |page| {
         Ok(page.shows("board-running")?.then_some(()))
     })?;
     page.text_of("board-running")
@@ -308,7 +308,7 @@ pub fn pictures(page: &Browser, folder: &Path, name: &str) -> Result<Vec<PathBuf
 /// # Errors
 /// When it says something else, or nothing.
 pub fn patched(page: &Browser) -> Result<String> {
-    page.wait("the patch", Duration::from_secs(20), |page| {
+    page.wait("the patch", SOON, |page| {
         let sends = page.attribute_of("sends", "data-sends")?;
         Ok((sends.as_deref() == Some("patch")).then_some(()))
     })?;
