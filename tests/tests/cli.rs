@@ -6,9 +6,9 @@
     reason = "a test ends at the first thing that is not as it must be"
 )]
 
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
 
 use bootlace_browser::Folder;
 use bootlace_tests::cabled::CabledBoard;
@@ -105,11 +105,19 @@ fn an_update_that_was_interrupted_goes_on() {
     ];
     let mut bench = CabledBoard::unconnected(folder.path(), "board", &arguments).unwrap();
     let mut first = update(bench.link(), &new, &key)
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    std::thread::sleep(Duration::from_millis(450));
+    let is_under_way = BufReader::new(first.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok)
+        .filter_map(|line| serde_json::from_str::<Value>(&line).ok())
+        .any(|event| {
+            let share = |key: &str| event[key].as_f64().unwrap_or_default();
+            event["event"] == "progress" && 5.0 * share("done") >= share("total")
+        });
+    assert!(is_under_way, "it ended before a part was sent");
     assert!(
         first.try_wait().unwrap().is_none(),
         "it was done before it could be interrupted"
