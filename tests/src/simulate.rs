@@ -35,7 +35,7 @@ pub struct Identities(Arc<Mutex<BTreeMap<PathBuf, Value>>>);
 impl Identities {
     /// The identity of the port at `node`, under the kernel name `name`.
     pub fn of(&self, node: &Path, name: &str) -> Identity {
-        let known = wait_for("the port's identity", Duration::from_millis(500), || {
+        let known = wait_for("the port's identity", START_LIMIT, || {
             Ok(self.0.lock().ok().and_then(|all| all.get(node).cloned()))
         });
         let mut identity = Identity::unknown(name);

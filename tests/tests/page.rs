@@ -362,19 +362,18 @@ fn page_closed(stage: &mut Stage) -> Result<()> {
     Ok(())
 }
 
-/// Waits until an image has gone to the board, and then until nobody has said anything for a while. Timers of a hidden page run
+/// Waits until an image has gone to the board, beyond the bytes that went there `before`, and then until nobody has said anything for a while. Timers of a hidden page run
 /// once a second: were each of an upload's hundred pieces to wait for one, the limit would not do.
-fn falls_silent(cable: &Cable) -> Result<()> {
+fn falls_silent(cable: &Cable, before: u64) -> Result<()> {
     const SILENCE: Duration = Duration::from_secs(5);
     const IMAGE: u64 = 50_000;
-    let before = cable.traffic();
-    let (mut last, mut since) = (before, Instant::now());
+    let (mut last, mut since) = (cable.traffic(), Instant::now());
     bootlace_browser::wait_for("the update to come to its end", LIMIT, || {
         let now = cable.traffic();
         if now != last {
             (last, since) = (now, Instant::now());
         }
-        let is_sent = now.0 - before.0 > IMAGE;
+        let is_sent = now.0 - before > IMAGE;
         Ok((is_sent && since.elapsed() > SILENCE).then_some(()))
     })
 }
@@ -386,9 +385,10 @@ fn hidden_tab(stage: &mut Stage) -> Result<()> {
     main_job::board(page)?;
     let own = page.tab()?;
     let start = Instant::now();
+    let (before, _) = bench.cable()?.traffic();
     page.press("update")?;
     page.new_tab()?;
-    falls_silent(bench.cable()?)?;
+    falls_silent(bench.cable()?, before)?;
     page.close_tab(&own)?;
     ensure!(
         page.attribute_of("outcome", "data-outcome")?.as_deref() == Some("confirmed"),

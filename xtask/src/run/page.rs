@@ -196,12 +196,6 @@ mod tests {
         assert!((20..100).contains(&files[0].1), "{files:?}");
         std::fs::remove_dir_all(dist).unwrap();
     }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
 
     #[test]
     fn a_page_that_names_the_builders_folder_is_refused() {
