@@ -123,6 +123,9 @@ impl Step {
             if limit.is_some_and(|limit| begun.elapsed() > limit) {
                 let _ = child.kill();
                 let _ = child.wait();
+                // What is shown of a failed run is the end of its log: without this line that tells of nothing wrong.
+                let line = format!("stopped by force after {} s", begun.elapsed().as_secs());
+                writeln!(File::options().append(true).open(log)?, "\n{line}")?;
                 break false;
             }
             std::thread::sleep(pause);
@@ -255,6 +258,7 @@ mod tests {
             .run(&mut command, &log("hang"), limit)
             .unwrap();
         assert!(!outcome.success);
+        assert!(outcome.text().contains("stopped by force after 0 s"));
         assert!(begun.elapsed() < Duration::from_secs(5));
     }
 
