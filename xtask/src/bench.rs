@@ -65,7 +65,7 @@ const BENCHES: &[Bench] = &[
     Bench {
         name: "cuts",
         board: None,
-        about: "power cuts at every flash operation (about 8 minutes); --only WORDS for some, --seed N for other cuts",
+        about: "power cuts at every flash operation, and damage to one slot (8 to 13 minutes); --only WORDS for some, --seed N for other cuts",
         package: "bootlace-cuts",
         program: "cuts",
         page: false,
