@@ -205,7 +205,7 @@ pub(crate) fn of_part<S: Source>(
 ) -> Result<(), Error<S::Error>> {
     let mut digester = Digester::new(kind, at, end)?;
     // A step takes in at least a byte.
-    while at < end && !digester.step(source)? {}
+    while at < end && !digester.step(source).map_err(Error::Source)? {}
     digester.finish_into(out);
     Ok(())
 }
@@ -249,9 +249,14 @@ impl Digester {
 
     /// Takes in at most the next [`CHUNK`] bytes; says whether that was the last of them.
     ///
+    /// What it gives fits a register, and it is not made part of its caller: were there a place on the caller's stack for it to
+    /// write to, a processor that was made to skip an instruction could take that place for the hash's, and what an image holds
+    /// would go over an address to return to (`cargo xtask faults`).
+    ///
     /// # Errors
-    /// [`Error::Source`] if they cannot be read.
-    pub fn step<S: Source>(&mut self, source: &mut S) -> Result<bool, Error<S::Error>> {
+    /// The source's, if they cannot be read.
+    #[inline(never)]
+    pub fn step<S: Source>(&mut self, source: &mut S) -> Result<bool, S::Error> {
         for _ in 0..CHUNK / PIECE {
             self.take(source)?;
             if self.at >= self.end {
@@ -262,7 +267,7 @@ impl Digester {
     }
 
     /// Takes in the next piece, of which there is at least a byte.
-    fn take<S: Source>(&mut self, source: &mut S) -> Result<(), Error<S::Error>> {
+    fn take<S: Source>(&mut self, source: &mut S) -> Result<(), S::Error> {
         const MOST: u32 = PIECE as u32;
         const { assert!(MOST.is_power_of_two() && CHUNK.is_multiple_of(PIECE)) };
         // At most as many bytes as the buffer has, also where the instruction that sees to it first is skipped.
@@ -271,7 +276,7 @@ impl Digester {
         let Some(piece) = self.buffer.get_mut(..len as usize) else {
             return Ok(());
         };
-        source.read(self.at, piece).map_err(Error::Source)?;
+        source.read(self.at, piece)?;
         match &mut self.hash {
             Hash::None => {}
             Hash::Sha256(hash) => hash.update(piece),

@@ -151,7 +151,7 @@ impl Verification {
 
     /// Hashes the next bytes; returns whether all of them were hashed to the digest that the image carries.
     fn hash<S: Source>(&mut self, image: &Image, source: &mut S) -> Result<bool, Error<S::Error>> {
-        if !self.digester.step(source)? {
+        if !self.digester.step(source).map_err(Error::Source)? {
             return Ok(false);
         }
         self.digester.finish_into(&mut self.digest);
