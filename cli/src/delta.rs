@@ -222,7 +222,7 @@ fn set(folder: &Path, output: &Path, json: bool) -> Result<(), Sentence> {
     if releases.len() < 2 {
         return Err(files::no_versions(folder.display(), releases.len()));
     }
-    std::fs::create_dir_all(output).map_err(unreadable)?;
+    std::fs::create_dir_all(output).map_err(|why| files::unmade_folder(output.display(), why))?;
     let width = releases
         .iter()
         .map(|release| release.name.len())

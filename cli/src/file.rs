@@ -1,5 +1,7 @@
 //! Files that people name.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use bootlace_engine::words::{Sentence, files};
@@ -8,14 +10,65 @@ use bootlace_engine::{CheckedImage, Error, FileKind};
 /// No firmware is larger; a wrong file name should not fill the memory.
 const LARGEST_FILE: u64 = 64 << 20;
 
-/// Reads a whole file.
+/// Reads a whole file. What a shell puts in a file's place (`<(unzip -p a.zip signed.bin)`) is read as well; what never ends,
+/// such as `/dev/zero`, or never begins, such as a named pipe that nobody writes to, is not waited for.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Sentence> {
     let failed = |error: std::io::Error| files::unreadable(path.display(), error);
-    let size = std::fs::metadata(path).map_err(failed)?.len();
-    if size > LARGEST_FILE {
-        return Err(files::too_large(path.display(), size >> 20));
+    let file = open(path).map_err(failed)?;
+    let found = file.metadata().map_err(failed)?;
+    if found.is_dir() {
+        return Err(files::is_a_folder(path.display()));
     }
-    std::fs::read(path).map_err(failed)
+    // Devices say that they hold nothing: what counts is what is read.
+    let too_large = || files::too_large(path.display(), LARGEST_FILE >> 20);
+    if found.len() > LARGEST_FILE {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
+    let mut rest = wait_for_writer(file, &mut bytes)
+        .map_err(failed)?
+        .take(LARGEST_FILE + 1);
+    rest.read_to_end(&mut bytes).map_err(failed)?;
+    match bytes.len() as u64 > LARGEST_FILE {
+        true => Err(too_large()),
+        false => Ok(bytes),
+    }
+}
+
+/// Opens a file to be read. A named pipe without a writer would stand still here.
+#[cfg(unix)]
+fn open(path: &Path) -> std::io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let at_once = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    File::options().read(true).custom_flags(at_once).open(path)
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> std::io::Result<File> {
+    File::open(path)
+}
+
+/// A file whose next bytes are waited for if it is a pipe that somebody writes to. A byte that proves a writer goes into
+/// `bytes`.
+#[cfg(unix)]
+fn wait_for_writer(mut file: File, bytes: &mut Vec<u8>) -> std::io::Result<File> {
+    use std::os::unix::fs::FileTypeExt as _;
+    if file.metadata()?.file_type().is_fifo() {
+        let mut byte = [0];
+        match file.read(&mut byte) {
+            Ok(len) => bytes.extend(byte.get(..len).unwrap_or_default()),
+            // Somebody has it open to write, and has not written yet.
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+        rustix::fs::fcntl_setfl(&file, rustix::fs::OFlags::empty())?;
+    }
+    Ok(file)
+}
+
+#[cfg(not(unix))]
+fn wait_for_writer(file: File, _: &mut Vec<u8>) -> std::io::Result<File> {
+    Ok(file)
 }
 
 /// Writes a whole file.

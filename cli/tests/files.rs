@@ -425,3 +425,88 @@ fn key_show_tells_what_a_file_holds() {
     }
     fs::remove_dir_all(folder).unwrap();
 }
+
+/// Devices and pipes say that they hold nothing, and may never end or never begin.
+#[test]
+fn what_never_ends_or_never_begins_is_named_in_time() {
+    let folder = folder("endless");
+    let made = Command::new("mkfifo")
+        .arg(folder.join("pipe.bin"))
+        .status()
+        .unwrap();
+    assert!(made.success());
+    for (name, error) in [
+        ("/dev/zero", "FileTooLarge"),
+        ("pipe.bin", "EmptyFile"),
+        ("/dev/null", "EmptyFile"),
+        (".", "IsAFolder"),
+    ] {
+        let tools: [&[&str]; 5] = [
+            &["image", "show", name],
+            &["image", "verify", "one.bin", "--key", name],
+            &["key", "show", name],
+            &["delta", "apply", "one.bin", name, "-o", "out"],
+            &["update", "--port", "none", "--image", name],
+        ];
+        for tool in tools {
+            let mut child = Command::new(BOOTLACE)
+                .args(tool)
+                .arg("--json")
+                .current_dir(&folder)
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let since = std::time::Instant::now();
+            while child.try_wait().unwrap().is_none() {
+                if since.elapsed().as_secs() > 60 {
+                    child.kill().unwrap();
+                    panic!("{tool:?} stands still");
+                }
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            let said = child.wait_with_output().unwrap();
+            let value: Value = serde_json::from_slice(&said.stdout).unwrap();
+            assert_eq!(value["error"], error, "{tool:?}: {value}");
+        }
+    }
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// As a shell's `<(...)` gives it.
+#[test]
+fn a_pipe_that_somebody_writes_to_is_read_whole() {
+    let folder = folder("shell-pipe");
+    let pipe = folder.join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let image = fs::read(folder.join("one.bin")).unwrap();
+    let writer = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || {
+            use std::io::Write as _;
+            let mut pipe = File::options().write(true).open(pipe).unwrap();
+            for piece in image.chunks(5000) {
+                std::thread::sleep(std::time::Duration::from_millis(50));
+                pipe.write_all(piece).unwrap();
+            }
+        }
+    });
+    // The writer waits in `open` until somebody reads.
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    let said = run(&folder, &["image", "verify", "pipe", "--key", "key.pem"]);
+    assert!(said.status.success(), "{}", text(&said));
+    writer.join().unwrap();
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn an_output_folder_that_is_a_file_is_named_and_not_the_input() {
+    let folder = folder("output-folder");
+    let said = run(&folder, &["delta", "set", ".", "-o", "one.bin", "--json"]);
+    let value: Value = serde_json::from_slice(&said.stdout).unwrap();
+    assert_eq!(value["error"], "Unwritable", "{value}");
+    assert!(
+        value["what"].as_str().unwrap().starts_with("one.bin can't"),
+        "{value}"
+    );
+    fs::remove_dir_all(folder).unwrap();
+}

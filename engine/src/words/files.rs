@@ -15,6 +15,15 @@ pub fn unreadable(path: impl Display, why: impl Display) -> Sentence {
     )
 }
 
+/// A folder was named where a file is wanted.
+pub fn is_a_folder(path: impl Display) -> Sentence {
+    Sentence::new(
+        "IsAFolder",
+        format!("{path} is a folder, not a file."),
+        "Name a file in it.",
+    )
+}
+
 /// A folder can't be read; `why` is the system's word.
 pub fn unreadable_folder(path: impl Display, why: impl Display) -> Sentence {
     Sentence::new(
@@ -42,12 +51,21 @@ pub fn output_is_input(path: impl Display) -> Sentence {
     )
 }
 
-/// A file of so many MB is no firmware.
+/// A file of more than so many MB is no firmware.
 pub fn too_large(path: impl Display, megabytes: u64) -> Sentence {
     Sentence::new(
         "FileTooLarge",
-        format!("{path} is too large to be firmware: {megabytes} MB."),
+        format!("{path} is too large to be firmware: it has more than {megabytes} MB."),
         "Choose the signed image.",
+    )
+}
+
+/// A folder for the output can't be made; `why` is the system's word.
+pub fn unmade_folder(path: impl Display, why: impl Display) -> Sentence {
+    Sentence::new(
+        "Unwritable",
+        format!("{path} can't be made a folder: {why}."),
+        "Name a folder for the output, or one that does not exist yet, where you may write.",
     )
 }
 
