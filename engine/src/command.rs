@@ -97,7 +97,7 @@ impl Commanding {
             Late::Waiting => Commanded::Waiting(self),
             // It may have restarted without saying so.
             Late::GivenUp if self.is_reset() => Commanded::Restarts,
-            Late::GivenUp => Commanded::Failed(Error::WentSilent { asked: self.asked() }),
+            Late::GivenUp => Commanded::Failed(ctx.line.given_up(self.asked())),
         }
     }
 

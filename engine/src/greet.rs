@@ -58,6 +58,7 @@ impl Greeter {
             rest = rest.get(taken.max(1)..).unwrap_or_default();
             if let Some(received) = received {
                 let packet = received.packet();
+                self.line.note_sense(&packet);
                 self.step(|identify, line| identify.handle_packet(line, now, &packet));
             }
         }

@@ -24,6 +24,9 @@ const SMALL_FRAME: u32 = 252;
 /// (`MCUBOOT_SERIAL_RAW_PROTOCOL_INPUT_TIMEOUT_MS`).
 const RAW_SILENCE: Duration = Duration::from_millis(3300);
 
+/// Answers to nothing that was asked: more than a board's late ones.
+const MANY_ANSWERS: u32 = 3;
+
 /// A first question.
 #[derive(Clone, Copy, Debug)]
 struct Hello {
@@ -367,6 +370,9 @@ impl Identify {
             Error::Echo
         } else if heard.bytes > 0 && (heard.answers == 0 || line.is_noisy()) {
             Error::Garbage { bytes: heard.bytes }
+        } else if heard.answers >= MANY_ANSWERS {
+            // To nothing that was asked: another number, another group.
+            Error::BadAnswer { asked }
         } else {
             Error::Silent
         })

@@ -8,7 +8,7 @@ use core::time::Duration;
 use bootlace_smp::frame::{self, Decoder, Framing};
 use bootlace_smp::{self as smp, DecodeError, Header, Request, Response, Version};
 
-use crate::Instant;
+use crate::{Asked, Error, Instant};
 
 /// Bytes of the largest packet that is read: a list of images and a description stay far below.
 const LARGEST_ANSWER: usize = 8192;
@@ -25,6 +25,8 @@ const SENDINGS_OF_TEXT: u32 = 2;
 const TELLING: usize = 200;
 /// Bytes of a packet's header.
 const RAW_HEADER: usize = 8;
+/// Answers in a row without sense that are no accident of the line.
+const BAFFLING: u32 = 3;
 /// A pause after which bytes are not of the same packet.
 const GAP: Duration = Duration::from_millis(100);
 
@@ -43,6 +45,8 @@ pub(crate) struct Line {
     times: Option<(Duration, Duration)>,
     /// Since the port was opened: bytes, packets, and packets that were our own requests.
     pub(crate) heard: Heard,
+    /// Answers in a row that make no sense.
+    baffling: u32,
     /// How the last answer came.
     pub(crate) heard_in: Framing,
     /// Damaged frames before the port was opened.
@@ -106,6 +110,7 @@ impl Line {
             seq: 0,
             times: None,
             heard: Heard::default(),
+            baffling: 0,
             heard_in: Framing::Console,
             damaged: 0,
             burst: None,
@@ -120,6 +125,7 @@ impl Line {
         self.times = None;
         (self.burst, self.paced) = (None, None);
         self.heard = Heard::default();
+        self.baffling = 0;
         self.damaged = self.damage();
     }
 
@@ -171,6 +177,27 @@ impl Line {
     /// More than one frame was damaged since the port was opened.
     pub(crate) fn is_noisy(&self) -> bool {
         self.damage().saturating_sub(self.damaged) > 1
+    }
+
+    /// Notes whether an answer could be read.
+    pub(crate) fn note_sense(&mut self, packet: &Packet<'_>) {
+        self.baffling = match packet.response {
+            Ok(_) => 0,
+            Err(_) => self.baffling.saturating_add(1),
+        };
+    }
+
+    /// The board answers, and not one of its last answers makes sense: waiting longer is of no use.
+    pub(crate) fn is_baffling(&self) -> bool {
+        self.baffling >= BAFFLING
+    }
+
+    /// Why a request is given up that was sent as often as it may be.
+    pub(crate) fn given_up(&self, asked: Asked) -> Error {
+        match self.is_baffling() {
+            true => Error::BadAnswer { asked },
+            false => Error::WentSilent { asked },
+        }
     }
 
     pub(crate) fn next_seq(&mut self) -> u8 {

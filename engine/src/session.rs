@@ -245,6 +245,7 @@ impl Session {
             rest = rest.get(taken.max(1)..).unwrap_or_default();
             if let Some(received) = received {
                 let packet = received.packet();
+                self.line.note_sense(&packet);
                 self.step(now, |state, ctx| state.handle_packet(ctx, &packet));
             }
         }

@@ -27,8 +27,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(4);
 /// A board is silent after so many sendings in a row, over so long.
 const MOST_TIMEOUTS: u32 = 8;
 const SILENCE: Duration = Duration::from_secs(20);
-/// Time-outs in a row after which COBS is given up for console framing. Small pieces have been tried by then: on a line
-/// that only loses bytes they get through, and COBS is shorter.
+/// Time-outs in a row after which COBS is given up: small pieces, which pass a line that only loses bytes, were tried.
 const TIMEOUTS_OF_COBS: u32 = 4;
 /// Rewinds without a byte of headway.
 const MOST_REWINDS: u32 = 60;
@@ -439,10 +438,11 @@ impl Upload {
             return Ok(());
         }
         self.timeouts += 1;
-        let silent = now.since(self.answered);
         let waits_for_erase = self.erases_again && self.high == 0;
-        if self.timeouts >= MOST_TIMEOUTS && silent >= SILENCE || waits_for_erase && silent >= LONGEST_ERASE {
-            return Err(Error::WentSilent { asked: self.asked() });
+        let silent = now.since(self.answered);
+        let in_vain = self.timeouts >= MOST_TIMEOUTS && silent >= SILENCE;
+        if in_vain || line.is_baffling() || waits_for_erase && silent >= LONGEST_ERASE {
+            return Err(line.given_up(self.asked()));
         }
         line.clear_throat();
         if waits_for_erase {
@@ -462,7 +462,7 @@ impl Upload {
         Ok(())
     }
 
-    /// What is out is lost, or its answers are: it is sent again, in smaller pieces the second time.
+    /// What is out is lost, or its answers are: it is sent again, in smaller pieces from the second time on.
     fn give_up_pieces(&mut self) {
         if self.timeouts >= 2 && self.halved < 4 {
             self.halved += 1;

@@ -97,7 +97,7 @@ impl Marking {
     pub(super) fn handle_timeout(mut self, ctx: &mut Context<'_>) -> Marked {
         match self.call.late(ctx.line, ctx.now) {
             Late::Waiting => Marked::Waiting(self),
-            Late::GivenUp => Marked::Failed(Error::WentSilent { asked: Asked::Test }),
+            Late::GivenUp => Marked::Failed(ctx.line.given_up(Asked::Test)),
         }
     }
 

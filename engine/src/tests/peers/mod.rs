@@ -1,6 +1,7 @@
 //! Other people's servers, each written from its source and no kinder than that: `recovery` is MCUboot's serial recovery,
 //! `zephyr` an application of Zephyr. The lines named are of MCUboot's boot/boot_serial/src/boot_serial.c at 2d4bacc3.
 
+mod bent;
 mod cbor;
 mod recovery;
 mod reports;
