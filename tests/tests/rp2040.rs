@@ -268,7 +268,7 @@ fn a_request_at_any_moment_of_a_restart_does_not_keep_the_board_away() {
 }
 
 /// The supply is cut at flash operations spread over an update, before, within and after them, and once more while the board
-/// recovers: `cargo xtask cuts --board rp2040` does so at all of them.
+/// recovers: `cargo xtask cuts --board rp2040` does so at more of them, and with `--every 1` at all.
 fn cut_here_and_there(content: Content) {
     let update = Update::new(&Factory::new().unwrap(), content).unwrap();
     // What both versions have in common is not moved, but each slot's trailer and the records are written.
