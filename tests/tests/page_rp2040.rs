@@ -94,6 +94,16 @@ fn main() -> Result<()> {
                 taken_back(stage, Behaviour::Crashes, "crashed")
             })
         }),
+        ("webusb_hang_is_taken_back", |stage| {
+            over(stage, Driven::Vendor, |stage| {
+                taken_back(stage, Behaviour::Hangs, "hung")
+            })
+        }),
+        ("webusb_image_that_never_confirms_is_taken_back", |stage| {
+            over(stage, Driven::Vendor, |stage| {
+                taken_back(stage, Behaviour::Undecided, "in time")
+            })
+        }),
         ("webusb_altered_image_is_refused", |stage| {
             over(stage, Driven::Vendor, altered)
         }),
