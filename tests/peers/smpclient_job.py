@@ -35,6 +35,9 @@ parser.add_argument("--mtu", type=int, default=2048, help="largest frame for COB
 parser.add_argument("--image", type=Path, required=True)
 parser.add_argument("--until", choices=["upload", "confirm"], default="confirm")
 parser.add_argument("--boot-limit", type=float, default=60.0, help="seconds from reset until the image runs")
+parser.add_argument(
+    "--patience", type=float, default=2.5, help="seconds for an answer; the client's own default, too short for an emulated board"
+)
 options = parser.parse_args()
 
 
@@ -45,7 +48,7 @@ def transport():
 
 
 async def connect() -> SMPClient:
-    client = SMPClient(transport(), options.port)
+    client = SMPClient(transport(), options.port, options.patience)
     await client.connect(OPEN_LIMIT_S)
     return client
 

@@ -117,6 +117,12 @@ const COMMANDS = {
     board.flash.trace = [];
   },
   trace: () => board.flash.trace.splice(0),
+  // Milliseconds from the first operation of the flash since the last call to the end of the last one; the board had no reset.
+  span: () => {
+    const { span } = board.flash;
+    board.flash.span = null;
+    return span && (span[1] - span[0]) / 1e6;
+  },
   pagesRead: () => hex(board.flash.pagesRead),
   ramUsed: () => {
     board.noteRam();

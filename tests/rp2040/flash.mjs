@@ -28,6 +28,8 @@ export class Flash {
     this.operations = 0;
     /** The operations since `trace` was last asked for: where, and which bytes were programmed, or that it was an erase. */
     this.trace = [];
+    /** When the first operation since `span` was last asked for began, and when the last one ended, in emulated nanoseconds. */
+    this.span = null;
     /** Pages of which something was read since the flash was filled by `put`. */
     this.pagesRead = new Uint8Array(SIZE / PAGE);
     /** What a real chip would not have done, or not have liked. */
@@ -101,6 +103,7 @@ export class Flash {
     }
     act(count);
     this.busyUntil = this.clock.nanos + nanos;
+    this.span = [this.span?.[0] ?? this.clock.nanos, this.busyUntil];
   }
 
   /** One byte to the chip and one from it. */

@@ -36,6 +36,15 @@ const BENCHES: &[Bench] = &[
         takes: &[],
     },
     Bench {
+        name: "link",
+        board: Some("rp2040"),
+        about: "an upload to the emulated Raspberry Pi Pico's own binary against its flash's time, and smpclient (about 2 minutes)",
+        package: "bootlace-bench",
+        program: "pico-link",
+        page: false,
+        takes: &[],
+    },
+    Bench {
         name: "delta",
         board: None,
         about: "patches against those of other programs; --pairs DIR, from the project's folder, for other images (about a minute)",

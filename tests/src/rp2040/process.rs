@@ -411,6 +411,16 @@ impl Pico {
         Ok(longest.as_f64())
     }
 
+    /// Milliseconds of the board's time from the first erase or program since the last call to the end of the last one; the
+    /// board must not have been reset between them.
+    ///
+    /// # Errors
+    /// When the emulator is gone, or the flash did nothing.
+    pub fn flash_span(&self) -> Result<f64> {
+        let span = self.command(&json!({ "do": "span" }))?;
+        span.as_f64().context("the flash did nothing")
+    }
+
     fn connect(&self, function: Function) -> Result<UnixStream> {
         Ok(UnixStream::connect(self.folder.join(function.name()))?)
     }
