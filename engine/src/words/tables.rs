@@ -193,7 +193,8 @@ pub fn image(name: impl Display, it: &ImageFacts) -> Table {
     );
     let more = it.file_size.saturating_sub(it.size as usize);
     if more > 0 {
-        table.row("Padding", format!("{more} bytes follow the image"));
+        // Padding, a trailer, or another image: whatever it is, it is not sent.
+        table.row("Left out", format!("{more} bytes that follow the image"));
     }
     if it.flags.contains(Flags::ROM_FIXED) {
         table.row("Linked for", format!("{:#010x}", it.load_address));
@@ -202,7 +203,8 @@ pub fn image(name: impl Display, it: &ImageFacts) -> Table {
         table.row("Starts at", format!("{start:#010x}"));
     }
     match (it.vid, it.cid) {
-        (None, None) => table.row("For", "any board whose slot holds that address"),
+        (None, None) if it.start.is_some() => table.row("For", "any board whose slot holds that address"),
+        (None, None) => table.row("For", "any board: the image names none"),
         (vid, cid) => {
             if let Some(vid) = vid {
                 table.row("For vendor", uuid(&vid));
