@@ -30,10 +30,10 @@ pub fn read_keys(file: &[u8]) -> Result<Vec<PublicKey>, Error> {
     // Comments may have any encoding.
     let text = String::from_utf8_lossy(&text).replace("\\n", "\n");
     if !text.contains(BEGIN) {
-        return match source_code(&text) {
-            Some(key) => Ok(Vec::from([key])),
-            None => Err(no_key(KeyError::NoKey)),
-        };
+        if is_private(&text) {
+            return Err(Error::Key(KeyError::PrivateKey));
+        }
+        return Ok(Vec::from([source_code(&text).map_err(no_key)?]));
     }
     let blocks = text.match_indices(BEGIN).map(|(at, _)| {
         let rest = text.get(at..).unwrap_or_default();
@@ -52,14 +52,20 @@ const BEGIN: &str = "-----BEGIN ";
 /// First byte of DER that holds several elements.
 const SEQUENCE: u8 = 0x30;
 
-/// The bytes of a key as `imgtool getpub --encoding lang-c` and `lang-rust` write it: `0x30, 0x59, ...`.
-fn source_code(text: &str) -> Option<PublicKey> {
+/// Whether a text without PEM is a private key all the same: a JSON Web Key with its private part, or what `openssl pkey -text` says.
+fn is_private(text: &str) -> bool {
+    let has = |part| text.contains(part);
+    has("\"kty\"") && has("\"d\"") || has("priv:") && has("pub:") || has("privateExponent:")
+}
+
+/// The key of bytes as `imgtool getpub` and `getpriv --encoding lang-c` or `lang-rust` write them: `0x30, 0x59, ...`.
+fn source_code(text: &str) -> Result<PublicKey, KeyError> {
     let bytes: Vec<u8> = text
         .split("0x")
         .skip(1)
         .map_while(|digits| u8::from_str_radix(digits.get(..2)?, 16).ok())
         .collect();
-    PublicKey::from_der(&bytes).ok()
+    PublicKey::from_der(&bytes)
 }
 
 #[cfg(test)]
@@ -126,6 +132,31 @@ mod tests {
         let key = PublicKey::from_pem(pem).unwrap();
         assert_eq!(read_keys(pem.as_bytes()), Ok(Vec::from([key])));
         assert_eq!(read_keys(key.bytes()), Ok(Vec::from([key])));
+    }
+
+    #[test]
+    fn a_private_key_is_named_in_whatever_form_it_comes() {
+        let array: String = "30 77 02 01 01 04 20"
+            .split(' ')
+            .chain(["11"; 32])
+            .chain("a0 0a 06 08 2a 86 48 ce 3d 03 01 07 a1 44 03 42 00 04".split(' '))
+            .chain(["22"; 64])
+            .map(|digits| alloc::format!("0x{digits}, "))
+            .collect();
+        for file in [
+            alloc::format!("const unsigned char enc_priv_key[] = {{\n{array}}};\n"),
+            r#"{"kty":"EC","crv":"P-256","x":"AA","y":"AA","d":"AA"}"#.into(),
+            "Private-Key: (256 bit)\npriv:\n    11:22\npub:\n    04:11\nASN1 OID: prime256v1\n".into(),
+            "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nlQ==\n-----END PGP PRIVATE KEY BLOCK-----\n".into(),
+        ] {
+            assert_eq!(
+                read_keys(file.as_bytes()),
+                Err(Error::Key(KeyError::PrivateKey)),
+                "{file}"
+            );
+        }
+        let public = br#"{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}"#;
+        assert_eq!(read_keys(public), Err(Error::NoKeyFile(FileKind::Json)));
     }
 
     #[test]

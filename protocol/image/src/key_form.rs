@@ -44,7 +44,8 @@ impl PublicKey {
                 KeyError::NoKey
             });
         };
-        if label.ends_with("PRIVATE KEY") {
+        // PGP's ends otherwise.
+        if label.contains("PRIVATE KEY") {
             return Err(KeyError::PrivateKey);
         }
         if label.contains("CERTIFICATE") {
