@@ -25,7 +25,7 @@ const PAGE: usize = 256;
 /// Typical times of the W25Q16JV's datasheet, in milliseconds, as in `tests/rp2040/flash.mjs`.
 const MILLIS_PER_SECTOR: f64 = 45.0;
 const MILLIS_PER_PAGE: f64 = 0.4;
-/// Of issue and README: the most that an upload may take, over what the flash takes.
+/// The most that an upload may take, over what the flash takes: what is aimed at.
 const MOST: f64 = 1.12;
 /// Nobody asks the namespace for a page; it wants an address all the same.
 const ORIGIN: &str = "http://localhost:8080";
