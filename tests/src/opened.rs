@@ -18,12 +18,27 @@ const PORT: u16 = 8080;
 pub fn browser(namespace: &Namespace) -> Result<Browser> {
     Site::start(&tools::required("BOOTLACE_DIST")?, PORT)?;
     let browser = Browser::start_at(&namespace.scratch().join("profile"), ORIGIN)?;
-    // Chromium looks for ports when it is first asked, and hears of those that come from then on.
-    browser.run(
-        "return (await navigator.serial.getPorts()).length + (await navigator.usb.getDevices()).length",
-        &[],
-    )?;
+    look_for_ports(&browser)?;
     Ok(browser)
+}
+
+/// Chromium looks for ports when it is first asked, and hears of those that come from then on.
+fn look_for_ports(browser: &Browser) -> Result<()> {
+    browser
+        .run(
+            "return (await navigator.serial.getPorts()).length + (await navigator.usb.getDevices()).length",
+            &[],
+        )
+        .map(drop)
+}
+
+/// Another browser at [`ORIGIN`] in the place of one that has ended by itself.
+///
+/// # Errors
+/// When it does not start.
+pub fn renew(browser: &mut Browser) -> Result<()> {
+    browser.renew()?;
+    look_for_ports(browser)
 }
 
 /// Leaves the page, so that the next scenario starts without it.

@@ -6,9 +6,25 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::Result;
+use bootlace_browser::webdriver::Gone;
 
 /// One named scenario over what all of them share.
 pub type Scenario<T> = (&'static str, fn(&mut T) -> Result<()>);
+
+/// What scenarios share.
+pub trait Shared {
+    /// Runs after each scenario: an error here fails the scenario too.
+    ///
+    /// # Errors
+    /// What the scenario left behind that it must not.
+    fn leave(&mut self, name: &str, failed: bool) -> Result<()>;
+
+    /// Another browser in the place of the one that has ended by itself.
+    ///
+    /// # Errors
+    /// When it does not start.
+    fn renew(&mut self) -> Result<()>;
+}
 
 /// The names given on the command line, as `cargo test -- NAME` does; flags of the standard harness are accepted and
 /// have no effect.
@@ -63,13 +79,8 @@ fn is_mine(number: usize) -> bool {
 }
 
 /// Runs the scenarios whose names contain one of `wanted` (all, when it is empty) and prints a line for each, and the
-/// sum. `after` runs after each: an error there fails the scenario too. Returns the process's exit code.
-pub fn run<T>(
-    shared: &mut T,
-    scenarios: &[Scenario<T>],
-    wanted: &[String],
-    after: fn(&mut T, name: &str, failed: bool) -> Result<()>,
-) -> i32 {
+/// sum. A scenario whose browser ends by itself runs once more in a new one, which is said. Returns the process's exit code.
+pub fn run<T: Shared>(shared: &mut T, scenarios: &[Scenario<T>], wanted: &[String]) -> i32 {
     let chosen: Vec<_> = scenarios
         .iter()
         .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str())))
@@ -80,25 +91,26 @@ pub fn run<T>(
     println!("\nrunning {} tests", chosen.len());
     let start = Instant::now();
     let mut failures = Vec::new();
-    for (name, scenario) in &chosen {
+    for scenario in &chosen {
+        let name = scenario.0;
         let began = Instant::now();
-        let outcome = catch_unwind(AssertUnwindSafe(|| scenario(shared)))
-            .unwrap_or_else(|_| Err(anyhow::anyhow!("it panicked (see above)")));
-        let tidy = catch_unwind(AssertUnwindSafe(|| after(shared, name, outcome.is_err())))
-            .unwrap_or_else(|_| Err(anyhow::anyhow!("it panicked afterwards (see above)")));
-        let verdict = if outcome.is_ok() && tidy.is_ok() {
-            "ok"
-        } else {
-            "FAILED"
-        };
+        let mut outcome = once(shared, scenario);
+        if let Err(error) = &outcome
+            && error.chain().any(|cause| cause.is::<Gone>())
+        {
+            // Once, that says nothing of the page; one that the page brings to its end ends again.
+            println!("  {name}: {error:#}\n  once more, in a new browser");
+            outcome = shared.renew().and_then(|()| once(shared, scenario));
+        }
+        let verdict = if outcome.is_ok() { "ok" } else { "FAILED" };
         println!(
             "test {name} ... {verdict} ({:.1} s)",
             began.elapsed().as_secs_f32()
         );
-        if let Some(error) = outcome.and(tidy).err() {
+        if let Err(error) = outcome {
             let chain: Vec<_> = error.chain().map(ToString::to_string).collect();
             println!("---- {name} ----\n{}\n", chain.join("\n  because: "));
-            failures.push(*name);
+            failures.push(name);
         }
     }
     let failed = failures.len();
@@ -110,4 +122,15 @@ pub fn run<T>(
         start.elapsed().as_secs_f32(),
     );
     i32::from(failed > 0)
+}
+
+/// Runs a scenario and leaves it. What went wrong first counts.
+fn once<T: Shared>(shared: &mut T, (name, scenario): &Scenario<T>) -> Result<()> {
+    let outcome = caught(|| scenario(shared));
+    let left = caught(|| shared.leave(name, outcome.is_err()));
+    outcome.and(left)
+}
+
+fn caught(run: impl FnOnce() -> Result<()>) -> Result<()> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(anyhow::anyhow!("it panicked (see above)")))
 }

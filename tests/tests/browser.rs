@@ -4,10 +4,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use bootlace_browser::{Browser, SOON, Scheme};
 use bootlace_tests::namespace::{self, Namespace};
-use bootlace_tests::runner::{self, Scenario};
+use bootlace_tests::runner::{self, Scenario, Shared};
 use bootlace_tests::serial::models::echo;
 use bootlace_tests::serial::udev::Identity;
 use bootlace_tests::serial::{Port, Unplug};
@@ -21,6 +21,8 @@ struct Stage {
     site: Site,
     namespace: Namespace,
     cold: Option<Port>,
+    /// The scenario has crashed its browser.
+    crashes: bool,
 }
 
 fn main() -> Result<()> {
@@ -33,6 +35,7 @@ fn main() -> Result<()> {
         site,
         namespace,
         cold: Some(cold),
+        crashes: false,
     };
     let scenarios: &[Scenario<Stage>] = &[
         ("driver_finds_clicks_and_sets_files", driver),
@@ -44,12 +47,32 @@ fn main() -> Result<()> {
         ("two_tabs_want_one_port", two_tabs),
         ("busy_port", busy),
         ("a_tab_behind_another_is_hidden", hidden_tab),
+        ("a_browser_that_crashes_is_replaced", |stage| crash(stage, true)),
+        ("a_tab_that_crashes_is_replaced", |stage| crash(stage, false)),
     ];
-    let code = runner::run(&mut stage, scenarios, &runner::wanted(), |stage, _, _| {
-        stage.browser.no_errors()
-    });
+    let code = runner::run(&mut stage, scenarios, &runner::wanted());
     drop(stage);
     std::process::exit(code)
+}
+
+impl Shared for Stage {
+    fn leave(&mut self, _: &str, _: bool) -> Result<()> {
+        self.browser.no_errors()
+    }
+
+    fn renew(&mut self) -> Result<()> {
+        self.browser.renew()
+    }
+}
+
+/// The runner begins the scenario once more: the second browser is left alone.
+fn crash(stage: &mut Stage, whole: bool) -> Result<()> {
+    stage.crashes ^= true;
+    if stage.crashes {
+        stage.browser.crash(whole)?;
+        bail!("the browser did not crash");
+    }
+    driver(stage)
 }
 
 fn driver(stage: &mut Stage) -> Result<()> {

@@ -11,7 +11,7 @@ use bootlace_tests::cabled::CabledBoard;
 use bootlace_tests::namespace;
 use bootlace_tests::opened::{self, ORIGIN};
 use bootlace_tests::page_update;
-use bootlace_tests::runner::{self, Scenario};
+use bootlace_tests::runner::{self, Scenario, Shared};
 use bootlace_tests::serial::udev::Identity;
 use bootlace_tests::serial::{Cable, Port, Unplug, Way, models};
 use bootlace_tests::tools::{self, Algorithm, Fixtures};
@@ -118,16 +118,23 @@ fn main() -> Result<()> {
         ("shell", |stage| wrong_device(stage, models::shell)),
         ("echoing_device", |stage| wrong_device(stage, models::echo)),
     ];
-    let code = runner::run(&mut stage, scenarios, &runner::wanted(), |stage, name, failed| {
-        if failed && let Some(folder) = std::env::var_os("BOOTLACE_SCREENSHOTS") {
-            stage
-                .browser
-                .screenshot(&PathBuf::from(folder).join(format!("failed-{name}.png")))?;
-        }
-        opened::leave(&mut stage.browser)
-    });
+    let code = runner::run(&mut stage, scenarios, &runner::wanted());
     drop(stage);
     std::process::exit(code)
+}
+
+impl Shared for Stage {
+    fn leave(&mut self, name: &str, failed: bool) -> Result<()> {
+        if failed && let Some(folder) = std::env::var_os("BOOTLACE_SCREENSHOTS") {
+            self.browser
+                .screenshot(&PathBuf::from(folder).join(format!("failed-{name}.png")))?;
+        }
+        opened::leave(&mut self.browser)
+    }
+
+    fn renew(&mut self) -> Result<()> {
+        opened::renew(&mut self.browser)
+    }
 }
 
 impl Stage {

@@ -11,7 +11,7 @@ use bootlace_tests::namespace;
 use bootlace_tests::opened::{self, ORIGIN};
 use bootlace_tests::page_update;
 use bootlace_tests::qemu::{Emulator, Images, Line, with_primary};
-use bootlace_tests::runner::{self, Scenario};
+use bootlace_tests::runner::{self, Scenario, Shared};
 use bootlace_tests::serial::udev::Identity;
 use bootlace_tests::serial::{Cable, Way};
 
@@ -49,11 +49,19 @@ fn main() -> Result<()> {
         ("flipped_bit_is_refused", flipped),
         ("line_torn_down_in_mid_upload", torn_down),
     ];
-    let code = runner::run(&mut stage, scenarios, &runner::wanted(), |stage, _, _| {
-        opened::leave(&mut stage.browser)
-    });
+    let code = runner::run(&mut stage, scenarios, &runner::wanted());
     drop(stage);
     std::process::exit(code)
+}
+
+impl Shared for Stage {
+    fn leave(&mut self, _: &str, _: bool) -> Result<()> {
+        opened::leave(&mut self.browser)
+    }
+
+    fn renew(&mut self) -> Result<()> {
+        opened::renew(&mut self.browser)
+    }
 }
 
 impl Stage {

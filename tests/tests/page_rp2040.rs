@@ -12,7 +12,7 @@ use bootlace_tests::namespace;
 use bootlace_tests::opened::{self, ORIGIN};
 use bootlace_tests::page_update;
 use bootlace_tests::rp2040::{Behaviour, Factory, Function, Pico, Terminal, touch};
-use bootlace_tests::runner::{self, Scenario};
+use bootlace_tests::runner::{self, Scenario, Shared};
 use bootlace_tests::serial::udev::Identity;
 use bootlace_tests::serial::{Cable, Way};
 use bootlace_tests::tools;
@@ -119,11 +119,19 @@ fn main() -> Result<()> {
         ),
         ("a_usb_device_that_another_program_has_is_said_to_be_busy", busy),
     ];
-    let code = runner::run(&mut stage, scenarios, &runner::wanted(), |stage, _, _| {
-        opened::leave(&mut stage.browser)
-    });
+    let code = runner::run(&mut stage, scenarios, &runner::wanted());
     drop(stage);
     std::process::exit(code)
+}
+
+impl Shared for Stage {
+    fn leave(&mut self, _: &str, _: bool) -> Result<()> {
+        opened::leave(&mut self.browser)
+    }
+
+    fn renew(&mut self) -> Result<()> {
+        opened::renew(&mut self.browser)
+    }
 }
 
 impl Stage {

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use bootlace_browser::wait_for;
 use bootlace_client::Client as _;
 use bootlace_tests::namespace::{self, Namespace};
 use bootlace_tests::rp2040::{Behaviour, Factory, Function, Pico};
-use bootlace_tests::runner::{self, Scenario};
+use bootlace_tests::runner::{self, Scenario, Shared};
 use bootlace_tests::tools;
 use bootlace_tests::usb::{Bus, Cord};
 use serde_json::Value;
@@ -42,9 +42,19 @@ fn main() -> Result<()> {
         ),
         ("command_line_says_why_a_device_cannot_be_used", unusable),
     ];
-    let code = runner::run(&mut stage, scenarios, &runner::wanted(), |_, _, _| Ok(()));
+    let code = runner::run(&mut stage, scenarios, &runner::wanted());
     drop(stage);
     std::process::exit(code)
+}
+
+impl Shared for Stage {
+    fn leave(&mut self, _: &str, _: bool) -> Result<()> {
+        Ok(())
+    }
+
+    fn renew(&mut self) -> Result<()> {
+        bail!("no browser takes part")
+    }
 }
 
 impl Stage {

@@ -1,6 +1,6 @@
 //! A headless Chromium as a test sees it: windows, elements, waiting, pictures, and everything the page complained of.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -34,12 +34,53 @@ pub struct Tab(String);
 #[derive(Debug)]
 pub struct Browser {
     session: Session,
+    launch: Launch,
     complaints: Vec<String>,
     errors: Vec<String>,
 }
 
+/// How a browser is started: as often as it has to be.
+#[derive(Clone, Debug)]
+struct Launch {
+    tools: Tools,
+    profile: PathBuf,
+    flags: Vec<String>,
+    /// The page that is opened at once.
+    url: Option<String>,
+    /// How many were started: each has a profile of its own.
+    started: u32,
+}
+
+impl Launch {
+    fn start(&mut self) -> Result<Session> {
+        let profile = self.profile.with_added_extension(self.started.to_string());
+        self.started += 1;
+        let session = Session::start(&self.tools, &profile, &self.flags)?;
+        session.post(
+            "/timeouts",
+            &json!({ "script": 150_000, "pageLoad": 30_000, "implicit": 0 }),
+        )?;
+        if let Some(url) = &self.url {
+            open(&session, url)?;
+        }
+        Ok(session)
+    }
+
+    /// On a machine under load a Chromium now and then never shows its first page: another one is started then.
+    fn start_for_sure(&mut self) -> Result<Session> {
+        self.start().or_else(|_| self.start()).or_else(|_| self.start())
+    }
+}
+
+fn open(session: &Session, url: &str) -> Result<()> {
+    session
+        .post("/url", &json!({ "url": url }))
+        .with_context(|| format!("opening {url}"))
+        .map(drop)
+}
+
 impl Browser {
-    /// Starts a headless Chromium with an empty profile in `profile`.
+    /// Starts a headless Chromium with an empty profile beside `profile`.
     ///
     /// # Errors
     /// When the tools are missing or do not start.
@@ -47,21 +88,12 @@ impl Browser {
         Self::start_with(&Tools::find()?, profile, &[])
     }
 
-    /// Starts one and opens `url` in it. On a machine under load a Chromium now and then never shows its first page: another
-    /// one is started then, with an empty profile of its own.
+    /// Starts one and opens `url` in it.
     ///
     /// # Errors
     /// When none of three shows the page.
     pub fn start_at(profile: &Path, url: &str) -> Result<Self> {
-        let mut last = None;
-        for number in 0..3 {
-            let browser = Self::start(&profile.with_extension(number.to_string()))?;
-            match browser.open(url) {
-                Ok(()) => return Ok(browser),
-                Err(error) => last = Some(error),
-            }
-        }
-        Err(last.unwrap_or_else(|| anyhow::anyhow!("no browser")))
+        Self::launch(&Tools::find()?, profile, &[], Some(url))
     }
 
     /// The same with given programs, and flags added to Chromium's.
@@ -69,16 +101,42 @@ impl Browser {
     /// # Errors
     /// When they do not start.
     pub fn start_with(tools: &Tools, profile: &Path, flags: &[String]) -> Result<Self> {
-        let session = Session::start(tools, profile, flags)?;
-        session.post(
-            "/timeouts",
-            &json!({ "script": 150_000, "pageLoad": 30_000, "implicit": 0 }),
-        )?;
+        Self::launch(tools, profile, flags, None)
+    }
+
+    fn launch(tools: &Tools, profile: &Path, flags: &[String], url: Option<&str>) -> Result<Self> {
+        let mut launch = Launch {
+            tools: tools.clone(),
+            profile: profile.to_owned(),
+            flags: flags.to_owned(),
+            url: url.map(str::to_owned),
+            started: 0,
+        };
         Ok(Self {
-            session,
+            session: launch.start_for_sure()?,
+            launch,
             complaints: Vec::new(),
             errors: Vec::new(),
         })
+    }
+
+    /// Starts another browser in the place of this one, in the same way and with an empty profile.
+    ///
+    /// # Errors
+    /// When none of three shows its first page.
+    pub fn renew(&mut self) -> Result<()> {
+        self.session = self.launch.start_for_sure()?;
+        self.errors.clear();
+        Ok(())
+    }
+
+    /// Makes the browser crash, or only what shows its tab.
+    ///
+    /// # Errors
+    /// [`Gone`](crate::webdriver::Gone), which is what the next call finds.
+    pub fn crash(&self, whole: bool) -> Result<()> {
+        let command = if whole { "Browser.crash" } else { "Page.crash" };
+        self.session.devtools(command, &json!({})).map(drop)
     }
 
     /// Gives the shown tab's page a size in CSS pixels and a colour scheme.
@@ -106,10 +164,7 @@ impl Browser {
     /// # Errors
     /// When it can't be loaded.
     pub fn open(&self, url: &str) -> Result<()> {
-        self.session
-            .post("/url", &json!({ "url": url }))
-            .with_context(|| format!("opening {url}"))
-            .map(drop)
+        open(&self.session, url)
     }
 
     /// Loads the page again, as its user would.

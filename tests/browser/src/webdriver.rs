@@ -1,5 +1,6 @@
 //! The WebDriver protocol, as far as these tests need it: chromedriver as a child process, one session, JSON calls.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,29 @@ pub(crate) const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// Every call ends within this time: longer than any single thing that a page is asked to do, on a busy machine.
 const CALL_LIMIT: Duration = Duration::from_secs(180);
+
+/// The browser ended by itself: it crashed, or something ended it. What it said last is in the text.
+#[derive(Debug)]
+pub struct Gone(String);
+
+impl std::fmt::Display for Gone {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "the browser ended by itself: {}", self.0)
+    }
+}
+
+impl std::error::Error for Gone {}
+
+/// Whether an error of chromedriver says that its browser, or the tab that it shows, has ended (chromedriver's
+/// `chrome/test/chromedriver/chrome/status.cc` has the texts). What a script of the page throws says nothing of that.
+fn says_gone(error: &str, message: &str) -> bool {
+    const TEXTS: [&str; 4] = ["session deleted", "disconnected", "not reachable", "tab crashed"];
+    error == "invalid session id"
+        || (error != "javascript error" && TEXTS.iter().any(|text| message.contains(text)))
+}
+
+/// As many lines hold the stack of a crash.
+const LAST_LINES: usize = 40;
 
 /// The programs that drive a browser.
 #[derive(Clone, Debug)]
@@ -58,16 +82,20 @@ pub(crate) struct Session {
     agent: ureq::Agent,
     base: String,
     driver: Child,
+    /// What chromedriver and the browser say.
+    log: PathBuf,
 }
 
 impl Session {
     /// Starts chromedriver on a free port and a headless Chromium with `flags` added and its profile in `profile`.
     pub(crate) fn start(tools: &Tools, profile: &Path, flags: &[String]) -> Result<Self> {
+        let log = profile.with_added_extension("log");
+        let file = File::create(&log).with_context(|| format!("writing {}", log.display()))?;
         let mut driver = Command::new(&tools.chromedriver)
-            .args(["--port=0", "--log-level=WARNING"])
+            .args(["--port=0", "--log-level=WARNING", "--enable-chrome-logs"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(file)
             // A group of its own, so that what chromedriver starts can be ended with it.
             .process_group(0)
             .spawn()
@@ -83,6 +111,7 @@ impl Session {
             agent,
             base: String::new(),
             driver,
+            log,
         };
         let root = format!("http://127.0.0.1:{}", port?);
         let mut args = vec![
@@ -151,13 +180,23 @@ impl Session {
         let value = answer["value"].take();
         if failed {
             let message = value["message"].as_str().unwrap_or_default();
-            bail!(
-                "{}: {}",
-                value["error"].as_str().unwrap_or_default(),
-                message.lines().next().unwrap_or_default()
-            );
+            let error = value["error"].as_str().unwrap_or_default();
+            let said = format!("{error}: {}", message.lines().next().unwrap_or_default());
+            if says_gone(error, message) {
+                return Err(Gone(format!("{said}\n{}", self.last_words())).into());
+            }
+            bail!(said);
         }
         Ok(value)
+    }
+
+    /// The end of what chromedriver and the browser have said.
+    fn last_words(&self) -> String {
+        let text = std::fs::read(&self.log).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<_> = text.lines().collect();
+        let (_, last) = lines.split_at(lines.len().saturating_sub(LAST_LINES));
+        last.iter().map(|line| format!("  | {line}\n")).collect()
     }
 }
 
