@@ -148,6 +148,11 @@ fn named_file(kind: FileKind) -> (&'static str, &'static str, Option<&'static st
                 "Let “imgtool sign” write a .bin file, or convert it: “objcopy -I srec -O binary IN.srec OUT.bin”.",
             ),
         ),
+        FileKind::OtherHex => (
+            "OtherHexFile",
+            "This is firmware as text (TI-TXT, Verilog or Tektronix HEX). Boards take the binary form.",
+            Some("Let “imgtool sign” write a .bin file, or convert it with “srec_cat”."),
+        ),
         FileKind::Uf2 => (
             "Uf2File",
             "This is a UF2 file, for boards that show up as a drive.",
@@ -163,7 +168,11 @@ fn named_file(kind: FileKind) -> (&'static str, &'static str, Option<&'static st
             "This file is compressed.",
             Some("Unpack it and choose the signed image."),
         ),
-        FileKind::Program => ("ProgramFile", "This is a program for a computer.", None),
+        FileKind::Program => (
+            "ProgramFile",
+            "This is a program for a computer or a browser.",
+            None,
+        ),
         FileKind::Document => ("DocumentFile", "This is a document or a picture.", None),
         FileKind::OtherFirmware => (
             "OtherFirmware",
