@@ -97,7 +97,7 @@ pub struct SlotImage {
     pub image: u32,
     /// 0 primary, 1 secondary.
     pub slot: u32,
-    /// Its version, as the board spells it.
+    /// Its version, as the board spells it; "?" where the board does not tell.
     pub version: String,
     /// Its hash; empty if the board gives none.
     pub hash: Vec<u8>,
@@ -313,12 +313,18 @@ impl From<bootlace::Slot> for SlotInfo {
     }
 }
 
+/// In the place of a version that a board does not tell.
+const UNKNOWN_VERSION: &str = "?";
+
 impl From<StateEntry<'_>> for SlotImage {
     fn from(entry: StateEntry<'_>) -> Self {
         SlotImage {
             image: entry.image.unwrap_or(0),
             slot: entry.slot,
-            version: clean(entry.version.as_str()),
+            version: match clean(entry.version.as_str()) {
+                none if none.is_empty() => UNKNOWN_VERSION.into(),
+                version => version,
+            },
             hash: entry.hash.unwrap_or_default().to_vec(),
             bootable: entry.bootable,
             pending: entry.pending,

@@ -76,16 +76,17 @@ impl Order {
         }
     }
 
-    /// Whether this is the new image; `None`: the board lists no hash, and had the same version before.
+    /// Whether this is the new image; `None`: the board lists no hash, and no version either or the one that it had before.
     pub(super) fn is_target(&self, image: &SlotImage) -> Option<bool> {
         image.is_of_hash(&self.plan.hash).or_else(|| {
-            let same = |version: &str| Version::parse(version) == Some(self.plan.to);
-            let told_apart = self.plan.from.as_deref().is_none_or(|from| !same(from));
-            match same(&image.version) {
-                true if told_apart => Some(true),
-                true => None,
-                false => Some(false),
-            }
+            // `None`: the version can't be read.
+            let same = |version: &str| Version::parse(version).map(|version| version == self.plan.to);
+            let told_apart = self
+                .plan
+                .from
+                .as_deref()
+                .is_none_or(|from| same(from) == Some(false));
+            same(&image.version).filter(|same| !same || told_apart)
         })
     }
 

@@ -233,7 +233,7 @@ pub struct StateEntry<'a> {
     pub image: Option<u32>,
     /// 0 primary, 1 secondary.
     pub slot: u32,
-    /// `major.minor.revision`, and `.build` where it is not 0.
+    /// `major.minor.revision`, and `.build` where it is not 0. Empty where the server does not say.
     pub version: Text<'a>,
     /// The image's hash TLV; MCUboot's recovery can be built without.
     pub hash: Option<&'a [u8]>,
@@ -280,10 +280,7 @@ impl<'a> Item<'a> for StateEntry<'a> {
         Ok(StateEntry {
             image: image.number(),
             slot: slot.number().ok_or(DecodeError::Missing(Key::SLOT))?,
-            version: version
-                .utf8()?
-                .map(Text::from)
-                .ok_or(DecodeError::Missing(Key::VERSION))?,
+            version: version.utf8()?.map(Text::from).unwrap_or_default(),
             hash: hash.bytes(),
             bootable: bootable.is_set(),
             pending: pending.is_set(),
