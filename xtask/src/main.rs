@@ -43,6 +43,9 @@ fn help() -> String {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = firmware::compiler::run_if_called() {
+        return code;
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match dispatch(&words) {

@@ -1,5 +1,6 @@
 //! `cargo xtask firmware`: bootloaders and example applications for chips, in `target/firmware`.
 
+pub(crate) mod compiler;
 mod decoder;
 mod elf;
 mod formats;
@@ -140,6 +141,7 @@ fn cargo_build(target: &str, what: &str, arguments: &[&str], folder: &str) -> Re
     let folder = project::target_dir().join(folder);
     let mut step = Step::start(&format!("firmware for {target}"));
     let mut command = cargo();
+    compiler::call_by(&mut command)?;
     command
         .args(["build", "--locked", "--release", "--target", target])
         .args(arguments)
