@@ -472,29 +472,30 @@ fn what_never_ends_or_never_begins_is_named_in_time() {
     fs::remove_dir_all(folder).unwrap();
 }
 
-/// As a shell's `<(...)` gives it.
+/// As a shell's `<(...)` gives it: a pipe that is open before the program is.
 #[test]
 fn a_pipe_that_somebody_writes_to_is_read_whole() {
+    use std::io::Write as _;
     let folder = folder("shell-pipe");
-    let pipe = folder.join("pipe");
-    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let image = fs::read(folder.join("one.bin")).unwrap();
-    let writer = std::thread::spawn({
-        let pipe = pipe.clone();
-        move || {
-            use std::io::Write as _;
-            let mut pipe = File::options().write(true).open(pipe).unwrap();
-            for piece in image.chunks(5000) {
-                std::thread::sleep(std::time::Duration::from_millis(50));
-                pipe.write_all(piece).unwrap();
-            }
-        }
-    });
-    // The writer waits in `open` until somebody reads.
-    std::thread::sleep(std::time::Duration::from_millis(200));
-    let said = run(&folder, &["image", "verify", "pipe", "--key", "key.pem"]);
+    let (ours, mut theirs) = std::io::pipe().unwrap();
+    let mut command = Command::new(BOOTLACE);
+    command
+        .args(["image", "verify", "/dev/stdin", "--key", "key.pem"])
+        .current_dir(&folder)
+        .stdin(ours)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let child = command.spawn().unwrap();
+    // Its end of the pipe with it: a program that has gone is noticed.
+    drop(command);
+    for piece in image.chunks(5000) {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        theirs.write_all(piece).unwrap();
+    }
+    drop(theirs);
+    let said = child.wait_with_output().unwrap();
     assert!(said.status.success(), "{}", text(&said));
-    writer.join().unwrap();
     fs::remove_dir_all(folder).unwrap();
 }
 
