@@ -429,15 +429,19 @@ fn an_overwriting_board_is_updated_and_there_is_no_way_back() {
     confirmed(&end);
 }
 
-#[test]
-fn a_board_that_says_no_mode_and_can_not_mark_is_restarted_and_asked() {
-    let server = Zephyr {
+/// Direct XIP of a Zephyr that does not say its bootloader's mode.
+fn runs_in_place() -> Zephyr {
+    Zephyr {
         marks: false,
         ..Zephyr::new(&image(1, 3000))
-    };
-    let mut desk = Desk::new(server, Reads::Lines, None).ready();
-    let end = desk.update(image(2, 9_000), keys());
-    // It may start the newest image that it has: after a restart it still lists the old one as what runs.
+    }
+}
+
+#[test]
+fn a_board_that_says_no_mode_and_can_not_mark_is_restarted_and_asked() {
+    // No newer than what runs: after the restart that one still runs.
+    let mut desk = Desk::new(runs_in_place(), Reads::Lines, None).ready();
+    let end = desk.update(image(1, 9_000), keys());
     let Event::Outcome(Outcome::Unchanged { reason, version }) = end else {
         panic!("{end:?}")
     };
@@ -445,6 +449,17 @@ fn a_board_that_says_no_mode_and_can_not_mark_is_restarted_and_asked() {
         (reason, version.as_deref()),
         (Unchanged::NotStarted, Some("1.0.0"))
     );
+}
+
+#[test]
+fn a_newer_image_that_a_board_should_start_where_it_lies_and_refuses_is_never_called_done() {
+    let server = Zephyr {
+        takes: false,
+        ..runs_in_place()
+    };
+    let mut desk = Desk::new(server, Reads::Lines, None).ready();
+    let end = desk.update(image(2, 9_000), keys());
+    assert_eq!(failed(&end), (&Error::OutcomeUnknown, false));
 }
 
 // F2, F3
@@ -475,7 +490,7 @@ fn another_version_without_hashes_is_told_by_its_version() {
 }
 
 #[test]
-fn an_image_with_sha_512_is_marked_by_as_many_bytes_as_the_board_lists() {
+fn an_image_with_sha_512_is_marked_on_a_board_that_reads_such_and_refused_by_one_that_does_not() {
     let new = include_bytes!("../../../../protocol/image/tests/data/sha512.bin");
     let pem = include_str!("../../../../protocol/image/tests/data/ed25519.pub.pem");
     let signer = bootlace_image::PublicKey::from_pem(pem).unwrap();
@@ -490,9 +505,16 @@ fn an_image_with_sha_512_is_marked_by_as_many_bytes_as_the_board_lists() {
         desk.server.images[0].version = "0.1.0".into();
         let mut desk = desk.ready();
         let end = desk.update(new.to_vec(), vec![signer]);
+        if hashes == 64 {
+            confirmed(&end);
+            continue;
+        }
+        let (error, unharmed) = failed(&end);
+        let not_found = Code::Image(bootlace_smp::img::ErrorCode::HashNotFound);
         assert!(
-            matches!(end, Event::Outcome(Outcome::Confirmed { .. })),
-            "{hashes}: {end:?}"
+            matches!(error, Error::BoardRefused { asked: Asked::Test, code, .. } if *code == not_found)
+                && unharmed,
+            "{end:?}"
         );
     }
 }

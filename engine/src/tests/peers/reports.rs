@@ -53,11 +53,45 @@ fn a_board_that_erases_sector_by_sector_is_waited_for_and_gets_nothing_twice() {
 }
 
 #[test]
+fn a_board_that_erases_all_of_it_before_its_first_answer_is_waited_for_and_gets_nothing_twice() {
+    let new = image(2, 30_000);
+    // 8 sectors: up to 128 s.
+    for seconds in [1, 3, 8, 16] {
+        let mut zephyr = Zephyr::new(&image(1, 3000));
+        zephyr.images[1] = zephyr::slot(&image(0, 5000));
+        (zephyr.erases_first, zephyr.erases_for) = (true, Duration::from_secs(seconds));
+        let mut desk = Desk::new(zephyr, Reads::Lines, None).ready();
+        let end = desk.update(new.clone(), keys());
+        confirmed(&end);
+        // But for the first piece, whose answer is the offset after it.
+        let (sent, needed) = (desk.server.received, new.len() + 20 * 1024);
+        assert!(sent <= needed, "{seconds} s a sector: {sent} bytes for {needed}");
+    }
+}
+
+#[test]
+fn a_board_that_has_all_of_an_image_is_sent_one_piece_of_it() {
+    let new = image(2, 9_000);
+    let mut zephyr = Zephyr::new(&image(1, 3000));
+    zephyr.images[1] = zephyr::slot(&new);
+    // It has to be sent again, as far as the engine knows.
+    (zephyr.finds, zephyr.checks_for) = (false, Duration::from_secs(6));
+    let mut desk = Desk::new(zephyr, Reads::Lines, None).ready();
+    let end = desk.update(new, keys());
+    assert!(
+        matches!(failed(&end), (Error::BoardRefused { .. }, true)),
+        "{end:?}"
+    );
+    let sent = desk.server.received;
+    assert!((1..=1024).contains(&sent), "{sent} bytes");
+}
+
+#[test]
 fn a_second_upload_that_the_board_refuses_as_unknown_leaves_it_unharmed() {
     let mut desk = Desk::new(Zephyr::new(&image(1, 3000)), Reads::Lines, None).ready();
     let end = desk.update(image(2, 9_000), keys());
     confirmed(&end);
-    // flash_img_init failed: MGMT_ERR_EUNKNOWN, without a reason.
+    // MGMT_ERR_EUNKNOWN, without a reason.
     desk.server.refuses = Some(1);
     let end = desk.update(image(3, 9_000), keys());
     let (error, unharmed) = failed(&end);
