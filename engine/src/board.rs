@@ -151,14 +151,20 @@ pub struct Rollback {
 }
 
 impl BoardInfo {
-    /// The image in the primary slot of the first pair: what runs.
+    /// The image of the first pair that runs: the one in the primary slot, unless the board runs images where they lie.
     pub fn running(&self) -> Option<&SlotImage> {
-        self.image_at(0)
+        self.image_at(u32::from(self.runs_in_secondary()))
     }
 
-    /// The image in the secondary slot of the first pair.
+    /// The image in the other slot of the first pair.
     pub fn other(&self) -> Option<&SlotImage> {
-        self.image_at(1)
+        self.image_at(u32::from(!self.runs_in_secondary()))
+    }
+
+    /// The image in the secondary slot runs, as only direct XIP makes it (img_mgmt.c, img_mgmt_active_slot).
+    fn runs_in_secondary(&self) -> bool {
+        let is_active = |slot| self.image_at(slot).is_some_and(|image| image.active);
+        is_active(1) && !is_active(0)
     }
 
     /// It keeps a journal of its updates.
@@ -186,6 +192,7 @@ impl BoardInfo {
                 Some(_) => Exchange::Swap,
                 None => Exchange::InPlace,
             },
+            None if self.runs_in_secondary() => Exchange::Unsupported(os::MODE_DIRECT_XIP),
             // Scratch, move, offset.
             None | Some(1 | os::MODE_SWAP | 9) => Exchange::Swap,
             Some(os::MODE_OVERWRITE) => Exchange::Overwrite,

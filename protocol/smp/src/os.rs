@@ -19,6 +19,9 @@ pub const MODE_SWAP: i32 = 3;
 /// `mode` of [`Response::Mode`]: the secondary image overwrites the primary one; there is no way back.
 pub const MODE_OVERWRITE: i32 = 2;
 
+/// `mode` of [`Response::Mode`]: direct XIP, which runs an image in whatever slot it lies.
+pub const MODE_DIRECT_XIP: i32 = 4;
+
 const ECHO: u8 = 0;
 /// Echo of the console, of Mynewt's newtmgr: MCUboot's serial recovery says yes to anything (boot_serial.c:1406), Zephyr
 /// does not know it.
@@ -139,7 +142,7 @@ pub enum Response<'a> {
     Bootloader(&'a str),
     /// How the bootloader updates.
     Mode {
-        /// MCUboot's number: 3 is [`MODE_SWAP`], 9 swap with an offset, 2 overwrite.
+        /// MCUboot's number: 3 is [`MODE_SWAP`], 9 swap with an offset, 2 overwrite, 4 direct XIP.
         mode: i32,
         /// It refuses older versions.
         no_downgrade: bool,

@@ -452,6 +452,23 @@ fn a_board_that_says_no_mode_and_can_not_mark_is_restarted_and_asked() {
 }
 
 #[test]
+fn a_newer_image_that_a_board_starts_where_it_lies_is_what_runs() {
+    let mut desk = Desk::new(runs_in_place(), Reads::Lines, None).ready();
+    let end = desk.update(image(2, 9_000), keys());
+    confirmed(&end);
+    let board = desk.session.board().unwrap();
+    let version = |image: Option<&SlotImage>| image.unwrap().version.clone();
+    assert_eq!(
+        (version(board.running()), version(board.other())),
+        ("2.0.0".into(), "1.0.0".into())
+    );
+    // From now on it is known how it runs images.
+    let options = keyed();
+    let plan = desk.session.plan(&checked(image(3, 9_000)), &options);
+    assert_eq!(plan, Err(Error::UnsupportedExchange { mode: 4 }));
+}
+
+#[test]
 fn a_newer_image_that_a_board_should_start_where_it_lies_and_refuses_is_never_called_done() {
     let server = Zephyr {
         takes: false,
