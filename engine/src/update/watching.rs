@@ -338,7 +338,8 @@ impl Facts {
             None if running.is_none() => Verdict::Fail(Error::NothingBoots {
                 state: BootState::NoImage,
             }),
-            None if self.order.plan.exchange != Exchange::Swap => self.unknown(now),
+            None if self.order.plan.exchange == Exchange::InPlace => self.unknown(now),
+            // The bootloader refused the image, and erased it.
             None => Verdict::End(Outcome::Unchanged {
                 reason: Unchanged::NotStarted,
                 version,

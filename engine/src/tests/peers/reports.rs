@@ -87,6 +87,27 @@ fn a_board_that_has_all_of_an_image_is_sent_one_piece_of_it() {
 }
 
 #[test]
+fn an_image_that_the_bootloader_refuses_and_erases_leaves_the_board_unchanged() {
+    for mode in [None, Some(2), Some(3)] {
+        let server = Zephyr {
+            mode,
+            takes: false,
+            ..Zephyr::new(&image(1, 3000))
+        };
+        let mut desk = Desk::new(server, Reads::Lines, None).ready();
+        let end = desk.update(image(2, 9_000), keys());
+        let Event::Outcome(Outcome::Unchanged { reason, version }) = end else {
+            panic!("{mode:?}: {end:?}")
+        };
+        assert_eq!(
+            (reason, version.as_deref()),
+            (Unchanged::NotStarted, Some("1.0.0"))
+        );
+        assert!(!desk.server.images[1].filled);
+    }
+}
+
+#[test]
 fn a_second_upload_that_the_board_refuses_as_unknown_leaves_it_unharmed() {
     let mut desk = Desk::new(Zephyr::new(&image(1, 3000)), Reads::Lines, None).ready();
     let end = desk.update(image(2, 9_000), keys());
