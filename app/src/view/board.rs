@@ -153,7 +153,8 @@ fn board_card(state: &State, entry: &Entry, board: &BoardInfo) -> Html {
             <p class="headline" data-testid="board-running">
                 { match board.running() {
                     Some(image) => html! { <span class="headline__version">{ spelled(&image.version) }</span> },
-                    None => html! { <span class="headline__none">{ labels.no_firmware }</span> },
+                    None if board.is_in_bootloader() => html! { <span class="headline__none">{ labels.no_firmware }</span> },
+                    None => html! { <span class="headline__none">{ labels.unlisted }</span> },
                 } }
                 <span class="headline__role">{ match entry.cable {
                     Cable::Lost => labels.unplugged,

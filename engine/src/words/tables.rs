@@ -43,7 +43,8 @@ pub fn board(board: &BoardInfo) -> Table {
             );
         }
         Some(image) => table.row("Runs", format!("{}, on trial", image.version)),
-        None => table.row("Runs", "nothing"),
+        None if board.is_in_bootloader() => table.row("Runs", "nothing"),
+        None => table.row("Runs", "an image that the board does not list"),
     }
     if let Some(other) = board.other() {
         table.row("Second slot", &other.version);

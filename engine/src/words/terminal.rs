@@ -84,10 +84,12 @@ pub fn board(board: &BoardInfo) -> String {
         (Some(Role::Application), Some((version, false))) => {
             format!("{who}, running its application: version {version}, on trial")
         }
-        (Some(Role::Application), None) => format!("{who}, running its application: nothing to run"),
+        (Some(Role::Application), None) => {
+            format!("{who}, running an application that the board does not list")
+        }
         (_, Some((version, true))) => format!("{who}: version {version}"),
         (_, Some((version, false))) => format!("{who}: version {version}, on trial"),
-        (_, None) => format!("{who}: nothing to run"),
+        (_, None) => format!("{who}: the board does not list what it runs"),
     };
     match &board.rollback {
         Some(back) => {

@@ -89,3 +89,34 @@ fn every_sentence_has_a_next_step() {
         assert!(format!("{refusal:?}").starts_with(&sentence.name), "{sentence:?}");
     }
 }
+
+/// What answers from an application is an application that runs, whatever its list says.
+#[test]
+fn an_application_that_answers_is_never_said_to_be_nothing() {
+    use crate::BoardInfo;
+    use bootlace_smp::bootlace::Role;
+    let all = |board: &BoardInfo| format!("{}\n{}", terminal::board(board), tables::board(board));
+    for role in [None, Some(Role::Application)] {
+        let board = BoardInfo {
+            role,
+            ..BoardInfo::default()
+        };
+        let said = all(&board);
+        assert!(
+            !said.contains("nothing") && said.contains("does not list"),
+            "{said}"
+        );
+    }
+    for (role, recovery) in [(None, true), (Some(Role::Bootloader), false)] {
+        let board = BoardInfo {
+            role,
+            recovery,
+            ..BoardInfo::default()
+        };
+        let said = all(&board);
+        assert!(
+            said.contains("nothing") && !said.contains("does not list"),
+            "{said}"
+        );
+    }
+}

@@ -84,6 +84,7 @@ labels! {
     simulated_board: "Simulated board",
     asking: "Asking who is there",
     no_firmware: "No firmware",
+    unlisted: "Firmware that the board does not list",
     unplugged: "Unplugged. Plug it in again: the page continues by itself.",
     restarting: "restarting",
     last_update: "The last update",
