@@ -23,7 +23,7 @@ pub const MODE_OVERWRITE: i32 = 2;
 pub const MODE_DIRECT_XIP: i32 = 4;
 
 const ECHO: u8 = 0;
-/// Echo of the console, of Mynewt's newtmgr: MCUboot's serial recovery says yes to anything (boot_serial.c:1406), Zephyr
+/// Echo of the console, of Mynewt's newtmgr: MCUboot's serial recovery says yes to anything (boot_serial.c:1383), Zephyr
 /// does not know it.
 const CONSOLE_ECHO: u8 = 1;
 const RESET: u8 = 5;

@@ -1,5 +1,6 @@
 //! Other people's servers, each written from its source and no kinder than that: `recovery` is MCUboot's serial recovery,
-//! `zephyr` an application of Zephyr. The lines named are of MCUboot's boot/boot_serial/src/boot_serial.c at 2d4bacc3.
+//! `zephyr` an application of Zephyr. Each names its source; lines named here are of MCUboot's
+//! boot/boot_serial/src/boot_serial.c at 2d4bacc3.
 
 mod bent;
 mod cbor;
@@ -325,7 +326,7 @@ fn a_recovery_that_goes_silent_in_the_middle_is_not_called_unharmed() {
 
 #[test]
 fn a_recovery_that_refuses_the_image_that_it_wrote_is_said_to_start_nothing() {
-    // Not signed for the board: bootutil_img_validate fails (boot_serial.c:388), and the list is empty.
+    // Not signed for the board: bootutil_img_validate fails (boot_serial.c:373), and the list is empty.
     let server = Recovery {
         after: After::Stays,
         ..Recovery::new(&image(1, 3000))

@@ -257,6 +257,20 @@ fn a_first_piece_that_a_recovery_never_got_is_sent_again() {
 }
 
 #[test]
+fn a_recovery_that_says_its_buffer_gets_pieces_that_it_holds() {
+    let server = Recovery {
+        params: true,
+        after: After::Smp,
+        ..Recovery::new(&image(1, 3000))
+    };
+    let mut desk = Desk::new(server, Reads::Lines, None).ready();
+    let board = desk.session.board().unwrap();
+    assert_eq!((board.frame, board.window), (1020, 1));
+    let end = desk.update(image(2, 9_000), keys());
+    confirmed(&end);
+}
+
+#[test]
 fn a_recovery_that_lists_no_hashes_is_told_by_its_version() {
     let server = Recovery {
         hashes: false,
