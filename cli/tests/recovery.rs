@@ -39,6 +39,25 @@ fn text(text: &str) -> Vec<u8> {
     [&[0x60 + u8::try_from(text.len()).unwrap()], text.as_bytes()].concat()
 }
 
+/// The offset that is due after a piece, or `None` for one that is refused. `upload`: what is there, and bytes of the image.
+fn taken_to(upload: &mut (u32, u32), piece: &img::Upload<'_>) -> Option<u32> {
+    let len = u32::try_from(piece.data.len()).ok()?;
+    if piece.off == 0 {
+        // Lines 998 and 1012-1024; a slot has 256 KB.
+        *upload = (0, piece.len.filter(|len| *len <= 0x4_0000)?);
+    } else if piece.off != upload.0 {
+        // Lines 1056-1062.
+        return Some(upload.0);
+    } else if upload.0 + len > upload.1 {
+        // Lines 1063-1066.
+        return None;
+    }
+    // Lines 1086-1096: whole write units of 8 bytes, but at the end.
+    let is_last = upload.0 + len == upload.1;
+    upload.0 += if is_last { len } else { len & !7 };
+    Some(upload.0)
+}
+
 /// The recovery of a board that runs version 1.0.0, built as MCUboot's is by default (boot/boot_serial/src/boot_serial.c at
 /// 2d4bacc3): the list has hashes and no flags (lines 401-455), images can't be marked (690), an upload goes to the first slot
 /// (978), and what a reset starts speaks no SMP. Serves until this program ends.
@@ -58,7 +77,7 @@ fn recovery(link: &Path) {
     std::thread::spawn(move || {
         let _slave = slave;
         let (mut decoder, mut packet, mut bytes) = (Decoder::new(), vec![0; 4096], [0; 4096]);
-        let mut is_recovery = true;
+        let (mut is_recovery, mut upload) = (true, (0, 0));
         loop {
             let len = rustix::io::read(&master, &mut bytes).unwrap();
             // The application reads on, and answers nothing.
@@ -90,11 +109,13 @@ fn recovery(link: &Path) {
                         ];
                         [&[0xA1], &text("images")[..], &[0x81], &entry.concat()].concat()
                     }
-                    Ok(Request::Img(img::Request::Upload(piece))) => {
-                        let got = piece.off as usize + piece.data.len();
-                        let off = [&[0x1A], &u32::try_from(got).unwrap().to_be_bytes()[..]].concat();
-                        [&[0xA2], &text("rc")[..], &[0], &text("off"), &off].concat()
-                    }
+                    Ok(Request::Img(img::Request::Upload(piece))) => match taken_to(&mut upload, &piece) {
+                        Some(off) => {
+                            let off = [&[0x1A], &off.to_be_bytes()[..]].concat();
+                            [&[0xA2], &text("rc")[..], &[0], &text("off"), &off].concat()
+                        }
+                        None => rc(3),
+                    },
                     _ if is_reset || (header.group, header.id) == (0, 1) => rc(0),
                     _ => rc(8),
                 };
