@@ -21,7 +21,7 @@ use super::{Instant, Server};
 
 /// MGMT_ERR_EINVAL.
 const INVALID: u32 = 3;
-/// MGMT_ERR_ENOTSUP.
+/// MGMT_ERR_ENOTSUP: what has no handler (smp/src/smp.c at 0014f3dc, lines 172-175 and 240-242).
 const NOT_SUPPORTED: u32 = 8;
 /// CONFIG_MCUMGR_TRANSPORT_NETBUF_SIZE and CONFIG_MCUMGR_TRANSPORT_NETBUF_COUNT.
 const BUFFER: (usize, u32) = (1024, 4);
@@ -208,7 +208,8 @@ impl Zephyr {
         }
     }
 
-    /// smp_add_cmd_err; img_mgmt_translate_error_code for the first version of SMP (img, lines 775-828).
+    /// smp_add_cmd_err, the last function of smp.c. In the first version of SMP the code alone, translated: smp.c, lines 288-295,
+    /// and img_mgmt_translate_error_code: img, lines 775-828.
     fn refused(version: Version, code: Code) -> Vec<u8> {
         let translated = match code {
             Code::NoImage | Code::NoTlvs => 5,
@@ -260,7 +261,8 @@ impl Zephyr {
         }
     }
 
-    /// img_mgmt_set_next_boot_slot: state, lines 568-642. boot_set_next has nothing against it, as an upload erases the trailer.
+    /// img_mgmt_set_next_boot_slot: state, lines 568-642. boot_set_next (MCUboot's bootutil_public.c, lines 527-593) has nothing
+    /// against it, as an upload erases the trailer (flash, lines 593-617).
     fn after_marking(&self, slot: usize, confirm: bool) -> Result<Next, Code> {
         // Lines 598-601.
         if !confirm && slot == 0 {
