@@ -8,10 +8,10 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use bootlace_tests::rp2040::Factory;
 use bootlace_tests::rp2040::cuts::{Content, MOMENTS, Point, Update};
 use bootlace_tests::rp2040::judge::{Judge, Start};
 use bootlace_tests::rp2040::trace::cut;
+use bootlace_tests::rp2040::{Cut, Factory};
 
 /// What came of one way to send the image.
 #[derive(Default)]
@@ -26,11 +26,24 @@ struct Tally {
 const ENOUGH_BRICKS: usize = 10;
 
 impl Tally {
-    /// Whether the board of this flash comes back as one of these versions.
-    fn judge(&mut self, judge: &mut Judge, flash: &[u8], allowed: &[&str], what: &str) -> Option<Start> {
+    /// Whether the board of this flash comes back as a version that may run after that cut, with all that it had.
+    fn judge(
+        &mut self,
+        judge: &mut Judge,
+        update: &Update,
+        point: Point,
+        flash: &[u8],
+        what: &str,
+    ) -> Option<Start> {
         let start = judge.start(flash).and_then(|start| {
-            let version = &start.version;
-            ensure!(allowed.contains(&version.as_str()), "it runs {version}");
+            let version = start.version.as_str();
+            ensure!(update.allowed(point).contains(&version), "it runs {version}");
+            let operations = &start.operations;
+            update.is_whole(
+                point,
+                &cut(flash, operations, operations.len(), Cut::Before),
+                version,
+            )?;
             Ok(start)
         });
         match start {
@@ -67,7 +80,7 @@ impl Tally {
             let flash = update.flash_at(point);
             let what = format!("{content:?}, {point:?}");
             tally.points += 1;
-            let Some(start) = tally.judge(&mut judge, &flash, update.allowed(point), &what) else {
+            let Some(start) = tally.judge(&mut judge, &update, point, &flash, &what) else {
                 continue;
             };
             if number % share != 0 || start.operations.is_empty() {
@@ -80,7 +93,7 @@ impl Tally {
                 let flash = cut(&flash, &start.operations, at, when);
                 let what = format!("{what}, and {when:?} operation {} of the recovery", at + 1);
                 tally.second_cuts += 1;
-                tally.judge(&mut judge, &flash, update.allowed(point), &what);
+                tally.judge(&mut judge, &update, point, &flash, &what);
             }
         }
         Ok(tally)

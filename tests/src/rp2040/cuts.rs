@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use bootlace_client::Client as _;
 use bootlace_smp::bootlace::Role;
 
-use super::flash::{Behaviour, Factory};
+use super::flash::{Behaviour, Factory, PRIMARY, SECONDARY};
 use super::process::{Cut, Function, Pico};
 use super::trace::{Operation, cut};
 use crate::qemu::difference;
@@ -64,6 +64,8 @@ pub struct Update {
     file: Vec<u8>,
     content: Content,
     hash: [u8; 32],
+    /// The images of both versions.
+    images: [Vec<u8>; 2],
     before: Vec<u8>,
     marked: Vec<u8>,
     sending: Vec<Operation>,
@@ -74,6 +76,11 @@ pub struct Update {
 pub const VERSIONS: [&str; 2] = [OLD, NEW];
 const OLD: &str = "1.0.0";
 const NEW: &str = "1.1.0";
+/// Bytes of the programs. What the versions have in common is not moved: from here the data behind the application differs, so
+/// that several sectors change places.
+const LEN: usize = 60 * 1024;
+/// Bytes of a sector.
+const SECTOR: usize = 4096;
 /// Every moment of an operation at which a supply may go.
 pub const MOMENTS: [Cut; 3] = [Cut::Before, Cut::Within, Cut::After];
 
@@ -83,10 +90,10 @@ impl Update {
     /// # Errors
     /// When it does not end confirmed.
     pub fn new(factory: &Factory, content: Content) -> Result<Self> {
-        let (old, _) = factory.application(Behaviour::Normal, 0)?;
-        let (new, hash) = factory.application(Behaviour::Normal, 1)?;
+        let (old, _) = factory.padded_application(Behaviour::Normal, 0, LEN)?;
+        let (new, hash) = factory.padded_application(Behaviour::Normal, 1, LEN)?;
         let file = match content {
-            Content::Whole => new,
+            Content::Whole => new.clone(),
             Content::Patch => difference(&old, &new)?,
         };
         let before = factory.flash(Some(&old))?;
@@ -100,6 +107,7 @@ impl Update {
             file,
             content,
             hash,
+            images: [old, new],
             before,
             marked: Vec::new(),
             sending: Vec::new(),
@@ -143,12 +151,49 @@ impl Update {
         cut(before, operations, (number as usize).saturating_sub(1), when)
     }
 
-    /// The versions one of which must run after a cut: the last operation of sending is what makes the new one possible.
+    /// The versions one of which must run after a cut. The last operation of sending makes the new one possible; from then on
+    /// it must run, but where the cut met its trial: the images have changed places, and the old one may be taken back.
     pub fn allowed(&self, point: Point) -> &'static [&'static str] {
+        let marking = self.sending.len();
         match point.part {
-            Part::Sending if (point.at.0 as usize) < self.sending.len() => &VERSIONS[..1],
-            _ => &VERSIONS,
+            Part::Sending if (point.at.0 as usize) < marking => &VERSIONS[..1],
+            Part::Sending => &VERSIONS,
+            Part::Installing if self.holds(&self.flash_at(point), &[(PRIMARY, NEW), (SECONDARY, OLD)]) => {
+                &VERSIONS
+            }
+            Part::Installing => &VERSIONS[1..],
         }
+    }
+
+    /// Whether the slots hold the images of these versions, whole.
+    fn holds(&self, flash: &[u8], slots: &[(usize, &str)]) -> bool {
+        slots.iter().all(|&(slot, version)| {
+            let [old, new] = &self.images;
+            let image = if version == NEW { new } else { old };
+            // The saved image lies a sector further in the secondary slot than an uploaded one.
+            let places = if slot == PRIMARY { 0..1 } else { 0..2 };
+            places.into_iter().any(|sector| {
+                let place = flash.get(slot + sector * SECTOR..);
+                place.is_some_and(|place| place.starts_with(image))
+            })
+        })
+    }
+
+    /// Whether a board that runs this version in the end lost nothing: images that once changed places are both whole, wherever
+    /// they lie.
+    ///
+    /// # Errors
+    /// Which of them is not.
+    pub fn is_whole(&self, point: Point, flash: &[u8], runs: &str) -> Result<()> {
+        let other = if runs == NEW { OLD } else { NEW };
+        let slots = [(PRIMARY, runs), (SECONDARY, other)];
+        // The secondary slot may hold a part of the new image.
+        let count = if point.part == Part::Sending { 1 } else { 2 };
+        ensure!(
+            self.holds(flash, &slots[..count]),
+            "{runs} runs, and the slots hold something else"
+        );
+        Ok(())
     }
 
     /// Every point with one cut.
@@ -225,6 +270,7 @@ impl Update {
             confirmed && self.allowed(point).contains(&version.as_str()),
             "it runs {version}, confirmed: {confirmed}"
         );
+        self.is_whole(point, &pico.flash()?, &version)?;
         pico.behaved()?;
         Ok(Recovered {
             operations: self.count()? - before,
