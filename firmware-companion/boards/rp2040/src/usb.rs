@@ -171,9 +171,15 @@ impl Usb {
 
 /// Copies from the controller's memory.
 fn copy_out(from: usize, bytes: &mut [u8]) {
-    for (index, chunk) in bytes.chunks_mut(4).enumerate() {
-        let word = read(from + 4 * index).to_le_bytes();
-        chunk.copy_from_slice(word.get(..chunk.len()).unwrap_or_default());
+    let mut at = from;
+    let (words, rest) = bytes.as_chunks_mut();
+    for word in words {
+        *word = read(at).to_le_bytes();
+        at += 4;
+    }
+    if !rest.is_empty() {
+        let last = read(at).to_le_bytes();
+        rest.iter_mut().zip(last).for_each(|(place, byte)| *place = byte);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Taking packets off the line.
 
-use super::framing::{Framing, crc16};
+use super::framing::{Framing, crc16, crc16_inline};
 use crate::Header;
 
 /// A packet that is complete: the first `len` bytes of the buffer. One that is larger than the buffer is cut to it: its
@@ -155,12 +155,14 @@ impl Decoder {
     ///
     /// Call it again with the rest. Garbage is taken without a word: see [`Decoder::stats`].
     pub fn feed(&mut self, buf: &mut [u8], bytes: &[u8]) -> (usize, Option<Frame>) {
-        for (taken, &byte) in (1..).zip(bytes) {
+        let mut taken = 0;
+        while let Some((&byte, rest)) = bytes.get(taken..).and_then(<[u8]>::split_first) {
             if let Some(frame) = self.byte(buf, byte) {
-                return (taken, Some(frame));
+                return (taken + 1, Some(frame));
             }
+            taken += 1 + self.cobs_run(buf, rest);
         }
-        (bytes.len(), None)
+        (taken, None)
     }
 
     fn byte(&mut self, buf: &mut [u8], byte: u8) -> Option<Frame> {
@@ -396,6 +398,31 @@ impl Decoder {
             return Err(Fault::Broken);
         }
         Ok(())
+    }
+
+    /// Takes the next bytes of a COBS block in one go and says how many: up to the block's end, a zero, or the end that the header
+    /// names. Most of an upload comes in here. Whatever else comes, and the header itself, goes byte by byte.
+    #[inline(never)]
+    fn cobs_run(&mut self, buf: &mut [u8], bytes: &[u8]) -> usize {
+        if self.state != State::Cobs || self.at < Header::LEN {
+            return 0;
+        }
+        let most = usize::from(self.left).min((self.due + CRC).saturating_sub(self.at));
+        let places = buf.get_mut(self.at..).unwrap_or_default();
+        let mut crc = self.crc;
+        let mut taken = 0;
+        for (place, &byte) in places.iter_mut().zip(bytes).take(most) {
+            if byte == 0 {
+                break;
+            }
+            *place = byte;
+            crc = crc16_inline(crc, byte);
+            taken += 1;
+        }
+        self.crc = crc;
+        self.at += taken;
+        self.left -= taken as u8;
+        taken
     }
 
     fn cobs_end(&mut self, buf: &[u8]) -> Result<(), Fault> {

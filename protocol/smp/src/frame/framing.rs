@@ -38,7 +38,14 @@ pub const fn encoded_len(framing: Framing, len: usize) -> usize {
 ///
 /// No table: the eight steps of a byte folded into shifts, which is smaller than a crate's table and as fast as
 /// any serial line.
+#[inline(never)]
 pub(super) const fn crc16(crc: u16, byte: u8) -> u16 {
+    crc16_inline(crc, byte)
+}
+
+/// The same, for the one loop that most bytes of an upload go through.
+#[inline(always)]
+pub(super) const fn crc16_inline(crc: u16, byte: u8) -> u16 {
     let mut x = (crc >> 8) ^ byte as u16;
     x ^= x >> 4;
     (crc << 8) ^ (x << 12) ^ (x << 5) ^ x
