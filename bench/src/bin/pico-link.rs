@@ -117,7 +117,15 @@ impl Desk {
         let key =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware-companion/boards/keys/demo.pub.pem");
         let mut child = Command::new(tools::cli()?)
-            .args(["update", "--json", "--allow-development-keys", "--port"])
+            // On a slow machine the emulated board answers late, which would pass for COBS that does not get through.
+            .args([
+                "update",
+                "--json",
+                "--allow-development-keys",
+                "--framing",
+                "cobs",
+                "--port",
+            ])
             .arg(port)
             .arg("--image")
             .arg(&self.image)
