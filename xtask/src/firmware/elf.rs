@@ -23,6 +23,8 @@ pub(crate) struct Segment {
 /// A function or a datum.
 pub(crate) struct Symbol {
     pub(crate) name: String,
+    /// [`DATUM`] or [`FUNCTION`].
+    kind: u8,
     pub(crate) address: u32,
     pub(crate) size: u32,
 }
@@ -78,6 +80,13 @@ impl Program {
         Ok(segments)
     }
 
+    /// Names of the functions that have a size.
+    pub(crate) fn functions(&self) -> Result<Vec<String>> {
+        let symbols = self.symbols()?.into_iter();
+        let functions = symbols.filter(|symbol| symbol.kind == FUNCTION);
+        Ok(functions.map(|symbol| symbol.name).collect())
+    }
+
     /// Functions and data that have a size.
     pub(crate) fn symbols(&self) -> Result<Vec<Symbol>> {
         let (table, size, count) = (self.word(32)?, self.half(46)?, self.half(48)?);
@@ -98,6 +107,7 @@ impl Program {
                     let end = name.iter().position(|&byte| byte == 0).unwrap_or_default();
                     symbols.push(Symbol {
                         name: String::from_utf8_lossy(name.get(..end).unwrap_or_default()).into_owned(),
+                        kind,
                         address: self.word(at + 4)?,
                         size,
                     });
@@ -124,10 +134,42 @@ pub(crate) fn flat(segments: &[Segment]) -> (u32, Vec<u8>) {
     (start, image)
 }
 
+/// A program that has these functions and nothing else.
+#[cfg(test)]
+pub(crate) fn with_functions(names: &[&str]) -> Vec<u8> {
+    const HEADER: u32 = 52;
+    const SECTION: u32 = 40;
+    let mut texts = vec![0];
+    let mut symbols = Vec::new();
+    for name in names {
+        let words = [texts.len() as u32, 0, 2, u32::from(FUNCTION)];
+        symbols.extend(words.into_iter().flat_map(u32::to_le_bytes));
+        texts.extend(name.bytes().chain([0]));
+    }
+    // The table of sections, with the symbols and their names behind it.
+    let at = HEADER + 2 * SECTION;
+    let mut bytes = vec![0; HEADER as usize];
+    bytes.splice(..6, [0x7F, b'E', b'L', b'F', 1, 1]);
+    bytes.splice(32..36, HEADER.to_le_bytes());
+    bytes.splice(46..50, [SECTION as u8, 0, 2, 0]);
+    let len = symbols.len() as u32;
+    for (kind, at, len, names) in [(SYMBOLS, at, len, 1), (3, at + len, texts.len() as u32, 0)] {
+        let words = [0, kind, 0, 0, at, len, names, 0, 0, 0];
+        bytes.extend(words.into_iter().flat_map(u32::to_le_bytes));
+    }
+    [bytes, symbols, texts].concat()
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn functions_are_read_by_name() {
+        let program = Program::new(with_functions(&["reset", "_ZN1a1bE"])).unwrap();
+        assert_eq!(program.functions().unwrap(), ["reset", "_ZN1a1bE"]);
+    }
 
     #[test]
     fn gaps_are_blank() {

@@ -4,6 +4,7 @@ pub(crate) mod compiler;
 mod decoder;
 mod elf;
 mod formats;
+mod frame_pointers;
 pub(crate) mod size;
 
 use std::fs;
@@ -82,9 +83,11 @@ pub(crate) fn folder() -> PathBuf {
 pub(crate) fn build() -> Result<PathBuf> {
     let out = folder();
     fs::create_dir_all(&out).with_context(|| format!("can't make {}", out.display()))?;
-    for board in &ALL {
-        let built = compile(board)?;
-        for name in board.programs {
+    for target in [targets::CORTEX_M0, targets::CORTEX_M4] {
+        // They share what they use: Cargo would build that again for each where its flags differed.
+        let boards: Vec<&Board> = ALL.iter().filter(|board| board.target == target).collect();
+        let built = compile(target, &boards)?;
+        for name in boards.iter().flat_map(|board| board.programs) {
             let bytes = fs::read(built.join(name)).with_context(|| format!("{name} was not built"))?;
             convert(bytes, &out.join(name)).with_context(|| format!("{name} can't be converted"))?;
         }
@@ -97,28 +100,38 @@ fn without_patches(board: &str) -> Result<Vec<u8>> {
     let known = ALL.iter().find(|known| known.name == board);
     let target = known.with_context(|| format!("{board} is no board"))?.target;
     let package = format!("bootlace-{board}");
-    let built = cargo_build(
-        target,
-        &format!("{board} without patches"),
-        &["--package", &package, "--bin", board, "--no-default-features"],
-        // A folder of its own: neither build is to undo the other.
-        "chips-without-patches",
-    )?;
-    fs::read(built.join(board)).with_context(|| format!("{board} was not built"))
+    // A folder of its own: neither build is to undo the other.
+    let built = built_in("chips-without-patches", target, "release");
+    let program = built.join(board);
+    let arguments = ["--package", &package, "--bin", board, "--no-default-features"];
+    frame_pointers::build_without(&built, std::slice::from_ref(&program), |functions| {
+        let what = format!("{board} without patches");
+        cargo_build(target, &what, &arguments, functions, "chips-without-patches")
+    })?;
+    fs::read(&program).with_context(|| format!("{board} was not built"))
 }
 
-fn compile(board: &Board) -> Result<PathBuf> {
-    let packages: Vec<&str> = board
-        .packages
-        .iter()
-        .flat_map(|package| ["--package", package])
-        .collect();
-    cargo_build(
-        board.target,
-        &format!("{}, {} programs", board.name, board.programs.len()),
-        &packages,
-        "chips",
-    )
+/// Builds the programs of boards with the same target, and gives the folder that holds them.
+fn compile(target: &str, boards: &[&Board]) -> Result<PathBuf> {
+    let built = built_in("chips", target, "release");
+    let names = boards.iter().flat_map(|board| board.programs);
+    let programs: Vec<PathBuf> = names.map(|name| built.join(name)).collect();
+    frame_pointers::build_without(&built, &programs, |functions| {
+        for board in boards {
+            let packages: Vec<&str> = (board.packages.iter())
+                .flat_map(|package| ["--package", package])
+                .collect();
+            let what = format!("{}, {} programs", board.name, board.programs.len());
+            cargo_build(target, &what, &packages, functions, "chips")?;
+        }
+        Ok(())
+    })?;
+    Ok(built)
+}
+
+/// Where Cargo puts programs for chips that are built in this folder of the target folder.
+fn built_in(folder: &str, target: &str, profile: &str) -> PathBuf {
+    project::target_dir().join(folder).join(target).join(profile)
 }
 
 /// Cargo in the workspace of chips. Where nobody names a key, these boards are the demonstration.
@@ -136,12 +149,12 @@ fn cargo() -> Command {
     command
 }
 
-fn cargo_build(target: &str, what: &str, arguments: &[&str], folder: &str) -> Result<PathBuf> {
+fn cargo_build(target: &str, what: &str, arguments: &[&str], functions: &Path, folder: &str) -> Result<()> {
     let toolchain = targets::toolchain(target)?;
     let folder = project::target_dir().join(folder);
     let mut step = Step::start(&format!("firmware for {target}"));
     let mut command = cargo();
-    compiler::call_by(&mut command)?;
+    compiler::call_by(&mut command, functions)?;
     command
         .args(["build", "--locked", "--release", "--target", target])
         .args(arguments)
@@ -150,12 +163,12 @@ fn cargo_build(target: &str, what: &str, arguments: &[&str], folder: &str) -> Re
     step.run(&mut command, &project::log(&format!("firmware-{target}")), None)?
         .require("building the firmware")?;
     step.done(what);
-    Ok(folder.join(target).join("release"))
+    Ok(())
 }
 
 /// Links a program of `link-check`, which needs no registers, for chips; gives where it is.
 pub(crate) fn link(target: &str, program: &str, more: &[&str]) -> Result<PathBuf> {
-    link_into("chips", target, program, &[], more)
+    link_into("chips", target, program, &[], more, None)
 }
 
 /// Links the bootloader of `link-check`, all but its USB stack, with the small P-256 and SHA-256; gives where it is.
@@ -164,16 +177,20 @@ fn link_small_bootloader(target: &str) -> Result<PathBuf> {
         "target.{target}.rustflags=['--cfg=sha2_backend=\"soft\"', '--cfg=sha2_backend_soft=\"compact\"']"
     );
     let features = ["--no-default-features", "--features", "small-p256"];
-    let arguments = [features.as_slice(), &["--config", &hash]].concat();
     // A folder of its own: the flags are for all crates.
-    link_into(
-        "chips-small",
-        target,
-        "bootloader",
-        &arguments,
-        &["-Clink-arg=--nmagic"],
-    )
+    let folder = "chips-small";
+    let built = built_in(folder, target, LINK_PROFILE);
+    let program = built.join("bootloader");
+    frame_pointers::build_without(&built, std::slice::from_ref(&program), |functions| {
+        let arguments = [features.as_slice(), &["--config", &hash]].concat();
+        let more = ["-Clink-arg=--nmagic"];
+        link_into(folder, target, "bootloader", &arguments, &more, Some(functions)).map(drop)
+    })?;
+    Ok(program)
 }
+
+/// The profile of what is linked only to be weighed.
+const LINK_PROFILE: &str = "companion";
 
 fn link_into(
     folder: &str,
@@ -181,15 +198,19 @@ fn link_into(
     program: &str,
     arguments: &[&str],
     more: &[&str],
+    functions: Option<&Path>,
 ) -> Result<PathBuf> {
-    const PROFILE: &str = "companion";
     let toolchain = targets::toolchain(target)?;
+    let built = built_in(folder, target, LINK_PROFILE);
     let folder = project::target_dir().join(folder);
     let mut step = Step::start(&format!("linking {program} for {target}"));
     let mut command = process::cargo();
+    if let Some(functions) = functions {
+        compiler::call_by(&mut command, functions)?;
+    }
     command
         .args(["rustc", "--locked", "--package", "bootlace-link-check"])
-        .args(["--bin", program, "--profile", PROFILE, "--target", target])
+        .args(["--bin", program, "--profile", LINK_PROFILE, "--target", target])
         .args(arguments)
         .arg("--")
         .args(["-Clink-arg=--entry=reset", "-Clink-arg=--gc-sections"])
@@ -201,7 +222,7 @@ fn link_into(
     step.run(&mut command, &project::log(&format!("link-{program}")), None)?
         .require(&format!("linking {program}"))?;
     step.done("linked");
-    Ok(folder.join(target).join(PROFILE).join(program))
+    Ok(built.join(program))
 }
 
 /// Formatting and lints of what runs on chips: what to run, and what to call it.
