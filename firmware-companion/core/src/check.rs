@@ -95,7 +95,9 @@ impl Proof for ProofByKeys {
 
 /// The check of the image in a slot: its form, digest, signature, counter and board. About 900 bytes, which stay where
 /// they are: a small chip has no stack for copies of them.
+// In this order: see `Server`.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Check<P> {
     area: Area,
     /// The security counter to reach.

@@ -22,7 +22,9 @@ pub trait Memory: AsRef<[u8]> + AsMut<[u8]> {}
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Memory for T {}
 
 /// A serial line's packets, in and out, in memory of the caller's: a slice on a chip, a vector elsewhere.
+// In this order: see `Server`.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Link<M> {
     memory: M,
     frame: usize,

@@ -99,7 +99,9 @@ impl<'a> Response<'a> {
         }
     }
 
-    pub(crate) fn encode(&self, enc: &mut Encoder<'_>) {
+    /// Writes the message.
+    #[inline(always)]
+    pub fn encode(&self, enc: &mut Encoder<'_>) {
         match self {
             Response::Describe(description) => description.encode(enc),
             Response::Journal(updates) => {
@@ -286,7 +288,7 @@ impl<'a> Description<'a> {
         })
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn encode(&self, enc: &mut Encoder<'_>) {
         // An indefinite map: 18 optional entries would be named twice otherwise. Only our own updater reads it.
         enc.open_map();

@@ -12,7 +12,7 @@ mod text;
 
 pub(crate) use decode::Reader;
 pub(crate) use decode::{Kind, Value, entries, fields};
-pub(crate) use encode::Encoder;
+pub use encode::Encoder;
 pub(crate) use encode::encoder;
 pub use keys::Key;
 pub use list::{Item, Iter, List};

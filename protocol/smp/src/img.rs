@@ -189,7 +189,9 @@ impl<'a> Response<'a> {
         }
     }
 
-    pub(crate) fn encode(&self, enc: &mut Encoder<'_>) {
+    /// Writes the message.
+    #[inline(always)]
+    pub fn encode(&self, enc: &mut Encoder<'_>) {
         match self {
             Response::State(images) => {
                 enc.map(1);
@@ -205,6 +207,12 @@ impl<'a> Response<'a> {
     }
 }
 
+/// Begins the answer to [`Request::State`]: so many [`StateEntry`] follow, each by its `encode`.
+pub fn begin_images(enc: &mut Encoder<'_>, count: usize) {
+    enc.map(1);
+    enc.list(Key::IMAGES, count, &[]);
+}
+
 /// How far a transfer is: what is wanted next, and at the end whether what is stored is right.
 pub(crate) fn decode_progress(payload: &[u8]) -> Result<(u32, Option<bool>), DecodeError> {
     let mut values = [Value::Absent; 2];
@@ -218,6 +226,7 @@ pub(crate) fn decode_progress(payload: &[u8]) -> Result<(u32, Option<bool>), Dec
     Ok((off, matched.flag()))
 }
 
+#[inline(never)]
 pub(crate) fn encode_progress(enc: &mut Encoder<'_>, off: u32, matched: Option<bool>) {
     enc.map(1 + u8::from(matched.is_some()));
     enc.number(Key::OFF, off);

@@ -38,13 +38,11 @@ pub mod img;
 pub mod os;
 pub mod usb;
 
-pub use cbor::{Item, Iter, Key, List, Text};
+pub use cbor::{Encoder, Item, Iter, Key, List, Text};
 pub use codes::ErrorCode;
 pub use error::{DecodeError, EncodeError};
 pub use failure::{Failure, Fault};
 pub use header::{Header, Op, Version};
-
-use cbor::Encoder;
 
 /// Every request that a device of ours answers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -133,11 +131,14 @@ pub fn encode_request(
         seq,
         id,
     };
-    packet(buf, header, &mut |enc| match request {
-        Request::Os(request) => request.encode(enc),
-        Request::Img(request) => request.encode(enc),
-        Request::Bootlace(request) => request.encode(enc),
-    })
+    let mut enc = begin_message(buf);
+    match request {
+        Request::Os(request) => request.encode(&mut enc),
+        Request::Img(request) => request.encode(&mut enc),
+        Request::Bootlace(request) => request.encode(&mut enc),
+    }
+    let message = enc.written();
+    end_message(buf, header, message)
 }
 
 /// Writes the whole packet that answers `request` to the start of `buf` and returns its length (device).
@@ -149,12 +150,15 @@ pub fn encode_response(
     request: &Header,
     response: &Response<'_>,
 ) -> Result<usize, EncodeError> {
-    packet(buf, request.response(0), &mut |enc| match response {
-        Response::Os(response) => response.encode(enc),
-        Response::Img(response) => response.encode(enc),
-        Response::Bootlace(response) => response.encode(enc),
-        Response::Failure(failure) => failure.encode(enc),
-    })
+    let mut enc = begin_message(buf);
+    match response {
+        Response::Os(response) => response.encode(&mut enc),
+        Response::Img(response) => response.encode(&mut enc),
+        Response::Bootlace(response) => response.encode(&mut enc),
+        Response::Failure(failure) => failure.encode(&mut enc),
+    }
+    let message = enc.written();
+    end_message(buf, request.response(0), message)
 }
 
 /// Writes the whole packet that refuses `request` to the start of `buf` and returns its length (device).
@@ -171,21 +175,26 @@ pub fn encode_error(
     reason: Option<&str>,
 ) -> Result<usize, EncodeError> {
     let failure = fault.into().failure(request.version, reason);
-    encode_response(buf, request, &Response::Failure(failure))
+    let mut enc = begin_message(buf);
+    failure.encode(&mut enc);
+    let message = enc.written();
+    end_message(buf, request.response(0), message)
 }
 
-/// Writes header and payload; `len` is filled in when it is known.
-fn packet(
-    buf: &mut [u8],
-    header: Header,
-    body: &mut dyn FnMut(&mut Encoder<'_>),
-) -> Result<usize, EncodeError> {
-    let (head, payload) = buf.split_at_mut_checked(Header::LEN).ok_or(EncodeError::Full)?;
-    let mut enc = cbor::encoder(payload);
-    body(&mut enc);
-    let written = enc.written().ok_or(EncodeError::Full)?;
+/// Begins a packet's message, in the packet's own place: behind its header. A small device writes its answers this way: it links
+/// no more of [`Response`] than it sends, and keeps none in memory.
+pub fn begin_message(buf: &mut [u8]) -> Encoder<'_> {
+    cbor::encoder(buf.get_mut(Header::LEN..).unwrap_or_default())
+}
+
+/// Writes the header of a packet behind which the `message` was written ([`Encoder::written`]), and returns the packet's length.
+///
+/// # Errors
+/// [`EncodeError::Full`] where the message did not fit.
+pub fn end_message(buf: &mut [u8], header: Header, message: Option<usize>) -> Result<usize, EncodeError> {
+    let written = message.ok_or(EncodeError::Full)?;
     let len = u16::try_from(written).map_err(|_| EncodeError::Full)?;
-    Header { len, ..header }.write(head)?;
+    Header { len, ..header }.write(buf)?;
     Ok(Header::LEN + written)
 }
 

@@ -197,7 +197,9 @@ impl<'a> Response<'a> {
         }
     }
 
-    pub(crate) fn encode(&self, enc: &mut Encoder<'_>) {
+    /// Writes the message.
+    #[inline(always)]
+    pub fn encode(&self, enc: &mut Encoder<'_>) {
         match *self {
             Response::Echo(r) => optional(enc, Key::R, Some(r)),
             Response::Reset | Response::ConsoleEcho => enc.map(0),

@@ -41,15 +41,17 @@ enum IntakeStage {
 }
 
 /// Takes files into the secondary slot: see the [module](super).
+// In this order: see `Server`.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Intake {
-    slot: SlotWriter,
-    patch: PatchFile,
-    matching: Matching,
-    erase: SlotErase,
     /// What the piece under way belongs to.
     kind: Kind,
     stage: IntakeStage,
+    erase: SlotErase,
+    patch: PatchFile,
+    slot: SlotWriter,
+    matching: Matching,
 }
 
 impl Default for Intake {

@@ -1,6 +1,6 @@
 //! Answers on their way to who asked.
 
-use bootlace_smp::{self as smp, ErrorCode, Fault, Header, Response, Text, os};
+use bootlace_smp::{self as smp, Encoder, ErrorCode, Fault, Header, Text, os};
 
 use super::request::Place;
 use crate::wire::{Origin, Sender, Wire};
@@ -29,37 +29,45 @@ impl Asker {
         },
     };
 
-    /// Sends an answer. One that does not fit becomes the shortest one there is: silence would look like a lost packet.
-    #[inline(never)]
-    pub(super) fn answer<W: Wire>(&self, wire: &mut W, response: &Response) {
+    /// Sends the answer that `encode` writes. One that does not fit becomes the shortest one there is: silence would look like a
+    /// lost packet.
+    // Each answer is written at its place, and no value of all answers is built for it.
+    #[inline(always)]
+    pub(super) fn answer<W: Wire>(&self, wire: &mut W, encode: impl FnOnce(&mut Encoder)) {
         let (_, out) = wire.buffers();
-        match smp::encode_response(out, &self.header, response) {
+        let mut message = smp::begin_message(out);
+        encode(&mut message);
+        let message = message.written();
+        self.send(wire, message, ErrorCode::NoMemory);
+    }
+
+    /// Sends the message that lies in the reply's buffer, or this refusal where the message did not fit.
+    #[inline(never)]
+    fn send<W: Wire>(&self, wire: &mut W, message: Option<usize>, otherwise: ErrorCode) {
+        let (_, out) = wire.buffers();
+        match smp::end_message(out, self.header.response(0), message) {
             Ok(len) => wire.send(self.sender, len),
-            Err(_) => self.refuse(wire, ErrorCode::NoMemory.into()),
+            Err(_) => self.refuse(wire, otherwise.into()),
         }
     }
 
     /// Whether this is the same request, sent again.
     pub(super) fn is_again(&self, other: &Asker) -> bool {
-        let name = |asker: &Asker| {
-            (
-                asker.header.seq,
-                asker.header.id,
-                asker.header.group,
-                asker.sender.path,
-            )
-        };
-        name(self) == name(other)
+        let (header, before) = (&self.header, &other.header);
+        header.seq == before.seq
+            && header.id == before.id
+            && header.group == before.group
+            && self.sender.path == other.sender.path
     }
 
     /// Sends a text of the oldest packet back. The text may be as long as the reply's buffer allows: it is answered from the
     /// packet itself.
     pub(super) fn echo<W: Wire>(&self, wire: &mut W, text: Place) {
         let (packet, out) = wire.buffers();
-        let echo = Response::Os(os::Response::Echo(Text(text.of_packet(packet))));
-        let written = smp::encode_response(out, &self.header, &echo)
-            .or_else(|_| smp::encode_error(out, &self.header, ErrorCode::TooLarge, None));
-        wire.send(self.sender, written.unwrap_or(0));
+        let mut message = smp::begin_message(out);
+        os::Response::Echo(Text(text.of_packet(packet))).encode(&mut message);
+        let message = message.written();
+        self.send(wire, message, ErrorCode::TooLarge);
     }
 
     /// Sends a refusal.

@@ -5,7 +5,7 @@ use bootlace_smp::bootlace::{
     Algorithm, BootState, Description, Features, JournalOutcome, Key, Release, Response as Described,
     Role as Answerer, Rollback, RollbackReason, Slot, Trial,
 };
-use bootlace_smp::{Response, Text, os};
+use bootlace_smp::{Text, os};
 
 use super::answer::Asker;
 use super::keeper::Keeper;
@@ -111,7 +111,7 @@ pub(super) fn describe<F: Flash, W: Wire, R: Runner>(
         supply: keeper.supply,
         golden: golden(flash),
     };
-    asker.answer(wire, &Response::Bootlace(Described::Describe(description)));
+    asker.answer(wire, |message| Described::Describe(description).encode(message));
 }
 
 /// Bytes of the longest text about an application: names and serial numbers have at most 32.
@@ -146,7 +146,7 @@ pub(super) fn info<W: Wire>(wire: &mut W, board: &Identity, parts: Parts, asker:
         len = INFO.min(start + part.len());
     }
     let text = text.get(..len).unwrap_or_default();
-    asker.answer(wire, &Response::Os(os::Response::Info(Text(text))));
+    asker.answer(wire, |message| os::Response::Info(Text(text)).encode(message));
 }
 
 /// Answers with the last updates.
@@ -163,7 +163,7 @@ pub(super) fn journal<F: Flash, W: Wire, R: Runner>(
         journal.settle(JournalOutcome::Confirmed, RollbackReason::NotConfirmed);
     }
     let updates = journal.updates().into();
-    asker.answer(wire, &Response::Bootlace(Described::Journal(updates)));
+    asker.answer(wire, |message| Described::Journal(updates).encode(message));
 }
 
 /// Version of the golden image, if there is one.

@@ -2,14 +2,14 @@
 
 use bootlace_smp::bootlace::{BootState, Reset, Supply};
 use bootlace_smp::img::{ErrorCode as ImageError, Response as Answer};
-use bootlace_smp::{ErrorCode, Fault, Header, Response, os};
+use bootlace_smp::{Encoder, ErrorCode, Fault, Header, os};
 
 use super::answer::Asker;
 use super::keeper::Keeper;
 use super::marking::{self, Marking, Wanted};
 use super::request::{Action, PieceRequest, understand};
 use super::role::Runner;
-use super::upload::fault;
+use super::upload::{self, fault};
 use super::{describe, images};
 use crate::applier::Applier;
 use crate::board::Identity;
@@ -57,19 +57,21 @@ enum Job {
 }
 
 /// The server.
+// In this order: small parts are reached by short instructions only where they come first.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Server<'a, R: Runner> {
-    keeper: Keeper<'a, R>,
-    intake: Intake,
+    job: Job,
+    /// Whether the image in the secondary slot has the digest that it carries; `None` until that is found out.
+    is_proved: Option<bool>,
     /// Who asked for what is under way.
     asker: Asker,
     /// The piece that is being received.
     piece: PieceRequest,
-    job: Job,
+    keeper: Keeper<'a, R>,
+    intake: Intake,
     /// The check of the uploaded image, under way.
     check: Check<R::Proof>,
-    /// Whether the image in the secondary slot has the digest that it carries; `None` until that is found out.
-    is_proved: Option<bool>,
 }
 
 impl<'a, R: Runner> Server<'a, R> {
@@ -158,13 +160,16 @@ impl<'a, R: Runner> Server<'a, R> {
             Job::Answering(end) => {
                 wire.release();
                 match *end {
-                    Ok(received) => self.answer(wire, &self.piece.answer(received)),
+                    Ok(received) => {
+                        let kind = self.piece.kind;
+                        self.answer(wire, |message| upload::answer(kind, received, message));
+                    }
                     Err(fault) => self.refuse(wire, fault),
                 }
             }
             Job::Erasing => match self.intake.step_erase(flash) {
                 Ok(false) => {}
-                Ok(true) => self.answer(wire, &Response::Img(Answer::Erase)),
+                Ok(true) => self.answer(wire, |message| Answer::Erase.encode(message)),
                 Err(refused) => self.refuse(wire, fault(refused)),
             },
             Job::Checking(marking) => {
@@ -263,13 +268,15 @@ impl<'a, R: Runner> Server<'a, R> {
         let Some((packet, sender)) = wire.packet() else {
             return;
         };
-        let request = Header::split(packet)
-            .ok()
-            .filter(|(header, _)| header.op.is_request());
-        let asker = request.map(|(header, _)| Asker { header, sender });
+        let header = Header::split(packet).map(|(header, _)| header);
         wire.release();
-        if let Some(asker) = asker.filter(|asker| !asker.is_again(&self.asker)) {
-            asker.refuse(wire, ErrorCode::Busy.into());
+        if let Ok(header) = header
+            && header.op.is_request()
+        {
+            let asker = Asker { header, sender };
+            if !asker.is_again(&self.asker) {
+                asker.refuse(wire, ErrorCode::Busy.into());
+            }
         }
     }
 
@@ -306,7 +313,8 @@ impl<'a, R: Runner> Server<'a, R> {
                 Job::Erasing
             }
             Action::Reset { bootloader } => {
-                self.asker.answer(wire, &Response::Os(os::Response::Reset));
+                self.asker
+                    .answer(wire, |message| os::Response::Reset.encode(message));
                 Job::Reset { bootloader }
             }
             Action::Refuse(code) => return Err(code.into()),
@@ -347,7 +355,7 @@ impl<'a, R: Runner> Server<'a, R> {
             Action::Info(parts) => return describe::info(wire, self.keeper.board, *parts, asker),
             _ => return,
         };
-        asker.answer(wire, &Response::Os(answer));
+        asker.answer(wire, |message| answer.encode(message));
     }
 
     /// Does a step for the piece whose packet is the oldest.
@@ -386,9 +394,9 @@ impl<'a, R: Runner> Server<'a, R> {
     }
 
     /// Ends what is under way with an answer.
-    fn answer<W: Wire>(&mut self, wire: &mut W, response: &Response) {
+    fn answer<W: Wire>(&mut self, wire: &mut W, encode: impl FnOnce(&mut Encoder)) {
         self.job = Job::None;
-        self.asker.answer(wire, response);
+        self.asker.answer(wire, encode);
     }
 
     /// Ends what is under way with a refusal.

@@ -2,8 +2,8 @@
 
 use bootlace_image::trailer::Mark;
 use bootlace_image::{Flags, Version};
-use bootlace_smp::img::{ImageSlots, Response as Answer, SlotSize, StateEntry};
-use bootlace_smp::{Response, Text};
+use bootlace_smp::img::{self, ImageSlots, Response as Answer, SlotSize, StateEntry};
+use bootlace_smp::{Item as _, Text};
 
 use super::answer::Asker;
 use super::keeper::Keeper;
@@ -27,36 +27,34 @@ pub(super) fn list<F: Flash, W: Wire, R: Runner>(
     let on_trial = keeper.is_on_trial(flash);
     let pending = trailers.secondary.magic == Mark::Set;
     let permanent = pending && trailers.secondary.image_ok == Mark::Set;
-    let mut texts = [[0; Version::MAX_LEN]; 2];
-    let mut hashes = [[0; 32]; 2];
-    let mut both = [StateEntry::default(); 2];
-    let mut count = 0;
-    for (((slot, area), text), hash) in (0..)
-        .zip([Area::Primary, Area::Secondary])
-        .zip(&mut texts)
-        .zip(&mut hashes)
-    {
-        let Some(found) = find(flash, area).filter(|_| area == Area::Primary || is_proved) else {
-            continue;
-        };
-        let Some(entry) = both.get_mut(count) else { break };
-        let is_running = slot == 0;
-        *entry = StateEntry {
-            image: None,
-            slot,
-            version: Text(found.image.header().version.write(text)),
-            hash: found.hash_into(flash, hash).then_some(hash.as_slice()),
-            bootable: !found.image.header().flags.contains(Flags::NON_BOOTABLE),
-            active: is_running,
-            // What the board goes back to is the last image that proved itself.
-            confirmed: is_running != on_trial,
-            pending: pending && !is_running,
-            permanent: permanent && !is_running,
-        };
-        count += 1;
-    }
-    let entries = both.get(..count).unwrap_or_default();
-    asker.answer(wire, &Response::Img(Answer::State(entries.into())));
+    let primary = find(flash, Area::Primary);
+    let secondary = if is_proved {
+        find(flash, Area::Secondary)
+    } else {
+        None
+    };
+    asker.answer(wire, |message| {
+        let count = usize::from(primary.is_some()) + usize::from(secondary.is_some());
+        img::begin_images(message, count);
+        for (slot, found) in [(0, &primary), (1, &secondary)] {
+            let Some(found) = found else { continue };
+            let (mut text, mut hash) = ([0; Version::MAX_LEN], [0; 32]);
+            let is_running = slot == 0;
+            let entry = StateEntry {
+                image: None,
+                slot,
+                version: Text(found.image.header().version.write(&mut text)),
+                hash: found.hash_into(flash, &mut hash).then_some(hash.as_slice()),
+                bootable: !found.image.header().flags.contains(Flags::NON_BOOTABLE),
+                active: is_running,
+                // What the board goes back to is the last image that proved itself.
+                confirmed: is_running != on_trial,
+                pending: pending && !is_running,
+                permanent: permanent && !is_running,
+            };
+            entry.encode(message);
+        }
+    });
 }
 
 /// Answers with the slots' sizes.
@@ -79,5 +77,7 @@ pub(super) fn slot_info<F: Flash, W: Wire>(flash: &F, wire: &mut W, asker: &Aske
         slots: slots.as_slice().into(),
         max_image_size: Some(Layout::of(flash).max_image_size(flash)),
     }];
-    asker.answer(wire, &Response::Img(Answer::SlotInfo(images.as_slice().into())));
+    asker.answer(wire, |message| {
+        Answer::SlotInfo(images.as_slice().into()).encode(message)
+    });
 }

@@ -13,10 +13,11 @@ use crate::trailer::{confirm, is_on_trial};
 use crate::wire::Origin;
 
 /// The board as the server keeps it.
+// In this order: see `Server`.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Keeper<'a, R> {
     pub(super) board: &'a Identity<'a>,
-    pub(super) role: R,
     /// Why the chip last started.
     pub(super) reset: Reset,
     /// The supply when it was last measured.
@@ -25,6 +26,7 @@ pub(super) struct Keeper<'a, R> {
     pub(super) is_present: bool,
     /// Records that could not be written. When there are too many, the board only answers questions.
     failures: u8,
+    pub(super) role: R,
 }
 
 /// So many failures are taken for a state area that is worn out or write-protected.

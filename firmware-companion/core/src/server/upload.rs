@@ -3,7 +3,7 @@
 //! The board's offset is the authority: a piece that does not start there is answered with the offset that is due.
 
 use bootlace_smp::img::{ErrorCode as ImageError, Response as Answer};
-use bootlace_smp::{ErrorCode, Fault, Response, bootlace};
+use bootlace_smp::{Encoder, ErrorCode, Fault, bootlace};
 
 use super::keeper::Keeper;
 use super::request::PieceRequest;
@@ -58,14 +58,14 @@ impl PieceRequest {
         };
         intake.open(flash, &file, piece.data, patches).map_err(fault)
     }
+}
 
-    /// The answer to the piece.
-    pub(super) fn answer(&self, received: Received) -> Response<'static> {
-        let Received { offset: off, matched } = received;
-        match self.kind {
-            Kind::Image => Response::Img(Answer::Upload { off, matched }),
-            Kind::Patch => Response::Bootlace(bootlace::Response::Patch { off, matched }),
-        }
+/// Writes the answer to a piece of a file of this kind.
+pub(super) fn answer(kind: Kind, received: Received, message: &mut Encoder) {
+    let Received { offset: off, matched } = received;
+    match kind {
+        Kind::Image => Answer::Upload { off, matched }.encode(message),
+        Kind::Patch => bootlace::Response::Patch { off, matched }.encode(message),
     }
 }
 

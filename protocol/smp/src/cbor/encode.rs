@@ -26,7 +26,7 @@ pub(crate) fn encoder(buf: &mut [u8]) -> Encoder<'_> {
 // Once for all messages each, which a bootloader's flash is glad of.
 impl Encoder<'_> {
     /// Bytes written; `None` where they did not fit.
-    pub(crate) fn written(&self) -> Option<usize> {
+    pub fn written(&self) -> Option<usize> {
         (!self.full).then_some(self.written)
     }
 
