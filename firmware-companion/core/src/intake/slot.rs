@@ -21,7 +21,7 @@ pub(super) enum Opened {
 pub(super) enum Put {
     /// There is nothing to write.
     Nothing,
-    /// All of it waits in RAM for the rest of its write unit.
+    /// All of it waits in RAM for what follows.
     Kept,
     /// The unit is erased.
     Erased,
@@ -34,28 +34,44 @@ pub(super) enum Put {
 /// So many failed programs of one image are taken for flash that is worn out.
 const MAX_FAILURES: u8 = 4;
 
-/// The last bytes received, which do not fill a write unit.
-#[derive(Clone, Copy, Debug)]
+/// Bytes that wait for the rest of their page, at most. Where that is not a page, chips program words, and only those are waited
+/// for.
+const WAITING: usize = if cfg!(feature = "whole-pages") {
+    CHUNK
+} else {
+    MAX_WRITE
+};
+
+/// The last bytes received, which wait for the rest of their page or write unit.
+#[derive(Clone, Debug)]
 struct Tail {
-    /// Behind the bytes received: as flash reads where it is not written.
-    bytes: [u8; MAX_WRITE],
-    len: u8,
+    bytes: [u8; WAITING],
+    len: usize,
 }
 
 impl Tail {
-    fn none() -> Self {
-        Tail {
-            bytes: [0xFF; MAX_WRITE],
-            len: 0,
-        }
+    fn extend(&mut self, data: &[u8]) {
+        copy(self.bytes.get_mut(self.len..), Some(data));
+        self.len += data.len();
     }
 
-    fn extend(&mut self, data: &[u8]) {
-        for (place, byte) in self.bytes.iter_mut().skip(usize::from(self.len)).zip(data) {
-            *place = *byte;
-            self.len += 1;
-        }
+    /// Takes all bytes out, in front of `data`: behind both, as flash reads where it is not written.
+    fn take_before(&mut self, data: &[u8]) -> [u8; CHUNK] {
+        let mut page = [0xFF; CHUNK];
+        copy(Some(&mut page), self.bytes.get(..self.len));
+        copy(page.get_mut(self.len..), Some(data));
+        self.len = 0;
+        page
     }
+}
+
+/// Copies as many bytes as there are places and bytes: nothing that could panic.
+#[inline(never)]
+fn copy(places: Option<&mut [u8]>, bytes: Option<&[u8]>) {
+    let places = places.unwrap_or_default().iter_mut();
+    places
+        .zip(bytes.unwrap_or_default())
+        .for_each(|(place, byte)| *place = *byte);
 }
 
 /// An image that is being written.
@@ -64,7 +80,6 @@ struct Upload {
     file: FileId,
     /// Bytes in flash.
     written: u32,
-    tail: Tail,
     /// The trailer was erased when the image began, since the power came.
     trailer_erased: bool,
     /// Programs that failed: each costs the unit that it was in.
@@ -75,6 +90,8 @@ struct Upload {
 #[derive(Clone, Debug)]
 pub(super) struct SlotWriter {
     upload: Option<Upload>,
+    /// Of the image that is being written.
+    tail: Tail,
     pub(super) blank: Blank,
 }
 
@@ -82,14 +99,18 @@ impl SlotWriter {
     pub(super) const fn new() -> Self {
         SlotWriter {
             upload: None,
+            tail: Tail {
+                bytes: [0; WAITING],
+                len: 0,
+            },
             blank: Blank::UNKNOWN,
         }
     }
 
-    /// Bytes of the image that have been received: those in flash, and those that do not fill a write unit.
+    /// Bytes of the image that have been received: those in flash, and those that wait.
     pub(super) fn received(&self) -> u32 {
         let upload = self.upload.as_ref();
-        upload.map_or(0, |upload| upload.written + u32::from(upload.tail.len))
+        upload.map_or(0, |upload| upload.written + self.tail.len as u32)
     }
 
     /// The image, if one has begun.
@@ -104,6 +125,7 @@ impl SlotWriter {
 
     pub(super) fn forget(&mut self) {
         self.upload = None;
+        self.tail.len = 0;
     }
 
     /// Begins to write an image, or goes on with it.
@@ -119,10 +141,10 @@ impl SlotWriter {
             failures = upload.failures;
         }
         let written = recorded(flash, file);
+        self.tail.len = 0;
         self.upload = Some(Upload {
             file: *file,
             written,
-            tail: Tail::none(),
             trailer_erased: written == 0,
             failures,
         });
@@ -155,26 +177,28 @@ impl SlotWriter {
         let Some(upload) = &mut self.upload else {
             return Ok(Put::Nothing);
         };
-        if data.is_empty() {
+        let left = upload.file.len.saturating_sub(upload.written);
+        if data.is_empty() || left == 0 {
             return Ok(Put::Nothing);
         }
         let shape = flash.geometry(Area::Secondary);
         let room = shape.erase - upload.written % shape.erase;
         // Up to the end of a page: chips program a page in one go, and what lies in two of them in two.
         let in_page = CHUNK - upload.written as usize % CHUNK;
-        let kept = usize::from(upload.tail.len);
-        let len = (kept + data.len()).min(in_page).min(room as usize);
-        // Only the file's end may leave a write unit unfilled.
-        let is_end = len as u32 == upload.file.len.saturating_sub(upload.written);
-        let len = if is_end {
-            len
+        let end = in_page.min(room as usize).min(left as usize);
+        let kept = self.tail.len;
+        let there = (kept + data.len()).min(end);
+        let len = if there == end {
+            end
+        } else if there <= WAITING {
+            0
         } else {
-            len - len % shape.write as usize
+            there - there % shape.write as usize
         };
-        if len == 0 {
-            upload.tail.extend(data);
+        let Some(data) = data.get(..len.saturating_sub(kept)).filter(|_| len > 0) else {
+            self.tail.extend(data);
             return Ok(Put::Kept);
-        }
+        };
         if !erased && upload.written.is_multiple_of(shape.erase) && !self.blank.is_from(upload.written) {
             // What reads as blank is erased too: a cut may have left words that read as erased for now.
             flash
@@ -182,17 +206,10 @@ impl SlotWriter {
                 .map_err(|_| Fault::EraseFailed)?;
             return Ok(Put::Erased);
         }
-        let mut padded = [0xFF; CHUNK];
-        if let Some(start) = padded.first_chunk_mut() {
-            *start = upload.tail.bytes;
-        }
-        for (place, byte) in padded.iter_mut().take(len).skip(kept).zip(data) {
-            *place = *byte;
-        }
-        let whole = padded
+        let page = self.tail.take_before(data);
+        let whole = page
             .get(..len.next_multiple_of(shape.write as usize))
             .unwrap_or_default();
-        upload.tail = Tail::none();
         self.blank.written_to(upload.written + room);
         if whole.iter().any(|&byte| byte != 0xFF)
             && flash.program(Area::Secondary, upload.written, whole).is_err()
