@@ -19,13 +19,13 @@ const FUNCTIONS: &str = "BOOTLACE_FUNCTIONS";
 /// Where Cargo keeps what it fetched: a package there is named by where it came from.
 const FETCHED: &str = "registry";
 
-/// Lets Cargo call this program in rustc's place, with a list of functions that need no frame pointer.
-pub(super) fn call_by(cargo: &mut Command, functions: &Path) -> Result<()> {
+/// Lets Cargo call this program in rustc's place, with a list of functions that need no frame pointer, if there is one.
+pub(super) fn call_by(cargo: &mut Command, functions: Option<&Path>) -> Result<()> {
     let program = std::env::current_exe().context("the program does not know where it lies")?;
-    cargo
-        .env("RUSTC_WRAPPER", program)
-        .env(CALLED_AS_COMPILER, "1")
-        .env(FUNCTIONS, functions);
+    cargo.env("RUSTC_WRAPPER", program).env(CALLED_AS_COMPILER, "1");
+    if let Some(functions) = functions {
+        cargo.env(FUNCTIONS, functions);
+    }
     Ok(())
 }
 

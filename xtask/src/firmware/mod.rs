@@ -17,6 +17,7 @@ use crate::process::{self, Step};
 use crate::project;
 use crate::setup::targets;
 use elf::Program;
+use frame_pointers::Builds;
 
 /// The workspace of everything that runs on chips.
 fn workspace() -> PathBuf {
@@ -100,33 +101,53 @@ fn without_patches(board: &str) -> Result<Vec<u8>> {
     let known = ALL.iter().find(|known| known.name == board);
     let target = known.with_context(|| format!("{board} is no board"))?.target;
     let package = format!("bootlace-{board}");
-    // A folder of its own: neither build is to undo the other.
-    let built = built_in("chips-without-patches", target, "release");
-    let program = built.join(board);
     let arguments = ["--package", &package, "--bin", board, "--no-default-features"];
-    frame_pointers::build_without(&built, std::slice::from_ref(&program), |functions| {
-        let what = format!("{board} without patches");
-        cargo_build(target, &what, &arguments, functions, "chips-without-patches")
-    })?;
-    fs::read(&program).with_context(|| format!("{board} was not built"))
+    // A folder of its own: neither build is to undo the other.
+    let built = twice(
+        "chips-without-patches",
+        target,
+        "release",
+        &[board],
+        |folder, functions| {
+            let what = format!("{board} without patches");
+            cargo_build(target, &what, &arguments, functions, folder)
+        },
+    )?;
+    fs::read(built.join(board)).with_context(|| format!("{board} was not built"))
 }
 
 /// Builds the programs of boards with the same target, and gives the folder that holds them.
 fn compile(target: &str, boards: &[&Board]) -> Result<PathBuf> {
-    let built = built_in("chips", target, "release");
-    let names = boards.iter().flat_map(|board| board.programs);
-    let programs: Vec<PathBuf> = names.map(|name| built.join(name)).collect();
-    frame_pointers::build_without(&built, &programs, |functions| {
+    let programs: Vec<&str> = boards.iter().flat_map(|board| board.programs).copied().collect();
+    twice("chips", target, "release", &programs, |folder, functions| {
         for board in boards {
             let packages: Vec<&str> = (board.packages.iter())
                 .flat_map(|package| ["--package", package])
                 .collect();
             let what = format!("{}, {} programs", board.name, board.programs.len());
-            cargo_build(target, &what, &packages, functions, "chips")?;
+            cargo_build(target, &what, &packages, functions, folder)?;
         }
         Ok(())
-    })?;
-    Ok(built)
+    })
+}
+
+/// Builds these programs as rustc does, and then without frame pointers: `build` takes the folder and the list of functions. Gives
+/// where the latter are.
+fn twice(
+    folder: &str,
+    target: &str,
+    profile: &str,
+    programs: &[&str],
+    mut build: impl FnMut(&str, Option<&Path>) -> Result<()>,
+) -> Result<PathBuf> {
+    let plain = format!("{folder}-with-frame-pointers");
+    let builds = Builds::new(
+        built_in(&plain, target, profile),
+        built_in(folder, target, profile),
+    );
+    build(&plain, None)?;
+    build(folder, Some(builds.list(programs)?))?;
+    Ok(builds.built)
 }
 
 /// Where Cargo puts programs for chips that are built in this folder of the target folder.
@@ -149,7 +170,13 @@ fn cargo() -> Command {
     command
 }
 
-fn cargo_build(target: &str, what: &str, arguments: &[&str], functions: &Path, folder: &str) -> Result<()> {
+fn cargo_build(
+    target: &str,
+    what: &str,
+    arguments: &[&str],
+    functions: Option<&Path>,
+    folder: &str,
+) -> Result<()> {
     let toolchain = targets::toolchain(target)?;
     let folder = project::target_dir().join(folder);
     let mut step = Step::start(&format!("firmware for {target}"));
@@ -178,15 +205,18 @@ fn link_small_bootloader(target: &str) -> Result<PathBuf> {
     );
     let features = ["--no-default-features", "--features", "small-p256"];
     // A folder of its own: the flags are for all crates.
-    let folder = "chips-small";
-    let built = built_in(folder, target, LINK_PROFILE);
-    let program = built.join("bootloader");
-    frame_pointers::build_without(&built, std::slice::from_ref(&program), |functions| {
-        let arguments = [features.as_slice(), &["--config", &hash]].concat();
-        let more = ["-Clink-arg=--nmagic"];
-        link_into(folder, target, "bootloader", &arguments, &more, Some(functions)).map(drop)
-    })?;
-    Ok(program)
+    let built = twice(
+        "chips-small",
+        target,
+        LINK_PROFILE,
+        &["bootloader"],
+        |folder, functions| {
+            let arguments = [features.as_slice(), &["--config", &hash]].concat();
+            let more = ["-Clink-arg=--nmagic"];
+            link_into(folder, target, "bootloader", &arguments, &more, functions).map(drop)
+        },
+    )?;
+    Ok(built.join("bootloader"))
 }
 
 /// The profile of what is linked only to be weighed.
@@ -205,9 +235,7 @@ fn link_into(
     let folder = project::target_dir().join(folder);
     let mut step = Step::start(&format!("linking {program} for {target}"));
     let mut command = process::cargo();
-    if let Some(functions) = functions {
-        compiler::call_by(&mut command, functions)?;
-    }
+    compiler::call_by(&mut command, functions)?;
     command
         .args(["rustc", "--locked", "--package", "bootlace-link-check"])
         .args(["--bin", program, "--profile", LINK_PROFILE, "--target", target])
