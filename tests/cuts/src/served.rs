@@ -41,8 +41,8 @@ pub struct Served<'a> {
     asker: Asker,
 }
 
-/// Bytes of a file in one packet.
-const PIECE: usize = 512;
+/// Bytes of a file in one packet: packets do not end where pages of flash do.
+const PIECE: usize = 500;
 /// Polls that one request may take.
 const MOST_POLLS: usize = 100_000;
 
