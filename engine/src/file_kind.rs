@@ -216,7 +216,7 @@ fn of_text(text: &str) -> FileKind {
     } else if is_json(text) {
         FileKind::Json
     // The magic number of an image, behind a "data:" address or not.
-    } else if begins(&["pbjzl"]) && text.starts_with("Pbjzl") || text.contains(";base64,Pbjzl") {
+    } else if text.starts_with("Pbjzl") || text.contains(";base64,Pbjzl") {
         FileKind::Base64
     } else if begins(&["3db8f396"]) || IN_DIGITS.iter().any(|digits| lower.contains(digits)) {
         FileKind::HexDump
