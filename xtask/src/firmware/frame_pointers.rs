@@ -21,7 +21,7 @@ const ATTRIBUTE: &str = "frame-pointer=none";
 /// The two folders in which programs are built, and the list of their functions.
 pub(super) struct Builds {
     /// As rustc builds them.
-    pub(super) plain: PathBuf,
+    plain: PathBuf,
     /// Without frame pointers.
     pub(super) built: PathBuf,
     list: PathBuf,
