@@ -3,7 +3,6 @@
 pub(crate) mod compiler;
 mod decoder;
 mod elf;
-mod formats;
 mod frame_pointers;
 pub(crate) mod size;
 
@@ -12,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use bootlace_formats::{hex, uf2};
 
 use crate::process::{self, Step};
 use crate::project;
@@ -287,9 +287,11 @@ fn convert(bytes: Vec<u8>, to: &Path) -> Result<()> {
         .map(|segment| (segment.address, segment.bytes.as_slice()))
         .collect();
     parts.sort_unstable();
-    fs::write(to.with_extension("hex"), formats::hex(parts))?;
-    if start == formats::RP2040_FLASH {
-        fs::write(to.with_extension("uf2"), formats::uf2(start, &image))?;
+    fs::write(to.with_extension("hex"), hex::write(parts))?;
+    // Where the flash begins of the one chip that takes UF2, and its bootloader.
+    const RP2040_FLASH: u32 = 0x1000_0000;
+    if start == RP2040_FLASH {
+        fs::write(to.with_extension("uf2"), uf2::write(start, &image, uf2::RP2040))?;
     }
     Ok(())
 }

@@ -1,0 +1,93 @@
+//! Boards that a companion can be installed on, with the ways in that their chips have.
+
+use alloc::vec::Vec;
+
+use crate::plan::{Part, Plan, Unfit};
+
+/// A way into a chip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The vendor interface of the RP2040's ROM.
+    Picoboot,
+    /// A file onto the drive that the chip shows.
+    Uf2,
+}
+
+impl Way {
+    /// Its name for people and arguments.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Way::Picoboot => "picoboot",
+            Way::Uf2 => "uf2",
+        }
+    }
+}
+
+/// A kind of board.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Board {
+    /// Its name, and that of its companion's files.
+    pub name: &'static str,
+    /// What people call it.
+    pub title: &'static str,
+    /// The ways into it, the better one first.
+    pub ways: &'static [Way],
+    /// How a person brings it into its loader.
+    pub entry: &'static str,
+    /// Where its flash begins.
+    pub flash: u32,
+    /// Bytes that the companion has for itself and its records, from there on. All of them are new after an installation.
+    pub companion: u32,
+    /// Where the primary slot begins, and how many bytes an image may have there.
+    pub primary: (u32, u32),
+    /// The family of its UF2 files, where its loader takes them.
+    pub uf2: Option<u32>,
+}
+
+/// Every board. The places are those of its memory map in `firmware-companion/boards`, which a test compares.
+pub const ALL: &[Board] = &[Board {
+    name: "rp2040",
+    title: "Raspberry Pi Pico and other boards with an RP2040",
+    ways: &[Way::Picoboot, Way::Uf2],
+    entry: "Hold the button BOOTSEL while you plug the board in.",
+    flash: 0x1000_0000,
+    companion: 0x1_0000,
+    primary: (0x1001_0000, 976 * 1024),
+    uf2: Some(bootlace_formats::uf2::RP2040),
+}];
+
+/// The board of this name.
+pub fn named(name: &str) -> Option<&'static Board> {
+    ALL.iter().find(|board| board.name == name)
+}
+
+impl Board {
+    /// What an installation does to the flash: the companion's bytes from the flash's begin on, blank records behind it, and
+    /// an image in the primary slot.
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub fn plan(&self, companion: Vec<u8>, image: Option<Vec<u8>>) -> Result<Plan, Unfit> {
+        let too_long = |what: &[u8], most: u32| (what.len() as u64 > u64::from(most)).then_some(what.len());
+        if let Some(len) = too_long(&companion, self.companion) {
+            return Err(Unfit::Companion {
+                len,
+                most: self.companion,
+            });
+        }
+        let (at, most) = self.primary;
+        if let Some(len) = image.as_deref().and_then(|image| too_long(image, most)) {
+            return Err(Unfit::Image { len, most });
+        }
+        let mut parts = alloc::vec![Part {
+            at: self.flash,
+            bytes: companion
+        }];
+        parts.extend(image.map(|bytes| Part { at, bytes }));
+        Ok(Plan {
+            parts,
+            blank: self.flash..self.flash + self.companion,
+            start: self.flash,
+        })
+    }
+}

@@ -1,0 +1,370 @@
+//! Installations over a model of the RP2040's ROM: every end, and thousands of runs that something interrupts.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+extern crate std;
+
+use std::vec;
+use std::vec::Vec;
+
+use bootlace_loader::{Action, Broken, Fault, Refusal};
+use bootlace_picoboot::{FLASH, Picoboot};
+
+use crate::boards::{self, Board};
+use crate::{Ended, Installation, Notice, Part, Plan, Unfit, Work};
+
+/// Bytes of flash: what the tests change, and some more.
+const LEN: usize = 0x2_0000;
+
+fn pico() -> &'static Board {
+    boards::named("rp2040").unwrap()
+}
+
+/// The ROM behind PICOBOOT and the flash chip, as the datasheet tells of them (2.8.5): a command, its data, an empty packet back.
+struct Rom {
+    flash: Vec<u8>,
+    /// The command under way, and what was sent for it.
+    command: Option<[u8; 32]>,
+    /// Halted: until INTERFACE_RESET.
+    code: u32,
+    token: u32,
+    is_halted: bool,
+    has_restarted: bool,
+    /// The n-th action from now on gets this instead of its answer.
+    breaks: Option<(usize, Broken)>,
+    /// Actions so far.
+    actions: usize,
+    /// This byte of flash is stuck.
+    stuck: Option<usize>,
+}
+
+impl Rom {
+    fn new(flash: Vec<u8>) -> Self {
+        Rom {
+            flash,
+            command: None,
+            code: 0,
+            token: 0,
+            is_halted: false,
+            has_restarted: false,
+            breaks: None,
+            actions: 0,
+            stuck: None,
+        }
+    }
+
+    fn blank() -> Self {
+        Rom::new(vec![0xFF; LEN])
+    }
+
+    fn refuse(&mut self, code: u32) -> Result<Vec<u8>, Broken> {
+        (self.code, self.is_halted, self.command) = (code, true, None);
+        Err(Broken::Stalled)
+    }
+
+    fn act(&mut self, action: &Action) -> Result<Vec<u8>, Broken> {
+        self.actions += 1;
+        if self.has_restarted {
+            return Err(Broken::Gone);
+        }
+        if let Some((at, broken)) = self.breaks.clone()
+            && self.actions >= at
+        {
+            if broken != Broken::Gone {
+                self.breaks = None;
+            }
+            return Err(broken);
+        }
+        match action {
+            Action::ControlIn(setup, 16) if setup.request == 0x42 => {
+                let words = [self.token, self.code, 0, 0];
+                Ok(words.iter().flat_map(|word| word.to_le_bytes()).collect())
+            }
+            Action::ControlOut(setup, _) if setup.request == 0x41 => {
+                (self.is_halted, self.command, self.code) = (false, None, 0);
+                Ok(vec![])
+            }
+            Action::ClearHalts => Ok(vec![]),
+            _ if self.is_halted => Err(Broken::Stalled),
+            Action::Out(bytes) => self.out(bytes),
+            Action::In(len) => self.inward(*len),
+            other => panic!("{other:?} is no part of PICOBOOT"),
+        }
+    }
+
+    fn range(command: &[u8; 32]) -> (usize, usize) {
+        let word = |at: usize| u32::from_le_bytes(command[at..at + 4].try_into().unwrap());
+        (word(16).wrapping_sub(FLASH) as usize, word(20) as usize)
+    }
+
+    fn out(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Broken> {
+        let Some(command) = self.command else {
+            let Ok(command) = <[u8; 32]>::try_from(bytes) else {
+                return self.refuse(2);
+            };
+            assert_eq!(command[..4], 0x431F_D10Bu32.to_le_bytes());
+            self.token = u32::from_le_bytes(command[4..8].try_into().unwrap());
+            let (at, len) = Rom::range(&command);
+            let is_flash = at.checked_add(len).is_some_and(|end| end <= self.flash.len());
+            match command[8] {
+                0x03 | 0x05 | 0x84 if !is_flash => return self.refuse(4),
+                0x03 if at % 4096 != 0 || len % 4096 != 0 => return self.refuse(5),
+                0x05 if at % 256 != 0 => return self.refuse(5),
+                0x01..=0x03 | 0x05 | 0x06 | 0x84 => {}
+                _ => return self.refuse(1),
+            }
+            self.command = Some(command);
+            return Ok(vec![]);
+        };
+        match command[8] {
+            0x05 => {
+                let (at, len) = Rom::range(&command);
+                assert_eq!(bytes.len(), len);
+                let places = self.flash[at..at + len].iter_mut();
+                places.zip(bytes).for_each(|(place, byte)| *place &= byte);
+                if let Some(stuck) = self.stuck {
+                    self.flash[stuck] = 0;
+                }
+            }
+            0x84 => self.command = None,
+            _ => return self.refuse(3),
+        }
+        Ok(vec![])
+    }
+
+    fn inward(&mut self, len: u32) -> Result<Vec<u8>, Broken> {
+        let Some(command) = self.command else {
+            return Err(Broken::Silent);
+        };
+        let (at, bytes) = Rom::range(&command);
+        if command[8] == 0x84 {
+            assert_eq!(len as usize, bytes);
+            return Ok(self.flash[at..at + bytes].to_vec());
+        }
+        assert_eq!(len, 0);
+        match command[8] {
+            0x03 => self.flash[at..at + bytes].fill(0xFF),
+            0x02 => self.has_restarted = true,
+            _ => {}
+        }
+        self.command = None;
+        Ok(vec![])
+    }
+}
+
+/// What a run told.
+#[derive(Default)]
+struct Told {
+    works: Vec<Work>,
+    before: Option<Vec<Part>>,
+    ended: Option<Ended>,
+    actions: Vec<Action>,
+}
+
+/// Runs to the end; `at_each` may cancel, and sees each notice.
+fn run_with(
+    rom: &mut Rom,
+    plan: &Plan,
+    mut at_each: impl FnMut(&mut Installation<Picoboot>, &Notice),
+) -> Told {
+    let mut installation = Installation::new(Picoboot::new(1), plan);
+    let mut told = Told::default();
+    for _ in 0..100_000 {
+        while let Some(notice) = installation.poll_notice() {
+            at_each(&mut installation, &notice);
+            match notice {
+                Notice::Work(work) => told.works.push(work),
+                Notice::Before(parts) => {
+                    told.before = Some(parts);
+                    installation.go_on();
+                }
+                Notice::Progress { done, total } => assert!(done <= total),
+                Notice::Ended(ended) => {
+                    assert_eq!(installation.poll_step(), None);
+                    told.ended = Some(ended);
+                    return told;
+                }
+            }
+        }
+        if let Some((action, _)) = installation.poll_step() {
+            let done = rom.act(&action);
+            told.actions.push(action);
+            installation.handle_done(done);
+        }
+    }
+    panic!("the installation does not end");
+}
+
+fn run(rom: &mut Rom, plan: &Plan) -> Told {
+    run_with(rom, plan, |_, _| {})
+}
+
+fn companion() -> Vec<u8> {
+    (0..50_000u32).map(|it| (it * 7 % 251) as u8).collect()
+}
+
+fn plan() -> Plan {
+    pico().plan(companion(), Some(vec![0x3D; 20_000])).unwrap()
+}
+
+fn is_installed(flash: &[u8]) -> bool {
+    flash[..50_000] == companion()
+        && flash[50_000..0x1_0000].iter().all(|byte| *byte == 0xFF)
+        && flash[0x1_0000..0x1_0000 + 20_000]
+            .iter()
+            .all(|byte| *byte == 0x3D)
+}
+
+#[test]
+fn a_blank_chip_gets_companion_and_image_and_starts() {
+    let mut rom = Rom::blank();
+    let told = run(&mut rom, &plan());
+    assert_eq!(told.ended, Some(Ended::Installed));
+    assert!(is_installed(&rom.flash) && rom.has_restarted);
+    // Nothing had to be erased, so the ROM was asked for nothing: the id of an erase is 3.
+    let erases = told
+        .actions
+        .iter()
+        .filter(|action| matches!(action, Action::Out(it) if it.len() == 32 && it[8] == 3));
+    // All but the unit that the chip starts from hold nothing, and neither does that one.
+    assert_eq!(erases.count(), 0);
+    assert_eq!(
+        told.works,
+        [
+            Work::Beginning,
+            Work::Reading,
+            Work::Erasing,
+            Work::Writing,
+            Work::Verifying,
+            Work::Finishing,
+            Work::Leaving
+        ]
+    );
+}
+
+#[test]
+fn what_was_there_is_handed_over_before_anything_changes() {
+    let old: Vec<u8> = (0..LEN as u32).map(|it| (it / 3) as u8).collect();
+    let mut rom = Rom::new(old.clone());
+    let told = run(&mut rom, &plan());
+    let before = told.before.unwrap();
+    // The companion's place and the sectors of the image adjoin.
+    assert_eq!(before.len(), 1);
+    assert_eq!(
+        (before[0].at, before[0].bytes.len()),
+        (FLASH, 0x1_0000 + 5 * 4096)
+    );
+    assert_eq!(before[0].bytes, old[..0x1_0000 + 5 * 4096]);
+    assert!(is_installed(&rom.flash));
+    assert_eq!(rom.flash[0x1_5000..], old[0x1_5000..]);
+}
+
+#[test]
+fn a_chip_that_holds_it_already_is_only_read_and_started() {
+    let mut rom = Rom::blank();
+    run(&mut rom, &plan());
+    let mut again = Rom::new(rom.flash);
+    let told = run(&mut again, &plan());
+    assert_eq!(told.ended, Some(Ended::Installed));
+    let changes = told
+        .actions
+        .iter()
+        .filter(|action| matches!(action, Action::Out(it) if it.len() == 32 && [3, 5].contains(&it[8])));
+    assert_eq!(changes.count(), 0);
+}
+
+#[test]
+fn a_byte_that_reads_otherwise_is_named_and_the_chip_is_not_started() {
+    let mut rom = Rom::blank();
+    rom.stuck = Some(8192 + 5);
+    let told = run(&mut rom, &plan());
+    assert_eq!(told.ended, Some(Ended::Differs { at: FLASH + 8192 + 5 }));
+    // It would not start either: what a chip starts from is not there.
+    assert!(!rom.has_restarted && rom.flash[..4096].iter().all(|byte| *byte == 0xFF));
+}
+
+#[test]
+fn an_installation_that_is_cancelled_says_whether_it_changed_anything() {
+    let at = |wanted: Work| {
+        let mut rom = Rom::new(vec![0x55; LEN]);
+        let told = run_with(&mut rom, &plan(), |installation, notice| {
+            if *notice == Notice::Work(wanted) {
+                installation.cancel();
+            }
+        });
+        told.ended.unwrap()
+    };
+    assert_eq!(at(Work::Reading), Ended::Cancelled { changed: false });
+    assert_eq!(at(Work::Erasing), Ended::Cancelled { changed: false });
+    assert_eq!(at(Work::Writing), Ended::Cancelled { changed: true });
+    assert_eq!(at(Work::Verifying), Ended::Cancelled { changed: true });
+    // Too late: the chip starts what it should.
+    assert_eq!(at(Work::Leaving), Ended::Installed);
+}
+
+#[test]
+fn what_does_not_fit_is_refused_before_anything() {
+    let too_much = vec![0; 0x1_0001];
+    let len = too_much.len();
+    assert_eq!(
+        pico().plan(too_much, None),
+        Err(Unfit::Companion { len, most: 0x1_0000 })
+    );
+    let image = vec![0; 976 * 1024 + 1];
+    let len = image.len();
+    assert_eq!(
+        pico().plan(vec![], Some(image)),
+        Err(Unfit::Image {
+            len,
+            most: 976 * 1024
+        })
+    );
+}
+
+/// Unplugged, stalled or silent at every action of a run: the run says so, the chip stays in its loader unless it holds the
+/// whole companion, and the next run installs it.
+#[test]
+fn whatever_breaks_at_any_action_the_next_run_installs() {
+    let mut whole = Rom::new(vec![0x55; LEN]);
+    let actions = run(&mut whole, &plan()).actions.len();
+    assert!(actions > 100);
+    for broken in [
+        Broken::Gone,
+        Broken::Stalled,
+        Broken::Silent,
+        Broken::System("odd".into()),
+    ] {
+        for at in 1..=actions {
+            let mut rom = Rom::new(vec![0x55; LEN]);
+            rom.breaks = Some((at, broken.clone()));
+            let told = run(&mut rom, &plan());
+            match told.ended.unwrap() {
+                // At the end the chip has left with what it should hold.
+                Ended::Installed => assert!(is_installed(&rom.flash), "{broken:?} at {at}"),
+                Ended::Failed { fault, changed, work } => {
+                    let is_named = match &broken {
+                        Broken::Gone => fault == Fault::Gone,
+                        Broken::System(why) => fault == Fault::System(why.clone()),
+                        // The ROM is asked why.
+                        _ => matches!(fault, Fault::Refused(Refusal::Other(0))),
+                    };
+                    assert!(is_named, "{broken:?} at {at}: {fault:?}");
+                    let old = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0x55);
+                    assert!(changed || old(&rom.flash), "{broken:?} at {at}");
+                    let start = &rom.flash[..4096];
+                    let starts_nothing = start.iter().all(|byte| *byte == 0xFF);
+                    assert!(
+                        starts_nothing
+                            || old(&rom.flash[4096..0x1_0000])
+                            || matches!(work, Work::Finishing | Work::Leaving),
+                        "{broken:?} at {at}: the chip would start half a companion"
+                    );
+                }
+                other => panic!("{broken:?} at {at}: {other:?}"),
+            }
+            // Plugged in anew.
+            let mut again = Rom::new(rom.flash);
+            assert_eq!(run(&mut again, &plan()).ended, Some(Ended::Installed));
+            assert!(is_installed(&again.flash), "{broken:?} at {at}");
+        }
+    }
+}

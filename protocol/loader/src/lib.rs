@@ -1,0 +1,162 @@
+//! Loaders: the programs in a chip, most of them in its ROM, that put the first content into its flash. What they have in
+//! common: [`Request`]s about flash become [`Action`]s at a device, one at a time, without I/O of their own.
+//!
+//! Whoever drives a [`Loader`] gives it a request, then asks [`Loader::poll`] what to do, does it at the device, and hands what
+//! came of it to [`Loader::handle`], until the request has ended.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+/// What is asked of a loader. Addresses are the chip's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Whatever was under way before is ended, and the loader made ready. The first request, and the first one after a fault.
+    Begin,
+    /// Erases whole units from `at` on.
+    Erase {
+        /// The first byte.
+        at: u32,
+        /// Bytes: whole units of [`Shape::unit`].
+        len: u32,
+    },
+    /// Writes bytes into erased flash.
+    Write {
+        /// Where the first one goes.
+        at: u32,
+        /// Up to [`Shape::write`] bytes.
+        bytes: Vec<u8>,
+    },
+    /// Reads bytes, which [`Step::Ended`] brings.
+    Read {
+        /// The first one.
+        at: u32,
+        /// Up to [`Shape::read`].
+        len: u32,
+    },
+    /// Starts what the flash holds. The device leaves.
+    Leave,
+}
+
+/// What a loader can take at once, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// What is erased together. Begins at a multiple of it.
+    pub unit: u32,
+    /// What is written at once. Begins at a multiple of it.
+    pub write: u32,
+    /// What is read at once.
+    pub read: u32,
+}
+
+/// The eight bytes that begin a control transfer, without its length (USB 2.0, 9.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// Direction, type and recipient: `bmRequestType`.
+    pub kind: u8,
+    /// `bRequest`.
+    pub request: u8,
+    /// `wValue`.
+    pub value: u16,
+    /// `wIndex`.
+    pub index: u16,
+}
+
+/// One thing to do at the device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// A control transfer that asks for up to so many bytes.
+    ControlIn(Setup, u16),
+    /// A control transfer that brings these bytes, or none.
+    ControlOut(Setup, Vec<u8>),
+    /// Sends bytes to the interface's bulk endpoint, an empty packet where there are none.
+    Out(Vec<u8>),
+    /// Reads up to so many bytes of the interface's bulk endpoint; 0: an empty packet.
+    In(u32),
+    /// Sets both bulk endpoints of the interface going again, on the host's side as well.
+    ClearHalts,
+}
+
+/// Why nothing came of an action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// The device has left.
+    Gone,
+    /// The device refused it (STALL).
+    Stalled,
+    /// It was not done within its limit, and was taken back.
+    Silent,
+    /// Anything else, in the system's words.
+    System(String),
+}
+
+/// What comes next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// This action, which may take so long. Its result goes to [`Loader::handle`].
+    Do(Action, Duration),
+    /// Nothing for so long.
+    Wait(Duration),
+    /// The request has ended: what was read, or nothing.
+    Ended(Result<Vec<u8>, Fault>),
+}
+
+/// Why a request failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The device has left.
+    Gone,
+    /// The device did not answer in time.
+    Silent,
+    /// The loader refused it.
+    Refused(Refusal),
+    /// The loader answered what it never would.
+    Nonsense,
+    /// The system, in its words.
+    System(String),
+}
+
+impl From<Broken> for Fault {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Gone => Fault::Gone,
+            Broken::Stalled => Fault::Refused(Refusal::Other(0)),
+            Broken::Silent => Fault::Silent,
+            Broken::System(why) => Fault::System(why),
+        }
+    }
+}
+
+/// Why a loader refuses a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It has no flash at that address.
+    Address,
+    /// Flash there is protected.
+    Protected,
+    /// It does not know the request.
+    Unknown,
+    /// It is restarting.
+    Restarting,
+    /// Its own number for any other reason; 0 where it gave none.
+    Other(u32),
+}
+
+/// A loader's protocol.
+pub trait Loader {
+    /// What it takes at once.
+    fn shape(&self) -> Shape;
+
+    /// Begins a request. One that has not ended is forgotten.
+    fn begin(&mut self, request: Request);
+
+    /// What comes next. After [`Step::Ended`] the next request is due.
+    fn poll(&mut self) -> Step;
+
+    /// What came of the action: what was read, or nothing.
+    fn handle(&mut self, done: Result<Vec<u8>, Broken>);
+}
