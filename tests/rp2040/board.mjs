@@ -75,6 +75,18 @@ class CacheControl extends Registers {
   readUint32(offset) { return offset === 0x08 ? 6 : offset === 0x00 ? this.values[0] ?? 3 : 0; }
 }
 
+/** The cache as memory, while it caches nothing: the boot ROM notes there which blocks of a UF2 file have come. */
+class CacheMemory {
+  words = new Uint32Array(4096);
+
+  readUint32(offset) { return this.words[offset >> 2]; }
+
+  // What rp2040js takes for the alias are bits of the address here.
+  writeUint32Atomic(offset, value, alias) { this.words[(alias << 12 | offset) >> 2] = value; }
+
+  writeUint32(offset, value) { this.words[offset >> 2] = value; }
+}
+
 /** ROSC: it is stable, and its random bit is not random: tests are to be the same each time. */
 class RingOscillator extends Registers {
   readUint32(offset) { return offset === 0x18 ? 0x80001000 : offset === 0x1c ? (this.bit = 1 - (this.bit ?? 0)) : super.readUint32(offset); }
@@ -110,14 +122,15 @@ export class Board extends EventEmitter {
       [block(0x18000000)]: spi,
       [block(0x40018000)]: new QspiPins(spi),
       [block(0x14000000)]: new CacheControl(),
+      [block(0x15000000)]: new CacheMemory(),
       [block(0x40060000)]: new RingOscillator(),
       [block(0x40064000)]: new Registers({ 0x00: 0xb1, 0x04: 0x91, 0x08: HAD_POWER_ON }),
     });
     this.mendResets(chip);
     this.mendWatchdog(chip, kept);
-    // The button of the chip's own start-up code is not pressed; the bootloader's pins have pull-ups.
+    // The button of the chip's own start-up code, BOOTSEL, pulls the flash chip's select pin down; the bootloader's pins have pull-ups.
     chip.qspi[1].padValue |= 0x40;
-    chip.qspi[1].setInputValue(true);
+    chip.qspi[1].setInputValue(!this.held.has('bootsel'));
     for (const [name, pin] of Object.entries(BUTTON_PINS)) chip.gpio[pin].setInputValue(!this.held.has(name));
     // An undefined instruction is a HardFault, and one within its handler locks the processor up.
     const HARD_FAULT = 3;

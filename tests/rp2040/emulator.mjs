@@ -107,7 +107,8 @@ const COMMANDS = {
   reset: () => { board.wantsReset = 'pin'; board.kick(); },
   hold: ({ button, held }) => {
     if (held) board.held.add(button); else board.held.delete(button);
-    board.chip?.gpio[22].setInputValue(!held);
+    const pin = button === 'bootsel' ? board.chip?.qspi[1] : board.chip?.gpio[22];
+    pin?.setInputValue(!held);
   },
   cut: ({ at, when }) => { board.flash.cutAt = at; board.flash.cutWhen = when; },
   flash: () => { fs.writeFileSync(`${folder}/flash`, board.flash.bytes); },

@@ -9,12 +9,14 @@ const PAGE = 256;
 // Typical times of the W25Q16JV's datasheet, in nanoseconds.
 const NANOS_PER_PAGE = 400e3;
 const NANOS_PER_SECTOR = 45e6;
+const BLOCK = 65536;
+const NANOS_PER_BLOCK = 150e6;
 
 const COMMAND = {
   writeStatus: 0x01, program: 0x02, read: 0x03, writeDisable: 0x04, readStatus: 0x05, writeEnable: 0x06, fastRead: 0x0b,
-  eraseSector: 0x20, writeStatus2: 0x31, readStatus2: 0x35, uniqueId: 0x4b, jedecId: 0x9f,
+  eraseSector: 0x20, writeStatus2: 0x31, readStatus2: 0x35, uniqueId: 0x4b, jedecId: 0x9f, eraseBlock: 0xd8,
 };
-const CHANGING = [COMMAND.program, COMMAND.eraseSector, COMMAND.writeStatus, COMMAND.writeStatus2];
+const CHANGING = [COMMAND.program, COMMAND.eraseSector, COMMAND.eraseBlock, COMMAND.writeStatus, COMMAND.writeStatus2];
 
 /** The supply was cut in the middle of an operation. */
 export class PowerCut extends Error {}
@@ -63,15 +65,16 @@ export class Flash {
     if (!this.isWritable || this.isBusy) {
       this.violations.push(`command ${this.command} while ${this.isBusy ? 'busy' : 'locked'}`);
     } else if (this.command === COMMAND.program) this.program();
-    else if (this.command === COMMAND.eraseSector) this.erase();
+    else if (this.command === COMMAND.eraseSector) this.erase(SECTOR, NANOS_PER_SECTOR);
+    else if (this.command === COMMAND.eraseBlock) this.erase(BLOCK, NANOS_PER_BLOCK);
     else this.status2 = this.data.at(-1) ?? this.status2;
     this.isWritable = false;
   }
 
-  erase() {
-    const at = this.address & ~(SECTOR - 1);
-    this.trace.push({ at, length: SECTOR });
-    this.operate(SECTOR, NANOS_PER_SECTOR, (count) => this.bytes.fill(0xff, at, at + count));
+  erase(length, nanos) {
+    const at = this.address & ~(length - 1);
+    this.trace.push({ at, length });
+    this.operate(length, nanos, (count) => this.bytes.fill(0xff, at, at + count));
   }
 
   program() {
@@ -119,7 +122,7 @@ export class Flash {
       case COMMAND.jedecId: return [0xef, 0x40, 0x15][index - 1] ?? 0;
       case COMMAND.uniqueId: return index < 5 ? 0 : this.uniqueId[index - 5] ?? 0;
       case COMMAND.writeStatus: case COMMAND.writeStatus2: this.data.push(value); return 0;
-      case COMMAND.read: case COMMAND.fastRead: case COMMAND.program: case COMMAND.eraseSector: break;
+      case COMMAND.read: case COMMAND.fastRead: case COMMAND.program: case COMMAND.eraseSector: case COMMAND.eraseBlock: break;
       default: return 0;
     }
     if (index < 4) { this.address = ((this.address << 8) | value) & (SIZE - 1); return 0; }

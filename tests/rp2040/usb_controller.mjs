@@ -5,7 +5,7 @@ import { withAlias } from './registers.mjs';
 
 const INTERRUPT = 5;
 const REGISTER = {
-  address: 0x00, main: 0x40, frame: 0x48, sieControl: 0x4c, sieStatus: 0x50, buffers: 0x58, abort: 0x60, aborted: 0x64,
+  address: 0x00, main: 0x40, frame: 0x48, sieControl: 0x4c, sieStatus: 0x50, buffers: 0x58, handled: 0x5c, abort: 0x60, aborted: 0x64,
   stallArmed: 0x68, muxing: 0x74, power: 0x78, pending: 0x8c, enabled: 0x90, forced: 0x94, raised: 0x98,
 };
 /** Registers in which a written bit clears itself. */
@@ -24,6 +24,8 @@ export class UsbController {
   clear() {
     this.values = Object.fromEntries(Object.values(REGISTER).map((offset) => [offset, 0]));
     this.second = new Uint8Array(32);
+    /** By endpoint and direction: the halves of buffers that finished and that the firmware has not been told are done, oldest first. */
+    this.finished = Array.from({ length: 32 }, () => []);
     /** Packets that came with the number of the one before. */
     this.repeated = 0;
   }
@@ -64,7 +66,11 @@ export class UsbController {
   writeUint32Atomic(offset, value, alias) {
     const was = this.isAttached;
     if (CLEARED_BY_WRITING.includes(offset)) {
-      if (alias === 0 || alias === 3) this.values[offset] &= ~value;
+      if (alias === 0 || alias === 3) {
+        this.values[offset] &= ~value;
+        // An endpoint's other buffer, which has finished meanwhile, is next.
+        if (offset === REGISTER.buffers) this.finished.forEach((halves, index) => { if (value & (1 << index)) { halves.shift(); this.showFinished(index); } });
+      }
     } else this.values[offset] = withAlias(alias, () => this.readUint32(offset), value);
     if (offset === REGISTER.abort) this.values[REGISTER.aborted] |= this.values[offset];
     this.raise();
@@ -79,7 +85,8 @@ export class UsbController {
       this.second[(offset - 0x80) >> 2] = 0;
       this.view.setUint32(offset, value & ~SELECT_FIRST, true);
     }
-    if (value & (AVAILABLE | STALL)) this.host.wake();
+    // Of either half, where an endpoint has two buffers.
+    if ((value | value >>> 16) & (AVAILABLE | STALL)) this.host.wake();
   }
 
   // What the bus does to the device.
@@ -125,9 +132,18 @@ export class UsbController {
   }
 
   done(place) {
+    this.finished[place.index].push(place.isDouble ? this.second[place.index] : 0);
     if (place.isDouble) this.second[place.index] ^= 1;
-    this.values[REGISTER.buffers] |= 1 << place.index;
+    this.showFinished(place.index);
     this.raise();
+  }
+
+  /** What the firmware sees of an endpoint's finished buffers: that there is one, and which of two it has to look at. */
+  showFinished(index) {
+    const bit = 1 << index, [half] = this.finished[index];
+    const put = (register, isSet) => { this.values[register] = isSet ? this.values[register] | bit : this.values[register] & ~bit; };
+    put(REGISTER.buffers, half !== undefined);
+    put(REGISTER.handled, half === 1);
   }
 
   toHost(address, endpoint) {
