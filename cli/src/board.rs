@@ -6,7 +6,7 @@ use bootlace_engine::words::tables;
 use bootlace_engine::{Command, Event};
 use bootlace_host::Notice;
 
-use crate::ports::Ports;
+use crate::port_arguments::Ports;
 use crate::problem::Problem;
 use crate::{json, report};
 

@@ -2,7 +2,7 @@
 
 /// A file, and where in it the bytes lie that a chip gets.
 #[derive(Debug)]
-pub(crate) struct Program {
+pub(crate) struct BootloaderFile {
     file: Vec<u8>,
     /// Of each byte that the chip gets, in the file's order: its offset in the file. In Intel HEX that of its first digit.
     places: Vec<usize>,
@@ -14,7 +14,7 @@ const UF2_BLOCK: usize = 512;
 const UF2_HEAD: usize = 32;
 const UF2_MAGIC: &[u8] = b"UF2\nWQ]\x9e";
 
-impl Program {
+impl BootloaderFile {
     /// Recognises a file. What is no Intel HEX and no UF2 is taken as it is: binaries, and ELF, which holds a binary's parts
     /// unaltered. `None` for Intel HEX or UF2 that is damaged.
     pub(crate) fn new(file: Vec<u8>) -> Option<Self> {
@@ -26,7 +26,7 @@ impl Program {
         } else {
             (0..file.len()).collect()
         };
-        Some(Program { file, places, is_hex })
+        Some(BootloaderFile { file, places, is_hex })
     }
 
     /// The bytes that the chip gets.

@@ -1,25 +1,32 @@
-//! `bootlace identity`: the block of a bootloader that says whose images the board runs, what it is called and which rules it
-//! keeps, written into the bootloader's file without compiling it.
+//! `bootlace companion`: a companion made to measure without compiling it. The identity block of its file says whose images the
+//! board runs, what it is called and which rules it keeps.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use bootlace_engine::words::{self, Sentence, identity as says};
+use bootlace_engine::CheckedImage;
+use bootlace_engine::words::{self, Sentence, identity as says, install};
+use bootlace_formats::{hex, uf2};
 use bootlace_identity::{Keys, LEN, MAX_KEYS, encode, find, read};
 use bootlace_image::PublicKey;
+use bootlace_install::{Board, FlashPlan, boards};
 use bootlace_simulator::Identity;
 use serde_json::json as value;
 
-use crate::program::Program;
+use crate::bootloader_file::BootloaderFile;
+use crate::problem::Problem;
 use crate::values::{Rules, uuid};
 use crate::{file, keys, report};
 
-/// What to do with a bootloader's identity block.
+/// What to do with companions.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Fill the block of a bootloader: the file is copied with the new block in it.
-    Write(WriteArguments),
-    /// Say what the block of a bootloader holds.
+    /// Make the companion of a board, with your key in it: a file for a programmer, for the chip's drive, or for “bootlace install”.
+    /// With an image, both are one file for the factory.
+    Make(MakeArguments),
+    /// Fill the identity block of any bootloader file: the file is copied with the new block in it.
+    Fill(FillArguments),
+    /// Say what the identity block of a bootloader holds.
     Show {
         /// The bootloader: .bin, .elf, .hex or .uf2.
         input: PathBuf,
@@ -29,19 +36,12 @@ pub(crate) enum Command {
     },
 }
 
-/// The new block.
+/// Whose images a board runs, what it is called, and its rules.
 #[derive(Debug, clap::Args)]
-pub(crate) struct WriteArguments {
-    /// The bootloader: .bin, .elf, .hex or .uf2.
-    input: PathBuf,
-    /// Where to write the filled one, in the same format.
-    output: PathBuf,
+pub(crate) struct Block {
     /// Public key in PEM whose images the board runs; a second one may take over later.
-    #[arg(long, required = true)]
-    key: Vec<PathBuf>,
-    /// What people call the board: 1 to 32 letters of ASCII.
-    #[arg(long)]
-    name: String,
+    #[arg(long, value_name = "PEM")]
+    pub(crate) key: Vec<PathBuf>,
     /// UUID of the vendor: images that name another, or none, are refused.
     #[arg(long, value_name = "UUID", value_parser = uuid)]
     vendor: Option<[u8; 16]>,
@@ -52,6 +52,50 @@ pub(crate) struct WriteArguments {
     rules: Rules,
 }
 
+/// A file with a new block.
+#[derive(Debug, clap::Args)]
+pub(crate) struct FillArguments {
+    /// The bootloader: .bin, .elf, .hex or .uf2.
+    input: PathBuf,
+    /// Where to write the filled one, in the same format.
+    output: PathBuf,
+    /// What people call the board: 1 to 32 letters of ASCII.
+    #[arg(long)]
+    name: String,
+    #[command(flatten)]
+    block: Block,
+}
+
+/// A companion, and what it starts.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Parts {
+    /// The folder with the companions that “cargo xtask firmware” built. Without it, “companions” beside this program and
+    /// “target/firmware” are looked in.
+    #[arg(long, value_name = "FOLDER")]
+    companions: Option<PathBuf>,
+    /// What people call the board: 1 to 32 letters of ASCII. Without it, what its makers do.
+    #[arg(long)]
+    name: Option<String>,
+    /// A signed image that the board runs from the start.
+    #[arg(long, value_name = "IMAGE")]
+    app: Option<PathBuf>,
+    #[command(flatten)]
+    block: Block,
+}
+
+/// A companion as a file.
+#[derive(Debug, clap::Args)]
+pub(crate) struct MakeArguments {
+    /// The kind of board: rp2040.
+    #[arg(long)]
+    board: String,
+    #[command(flatten)]
+    parts: Parts,
+    /// Where to write it: .bin, .hex or .uf2.
+    #[arg(long, short, value_name = "FILE")]
+    output: PathBuf,
+}
+
 impl Command {
     pub(crate) fn json(&self) -> bool {
         matches!(self, Command::Show { json: true, .. })
@@ -60,50 +104,164 @@ impl Command {
 
 pub(crate) fn run(command: &Command) -> crate::problem::Result {
     match command {
-        Command::Write(arguments) => write(arguments)?,
+        Command::Make(arguments) => make(arguments)?,
+        Command::Fill(arguments) => fill(arguments)?,
         Command::Show { input, json } => show(input, *json)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The program of a file, and where its block begins in what the chip gets.
-fn program(path: &Path) -> Result<(Program, usize), Sentence> {
-    let program = Program::new(file::read(path)?).ok_or_else(|| says::damaged_file(path.display()))?;
-    let at = find(&program.bytes()).ok_or_else(|| says::no_block(path.display()))?;
-    Ok((program, at))
+/// The board of this name.
+pub(crate) fn board(name: &str) -> Result<&'static Board, Sentence> {
+    let known: Vec<_> = boards::ALL.iter().map(|board| board.name).collect();
+    boards::named(name).ok_or_else(|| install::no_board(name, &known.join(", ")))
 }
 
-/// A published key is not for boards that leave a desk.
-fn own_keys(arguments: &WriteArguments) -> Result<Vec<PublicKey>, Sentence> {
-    let keys = keys::read(&arguments.key)?;
-    let published = keys
-        .iter()
-        .find_map(|key| bootlace_image::development_key(&key.hash()));
-    match published {
-        Some(file) if !arguments.rules.allow_development_keys => Err(says::published_key(file)),
-        _ => Ok(keys),
+/// A bootloader's file, and where its block begins in what the chip gets.
+fn with_block(path: &Path) -> Result<(BootloaderFile, usize), Sentence> {
+    let bootloader =
+        BootloaderFile::new(file::read(path)?).ok_or_else(|| says::damaged_file(path.display()))?;
+    let at = find(&bootloader.bytes()).ok_or_else(|| says::no_block(path.display()))?;
+    Ok((bootloader, at))
+}
+
+impl Block {
+    /// A published key is not for boards that leave a desk.
+    fn own_keys(&self) -> Result<Vec<PublicKey>, Sentence> {
+        let keys = keys::read(&self.key)?;
+        let published = keys
+            .iter()
+            .find_map(|key| bootlace_image::development_key(&key.hash()));
+        match published {
+            Some(file) if !self.rules.allow_development_keys => Err(says::published_key(file)),
+            _ => Ok(keys),
+        }
+    }
+
+    /// The block's bytes.
+    fn encode(&self, name: &str, keys: &[PublicKey]) -> Result<[u8; LEN], Sentence> {
+        let identity = Identity {
+            name,
+            serial: "",
+            vendor: self.vendor,
+            class: self.class,
+            keys,
+            policy: self.rules.policy(),
+        };
+        encode(&identity).map_err(|unfit| says::unfit(&reason(&unfit)))
     }
 }
 
-fn write(arguments: &WriteArguments) -> Result<(), Sentence> {
+fn fill(arguments: &FillArguments) -> Result<(), Sentence> {
     let (input, output) = (&arguments.input, &arguments.output);
     let mut inputs = vec![input.as_path()];
-    inputs.extend(arguments.key.iter().map(PathBuf::as_path));
+    inputs.extend(arguments.block.key.iter().map(PathBuf::as_path));
     file::spare(output, &inputs)?;
-    let (program, at) = program(input)?;
-    let keys = own_keys(arguments)?;
-    let identity = Identity {
-        name: &arguments.name,
-        serial: "",
-        vendor: arguments.vendor,
-        class: arguments.class,
-        keys: &keys,
-        policy: arguments.rules.policy(),
-    };
-    let block = encode(&identity).map_err(|unfit| says::unfit(&reason(&unfit)))?;
-    file::write(output, &program.with(at, &block))?;
-    report::line(says::written(output.display(), identity.name));
+    let (bootloader, at) = with_block(input)?;
+    if arguments.block.key.is_empty() {
+        return Err(install::no_keys());
+    }
+    let keys = arguments.block.own_keys()?;
+    let block = arguments.block.encode(&arguments.name, &keys)?;
+    file::write(output, &bootloader.with(at, &block))?;
+    report::line(says::written(output.display(), &arguments.name));
     Ok(())
+}
+
+impl Parts {
+    /// What people call the board.
+    fn name<'n>(&'n self, board: &'n Board) -> &'n str {
+        self.name.as_deref().unwrap_or(board.title)
+    }
+
+    /// The companion's file as it was built.
+    fn built(&self, board: &Board) -> Result<PathBuf, Sentence> {
+        let beside = std::env::current_exe().ok();
+        let beside = beside.and_then(|program| Some(program.parent()?.join("companions")));
+        let folders: Vec<PathBuf> = match &self.companions {
+            Some(folder) => vec![folder.clone()],
+            None => beside
+                .into_iter()
+                .chain([PathBuf::from("target/firmware")])
+                .collect(),
+        };
+        let name = format!("{}.bin", board.name);
+        let found = folders
+            .iter()
+            .map(|folder| folder.join(&name))
+            .find(|path| path.exists());
+        found.ok_or_else(|| {
+            let folders: Vec<_> = folders
+                .iter()
+                .map(|folder| folder.display().to_string())
+                .collect();
+            install::no_companion(board.name, &folders.join(" and "))
+        })
+    }
+
+    /// What the board's flash is to hold.
+    pub(crate) fn plan(&self, board: &Board) -> Result<FlashPlan, Problem> {
+        if self.block.key.is_empty() {
+            return Err(install::no_keys().into());
+        }
+        let (built, at) = with_block(&self.built(board)?)?;
+        let keys = self.block.own_keys()?;
+        let companion = built.with(at, &self.block.encode(self.name(board), &keys)?);
+        let image = self
+            .app
+            .as_deref()
+            .map(|path| self.image(path, &keys))
+            .transpose()?;
+        let plan = board.plan(companion, image);
+        Ok(plan.map_err(|unfit| install::unfit(board, unfit))?)
+    }
+
+    /// An image that this companion will start.
+    fn image(&self, path: &Path, keys: &[PublicKey]) -> Result<Vec<u8>, Problem> {
+        let at = |error| words::files::at(path.display(), words::error(&error));
+        let image = CheckedImage::new(file::read(path)?).map_err(at)?;
+        let policy = bootlace_image::Policy {
+            allow_development_keys: self.block.rules.allow_development_keys,
+        };
+        image.verify(keys, &policy).map_err(at)?;
+        Ok(image.bytes().to_vec())
+    }
+
+    /// The files that are read.
+    fn inputs(&self) -> impl Iterator<Item = &Path> {
+        self.block.key.iter().chain(&self.app).map(PathBuf::as_path)
+    }
+}
+
+fn make(arguments: &MakeArguments) -> Result<(), Problem> {
+    let (board, output) = (board(&arguments.board)?, &arguments.output);
+    let inputs: Vec<&Path> = arguments.parts.inputs().collect();
+    file::spare(output, &inputs)?;
+    let plan = arguments.parts.plan(board)?;
+    let name = arguments.parts.name(board);
+    file::write(output, &encoded(output, board, &plan)?)?;
+    report::line(install::made(output.display(), board, name));
+    Ok(())
+}
+
+/// What a flash is to hold, in the format that a file's name says.
+pub(crate) fn encoded(path: &Path, board: &Board, plan: &FlashPlan) -> Result<Vec<u8>, Sentence> {
+    let format = path
+        .extension()
+        .and_then(|format| format.to_str())
+        .unwrap_or_default();
+    match format.to_ascii_lowercase().as_str() {
+        "bin" => Ok(plan.flat()),
+        "hex" => {
+            let parts = plan.parts.iter().map(|part| (part.at, part.bytes.as_slice()));
+            Ok(hex::write(parts).into_bytes())
+        }
+        "uf2" => {
+            let family = board.uf2.ok_or_else(|| install::no_uf2(board))?;
+            Ok(uf2::write(board.flash, &plan.flat(), family))
+        }
+        _ => Err(install::no_format(path.display())),
+    }
 }
 
 /// Why a block can't be written, for people.
@@ -120,8 +278,8 @@ fn reason(unfit: &bootlace_identity::Unfit) -> String {
 }
 
 fn show(input: &Path, json: bool) -> Result<(), Sentence> {
-    let (program, at) = program(input)?;
-    let bytes = program.bytes();
+    let (bootloader, at) = with_block(input)?;
+    let bytes = bootloader.bytes();
     let block: Option<&[u8; LEN]> = bytes.get(at..).and_then(|rest| rest.first_chunk());
     let mut keys = Keys::new();
     // What was found is whole, or blank.

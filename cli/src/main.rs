@@ -2,17 +2,18 @@
 #![forbid(unsafe_code)]
 
 mod board;
+mod bootloader_file;
+mod companion;
 mod delta;
 mod file;
-mod identity;
 mod image;
+mod install;
 mod json;
 mod keys;
 mod listing;
 mod patch;
-mod ports;
+mod port_arguments;
 mod problem;
-mod program;
 mod report;
 #[cfg(unix)]
 mod simulate;
@@ -36,12 +37,14 @@ enum Command {
     /// Look at signed images.
     #[command(subcommand)]
     Image(image::Command),
-    /// Look at public keys.
+    /// Make keys, and look at public ones.
     #[command(subcommand)]
     Key(keys::Command),
-    /// The identity block of a bootloader: whose images its board runs, what it is called, which rules it keeps.
+    /// Companions made to measure: whose images a board runs, what it is called, which rules it keeps.
     #[command(subcommand)]
-    Identity(identity::Command),
+    Companion(companion::Command),
+    /// The first install: put a companion into a chip that has none, by the loader that the chip came with.
+    Install(install::Arguments),
     /// Patches: what changed between two images, for slow lines.
     #[command(subcommand)]
     Delta(delta::Command),
@@ -60,7 +63,8 @@ fn main() -> ExitCode {
     let (result, json) = match Arguments::parse().command {
         Command::Image(command) => (image::run(&command), command.json()),
         Command::Key(command) => (keys::run(&command), command.json()),
-        Command::Identity(command) => (identity::run(&command), command.json()),
+        Command::Companion(command) => (companion::run(&command), command.json()),
+        Command::Install(arguments) => (install::run(&arguments), arguments.json),
         Command::Delta(command) => (delta::run(&command), command.json()),
         Command::Board(arguments) => (board::run(&arguments), arguments.json),
         Command::Ports(arguments) => (listing::run(&arguments), arguments.json),

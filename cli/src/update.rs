@@ -11,7 +11,7 @@ use bootlace_host::Notice;
 use bootlace_image::Policy;
 
 use crate::patch::{Bases, Patch};
-use crate::ports::Ports;
+use crate::port_arguments::Ports;
 use crate::problem::{Problem, code};
 use crate::report::Reporter;
 use crate::{file, keys};
@@ -43,7 +43,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     allow_development_keys: bool,
     /// Seconds to wait for a board that is unplugged or does not come back.
-    #[arg(long, default_value_t = 600)]
+    #[arg(long, default_value_t = Options::default().absence.as_secs())]
     patience: u64,
     /// Write one line of JSON for each thing that happens.
     #[arg(long)]

@@ -1,4 +1,4 @@
-//! `bootlace identity`: a bootloader is filled in every format that it comes in, and nothing else in it changes.
+//! `bootlace companion`: a bootloader is filled in every format that it comes in, and nothing else in it changes.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use std::fs;
@@ -145,7 +145,7 @@ fn every_format_is_filled_and_nothing_else_changes() {
     let folder = folder("formats");
     for format in ["bin", "elf", "hex", "uf2"] {
         let (input, output) = (format!("in.{format}"), format!("out.{format}"));
-        let arguments = [&["identity", "write", &input, &output], WRITE.as_slice()].concat();
+        let arguments = [&["companion", "fill", &input, &output], WRITE.as_slice()].concat();
         let done = run(&folder, &arguments);
         assert!(done.status.success(), "{format}: {}", text(&done));
         let file = fs::read(folder.join(&output)).unwrap();
@@ -178,9 +178,9 @@ fn every_format_is_filled_and_nothing_else_changes() {
             .allow(RequestKind::Erase, bootlace_simulator::Origin::Cable);
         assert_eq!(erase, Permission::Denied);
 
-        let shown = run(&folder, &["identity", "show", "--json", &output]);
+        let shown = run(&folder, &["companion", "show", "--json", &output]);
         assert!(text(&shown).contains("\"name\":\"Pump 3\""), "{}", text(&shown));
-        let blank = run(&folder, &["identity", "show", &input]);
+        let blank = run(&folder, &["companion", "show", &input]);
         assert_eq!(blank.status.code(), Some(1), "{}", text(&blank));
         assert!(text(&blank).contains("is blank"), "{}", text(&blank));
     }
@@ -189,19 +189,26 @@ fn every_format_is_filled_and_nothing_else_changes() {
 #[test]
 fn a_filled_bootloader_is_filled_anew() {
     let folder = folder("again");
-    let first = [&["identity", "write", "in.bin", "one.bin"], WRITE.as_slice()].concat();
+    let first = [&["companion", "fill", "in.bin", "one.bin"], WRITE.as_slice()].concat();
     assert!(run(&folder, &first).status.success());
     let second = [
-        "identity", "write", "one.bin", "two.bin", "--key", "two.pem", "--name", "Pump 4",
+        "companion",
+        "fill",
+        "one.bin",
+        "two.bin",
+        "--key",
+        "two.pem",
+        "--name",
+        "Pump 4",
     ];
     assert!(run(&folder, &second).status.success());
-    let shown = text(&run(&folder, &["identity", "show", "two.bin"]));
+    let shown = text(&run(&folder, &["companion", "show", "two.bin"]));
     assert!(shown.contains("Pump 4") && shown.contains("Ed25519"), "{shown}");
 }
 
 /// What was refused, and that nothing was written.
 fn refused(folder: &Path, arguments: &[&str], wanted: &str) {
-    let done = run(folder, &[&["identity", "write"], arguments].concat());
+    let done = run(folder, &[&["companion", "fill"], arguments].concat());
     assert_eq!(done.status.code(), Some(1), "{arguments:?}: {}", text(&done));
     assert!(text(&done).contains(wanted), "{arguments:?}: {}", text(&done));
     assert!(!folder.join("out.bin").exists(), "{arguments:?}");
@@ -213,7 +220,7 @@ fn a_published_key_is_refused_unless_it_is_asked_for() {
     let arguments = ["in.bin", "out.bin", "--key", DEMO, "--name", "Desk"];
     refused(&folder, &arguments, "anybody can sign");
     let allowed = [
-        &["identity", "write"],
+        &["companion", "fill"],
         arguments.as_slice(),
         &["--allow-development-keys"],
     ]
@@ -284,4 +291,170 @@ fn a_damaged_block_is_left_alone() {
     fs::write(folder.join("damaged.bin"), program(&block)).unwrap();
     let arguments = ["damaged.bin", "out.bin", "--key", "one.pem", "--name", "Pump"];
     refused(&folder, &arguments, "does not hold one identity block");
+}
+
+/// A folder with a companion as `cargo xtask firmware` leaves it, and a new key pair.
+fn with_companion(name: &str) -> PathBuf {
+    let folder = folder(name);
+    fs::rename(folder.join("in.bin"), folder.join("rp2040.bin")).unwrap();
+    let made = run(&folder, &["key", "new", "own.pem"]);
+    assert!(made.status.success(), "{}", text(&made));
+    folder
+}
+
+fn make<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [
+        &["companion", "make", "--board", "rp2040", "--companions", "."],
+        more,
+    ]
+    .concat()
+}
+
+#[test]
+fn a_companion_is_made_in_every_format_for_a_new_key() {
+    let folder = with_companion("made");
+    let key = text(&run(&folder, &["key", "show", "--json", "own.pub.pem"]));
+    for format in ["bin", "hex", "uf2"] {
+        let output = format!("own.{format}");
+        let done = run(
+            &folder,
+            &make(&["--key", "own.pub.pem", "--name", "Pump 3", "-o", &output]),
+        );
+        assert!(done.status.success(), "{format}: {}", text(&done));
+        let shown = text(&run(&folder, &["companion", "show", "--json", &output]));
+        assert!(shown.contains("\"name\":\"Pump 3\""), "{shown}");
+        let hash = key
+            .split("\"key_hash\":\"")
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap();
+        assert!(shown.contains(hash), "{shown} {key}");
+    }
+    // A place of 64 KB, blank behind the companion.
+    let bytes = fs::read(folder.join("own.bin")).unwrap();
+    assert_eq!((bytes.len(), bytes.last()), (0x1_0000, Some(&0xFF)));
+    assert_eq!(from_uf2(&fs::read(folder.join("own.uf2")).unwrap()), bytes);
+    let hex = from_hex(&fs::read(folder.join("own.hex")).unwrap());
+    assert_eq!(hex, bytes[..hex.len()]);
+}
+
+#[test]
+fn a_new_key_overwrites_nothing_and_is_its_owners_alone() {
+    let folder = with_companion("key");
+    let before = fs::read(folder.join("own.pem")).unwrap();
+    let again = run(&folder, &["key", "new", "own.pem"]);
+    assert_eq!(again.status.code(), Some(1), "{}", text(&again));
+    assert!(text(&again).contains("never overwritten"), "{}", text(&again));
+    // Nor the public half of another pair.
+    fs::write(folder.join("two.pub.pem"), "mine").unwrap();
+    let other = run(&folder, &["key", "new", "two.pem"]);
+    assert_eq!(other.status.code(), Some(1), "{}", text(&other));
+    assert_eq!(fs::read(folder.join("own.pem")).unwrap(), before);
+    assert_eq!(fs::read(folder.join("two.pub.pem")).unwrap(), b"mine");
+    let unnamed = run(&folder, &["key", "new", "key.txt"]);
+    assert!(
+        text(&unnamed).contains("End the name in .pem"),
+        "{}",
+        text(&unnamed)
+    );
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::metadata(folder.join("own.pem")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0);
+    }
+}
+
+#[test]
+fn what_no_companion_can_be_made_of_is_refused_with_its_reason() {
+    let folder = with_companion("unmade");
+    let refused = |arguments: &[&str], wanted: &str| {
+        let done = run(&folder, arguments);
+        assert_eq!(done.status.code(), Some(1), "{arguments:?}: {}", text(&done));
+        assert!(text(&done).contains(wanted), "{arguments:?}: {}", text(&done));
+        assert!(!folder.join("out.bin").exists(), "{arguments:?}");
+    };
+    let key = ["--key", "own.pub.pem"];
+    refused(&make(&["-o", "out.bin"]), "No key was given");
+    refused(&make(&[&key[..], &["-o", "out.txt"]].concat()), "names no format");
+    refused(&make(&["--key", DEMO, "-o", "out.bin"]), "anybody can sign");
+    refused(&make(&["--key", "own.pem", "-o", "out.bin"]), "private");
+    let other = [
+        "companion",
+        "make",
+        "--board",
+        "toaster",
+        "--key",
+        "own.pub.pem",
+        "-o",
+        "out.bin",
+    ];
+    refused(&other, "“toaster” is no board");
+    let nowhere = [
+        "companion",
+        "make",
+        "--board",
+        "rp2040",
+        "--companions",
+        "none",
+        "--key",
+        "own.pub.pem",
+        "-o",
+        "out.bin",
+    ];
+    refused(&nowhere, "There is no companion for rp2040 in none");
+    fs::write(folder.join("app.bin"), vec![0; 1000]).unwrap();
+    refused(
+        &make(&[&key[..], &["--app", "app.bin", "-o", "out.bin"]].concat()),
+        "app.bin",
+    );
+    let drive = [
+        "install",
+        "--board",
+        "rp2040",
+        "--companions",
+        ".",
+        "--key",
+        "own.pub.pem",
+        "--way",
+        "uf2",
+    ];
+    refused(&drive, "No drive was named");
+    refused(
+        &[&drive[..], &["--drive", "."]].concat(),
+        "not the drive of a board",
+    );
+    let text = ["install", "--board", "rp2040", "--companion", "one.pem"];
+    refused(&text, "is no companion for the Raspberry Pi Pico");
+}
+
+#[test]
+fn a_drive_gets_the_whole_companion() {
+    let folder = with_companion("drive");
+    fs::create_dir(folder.join("drive")).unwrap();
+    fs::write(
+        folder.join("drive/INFO_UF2.TXT"),
+        "Model: Raspberry Pi RP2\r\nBoard-ID: RPI-RP2\r\n",
+    )
+    .unwrap();
+    let arguments = [
+        "install",
+        "--board",
+        "rp2040",
+        "--companions",
+        ".",
+        "--key",
+        "own.pub.pem",
+        "--way",
+        "uf2",
+        "--drive",
+        "drive",
+    ];
+    let done = run(&folder, &arguments);
+    assert!(done.status.success(), "{}", text(&done));
+    let bytes = from_uf2(&fs::read(folder.join("drive/companion.uf2")).unwrap());
+    assert_eq!(bytes.len(), 0x1_0000);
+    assert_eq!(&bytes[BEFORE..BEFORE + 4], &program(&BLANK)[BEFORE..BEFORE + 4]);
 }

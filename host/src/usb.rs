@@ -90,7 +90,7 @@ impl UsbBoard {
     }
 }
 
-fn unusable(error: &nusb::Error) -> Unusable {
+pub(crate) fn unusable(error: &nusb::Error) -> Unusable {
     match error.kind() {
         ErrorKind::Disconnected | ErrorKind::NotFound => Unusable::Missing,
         ErrorKind::PermissionDenied => Unusable::Forbidden,
@@ -173,7 +173,7 @@ type FromBoard = Endpoint<Bulk, In>;
 type ToBoard = Endpoint<Bulk, Out>;
 
 /// The two endpoints of the interface.
-fn endpoints(interface: &Interface) -> Result<(FromBoard, ToBoard), Unusable> {
+pub(crate) fn endpoints(interface: &Interface) -> Result<(FromBoard, ToBoard), Unusable> {
     let (mut from_board, mut to_board) = (None, None);
     for endpoint in interface.descriptor().iter().flat_map(|it| it.endpoints()) {
         let address = endpoint.address();
@@ -210,7 +210,7 @@ fn read(mut from_board: FromBoard, ends: &AtomicBool, inputs: &Inputs) {
 }
 
 /// Takes every transfer of an endpoint back.
-fn drain<D: nusb::transfer::EndpointDirection>(endpoint: &mut Endpoint<Bulk, D>) {
+pub(crate) fn drain<D: nusb::transfer::EndpointDirection>(endpoint: &mut Endpoint<Bulk, D>) {
     endpoint.cancel_all();
     while endpoint.pending() > 0 && endpoint.wait_next_complete(CLOSING).is_some() {}
 }

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::plan::{Part, Plan, Unfit};
+use crate::plan::{FlashPlan, Part, Unfit};
 
 /// A way into a chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub struct Board {
 /// Every board. The places are those of its memory map in `firmware-companion/boards`, which a test compares.
 pub const ALL: &[Board] = &[Board {
     name: "rp2040",
-    title: "Raspberry Pi Pico and other boards with an RP2040",
+    title: "Raspberry Pi Pico (RP2040)",
     ways: &[Way::Picoboot, Way::Uf2],
     entry: "Hold the button BOOTSEL while you plug the board in.",
     flash: 0x1000_0000,
@@ -67,7 +67,7 @@ impl Board {
     ///
     /// # Errors
     /// What does not fit.
-    pub fn plan(&self, companion: Vec<u8>, image: Option<Vec<u8>>) -> Result<Plan, Unfit> {
+    pub fn plan(&self, companion: Vec<u8>, image: Option<Vec<u8>>) -> Result<FlashPlan, Unfit> {
         let too_long = |what: &[u8], most: u32| (what.len() as u64 > u64::from(most)).then_some(what.len());
         if let Some(len) = too_long(&companion, self.companion) {
             return Err(Unfit::Companion {
@@ -84,7 +84,7 @@ impl Board {
             bytes: companion
         }];
         parts.extend(image.map(|bytes| Part { at, bytes }));
-        Ok(Plan {
+        Ok(FlashPlan {
             parts,
             blank: self.flash..self.flash + self.companion,
             start: self.flash,

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use bootlace_loader::{Action, Broken, Fault, Loader, Request, Step};
 
-use crate::plan::{Part, Plan};
+use crate::plan::{FlashPlan, Part};
 
 /// What an installation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub enum Work {
 
 /// What goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
+pub enum News {
     /// It does this now.
     Work(Work),
     /// So much of it is done.
@@ -71,7 +71,7 @@ pub enum Ended {
     },
 }
 
-/// A run of it. Whoever drives it takes [`Installation::poll_notice`] until there is none, then does what
+/// A run of it. Whoever drives it takes [`Installation::poll_news`] until there is none, then does what
 /// [`Installation::poll_step`] says, until a notice says how it ended.
 #[derive(Debug)]
 pub struct Installation<L> {
@@ -86,7 +86,7 @@ pub struct Installation<L> {
     todo: VecDeque<Request>,
     /// The request that the loader has.
     current: Option<Request>,
-    notices: VecDeque<Notice>,
+    news: VecDeque<News>,
     done: u32,
     total: u32,
     changed: bool,
@@ -98,7 +98,7 @@ pub struct Installation<L> {
 
 impl<L: Loader> Installation<L> {
     /// Begins one.
-    pub fn new(loader: L, plan: &Plan) -> Self {
+    pub fn new(loader: L, plan: &FlashPlan) -> Self {
         let units = plan.units(loader.shape().unit);
         let mut installation = Installation {
             loader,
@@ -108,7 +108,7 @@ impl<L: Loader> Installation<L> {
             work: Work::Beginning,
             todo: VecDeque::new(),
             current: None,
-            notices: VecDeque::new(),
+            news: VecDeque::new(),
             done: 0,
             total: 0,
             changed: false,
@@ -121,11 +121,11 @@ impl<L: Loader> Installation<L> {
     }
 
     /// What went on since the last call.
-    pub fn poll_notice(&mut self) -> Option<Notice> {
-        self.notices.pop_front()
+    pub fn poll_news(&mut self) -> Option<News> {
+        self.news.pop_front()
     }
 
-    /// What was [`Notice::Before`] is safe, or not wanted: the flash may be changed.
+    /// What was [`News::Before`] is safe, or not wanted: the flash may be changed.
     pub fn go_on(&mut self) {
         self.asks = false;
     }
@@ -182,7 +182,7 @@ impl<L: Loader> Installation<L> {
 
     fn end(&mut self, ended: Ended) {
         self.over = true;
-        self.notices.push_back(Notice::Ended(ended));
+        self.news.push_back(News::Ended(ended));
     }
 
     fn failed(&mut self, fault: Fault) {
@@ -218,7 +218,7 @@ impl<L: Loader> Installation<L> {
         }
         self.done = self.done.saturating_add(len).min(self.total);
         let (done, total) = (self.done, self.total);
-        self.notices.push_back(Notice::Progress { done, total });
+        self.news.push_back(News::Progress { done, total });
     }
 
     /// Notes what the flash held.
@@ -253,7 +253,7 @@ impl<L: Loader> Installation<L> {
             Request::Begin | Request::Leave => 0,
         };
         self.total = self.todo.iter().map(len).sum();
-        self.notices.push_back(Notice::Work(work));
+        self.news.push_back(News::Work(work));
     }
 
     /// What comes after the work that is done.
@@ -282,7 +282,7 @@ impl<L: Loader> Installation<L> {
                 self.asks = true;
                 self.set_work(Work::Erasing, erased);
                 // Told first: what was there is kept before it is changed.
-                self.notices.push_front(Notice::Before(before));
+                self.news.push_front(News::Before(before));
             }
             Work::Erasing => {
                 let written: Vec<_> = others.iter().flat_map(|unit| writes(unit, shape.write)).collect();

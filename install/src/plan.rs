@@ -16,7 +16,7 @@ pub struct Part {
 
 /// What the flash holds after an installation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct FlashPlan {
     /// What is written.
     pub parts: Vec<Part>,
     /// What is blank where nothing is written.
@@ -45,7 +45,27 @@ pub enum Unfit {
     },
 }
 
-impl Plan {
+impl FlashPlan {
+    /// All that the flash holds from the begin of what is blank on, as one piece; between the parts it is blank.
+    pub fn flat(&self) -> Vec<u8> {
+        let base = self.blank.start;
+        let end_of = |part: &Part| u64::from(part.at.saturating_sub(base)) + part.bytes.len() as u64;
+        let blank = u64::from(self.blank.end.saturating_sub(base));
+        let end = self
+            .parts
+            .iter()
+            .map(end_of)
+            .chain([blank])
+            .max()
+            .unwrap_or_default();
+        let mut flat = vec![0xFF; end as usize];
+        for part in &self.parts {
+            let places = flat.iter_mut().skip(part.at.saturating_sub(base) as usize);
+            places.zip(&part.bytes).for_each(|(place, byte)| *place = *byte);
+        }
+        flat
+    }
+
     /// The units of so many bytes that the installation changes, in the order of their addresses, each with all of its bytes
     /// afterwards.
     pub(crate) fn units(&self, unit: u32) -> Vec<Part> {

@@ -10,7 +10,7 @@ use bootlace_loader::{Action, Broken, Fault, Refusal};
 use bootlace_picoboot::{FLASH, Picoboot};
 
 use crate::boards::{self, Board};
-use crate::{Ended, Installation, Notice, Part, Plan, Unfit, Work};
+use crate::{Ended, FlashPlan, Installation, News, Part, Unfit, Work};
 
 /// Bytes of flash: what the tests change, and some more.
 const LEN: usize = 0x2_0000;
@@ -163,22 +163,22 @@ struct Told {
 /// Runs to the end; `at_each` may cancel, and sees each notice.
 fn run_with(
     rom: &mut Rom,
-    plan: &Plan,
-    mut at_each: impl FnMut(&mut Installation<Picoboot>, &Notice),
+    plan: &FlashPlan,
+    mut at_each: impl FnMut(&mut Installation<Picoboot>, &News),
 ) -> Told {
     let mut installation = Installation::new(Picoboot::new(1), plan);
     let mut told = Told::default();
     for _ in 0..100_000 {
-        while let Some(notice) = installation.poll_notice() {
+        while let Some(notice) = installation.poll_news() {
             at_each(&mut installation, &notice);
             match notice {
-                Notice::Work(work) => told.works.push(work),
-                Notice::Before(parts) => {
+                News::Work(work) => told.works.push(work),
+                News::Before(parts) => {
                     told.before = Some(parts);
                     installation.go_on();
                 }
-                Notice::Progress { done, total } => assert!(done <= total),
-                Notice::Ended(ended) => {
+                News::Progress { done, total } => assert!(done <= total),
+                News::Ended(ended) => {
                     assert_eq!(installation.poll_step(), None);
                     told.ended = Some(ended);
                     return told;
@@ -194,7 +194,7 @@ fn run_with(
     panic!("the installation does not end");
 }
 
-fn run(rom: &mut Rom, plan: &Plan) -> Told {
+fn run(rom: &mut Rom, plan: &FlashPlan) -> Told {
     run_with(rom, plan, |_, _| {})
 }
 
@@ -202,7 +202,7 @@ fn companion() -> Vec<u8> {
     (0..50_000u32).map(|it| (it * 7 % 251) as u8).collect()
 }
 
-fn plan() -> Plan {
+fn plan() -> FlashPlan {
     pico().plan(companion(), Some(vec![0x3D; 20_000])).unwrap()
 }
 
@@ -287,7 +287,7 @@ fn an_installation_that_is_cancelled_says_whether_it_changed_anything() {
     let at = |wanted: Work| {
         let mut rom = Rom::new(vec![0x55; LEN]);
         let told = run_with(&mut rom, &plan(), |installation, notice| {
-            if *notice == Notice::Work(wanted) {
+            if *notice == News::Work(wanted) {
                 installation.cancel();
             }
         });

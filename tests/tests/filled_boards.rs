@@ -1,4 +1,4 @@
-//! The identity block on emulated boards: a bootloader that `bootlace identity write` filled runs what that key signed and
+//! The identity block on emulated boards: a bootloader that `bootlace companion fill` filled runs what that key signed and
 //! nothing else; one whose block says nothing runs nothing at all.
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -36,7 +36,7 @@ fn filled(folder: &Path, board: &str, format: &str) -> Vec<u8> {
         .with_extension(format);
     let output = folder.join(board).with_extension(format);
     let mut command = Command::new(tools::cli().unwrap());
-    command.args(["identity", "write"]).args([&input, &output]);
+    command.args(["companion", "fill"]).args([&input, &output]);
     command.args(["--key", &format!("{DATA}/p256.pub.pem"), "--name", "Pump 3"]);
     tools::output(&mut command).unwrap();
     std::fs::read(output).unwrap()

@@ -176,6 +176,26 @@ fn insert(bytes: &[u8], kind: TlvKind, value: &[u8], first: bool) -> Vec<u8> {
     changed
 }
 
+/// What `bootlace key new` makes is a key like any other to imgtool, both halves of it.
+#[test]
+fn imgtool_signs_with_a_key_that_bootlace_made() {
+    let signers = Signers::shared();
+    let (private, public) = (signers.path("made.pem"), signers.path("made.pub.pem"));
+    let mut command = Command::new(tools::cli().unwrap());
+    tools::output(command.args(["key", "new", &private])).unwrap();
+    let getpub = signers.imgtool(["getpub", "--encoding", "pem", "--key", &private]);
+    assert_eq!(getpub.trim(), fs::read_to_string(public).unwrap().trim());
+    let file = signers.sign("made.bin", &signers.path("payload"), Some("made"), "");
+    let image = Image::read(&mut file.as_slice()).unwrap();
+    image
+        .verify(
+            &mut file.as_slice(),
+            &[signers.public("made")],
+            &Policy::default(),
+        )
+        .unwrap();
+}
+
 #[test]
 fn whatever_imgtool_signs_is_verified() {
     let signers = Signers::shared();

@@ -77,6 +77,9 @@ fn a_blank_board_serves_on_both_functions_in_turn() {
                 (it.role, it.state, it.reset, it.serial.map(str::to_owned), slots)
             });
             let slots = vec![0x1000_0000 + PRIMARY, 0x1000_0000 + SECONDARY];
+            // Where an installation puts an image.
+            let installed = bootlace_install::boards::named("rp2040").unwrap();
+            assert_eq!(installed.primary.0 as usize, 0x1000_0000 + PRIMARY);
             let wanted = (Role::Bootloader, Some(BootState::NoImage), Some(Reset::PowerOn));
             let (role, state, reset, number, found) = described.unwrap();
             assert_eq!(

@@ -14,6 +14,9 @@ use bootlace_tests::tools;
 use bootlace_tests::usb::{Bus, Cord};
 use serde_json::Value;
 
+#[path = "usb/install.rs"]
+mod install;
+
 const ORIGIN: &str = "http://localhost:8080";
 
 struct Stage {
@@ -41,6 +44,23 @@ fn main() -> Result<()> {
             twenty_boards,
         ),
         ("command_line_says_why_a_device_cannot_be_used", unusable),
+        (
+            "a_blank_chip_gets_companion_application_update_and_patch",
+            install::blank_chip,
+        ),
+        (
+            "an_installation_that_is_unplugged_is_begun_again",
+            install::unplugged,
+        ),
+        (
+            "what_a_chip_held_is_kept_and_its_drive_brings_it_back",
+            install::kept,
+        ),
+        (
+            "a_file_for_the_factory_starts_its_application",
+            install::factory_file,
+        ),
+        ("a_chip_that_cannot_be_installed_says_why", install::refused),
     ];
     let code = runner::run(&mut stage, scenarios, &runner::wanted());
     drop(stage);

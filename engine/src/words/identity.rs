@@ -29,7 +29,7 @@ pub fn blank(path: impl Display) -> Sentence {
     Sentence::new(
         "BlankIdentity",
         format!("The identity block of {path} is blank: a board with this bootloader starts nothing."),
-        "Fill the block: bootlace identity write.",
+        "Fill the block: bootlace companion fill.",
     )
 }
 

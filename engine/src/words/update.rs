@@ -97,7 +97,7 @@ pub fn state(state: BootState) -> &'static str {
         BootState::WrongBoard => "In bootloader mode: the board’s firmware is for another board.",
         BootState::NoKey => {
             "In bootloader mode: the board has no key to check firmware with, its identity block is blank or damaged. Fill the \
-             block (bootlace identity write) and flash the bootloader again."
+             block (bootlace companion fill) and flash the bootloader again."
         }
         BootState::TooOld => "In bootloader mode: the board’s firmware is older than the board allows.",
         BootState::FlashFailed => "In bootloader mode: the board’s flash can’t be read or written.",

@@ -13,7 +13,7 @@ use bootlace_image::PublicKey;
 const VARIABLE: &str = "BOOTLACE_KEY";
 /// Its value for a board that trusts the demonstration's key.
 const DEMONSTRATION: &str = "demonstration";
-/// Its value for a bootloader whose identity block is filled later, by `bootlace identity write`.
+/// Its value for a bootloader whose identity block is filled later, by `bootlace companion fill`.
 const BLANK: &str = "blank";
 
 /// All that a bootloader's build script does: the linker finds the board's `memory.x`, and the identity block that the
@@ -100,7 +100,7 @@ fn key_named(named: Option<&str>) -> Result<PublicKey, String> {
             "no key to trust. Set {VARIABLE} to the path of your public key: `imgtool keygen --type ecdsa-p256 --key \
              my.pem` makes a pair, `imgtool getpub --encoding pem --key my.pem` writes its public half. For a board on \
              a desk, {VARIABLE}={DEMONSTRATION} takes the demonstration's key, with which anybody can sign; \
-             {VARIABLE}={BLANK} leaves the key to `bootlace identity write`."
+             {VARIABLE}={BLANK} leaves the key to `bootlace companion fill`."
         ));
     };
     if named == DEMONSTRATION {

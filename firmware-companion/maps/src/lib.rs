@@ -1,4 +1,4 @@
-//! Memory maps of boards that no emulator runs, and what asks for their bootloader: everything of these boards that is not
+//! Memory maps of boards whose drivers no emulator runs, and what asks for their bootloader: everything of these boards that is not
 //! register access, so that this machine can test it.
 #![no_std]
 #![forbid(unsafe_code)]

@@ -3,6 +3,7 @@
 
 mod bus;
 pub mod cuts;
+mod drive;
 mod flash;
 mod follow;
 mod hex;

@@ -266,6 +266,15 @@ impl Pico {
             .map(drop)
     }
 
+    /// Holds BOOTSEL, which the boot ROM looks at when the board gets power, or lets it go.
+    ///
+    /// # Errors
+    /// When the emulator is gone.
+    pub fn hold_bootsel(&self, held: bool) -> Result<()> {
+        self.command(&json!({ "do": "hold", "button": "bootsel", "held": held }))
+            .map(drop)
+    }
+
     /// A reset by the pin. RAM keeps what it holds.
     ///
     /// # Errors

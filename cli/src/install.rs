@@ -1,0 +1,246 @@
+//! `bootlace install`: a companion into a chip that has none, by the loader that the chip came with.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use bootlace_engine::words::{Sentence, files, install as says};
+use bootlace_formats::uf2;
+use bootlace_host::{LoaderDevice, LoaderKind, Unusable};
+use bootlace_install::{Board, FlashPlan, Installation, News, Part, Way, Work};
+use bootlace_picoboot::Picoboot;
+use serde_json::{Value, json};
+
+use crate::companion::{Parts, board, encoded};
+use crate::problem::Problem;
+use crate::{file, report};
+
+/// What to install, and by which way.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit codes: 0 it is installed and read back; 1 nothing was changed; 2 wrong arguments; 4 the flash was \
+changed, and does not hold all of it: start again."
+)]
+pub(crate) struct Arguments {
+    /// The kind of board: rp2040.
+    #[arg(long)]
+    board: String,
+    /// The way into the chip: picoboot (USB, the RP2040's own loader) or uf2 (a file onto the drive that it shows).
+    #[arg(long, value_parser = way)]
+    way: Option<Way>,
+    /// What “companion make” wrote, in place of a key and a name: .bin or .uf2.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "name", "app", "companions"])]
+    companion: Option<PathBuf>,
+    #[command(flatten)]
+    parts: Parts,
+    /// The folder where the drive of the chip's loader appears, for --way uf2.
+    #[arg(long, value_name = "FOLDER")]
+    drive: Option<PathBuf>,
+    /// Where to keep what the board holds where it is about to be changed: .uf2 or .bin. Without it, a new file in this folder
+    /// that is named for the board.
+    #[arg(long, value_name = "FILE", conflicts_with = "discard")]
+    keep: Option<PathBuf>,
+    /// Do not keep what the board holds.
+    #[arg(long)]
+    discard: bool,
+    /// Write one line of JSON for each thing that happens.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn way(name: &str) -> Result<Way, String> {
+    let known = [Way::Picoboot, Way::Uf2];
+    let way = known.into_iter().find(|way| way.name() == name);
+    way.ok_or_else(|| "known are picoboot and uf2".into())
+}
+
+pub(crate) fn run(arguments: &Arguments) -> crate::problem::Result {
+    let board = board(&arguments.board)?;
+    let ways: Vec<_> = board.ways.iter().map(|way| way.name()).collect();
+    let way = match arguments.way.or(board.ways.first().copied()) {
+        Some(way) if board.ways.contains(&way) => way,
+        _ => return Err(says::no_way(board, &ways.join(", ")).into()),
+    };
+    let plan = match &arguments.companion {
+        Some(path) => made(path, board)?,
+        None => arguments.parts.plan(board)?,
+    };
+    match way {
+        Way::Picoboot => by_picoboot(arguments, board, &plan)?,
+        Way::Uf2 => onto_drive(arguments, board, &plan)?,
+    }
+    tell(
+        arguments,
+        json!({ "event": "installed", "board": board.name }),
+        || says::installed(board),
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A line for people, or for scripts.
+fn tell(arguments: &Arguments, value: Value, line: impl FnOnce() -> String) {
+    match arguments.json {
+        true => report::json(value),
+        false => report::line(line()),
+    }
+}
+
+/// What “companion make” wrote for this board.
+fn made(path: &Path, board: &Board) -> Result<FlashPlan, Sentence> {
+    let bytes = file::read(path)?;
+    let parts = if uf2::begins(&bytes) {
+        let content = uf2::read(&bytes).map_err(|why| says::bad_uf2(path.display(), why))?;
+        if content.family.is_some() && content.family != board.uf2 {
+            return Err(says::not_for_board(path.display(), board));
+        }
+        content.parts
+    } else {
+        vec![(board.flash, bytes)]
+    };
+    let [(at, bytes)] = parts.as_slice() else {
+        return Err(says::not_for_board(path.display(), board));
+    };
+    let companion = bytes.get(..board.companion as usize).unwrap_or(bytes);
+    if *at != board.flash || bootlace_identity::find(companion).is_none() {
+        return Err(says::not_for_board(path.display(), board));
+    }
+    let image = bytes
+        .get((board.primary.0 - board.flash) as usize..)
+        .filter(|image| !image.is_empty());
+    let plan = board.plan(companion.to_vec(), image.map(<[u8]>::to_vec));
+    plan.map_err(|unfit| says::unfit(board, unfit))
+}
+
+fn by_picoboot(arguments: &Arguments, board: &Board, plan: &FlashPlan) -> Result<(), Problem> {
+    let kind = LoaderKind {
+        numbers: bootlace_picoboot::DEVICE,
+        interface: bootlace_picoboot::INTERFACE,
+    };
+    let devices = LoaderDevice::all(kind);
+    let device = match devices.as_slice() {
+        [device] => device,
+        [] => return Err(says::no_loader(board).into()),
+        several => {
+            let names: Vec<_> = several.iter().map(LoaderDevice::name).collect();
+            return Err(says::several_loaders(&names.join(", ")).into());
+        }
+    };
+    let mut link = device.open().map_err(|why| unopened(device, why))?;
+    let mut installation = Installation::new(Picoboot::new(device.interface), plan);
+    loop {
+        while let Some(news) = installation.poll_news() {
+            match news {
+                News::Work(work) => tell(arguments, json!({ "event": "work", "work": name(work) }), || {
+                    says::work(work).into()
+                }),
+                News::Progress { done, total } => progress(arguments, done, total),
+                News::Before(parts) => {
+                    if !arguments.discard {
+                        keep(arguments, board, parts)?;
+                    }
+                    installation.go_on();
+                }
+                News::Ended(ended) => {
+                    return says::ended(board, &ended).map_or(Ok(()), |sentence| Err(sentence.into()));
+                }
+            }
+        }
+        if let Some((action, limit)) = installation.poll_step() {
+            installation.handle_done(link.perform(action, limit));
+        }
+    }
+}
+
+/// A work's name for scripts.
+const fn name(work: Work) -> &'static str {
+    match work {
+        Work::Beginning => "beginning",
+        Work::Reading => "reading",
+        Work::Erasing => "erasing",
+        Work::Writing => "writing",
+        Work::Verifying => "verifying",
+        Work::Finishing => "finishing",
+        Work::Leaving => "leaving",
+    }
+}
+
+/// Tells of each tenth.
+fn progress(arguments: &Arguments, done: u32, total: u32) {
+    let tenth = (total / 10).max(1);
+    if done == total || done / tenth != done.saturating_sub(4096) / tenth {
+        let value = json!({ "event": "progress", "done": done, "total": total });
+        tell(arguments, value, || format!("  {}", says::progress(done, total)));
+    }
+}
+
+fn unopened(device: &LoaderDevice, why: Unusable) -> Sentence {
+    use bootlace_engine::words::ports;
+    let name = device.name();
+    match why {
+        Unusable::Missing => ports::missing(name),
+        Unusable::Forbidden => ports::usb_forbidden(name, device.numbers()),
+        Unusable::Busy => ports::busy(name),
+        Unusable::Other(why) => ports::usb_unusable(name, why),
+    }
+}
+
+/// Keeps what the board held in a file that brings it back.
+fn keep(arguments: &Arguments, board: &Board, parts: Vec<Part>) -> Result<(), Problem> {
+    if parts
+        .iter()
+        .flat_map(|part| &part.bytes)
+        .all(|byte| *byte == 0xFF)
+    {
+        tell(arguments, json!({ "event": "kept", "file": null }), || {
+            says::was_blank().into()
+        });
+        return Ok(());
+    }
+    let path = match &arguments.keep {
+        Some(path) => path.clone(),
+        None => new_name(board),
+    };
+    let start = board.flash;
+    let before = FlashPlan {
+        parts,
+        blank: start..start,
+        start,
+    };
+    file::write(&path, &encoded(&path, board, &before)?)?;
+    let shown = path.display().to_string();
+    tell(arguments, json!({ "event": "kept", "file": shown }), || {
+        says::kept(&shown)
+    });
+    Ok(())
+}
+
+/// A name that no file has yet.
+fn new_name(board: &Board) -> PathBuf {
+    let format = if board.uf2.is_some() { "uf2" } else { "bin" };
+    let mut names = (1..).map(|number| PathBuf::from(format!("{}-before-{number}.{format}", board.name)));
+    let free = names.find(|path| !path.exists());
+    free.unwrap_or_else(|| format!("{}-before.{format}", board.name).into())
+}
+
+/// Copies the file onto the drive that the chip's loader shows; the chip restarts when it has all of it.
+fn onto_drive(arguments: &Arguments, board: &Board, plan: &FlashPlan) -> Result<(), Problem> {
+    let drive = arguments.drive.as_deref().ok_or_else(says::which_drive)?;
+    let family = board.uf2.ok_or_else(|| says::no_uf2(board))?;
+    // What the RP2040's ROM writes into the file by which tools know such a drive (datasheet, 2.8.3.1).
+    let info = std::fs::read_to_string(drive.join("INFO_UF2.TXT")).unwrap_or_default();
+    if !info.contains("RPI-RP2") {
+        return Err(says::no_drive(drive.display()).into());
+    }
+    let path = drive.join("companion.uf2");
+    let all = uf2::write(board.flash, &plan.flat(), family);
+    let written = std::fs::File::create(&path).and_then(|mut file| {
+        file.write_all(&all)?;
+        file.sync_all()
+    });
+    match written {
+        // The chip restarts as soon as it has the last block: the drive may be gone before the system has closed the file.
+        Err(_) if !drive.join("INFO_UF2.TXT").exists() => Ok(()),
+        Err(why) => Err(files::unwritable(path.display(), why).into()),
+        Ok(()) => Ok(()),
+    }
+}

@@ -1,0 +1,245 @@
+//! What is said about a first install: a chip in its loader, and the companion that goes into it.
+
+use alloc::format;
+use alloc::string::{String, ToString as _};
+use core::fmt::Display;
+
+use bootlace_install::{Board, Ended, Unfit, Work};
+use bootlace_loader::{Fault, Refusal};
+
+use super::{Sentence, bytes};
+
+/// No board has this name; `known` are those that there are.
+pub fn no_board(name: &str, known: &str) -> Sentence {
+    Sentence::new(
+        "UnknownBoard",
+        format!("“{name}” is no board that Bootlace has a companion for."),
+        format!("The boards are: {known}."),
+    )
+}
+
+/// This board has no such way in.
+pub fn no_way(board: &Board, ways: &str) -> Sentence {
+    Sentence::new(
+        "NoSuchWay",
+        format!("The {} can't be reached that way.", board.title),
+        format!("Its ways are: {ways}."),
+    )
+}
+
+/// The companion of a board is not where it was looked for.
+pub fn no_companion(board: &str, places: &str) -> Sentence {
+    Sentence::new(
+        "NoCompanion",
+        format!("There is no companion for {board} in {places}."),
+        "Name the folder that holds it with --companions, or build it: cargo xtask firmware.",
+    )
+}
+
+/// Neither keys nor a companion that holds keys were named.
+pub fn no_keys() -> Sentence {
+    Sentence::new(
+        "NoKey",
+        "No key was given: nobody could sign for this board.",
+        "Name your public key with --key; “bootlace key new” makes one.",
+    )
+}
+
+/// The name of a file says no format.
+pub fn no_format(path: impl Display) -> Sentence {
+    Sentence::new(
+        "NoFormat",
+        format!("{path} names no format."),
+        "End the name in .bin, .hex or .uf2.",
+    )
+}
+
+/// Chips of this board take no UF2.
+pub fn no_uf2(board: &Board) -> Sentence {
+    Sentence::new(
+        "NoUf2",
+        format!("The {} takes no UF2 files.", board.title),
+        "End the name in .bin or .hex.",
+    )
+}
+
+/// A file is no companion made for this board.
+pub fn not_for_board(path: impl Display, board: &Board) -> Sentence {
+    Sentence::new(
+        "WrongCompanion",
+        format!("{path} is no companion for the {}.", board.title),
+        "Choose what “bootlace companion make” wrote for this board.",
+    )
+}
+
+/// A UF2 file can't be used; `why` says what is wrong.
+pub fn bad_uf2(path: impl Display, why: impl Display) -> Sentence {
+    Sentence::new(
+        "DamagedUf2",
+        format!("{path} is no UF2 file that can be used: {why}."),
+        "Make the file again, or copy it again.",
+    )
+}
+
+/// What does not fit the board.
+pub fn unfit(board: &Board, unfit: Unfit) -> Sentence {
+    let (what, len, most) = match unfit {
+        Unfit::Companion { len, most } => ("companion", len, most),
+        Unfit::Image { len, most } => ("image", len, most),
+    };
+    Sentence::new(
+        "DoesNotFit",
+        format!(
+            "The {what} has {}, and the {} has room for {}.",
+            bytes(u32::try_from(len).unwrap_or(u32::MAX)),
+            board.title,
+            bytes(most)
+        ),
+        "Choose one that was built for this board.",
+    )
+}
+
+/// No chip is in its loader.
+pub fn no_loader(board: &Board) -> Sentence {
+    Sentence::new(
+        "NoLoader",
+        format!("No {} in its loader is plugged in.", board.title),
+        board.entry,
+    )
+}
+
+/// Several chips are in their loaders, which have no serial numbers.
+pub fn several_loaders(names: &str) -> Sentence {
+    Sentence::new(
+        "SeveralBoards",
+        format!("Several boards are in their loaders, and nothing tells them apart: {names}."),
+        "Leave only the one plugged in that is meant.",
+    )
+}
+
+/// The drive of a board's loader is not where it was looked for.
+pub fn no_drive(path: impl Display) -> Sentence {
+    Sentence::new(
+        "NoDrive",
+        format!(
+            "{path} is not the drive of a board in its loader: it holds no INFO_UF2.TXT for such a chip."
+        ),
+        "Name the folder where the drive RPI-RP2 appears.",
+    )
+}
+
+/// The drive was not named.
+pub fn which_drive() -> Sentence {
+    Sentence::new(
+        "NoDrive",
+        "No drive was named.",
+        "Name the folder where the drive appears with --drive.",
+    )
+}
+
+/// What an installation does.
+pub const fn work(work: Work) -> &'static str {
+    match work {
+        Work::Beginning => "Asking the loader…",
+        Work::Reading => "Reading what the board holds…",
+        Work::Erasing => "Erasing…",
+        Work::Writing => "Writing…",
+        Work::Verifying => "Reading back…",
+        Work::Finishing => "Writing what the chip starts from…",
+        Work::Leaving => "Restarting the board…",
+    }
+}
+
+/// How far a work is.
+pub fn progress(done: u32, total: u32) -> String {
+    format!("{} of {}", bytes(done), bytes(total))
+}
+
+/// What the board held was kept.
+pub fn kept(path: impl Display) -> String {
+    format!("What the board held there is kept in {path}: copied back in the same way, it is as it was.")
+}
+
+/// What the board held is not kept.
+pub const fn was_blank() -> &'static str {
+    "The board held nothing there."
+}
+
+/// It is installed.
+pub fn installed(board: &Board) -> String {
+    format!(
+        "Done. The {} restarts and runs the companion: “bootlace board” shows it, “bootlace update” gives it an application.",
+        board.title
+    )
+}
+
+/// A companion was written into a file.
+pub fn made(path: impl Display, board: &Board, name: &str) -> String {
+    format!("{path}: a companion for the {}, called “{name}”", board.title)
+}
+
+/// Why nothing was installed; `None`: it was.
+pub fn ended(board: &Board, ended: &Ended) -> Option<Sentence> {
+    let again = "Unplug the board, bring it into its loader again, and start again: a chip's loader can't be overwritten.";
+    Some(match ended {
+        Ended::Installed => return None,
+        Ended::Cancelled { changed } => Sentence {
+            unharmed: !changed,
+            ..Sentence::new(
+                "Cancelled",
+                if *changed {
+                    "The installation was cancelled, and the flash holds a part of it."
+                } else {
+                    "The installation was cancelled, and nothing was changed."
+                },
+                again,
+            )
+        },
+        Ended::Differs { at } => Sentence {
+            unharmed: false,
+            ..Sentence::new(
+                "Differs",
+                format!("What was written at {at:#010x} reads otherwise."),
+                "Start again. If that happens again, the flash chip is worn out or damaged.",
+            )
+        },
+        Ended::Failed { fault, changed, .. } => Sentence {
+            unharmed: !changed,
+            ..fault_sentence(board, fault, again)
+        },
+    })
+}
+
+fn fault_sentence(board: &Board, fault: &Fault, again: &str) -> Sentence {
+    match fault {
+        Fault::Gone => Sentence::new(
+            "Gone",
+            format!("The {} was unplugged, or restarted.", board.title),
+            again,
+        ),
+        Fault::Silent => Sentence::new("Silent", "The loader does not answer.", again),
+        Fault::Nonsense => Sentence::new("Nonsense", "The loader answers what a loader would not.", again),
+        Fault::System(why) => Sentence::new(
+            "System",
+            format!("The system can't talk to the loader: {why}."),
+            again,
+        ),
+        Fault::Refused(refusal) => {
+            let why = match refusal {
+                Refusal::Address => "it has no flash at that address".to_string(),
+                Refusal::Protected => "its flash is protected".to_string(),
+                Refusal::Unknown => "it does not know the request".to_string(),
+                Refusal::Restarting => "it is restarting".to_string(),
+                Refusal::Other(0) => "it does not say why".to_string(),
+                Refusal::Other(code) => format!("its error is {code}"),
+            };
+            let next = match refusal {
+                Refusal::Protected => {
+                    "Take the protection away on purpose, which erases the chip: Bootlace never does."
+                }
+                _ => again,
+            };
+            Sentence::new("LoaderRefuses", format!("The loader refuses: {why}."), next)
+        }
+    }
+}
