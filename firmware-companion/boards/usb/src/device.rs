@@ -1,26 +1,15 @@
-//! The device as a whole: who it is, and which of its two ways to the host is in use.
+//! The device as a whole, and which of its two ways to the host is in use.
 
 use bootlace_cortex_m::{Conversation, Line, PIECE};
 use usb_device::bus::{UsbBus, UsbBusAllocator};
-use usb_device::descriptor::lang_id::LangID;
-use usb_device::device::{StringDescriptors, UsbDevice, UsbDeviceBuilder, UsbVidPid};
+use usb_device::device::{UsbDevice, UsbDeviceBuilder, UsbVidPid};
+use usb_device::endpoint::{EndpointDirection, EndpointType, In, Out};
 
-use crate::missing::Missing;
+use crate::descriptors::{
+    NOTIFICATION, NOTIFICATION_INTERVAL, NOTIFICATIONS, PACKET, PORT_DATA_ENDPOINTS, VENDOR_ENDPOINTS,
+};
+use crate::functions::{Functions, Names};
 use crate::pipe::{Pipe, Restart};
-use crate::serial_port::SerialPort;
-use crate::vendor::{INTERFACES, Vendor};
-
-/// Who the device is.
-#[derive(Clone, Copy, Debug)]
-pub struct Names<'a> {
-    /// Vendor and product number. Bootloader and application may have the same where both use this crate: their
-    /// interfaces are the same, which Windows expects of equal numbers.
-    pub numbers: (u16, u16),
-    /// What people call it.
-    pub product: &'a str,
-    /// Unique among all of these: it tells equal boards apart.
-    pub serial: &'a str,
-}
 
 /// Which way to the host is in use.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,50 +29,63 @@ impl Way {
 
 /// A board's line over USB. `R` does what the bus's driver leaves undone.
 pub struct UsbLine<'a, B: UsbBus, R = ()> {
+    /// The bus is reached by it, once it is switched on; it is not asked for anything else.
     device: UsbDevice<'a, B>,
-    missing: Missing,
-    serial_port: SerialPort<'a, B, R>,
-    vendor: Vendor<'a, B, R>,
+    functions: Functions<'a, R>,
     way: Way,
 }
 
 impl<'a, B: UsbBus, R: Restart> UsbLine<'a, B, R> {
     /// Begins to be seen by the host.
     pub fn open(bus: &'a UsbBusAllocator<B>, names: Names<'a>) -> Self {
-        // The order decides which numbers the interfaces have.
-        let (serial_port, vendor) = (SerialPort::new(bus), Vendor::new(bus));
-        let endpoints = serial_port.endpoints().into_iter().chain(vendor.pipe.endpoints());
-        let missing = Missing::but(INTERFACES, endpoints);
-        let texts = StringDescriptors::new(LangID::EN_US)
-            .product(names.product)
-            .serial_number(names.serial);
+        let (bulk, packet) = (EndpointType::Bulk, PACKET.into());
+        allocate::<B, In>(
+            bus,
+            EndpointType::Interrupt,
+            NOTIFICATION.into(),
+            NOTIFICATION_INTERVAL,
+            NOTIFICATIONS,
+        );
+        for [from_host, to_host] in [PORT_DATA_ENDPOINTS, VENDOR_ENDPOINTS] {
+            allocate::<B, Out>(bus, bulk, packet, 0, from_host);
+            allocate::<B, In>(bus, bulk, packet, 0, to_host);
+        }
         let (vid, pid) = names.numbers;
-        let builder = || UsbDeviceBuilder::new(bus, UsbVidPid(vid, pid)).composite_with_iads();
-        // Neither fails: one language is not too many, and full speed has packets of 64 bytes.
-        let complete =
-            (builder().strings(&[texts])).and_then(|builder| builder.max_packet_size_0(PIECE as u8));
-        let device = complete.unwrap_or_else(|_| builder()).build();
+        let builder = || UsbDeviceBuilder::new(bus, UsbVidPid(vid, pid));
+        // Full speed has packets of 64 bytes: the other is never seen.
+        let complete = builder().max_packet_size_0(PACKET);
         UsbLine {
-            device,
-            missing,
-            serial_port,
-            vendor,
+            device: complete.unwrap_or_else(|_| builder()).build(),
+            functions: Functions::new(names),
             way: Way::SerialPort,
         }
     }
 
-    fn pipe(&mut self, way: Way) -> &mut Pipe<'a, B, R> {
-        match way {
-            Way::SerialPort => &mut self.serial_port.pipe,
-            Way::Vendor => &mut self.vendor.pipe,
-        }
+    fn poll(&mut self) {
+        self.functions.poll(self.device.bus());
     }
 
-    /// Answers what the host asks of the device itself. The hardware keeps the host waiting meanwhile, so seldom is slow,
-    /// not wrong; hosts give a device up after seconds.
-    fn poll(&mut self) {
-        (self.device).poll(&mut [&mut self.missing, &mut self.serial_port, &mut self.vendor]);
+    /// The pipe that is in use, and the bus.
+    fn pipe(&mut self) -> (&mut Pipe, &B) {
+        let [serial_port, vendor] = &mut self.functions.pipes;
+        let pipe = match self.way {
+            Way::SerialPort => serial_port,
+            Way::Vendor => vendor,
+        };
+        (pipe, self.device.bus())
     }
+}
+
+/// Asks a driver for an endpoint. Drivers number them in order, from 1 on in each direction: the descriptors say so.
+fn allocate<B: UsbBus, D: EndpointDirection>(
+    bus: &UsbBusAllocator<B>,
+    kind: EndpointType,
+    packet: u16,
+    interval: u8,
+    address: u8,
+) {
+    let endpoint = bus.alloc::<D>(None, kind, packet, interval);
+    debug_assert!(endpoint.is_ok_and(|endpoint| u8::from(endpoint.address()) == address));
 }
 
 impl<B: UsbBus, R: Restart> Line for UsbLine<'_, B, R> {
@@ -93,30 +95,34 @@ impl<B: UsbBus, R: Restart> Line for UsbLine<'_, B, R> {
         if conversation == Conversation::Paused && self.is_awaited() {
             self.way = self.way.other();
         }
-        self.pipe(self.way).read(bytes)
+        let (pipe, bus) = self.pipe();
+        pipe.read(bus, bytes)
     }
 
     fn write(&mut self, bytes: &[u8]) -> usize {
         self.poll();
-        self.pipe(self.way).write(bytes)
+        let (pipe, bus) = self.pipe();
+        pipe.write(bus, bytes)
     }
 
     fn flush(&mut self) {
-        self.pipe(self.way).flush();
+        let (pipe, bus) = self.pipe();
+        pipe.flush(bus);
     }
 
     fn is_drained(&self) -> bool {
-        self.serial_port.pipe.is_drained() && self.vendor.pipe.is_drained()
+        self.functions.pipes.iter().all(Pipe::is_drained)
     }
 
     fn is_awaited(&self) -> bool {
-        match self.way.other() {
-            Way::SerialPort => self.serial_port.pipe.has_unread(),
-            Way::Vendor => self.vendor.pipe.has_unread(),
+        let [serial_port, vendor] = &self.functions.pipes;
+        match self.way {
+            Way::SerialPort => vendor.has_unread(),
+            Way::Vendor => serial_port.has_unread(),
         }
     }
 
     fn wants_bootloader(&self) -> bool {
-        self.serial_port.is_touched
+        self.functions.port.is_touched
     }
 }

@@ -5,11 +5,13 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod control;
+mod descriptors;
 mod device;
-mod missing;
+mod functions;
 mod pipe;
 mod serial_port;
-mod vendor;
 
-pub use device::{Names, UsbLine};
+pub use device::UsbLine;
+pub use functions::Names;
 pub use pipe::Restart;

@@ -1,29 +1,20 @@
 //! Two bulk endpoints that carry a stream of bytes, and where its packets end.
 
-use core::marker::PhantomData;
-
-use usb_device::UsbError;
-use usb_device::bus::{InterfaceNumber, UsbBus, UsbBusAllocator};
-use usb_device::control::{Recipient, Request, RequestType};
-use usb_device::descriptor::DescriptorWriter;
-use usb_device::endpoint::{EndpointAddress, EndpointIn, EndpointOut};
-
 use bootlace_cortex_m::PIECE;
-
-/// Bytes of a packet: the most that full speed has for bulk endpoints.
-const PACKET: u16 = PIECE as u16;
+use usb_device::bus::UsbBus;
+use usb_device::endpoint::EndpointAddress;
 
 /// A stream of bytes to and from the host.
-pub(crate) struct Pipe<'a, B: UsbBus, R> {
-    from_host: EndpointOut<'a, B>,
-    to_host: EndpointIn<'a, B>,
+#[derive(Debug)]
+pub(crate) struct Pipe {
+    from_host: EndpointAddress,
+    to_host: EndpointAddress,
     /// A packet came that has not been read yet.
     has_unread: bool,
     /// A packet has not been fetched yet.
     is_sending: bool,
     /// The last packet was full: to the host the transfer has not ended.
     is_open: bool,
-    restart: PhantomData<R>,
 }
 
 /// What a driver leaves undone when an endpoint is halted no longer.
@@ -37,36 +28,33 @@ impl Restart for () {
     fn restart(_: EndpointAddress) {}
 }
 
-impl<'a, B: UsbBus, R: Restart> Pipe<'a, B, R> {
-    pub(crate) fn new(bus: &'a UsbBusAllocator<B>) -> Self {
+/// Lets an endpoint be used again, with packet numbers from 0 on.
+pub(crate) fn restart<B: UsbBus, R: Restart>(bus: &B, endpoint: EndpointAddress) {
+    bus.set_stalled(endpoint, false);
+    R::restart(endpoint);
+}
+
+impl Pipe {
+    /// From and to these endpoints.
+    pub(crate) fn new([from_host, to_host]: [u8; 2]) -> Self {
         Pipe {
-            from_host: bus.bulk(PACKET),
-            to_host: bus.bulk(PACKET),
+            from_host: from_host.into(),
+            to_host: to_host.into(),
             has_unread: false,
             is_sending: false,
             is_open: false,
-            restart: PhantomData,
         }
     }
 
-    pub(crate) fn endpoints(&self) -> [EndpointAddress; 2] {
-        [self.from_host.address(), self.to_host.address()]
-    }
-
-    pub(crate) fn describe(&self, writer: &mut DescriptorWriter) -> Result<(), UsbError> {
-        writer.endpoint(&self.from_host)?;
-        writer.endpoint(&self.to_host)
-    }
-
-    pub(crate) fn read(&mut self, bytes: &mut [u8; PIECE]) -> usize {
-        let read = self.from_host.read(bytes);
+    pub(crate) fn read<B: UsbBus>(&mut self, bus: &B, bytes: &mut [u8; PIECE]) -> usize {
+        let read = bus.read(self.from_host, bytes);
         self.has_unread &= read.is_err();
         read.unwrap_or(0)
     }
 
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> usize {
+    pub(crate) fn write<B: UsbBus>(&mut self, bus: &B, bytes: &[u8]) -> usize {
         let packet = bytes.get(..PIECE).unwrap_or(bytes);
-        let Ok(sent) = self.to_host.write(packet) else {
+        let Ok(sent) = bus.write(self.to_host, packet) else {
             return 0;
         };
         self.is_sending = true;
@@ -75,10 +63,10 @@ impl<'a, B: UsbBus, R: Restart> Pipe<'a, B, R> {
     }
 
     /// Ends the transfer: after a full packet, with an empty one.
-    pub(crate) fn flush(&mut self) {
-        if self.is_open && self.to_host.write(&[]).is_ok() {
-            self.is_sending = true;
-            self.is_open = false;
+    pub(crate) fn flush<B: UsbBus>(&mut self, bus: &B) {
+        if self.is_open {
+            // Of no bytes, so that it is not open any more; nothing changes where there is no room yet.
+            self.write(bus, &[]);
         }
     }
 
@@ -90,16 +78,10 @@ impl<'a, B: UsbBus, R: Restart> Pipe<'a, B, R> {
         !self.is_sending && !self.is_open
     }
 
-    /// The host sent a packet.
-    pub(crate) fn arrived(&mut self, endpoint: EndpointAddress) {
-        self.has_unread |= endpoint == self.from_host.address();
-    }
-
-    /// The host fetched a packet.
-    pub(crate) fn fetched(&mut self, endpoint: EndpointAddress) {
-        if endpoint == self.to_host.address() {
-            self.is_sending = false;
-        }
+    /// The host sent packets to these endpoints, and fetched packets from those: one bit each.
+    pub(crate) fn moved(&mut self, received: u16, fetched: u16) {
+        self.has_unread |= received >> self.from_host.index() & 1 != 0;
+        self.is_sending &= fetched >> self.to_host.index() & 1 == 0;
     }
 
     /// Nothing is on its way any more: the bus was reset.
@@ -113,35 +95,10 @@ impl<'a, B: UsbBus, R: Restart> Pipe<'a, B, R> {
         self.is_open = false;
     }
 
-    /// Requests of the host that start packet numbers from 0 again, of both endpoints, which the stack does not do by itself (USB
-    /// 2.0, 9.1.1.5; `interface`: the one of these endpoints), or of one (9.4.5). What had not been fetched is given up. Requests
-    /// that the stack refuses change nothing.
-    pub(crate) fn follow(&mut self, request: &Request, interface: InterfaceNumber) {
-        const CONFIGURATIONS: u16 = 1;
-        if request.request_type != RequestType::Standard {
-            return;
-        }
-        let is_restart = match (request.recipient, request.request) {
-            (Recipient::Device, Request::SET_CONFIGURATION) => request.value <= CONFIGURATIONS,
-            (Recipient::Interface, Request::SET_INTERFACE) => {
-                (request.value, request.index) == (0, u16::from(u8::from(interface)))
-            }
-            (Recipient::Endpoint, Request::CLEAR_FEATURE) => {
-                let mut ours = self.endpoints().into_iter();
-                if request.value == Request::FEATURE_ENDPOINT_HALT
-                    && let Some(endpoint) = ours.find(|&it| request.index == u16::from(u8::from(it)))
-                {
-                    R::restart(endpoint);
-                }
-                false
-            }
-            _ => false,
-        };
-        if is_restart {
-            self.from_host.unstall();
-            self.to_host.unstall();
-            self.endpoints().into_iter().for_each(R::restart);
-            self.forget_sent();
-        }
+    /// Packet numbers start from 0 again, of both endpoints; what had not been fetched is given up.
+    pub(crate) fn restart<B: UsbBus, R: Restart>(&mut self, bus: &B) {
+        restart::<B, R>(bus, self.from_host);
+        restart::<B, R>(bus, self.to_host);
+        self.forget_sent();
     }
 }
