@@ -17,9 +17,9 @@ pub use journal::{JournalEntry, JournalOutcome, Release};
 /// Number of the group: the first of the per-user range.
 pub const GROUP: u16 = 64;
 
-const DESCRIBE: u8 = 0;
-const JOURNAL: u8 = 1;
-const PATCH: u8 = 2;
+pub(crate) const DESCRIBE: u8 = 0;
+pub(crate) const JOURNAL: u8 = 1;
+pub(crate) const PATCH: u8 = 2;
 
 /// What can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,19 +40,6 @@ impl<'a> Request<'a> {
             Request::Describe => (Op::Read, GROUP, DESCRIBE),
             Request::Journal => (Op::Read, GROUP, JOURNAL),
             Request::Patch(_) => (Op::Write, GROUP, PATCH),
-        }
-    }
-
-    /// Decodes a request of this group.
-    ///
-    /// # Errors
-    /// [`DecodeError::Unsupported`] for any other command; otherwise what is wrong with the bytes.
-    pub fn decode(header: &Header, payload: &'a [u8]) -> Result<Self, DecodeError> {
-        match (header.op, header.id) {
-            (Op::Read, DESCRIBE) => Ok(Request::Describe),
-            (Op::Read, JOURNAL) => Ok(Request::Journal),
-            (Op::Write, PATCH) => Upload::decode(payload).map(Request::Patch),
-            _ => Err(DecodeError::Unsupported),
         }
     }
 

@@ -9,10 +9,10 @@ pub use error::ErrorCode;
 /// Number of the group.
 pub const GROUP: u16 = 1;
 
-const STATE: u8 = 0;
-const UPLOAD: u8 = 1;
-const ERASE: u8 = 5;
-const SLOT_INFO: u8 = 6;
+pub(crate) const STATE: u8 = 0;
+pub(crate) const UPLOAD: u8 = 1;
+pub(crate) const ERASE: u8 = 5;
+pub(crate) const SLOT_INFO: u8 = 6;
 
 /// What can be asked about images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,35 +66,6 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Decodes a request of this group.
-    ///
-    /// # Errors
-    /// What is wrong with the bytes.
-    pub fn decode(header: &Header, payload: &'a [u8]) -> Result<Self, DecodeError> {
-        match (header.op, header.id) {
-            (Op::Read, STATE) => Ok(Request::State),
-            (Op::Write, STATE) => {
-                let wanted = const { &[(Key::HASH, Kind::BytesOrNull), (Key::CONFIRM, Kind::Flag)] };
-                let mut values = [Value::Absent; 2];
-                fields(payload, wanted, &mut values)?;
-                let [hash, confirm] = values;
-                Ok(Request::SetState {
-                    hash: hash.bytes(),
-                    confirm: confirm.is_set(),
-                })
-            }
-            (Op::Write, UPLOAD) => Upload::decode(payload).map(Request::Upload),
-            (Op::Write, ERASE) => {
-                let mut values = [Value::Absent; 1];
-                fields(payload, &[(Key::SLOT, Kind::Number)], &mut values)?;
-                let [slot] = values;
-                Ok(Request::Erase { slot: slot.number() })
-            }
-            (Op::Read, SLOT_INFO) => Ok(Request::SlotInfo),
-            _ => Err(DecodeError::Unsupported),
-        }
-    }
-
     pub(crate) fn encode(&self, enc: &mut Encoder<'_>) {
         match *self {
             Request::State | Request::SlotInfo => enc.map(0),
@@ -112,31 +83,7 @@ impl<'a> Request<'a> {
     }
 }
 
-impl<'a> Upload<'a> {
-    pub(crate) fn decode(payload: &'a [u8]) -> Result<Self, DecodeError> {
-        let wanted = const {
-            &[
-                (Key::OFF, Kind::Number),
-                (Key::DATA, Kind::Bytes),
-                (Key::IMAGE, Kind::Number),
-                (Key::LEN, Kind::Number),
-                (Key::SHA, Kind::BytesOrNull),
-                (Key::UPGRADE, Kind::Flag),
-            ]
-        };
-        let mut values = [Value::Absent; 6];
-        fields(payload, wanted, &mut values)?;
-        let [off, data, image, len, sha, upgrade] = values;
-        Ok(Upload {
-            image: image.number(),
-            off: off.number().ok_or(DecodeError::Missing(Key::OFF))?,
-            len: len.number(),
-            sha: sha.bytes(),
-            data: data.bytes().ok_or(DecodeError::Missing(Key::DATA))?,
-            upgrade: upgrade.is_set(),
-        })
-    }
-
+impl Upload<'_> {
     pub(crate) fn encode(&self, enc: &mut Encoder<'_>) {
         let present = [
             self.image.is_some(),

@@ -26,6 +26,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod arguments;
 mod cbor;
 mod codes;
 mod error;
@@ -38,6 +39,7 @@ pub mod img;
 pub mod os;
 pub mod usb;
 
+pub use arguments::{Arguments, Command};
 pub use cbor::{Encoder, Item, Iter, Key, List, Text};
 pub use codes::ErrorCode;
 pub use error::{DecodeError, EncodeError};
@@ -84,15 +86,34 @@ pub enum Response<'a> {
 /// # Errors
 /// [`DecodeError::code`] is what to answer.
 pub fn decode_request<'a>(header: &Header, payload: &'a [u8]) -> Result<Request<'a>, DecodeError> {
-    if let Version::Unknown(_) = header.version {
-        return Err(DecodeError::Version);
-    }
-    match header.group {
-        os::GROUP => os::Request::decode(header, payload).map(Request::Os),
-        img::GROUP => img::Request::decode(header, payload).map(Request::Img),
-        bootlace::GROUP => bootlace::Request::decode(header, payload).map(Request::Bootlace),
-        _ => Err(DecodeError::Unsupported),
-    }
+    let (command, arguments) = Arguments::read(header, payload)?;
+    Ok(match command {
+        Command::Echo => Request::Os(os::Request::Echo(arguments.echo())),
+        Command::Reset => Request::Os(os::Request::Reset {
+            force: arguments.force(),
+            boot_mode: arguments.boot_mode(),
+        }),
+        Command::Params => Request::Os(os::Request::Params),
+        Command::Info => Request::Os(os::Request::Info {
+            format: arguments.format(),
+        }),
+        Command::Bootloader => Request::Os(os::Request::Bootloader {
+            query: arguments.query(),
+        }),
+        Command::State => Request::Img(img::Request::State),
+        Command::SetState => Request::Img(img::Request::SetState {
+            hash: arguments.hash(),
+            confirm: arguments.confirm(),
+        }),
+        Command::Upload => Request::Img(img::Request::Upload(arguments.piece())),
+        Command::Erase => Request::Img(img::Request::Erase {
+            slot: arguments.slot(),
+        }),
+        Command::SlotInfo => Request::Img(img::Request::SlotInfo),
+        Command::Describe => Request::Bootlace(bootlace::Request::Describe),
+        Command::Journal => Request::Bootlace(bootlace::Request::Journal),
+        Command::Patch => Request::Bootlace(bootlace::Request::Patch(arguments.piece())),
+    })
 }
 
 /// Decodes the payload of a response (updater). A refusal is `Ok(Response::Failure)`.

@@ -22,14 +22,14 @@ pub const MODE_OVERWRITE: i32 = 2;
 /// `mode` of [`Response::Mode`]: direct XIP, which runs an image in whatever slot it lies.
 pub const MODE_DIRECT_XIP: i32 = 4;
 
-const ECHO: u8 = 0;
+pub(crate) const ECHO: u8 = 0;
 /// Echo of the console, of Mynewt's newtmgr: MCUboot's serial recovery says yes to anything (boot_serial.c:1383), Zephyr
 /// does not know it.
 const CONSOLE_ECHO: u8 = 1;
-const RESET: u8 = 5;
-const PARAMS: u8 = 6;
-const INFO: u8 = 7;
-const BOOTLOADER: u8 = 8;
+pub(crate) const RESET: u8 = 5;
+pub(crate) const PARAMS: u8 = 6;
+pub(crate) const INFO: u8 = 7;
+pub(crate) const BOOTLOADER: u8 = 8;
 
 /// What can be asked of the system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,38 +70,6 @@ impl<'a> Request<'a> {
             Request::Params => (Op::Read, GROUP, PARAMS),
             Request::Info { .. } => (Op::Read, GROUP, INFO),
             Request::Bootloader { .. } => (Op::Read, GROUP, BOOTLOADER),
-        }
-    }
-
-    /// Decodes a request of this group.
-    ///
-    /// # Errors
-    /// What is wrong with the bytes.
-    pub fn decode(header: &Header, payload: &'a [u8]) -> Result<Self, DecodeError> {
-        match (header.op, header.id) {
-            // mcumgr-web and Zephyr's own client read and write it alike.
-            (Op::Read | Op::Write, ECHO) => text_at(payload, Key::D)?
-                .map(Request::Echo)
-                .ok_or(DecodeError::Missing(Key::D)),
-            (Op::Write, RESET) => {
-                // `force` is a number in Zephyr's documentation, a bool in some clients.
-                let wanted = const { &[(Key::FORCE, Kind::Switch), (Key::BOOT_MODE, Kind::Byte)] };
-                let mut values = [Value::Absent; 2];
-                fields(payload, wanted, &mut values)?;
-                let [force, boot_mode] = values;
-                Ok(Request::Reset {
-                    force: force.is_set(),
-                    boot_mode: boot_mode.byte(),
-                })
-            }
-            (Op::Read, PARAMS) => Ok(Request::Params),
-            (Op::Read, INFO) => Ok(Request::Info {
-                format: text_at(payload, Key::FORMAT)?,
-            }),
-            (Op::Read, BOOTLOADER) => Ok(Request::Bootloader {
-                query: text_at(payload, Key::QUERY)?,
-            }),
-            _ => Err(DecodeError::Unsupported),
         }
     }
 
@@ -227,10 +195,6 @@ fn value_at(payload: &[u8], key: Key) -> Result<Value<'_>, DecodeError> {
     fields(payload, &[(key, Kind::Text)], &mut values)?;
     let [value] = values;
     Ok(value)
-}
-
-fn text_at(payload: &[u8], key: Key) -> Result<Option<Text<'_>>, DecodeError> {
-    Ok(value_at(payload, key)?.text())
 }
 
 fn utf8_at(payload: &[u8], key: Key) -> Result<Option<Text<'_>>, DecodeError> {

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use bootlace_smp::{self as smp, ErrorCode, Header, Request, Text, bootlace, img, os};
+use bootlace_smp::{Arguments, Command, ErrorCode, Header, Text, img, os};
 
 use crate::allow::RequestKind;
 use crate::intake::{FileDigest, Kind};
@@ -173,51 +173,44 @@ pub(super) fn understand(packet: &[u8]) -> Option<(Header, Action)> {
         // Longer than a packet may be here, or than its frame was: silence would look like a line that loses packets.
         return Some((header, Action::Refuse(ErrorCode::TooLarge)));
     };
-    let action = match smp::decode_request(&header, payload) {
-        Ok(Request::Os(request)) => os_action(request, packet),
-        Ok(Request::Img(request)) => img_action(request, packet),
-        Ok(Request::Bootlace(request)) => match request {
-            bootlace::Request::Describe => Action::Describe,
-            bootlace::Request::Journal => Action::Journal,
-            bootlace::Request::Patch(piece) => Action::Piece(PieceRequest::new(Kind::Patch, &piece, packet)),
-        },
+    let action = match Arguments::read(&header, payload) {
+        Ok((command, arguments)) => action(command, &arguments, packet),
         Err(error) => Action::Refuse(error.code()),
     };
     Some((header, action))
 }
 
-fn os_action(request: os::Request, packet: &[u8]) -> Action {
-    match request {
-        os::Request::Echo(text) => Action::Echo(Place::of(text.0, packet)),
-        os::Request::Reset { boot_mode, .. } => Action::Reset {
-            bootloader: boot_mode == Some(os::BOOT_MODE_BOOTLOADER),
+fn action(command: Command, arguments: &Arguments, packet: &[u8]) -> Action {
+    let piece = |kind| Action::Piece(PieceRequest::new(kind, &arguments.piece(), packet));
+    match command {
+        Command::Echo => Action::Echo(Place::of(arguments.echo().0, packet)),
+        Command::Reset => Action::Reset {
+            bootloader: arguments.boot_mode() == Some(os::BOOT_MODE_BOOTLOADER),
         },
-        os::Request::Params => Action::Params,
-        os::Request::Info { format } => Parts::named(format.unwrap_or(Text(b"s")))
+        Command::Params => Action::Params,
+        Command::Info => Parts::named(arguments.format().unwrap_or(Text(b"s")))
             .map_or(Action::Refuse(ErrorCode::Invalid), Action::Info),
-        os::Request::Bootloader { query: None } => Action::Bootloader,
-        os::Request::Bootloader {
-            query: Some(Text(b"mode")),
-        } => Action::Mode,
-        os::Request::Bootloader { .. } | os::Request::ConsoleEcho => Action::Refuse(ErrorCode::NotSupported),
-    }
-}
-
-fn img_action(request: img::Request, packet: &[u8]) -> Action {
-    match request {
-        img::Request::State => Action::List,
-        img::Request::SetState { hash, confirm } => Action::SetState {
-            hash: match hash {
+        Command::Bootloader => match arguments.query() {
+            None => Action::Bootloader,
+            Some(Text(b"mode")) => Action::Mode,
+            Some(_) => Action::Refuse(ErrorCode::NotSupported),
+        },
+        Command::State => Action::List,
+        Command::SetState => Action::SetState {
+            hash: match arguments.hash() {
                 None => Named::Running,
                 Some(hash) => hash.try_into().map_or(Named::Foreign, Named::Hash),
             },
-            confirm,
+            confirm: arguments.confirm(),
         },
-        img::Request::Upload(piece) => Action::Piece(PieceRequest::new(Kind::Image, &piece, packet)),
+        Command::Upload => piece(Kind::Image),
         // Without a slot: the secondary.
-        img::Request::Erase { slot } => Action::Erase {
-            slot: slot.unwrap_or(1),
+        Command::Erase => Action::Erase {
+            slot: arguments.slot().unwrap_or(1),
         },
-        img::Request::SlotInfo => Action::SlotInfo,
+        Command::SlotInfo => Action::SlotInfo,
+        Command::Describe => Action::Describe,
+        Command::Journal => Action::Journal,
+        Command::Patch => piece(Kind::Patch),
     }
 }
