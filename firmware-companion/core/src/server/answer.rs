@@ -34,16 +34,20 @@ impl Asker {
     // Each answer is written at its place, and no value of all answers is built for it.
     #[inline(always)]
     pub(super) fn answer<W: Wire>(&self, wire: &mut W, encode: impl FnOnce(&mut Encoder)) {
-        let (_, out) = wire.buffers();
-        let mut message = smp::begin_message(out);
+        let mut message = begin(wire);
         encode(&mut message);
         let message = message.written();
-        self.send(wire, message, ErrorCode::NoMemory);
+        self.send(wire, message);
+    }
+
+    /// Sends the message that lies in the reply's buffer.
+    #[inline(never)]
+    fn send<W: Wire>(&self, wire: &mut W, message: Option<usize>) {
+        self.send_or(wire, message, ErrorCode::NoMemory);
     }
 
     /// Sends the message that lies in the reply's buffer, or this refusal where the message did not fit.
-    #[inline(never)]
-    fn send<W: Wire>(&self, wire: &mut W, message: Option<usize>, otherwise: ErrorCode) {
+    fn send_or<W: Wire>(&self, wire: &mut W, message: Option<usize>, otherwise: ErrorCode) {
         let (_, out) = wire.buffers();
         match smp::end_message(out, self.header.response(0), message) {
             Ok(len) => wire.send(self.sender, len),
@@ -67,7 +71,7 @@ impl Asker {
         let mut message = smp::begin_message(out);
         os::Response::Echo(Text(text.of_packet(packet))).encode(&mut message);
         let message = message.written();
-        self.send(wire, message, ErrorCode::TooLarge);
+        self.send_or(wire, message, ErrorCode::TooLarge);
     }
 
     /// Sends a refusal.
@@ -83,4 +87,11 @@ impl Asker {
         let len = smp::encode_error(out, &self.header, fault, reason);
         wire.send(self.sender, len.unwrap_or(0));
     }
+}
+
+/// Begins an answer in the reply's buffer.
+#[inline(never)]
+fn begin<W: Wire>(wire: &mut W) -> Encoder<'_> {
+    let (_, out) = wire.buffers();
+    smp::begin_message(out)
 }
