@@ -1,5 +1,5 @@
-//! What stands between Cargo and rustc, so that programs for chips do not depend on the folder that they are built in, and have
-//! no frame pointers.
+//! What stands between Cargo and rustc, so that programs for chips do not depend on the folder that they are built in, are small,
+//! and have no frame pointers.
 //!
 //! Cargo names a crate by the folder that it lies in, where that is outside of the workspace, as the protocol's and the core's
 //! crates are for the boards. The names decide the order of functions in a program. Here such a crate is named by its name
@@ -16,6 +16,14 @@ use anyhow::{Context as _, Result};
 const CALLED_AS_COMPILER: &str = "BOOTLACE_CALLED_AS_COMPILER";
 /// The list of functions that need no frame pointer.
 const FUNCTIONS: &str = "BOOTLACE_FUNCTIONS";
+/// What LLVM is told where it compiles a whole program for a chip (before, a crate at a time, it knows too little). Both are plain
+/// choices of its own, of which it takes others in spite of `opt-level = "z"`:
+/// - a function becomes part of its callers only where that is smaller: as it is, five instructions more are taken at each call;
+/// - blocks of a function are laid out so that few branches are needed.
+const FOR_SIZE: [&str; 2] = [
+    "-Cllvm-args=-inline-threshold=0",
+    "-Cllvm-args=-apply-ext-tsp-for-size",
+];
 /// Where Cargo keeps what it fetched: a package there is named by where it came from.
 const FETCHED: &str = "registry";
 
@@ -40,8 +48,8 @@ pub(crate) fn run_if_called() -> Option<ExitCode> {
             .map_or(argument.clone(), |package| package.named(argument))
     });
     let arguments: Vec<OsString> = arguments.collect();
-    let option = std::env::var_os(FUNCTIONS).and_then(|list| without_frame_pointers(&arguments, &list));
-    let ended = Command::new(&rustc).args(arguments).args(option).status();
+    let options = options(&arguments, std::env::var_os(FUNCTIONS).as_deref());
+    let ended = Command::new(&rustc).args(arguments).args(options).status();
     let code = ended.ok().and_then(|status| status.code());
     Some(
         code.and_then(|code| u8::try_from(code).ok())
@@ -53,12 +61,23 @@ fn split(mut words: impl Iterator<Item = OsString>) -> Option<(OsString, Vec<OsS
     Some((words.next()?, words.collect()))
 }
 
-/// The option that tells LLVM the list. None for what runs on this machine, and where the list's path can't be told: LLVM's
-/// options are separated by spaces.
-fn without_frame_pointers(arguments: &[OsString], list: &OsStr) -> Option<String> {
+/// What rustc is told beyond what Cargo tells: nothing for what runs on this machine.
+fn options(arguments: &[OsString], list: Option<&OsStr>) -> Vec<String> {
+    let has = |word: &str| arguments.iter().any(|argument| argument == word);
+    if !has("--target") {
+        return Vec::new();
+    }
+    let mut options: Vec<String> = list.and_then(without_frame_pointers).into_iter().collect();
+    if has("bin") {
+        options.extend(FOR_SIZE.map(String::from));
+    }
+    options
+}
+
+/// The option that tells LLVM the list. None where the list's path can't be told: LLVM's options are separated by spaces.
+fn without_frame_pointers(list: &OsStr) -> Option<String> {
     let list = list.to_str().filter(|list| !list.contains(char::is_whitespace))?;
-    let is_for_chip = arguments.iter().any(|argument| argument == "--target");
-    is_for_chip.then(|| format!("-Cllvm-args=-forceattrs-csv-path={list}"))
+    Some(format!("-Cllvm-args=-forceattrs-csv-path={list}"))
 }
 
 /// A package of this repository.
@@ -96,18 +115,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_chips_have_no_frame_pointers() {
-        let option = |arguments: &[&str], list: &str| {
+    fn only_programs_for_chips_are_small_and_have_no_frame_pointers() {
+        let told = |arguments: &[&str], list: Option<&str>| {
             let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-            without_frame_pointers(&arguments, list.as_ref())
+            options(&arguments, list.map(OsStr::new))
         };
-        let wanted = "-Cllvm-args=-forceattrs-csv-path=/a/b.csv";
+        let program = ["--crate-type", "bin", "--target", "thumb"];
+        let list = "-Cllvm-args=-forceattrs-csv-path=/a/b.csv".to_owned();
+        let for_size = FOR_SIZE.map(String::from).to_vec();
         assert_eq!(
-            option(&["--target", "thumb"], "/a/b.csv").as_deref(),
-            Some(wanted)
+            told(&program, Some("/a/b.csv")),
+            [vec![list.clone()], for_size.clone()].concat()
         );
-        assert_eq!(option(&["--crate-name", "build"], "/a/b.csv"), None);
-        assert_eq!(option(&["--target", "thumb"], "/a b/c.csv"), None);
+        assert_eq!(told(&program, Some("/a b/c.csv")), for_size);
+        assert_eq!(told(&["--target", "thumb"], Some("/a/b.csv")), [list]);
+        assert!(told(&["--crate-type", "bin"], Some("/a/b.csv")).is_empty());
     }
 
     #[test]
