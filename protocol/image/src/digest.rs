@@ -3,6 +3,7 @@
 #[cfg(feature = "sha512")]
 use sha2::Digest as _;
 
+use crate::error::detail;
 use crate::{CHUNK, Error, Refusal, Source, TlvKind};
 
 /// SHA-256 by the crate's compression, with blocks and padding of its own. The crate's are generic, and each way of using them
@@ -241,7 +242,11 @@ impl Digester {
             TlvKind::SHA256 => Hash::Sha256(Sha256::new()),
             #[cfg(feature = "sha512")]
             TlvKind::SHA512 => Hash::Sha512(sha2::Sha512::new()),
-            _ => return Err(Refusal::UnsupportedDigest { kind }),
+            _ => {
+                return Err(Refusal::UnsupportedDigest {
+                    kind: detail(|| kind),
+                });
+            }
         };
         (self.at, self.end) = (at, end);
         Ok(())

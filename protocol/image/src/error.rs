@@ -2,6 +2,26 @@
 
 use crate::TlvKind;
 
+/// What an error says beside its name: a number, a type, a hash. Without feature `details` nothing: a board tells nobody why an image
+/// is none, and an error that fits a register takes less of its flash wherever it is handed on.
+#[cfg(feature = "details")]
+pub type Detail<T> = T;
+/// The same without feature `details`.
+#[cfg(not(feature = "details"))]
+pub type Detail<T> = core::marker::PhantomData<T>;
+
+/// What an error says; found out only where it is told.
+#[cfg(feature = "details")]
+pub(crate) fn detail<T>(what: impl FnOnce() -> T) -> Detail<T> {
+    what()
+}
+
+/// The same without feature `details`.
+#[cfg(not(feature = "details"))]
+pub(crate) fn detail<T>(_: impl FnOnce() -> T) -> Detail<T> {
+    core::marker::PhantomData
+}
+
 /// Why an image could not be read or was refused. `E` is the [`Source`](crate::Source)'s own error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Error<E> {
@@ -24,53 +44,53 @@ pub enum FormatError {
     /// The first four bytes are not MCUboot's magic; shorter input counts as magic 0.
     NotAnImage {
         /// The little-endian word found.
-        magic: u32,
+        magic: Detail<u32>,
     },
     /// The file ends before the image does.
     Truncated {
         /// Bytes that the image claims, as far as it could be read.
-        needed: u64,
+        needed: Detail<u64>,
         /// Bytes that there are.
-        available: u32,
+        available: Detail<u32>,
     },
     /// The header claims to be shorter than itself.
     HeaderSize {
         /// Its claim, in bytes.
-        size: u16,
+        size: Detail<u16>,
     },
     /// The header and the protected TLV area disagree about that area's size.
     ProtectedSize {
         /// Bytes according to the header.
-        header: u16,
+        header: Detail<u16>,
         /// Bytes according to the area; 0 if there is none.
-        area: u16,
+        area: Detail<u16>,
     },
     /// No TLV area where the header says that one starts.
     TlvMagic {
         /// The little-endian word found there.
-        found: u16,
+        found: Detail<u16>,
     },
     /// A TLV reaches past the end of its area.
     TlvOverrun {
         /// Where it starts, in bytes from the start of the image.
-        offset: u32,
+        offset: Detail<u32>,
     },
     /// A TLV whose value has the wrong length for its type.
     TlvLength {
         /// Its type.
-        kind: TlvKind,
+        kind: Detail<TlvKind>,
         /// The length found, in bytes.
-        len: u16,
+        len: Detail<u16>,
     },
     /// More TLVs than any image needs: reading them all would keep a small board busy for long.
     TooManyTlvs {
         /// The most that are read.
-        most: u16,
+        most: Detail<u16>,
     },
     /// A TLV that may stand once stands twice.
     DuplicateTlv {
         /// Its type.
-        kind: TlvKind,
+        kind: Detail<TlvKind>,
     },
 }
 
@@ -91,28 +111,28 @@ pub enum Refusal {
     /// Signed, but by none of the trusted keys.
     UnknownSigner {
         /// Whose it is: SHA-256 of the key, where the image says so.
-        key_hash: Option<[u8; 32]>,
+        key_hash: Detail<Option<[u8; 32]>>,
     },
     /// A trusted key is named, but the signature is not that key's.
     BadSignature {
         /// The key named: SHA-256 of its `SubjectPublicKeyInfo`.
-        key_hash: [u8; 32],
+        key_hash: Detail<[u8; 32]>,
     },
     /// Two signatures name the same trusted key. One is enough, and each takes a small board a second to check, at every
     /// start: an image with many would stop the board.
     RepeatedSigner {
         /// The key named: SHA-256 of its `SubjectPublicKeyInfo`.
-        key_hash: [u8; 32],
+        key_hash: Detail<[u8; 32]>,
     },
     /// Signed with a key whose private half is published: see [`development_key`](crate::development_key).
     DevelopmentKey {
         /// Its SHA-256.
-        key_hash: [u8; 32],
+        key_hash: Detail<[u8; 32]>,
     },
     /// A TLV stands unprotected by the digest that only counts when protected (CVE-2024-32883).
     UnprotectedTlv {
         /// Its type.
-        kind: TlvKind,
+        kind: Detail<TlvKind>,
     },
     /// The payload is encrypted.
     Encrypted,
@@ -125,12 +145,12 @@ pub enum Refusal {
     /// A digest that this build does not compute.
     UnsupportedDigest {
         /// The TLV that holds it.
-        kind: TlvKind,
+        kind: Detail<TlvKind>,
     },
     /// Signed by a trusted key in a way that this build does not verify.
     UnsupportedSignature {
         /// The signature's TLV.
-        kind: TlvKind,
+        kind: Detail<TlvKind>,
     },
 }
 

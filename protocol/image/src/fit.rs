@@ -1,6 +1,7 @@
 //! Whether an image fits a board: size, vendor, class and start address. Updaters and boards ask the same function, so
 //! that they cannot disagree. Trust is another question: see [`Image::verify`].
 
+use crate::error::{Detail, detail};
 use crate::{Error, Image, Source};
 
 /// What a board asks of the images in its primary slot. What is `None` is not checked: an updater may not know it.
@@ -24,32 +25,32 @@ pub enum Misfit {
     /// It is larger than the board can install.
     TooLarge {
         /// The image's length in bytes.
-        size: u32,
+        size: Detail<u32>,
         /// Bytes of the largest image.
-        max: u32,
+        max: Detail<u32>,
     },
     /// It names another vendor, or none.
     Vendor {
         /// The vendor that the image names.
-        image: Option<[u8; 16]>,
+        image: Detail<Option<[u8; 16]>>,
         /// The board's.
-        board: [u8; 16],
+        board: Detail<[u8; 16]>,
     },
     /// It names another class of boards, or none.
     Class {
         /// The class that the image names.
-        image: Option<[u8; 16]>,
+        image: Detail<Option<[u8; 16]>>,
         /// The board's.
-        board: [u8; 16],
+        board: Detail<[u8; 16]>,
     },
     /// It starts outside the slot.
     Address {
         /// Where its reset vector points, without the Thumb bit.
-        start: u32,
+        start: Detail<u32>,
         /// Address of the slot's first byte.
-        slot: u32,
+        slot: Detail<u32>,
         /// Bytes of the slot.
-        size: u32,
+        size: Detail<u32>,
     },
     /// Its payload has no room for a reset vector.
     NoResetVector,
@@ -72,23 +73,30 @@ impl Image {
         if let Some(max) = board.max_size
             && size > max
         {
-            return Ok(Err(Misfit::TooLarge { size, max }));
+            return Ok(Err(Misfit::TooLarge {
+                size: detail(|| size),
+                max: detail(|| max),
+            }));
         }
-        if let Some(board) = board.vendor
-            && self.vid() != Some(board)
+        if let Some(vendor) = board.vendor
+            && self.vid() != board.vendor
         {
-            let image = self.vid();
-            return Ok(Err(Misfit::Vendor { image, board }));
+            return Ok(Err(Misfit::Vendor {
+                image: detail(|| self.vid()),
+                board: detail(|| vendor),
+            }));
         }
         if board.counter && self.security_counter().is_none() {
             return Ok(Err(Misfit::NoCounter));
         }
-        if let Some(board) = board.class {
-            let image = self.cid();
-            return Ok(if image == Some(board) {
+        if let Some(class) = board.class {
+            return Ok(if self.cid() == board.class {
                 Ok(())
             } else {
-                Err(Misfit::Class { image, board })
+                Err(Misfit::Class {
+                    image: detail(|| self.cid()),
+                    board: detail(|| class),
+                })
             });
         }
         let Some((slot, size)) = board.slot else {
@@ -103,7 +111,11 @@ impl Image {
         Ok(if start.wrapping_sub(slot) < size {
             Ok(())
         } else {
-            Err(Misfit::Address { start, slot, size })
+            Err(Misfit::Address {
+                start: detail(|| start),
+                slot: detail(|| slot),
+                size: detail(|| size),
+            })
         })
     }
 }

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::FormatError;
+use crate::error::detail;
 
 /// The fixed part of an image's header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +51,9 @@ impl Header {
     pub fn parse(bytes: &[u8; Self::LEN]) -> Result<Self, FormatError> {
         let magic = u32_at(bytes, 0);
         if magic != Self::MAGIC {
-            return Err(FormatError::NotAnImage { magic });
+            return Err(FormatError::NotAnImage {
+                magic: detail(|| magic),
+            });
         }
         let header = Self {
             load_addr: u32_at(bytes, 4),
@@ -67,7 +70,7 @@ impl Header {
         };
         if usize::from(header.header_size) < Self::LEN {
             return Err(FormatError::HeaderSize {
-                size: header.header_size,
+                size: detail(|| header.header_size),
             });
         }
         Ok(header)

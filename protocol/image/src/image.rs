@@ -1,6 +1,7 @@
 //! An image as a whole: the header, and where everything else lies.
 
 use crate::digest::{Hashed, of_part};
+use crate::error::detail;
 use crate::tlv::{AREA_MAGIC, HEAD, PROTECTED_MAGIC, Position};
 use crate::{Digest, Digester, Error, FormatError, Header, Refusal, Source, Tlv, TlvKind, Tlvs};
 
@@ -66,7 +67,10 @@ impl Image {
         }
         match position.step(source, &mut tlv)? {
             false => Ok(()),
-            true => Err(FormatError::TooManyTlvs { most: MAX_TLVS }.into()),
+            true => Err(FormatError::TooManyTlvs {
+                most: detail(|| MAX_TLVS),
+            }
+            .into()),
         }
     }
 
@@ -80,8 +84,8 @@ impl Image {
         if magic == PROTECTED_MAGIC {
             if header.protected_size != size {
                 return Err(FormatError::ProtectedSize {
-                    header: header.protected_size,
-                    area: size,
+                    header: detail(|| header.protected_size),
+                    area: detail(|| size),
                 }
                 .into());
             }
@@ -89,14 +93,17 @@ impl Image {
             last = area(covered, source)?;
         } else if magic == AREA_MAGIC && header.protected_size != 0 {
             return Err(FormatError::ProtectedSize {
-                header: header.protected_size,
-                area: 0,
+                header: detail(|| header.protected_size),
+                area: detail(|| 0),
             }
             .into());
         }
         let (magic, size) = last;
         if magic != AREA_MAGIC {
-            return Err(FormatError::TlvMagic { found: magic }.into());
+            return Err(FormatError::TlvMagic {
+                found: detail(|| magic),
+            }
+            .into());
         }
         let total = covered + u64::from(size);
         let available = source.len();
@@ -106,8 +113,8 @@ impl Image {
                 Ok(())
             }
             _ => Err(FormatError::Truncated {
-                needed: total,
-                available,
+                needed: detail(|| total),
+                available: detail(|| available),
             }
             .into()),
         }
@@ -140,7 +147,10 @@ impl Image {
             _ => false,
         };
         if seen {
-            return Err(FormatError::DuplicateTlv { kind: tlv.kind }.into());
+            return Err(FormatError::DuplicateTlv {
+                kind: detail(|| tlv.kind),
+            }
+            .into());
         }
         Ok(())
     }
@@ -211,7 +221,9 @@ impl Image {
             TlvKind::SHA512 => out.room(64),
             _ => None,
         };
-        let room = room.ok_or(Refusal::UnsupportedDigest { kind: tlv.kind })?;
+        let room = room.ok_or(Refusal::UnsupportedDigest {
+            kind: detail(|| tlv.kind),
+        })?;
         value(&tlv, source, room)
     }
 
@@ -259,8 +271,8 @@ impl Image {
     pub fn reset_vector<S: Source>(&self, source: &mut S) -> Result<u32, Error<S::Error>> {
         if self.header.image_size < 8 {
             return Err(FormatError::Truncated {
-                needed: 8,
-                available: self.header.image_size,
+                needed: detail(|| 8),
+                available: detail(|| self.header.image_size),
             }
             .into());
         }
@@ -282,10 +294,12 @@ fn read_header<S: Source>(header: &mut Header, source: &mut S) -> Result<(), Err
         }
         return Err(match u32::from_le_bytes(magic) {
             Header::MAGIC => FormatError::Truncated {
-                needed: Header::LEN as u64,
-                available,
+                needed: detail(|| Header::LEN as u64),
+                available: detail(|| available),
             },
-            magic => FormatError::NotAnImage { magic },
+            magic => FormatError::NotAnImage {
+                magic: detail(|| magic),
+            },
         }
         .into());
     }
@@ -303,7 +317,11 @@ fn area<S: Source>(offset: u64, source: &mut S) -> Result<(u16, u16), Error<S::E
         .ok()
         .filter(|_| needed <= u64::from(available))
     else {
-        return Err(FormatError::Truncated { needed, available }.into());
+        return Err(FormatError::Truncated {
+            needed: detail(|| needed),
+            available: detail(|| available),
+        }
+        .into());
     };
     let mut head = [0; HEAD as usize];
     source.read(offset, &mut head).map_err(Error::Source)?;
@@ -311,7 +329,10 @@ fn area<S: Source>(offset: u64, source: &mut S) -> Result<(u16, u16), Error<S::E
     let (magic, size) = (u16::from_le_bytes([m0, m1]), u16::from_le_bytes([s0, s1]));
     let known = magic == AREA_MAGIC || magic == PROTECTED_MAGIC;
     if known && u32::from(size) < HEAD {
-        Err(FormatError::TlvOverrun { offset }.into())
+        Err(FormatError::TlvOverrun {
+            offset: detail(|| offset),
+        }
+        .into())
     } else {
         Ok((magic, size))
     }
@@ -329,8 +350,8 @@ fn uuid<S: Source>(place: &mut Option<[u8; 16]>, tlv: &Tlv, source: &mut S) -> R
 pub(crate) fn value<S: Source>(tlv: &Tlv, source: &mut S, out: &mut [u8]) -> Result<(), Error<S::Error>> {
     if usize::from(tlv.len) != out.len() {
         return Err(FormatError::TlvLength {
-            kind: tlv.kind,
-            len: tlv.len,
+            kind: detail(|| tlv.kind),
+            len: detail(|| tlv.len),
         }
         .into());
     }

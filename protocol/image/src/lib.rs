@@ -53,7 +53,7 @@ mod verify;
 pub use algorithm::{Algorithm, KeyError, OtherKey};
 pub use devkeys::development_key;
 pub use digest::{Digest, Digester, Sha256};
-pub use error::{Error, FormatError, Refusal, VerifyError};
+pub use error::{Detail, Error, FormatError, Refusal, VerifyError};
 pub use fit::{Misfit, Requirements};
 pub use header::{Flags, Header, Version};
 pub use image::{Image, MAX_TLVS};

@@ -1,5 +1,6 @@
 //! The type-length-value entries behind an image's payload.
 
+use crate::error::detail;
 use crate::{Error, FormatError, Source, TlvKind};
 
 /// Magic of the unprotected area (`IMAGE_TLV_INFO_MAGIC`).
@@ -75,10 +76,13 @@ impl Position {
             };
             (self.at, self.end, self.protected) = (at, end, false);
         }
-        let overrun = FormatError::TlvOverrun { offset: self.at };
+        let start = self.at;
+        let overrun = || FormatError::TlvOverrun {
+            offset: detail(|| start),
+        };
         let room = self.end - self.at;
         if room < HEAD {
-            return Err(overrun.into());
+            return Err(overrun().into());
         }
         let mut head = [0; HEAD as usize];
         source.read(self.at, &mut head).map_err(Error::Source)?;
@@ -88,7 +92,7 @@ impl Position {
         tlv.offset = self.at + HEAD;
         tlv.protected = self.protected;
         if u32::from(tlv.len) > room - HEAD {
-            return Err(overrun.into());
+            return Err(overrun().into());
         }
         self.at = tlv.offset + u32::from(tlv.len);
         Ok(true)

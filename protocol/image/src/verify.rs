@@ -3,6 +3,7 @@
 #[cfg(all(feature = "ed25519", feature = "sha512"))]
 use crate::CHUNK;
 use crate::digest::Hashed;
+use crate::error::detail;
 use crate::key::SignatureCheck;
 use crate::signatures::{Walk, Walked};
 use crate::{Digest, Digester, Error, Flags, Image, PublicKey, Refusal, Source, Tlv, VerifyError};
@@ -195,7 +196,7 @@ impl Verification {
                     Walked::Signature => {
                         if key.has_hash(self.walk.named.as_slice()) {
                             if self.seen {
-                                let key_hash = key.hash();
+                                let key_hash = detail(|| key.hash());
                                 return Err(Refusal::RepeatedSigner { key_hash }.into());
                             }
                             self.seen = true;
@@ -218,9 +219,13 @@ impl Verification {
                     return Ok(Stepped::Working);
                 };
                 if !good {
-                    report.refused(|| Refusal::BadSignature { key_hash: key.hash() });
+                    report.refused(|| Refusal::BadSignature {
+                        key_hash: detail(|| key.hash()),
+                    });
                 } else if !policy.allow_development_keys && key.is_development_key() {
-                    report.refused(|| Refusal::DevelopmentKey { key_hash: key.hash() });
+                    report.refused(|| Refusal::DevelopmentKey {
+                        key_hash: detail(|| key.hash()),
+                    });
                 } else {
                     return Ok(Stepped::Trusted(self.key));
                 }
@@ -246,15 +251,19 @@ impl Verification {
             if image.begin_signature(source, tlv, self.digest.as_slice(), key, &mut self.check)? {
                 self.stage = VerificationStage::Checking;
             } else {
-                report.refused(|| Refusal::UnsupportedSignature { kind: tlv.kind });
+                report.refused(|| Refusal::UnsupportedSignature {
+                    kind: detail(|| tlv.kind),
+                });
             }
         } else {
             // No key of another kind could be trusted, whoever's it is.
             report.refused(|| match tlv.kind {
                 kind if kind.is_verified() => Refusal::UnknownSigner {
-                    key_hash: named.try_into().ok(),
+                    key_hash: detail(|| named.try_into().ok()),
                 },
-                kind => Refusal::UnsupportedSignature { kind },
+                kind => Refusal::UnsupportedSignature {
+                    kind: detail(|| kind),
+                },
             });
         }
         self.walk.named.clear();
@@ -332,7 +341,9 @@ impl Image {
     fn check_shape(&self) -> Result<(), Refusal> {
         let flags = self.header().flags;
         if let Some(kind) = self.stray {
-            Err(Refusal::UnprotectedTlv { kind })
+            Err(Refusal::UnprotectedTlv {
+                kind: detail(|| kind),
+            })
         } else if flags.is_encrypted() {
             Err(Refusal::Encrypted)
         } else if flags.is_compressed() {
