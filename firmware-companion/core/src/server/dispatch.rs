@@ -7,7 +7,7 @@ use bootlace_smp::{Encoder, ErrorCode, Fault, Header, os};
 use super::answer::Asker;
 use super::keeper::Keeper;
 use super::marking::{self, Marking, Wanted};
-use super::request::{Action, PieceRequest, understand};
+use super::request::{Action, understand};
 use super::role::Runner;
 use super::upload::{self, fault};
 use super::{describe, images};
@@ -15,7 +15,7 @@ use crate::applier::Applier;
 use crate::board::Identity;
 use crate::check::Check;
 use crate::flash::{Area, Flash, FlashError};
-use crate::intake::{self, Intake, Received};
+use crate::intake::{self, Intake, Kind, Received};
 use crate::slots::{Found, Reject};
 use crate::state::State;
 use crate::trailer::TrailerWrite;
@@ -66,8 +66,8 @@ pub struct Server<'a, R: Runner> {
     is_proved: Option<bool>,
     /// Who asked for what is under way.
     asker: Asker,
-    /// The piece that is being received.
-    piece: PieceRequest,
+    /// What was asked for last: the piece that is being received, if one is.
+    action: Action,
     keeper: Keeper<'a, R>,
     intake: Intake,
     /// The check of the uploaded image, under way.
@@ -82,7 +82,7 @@ impl<'a, R: Runner> Server<'a, R> {
             keeper: Keeper::new(board, role, reset),
             intake: Intake::new(),
             asker: Asker::NOBODY,
-            piece: PieceRequest::none(),
+            action: Action::Params,
             job: Job::None,
             check: Check::new(),
             is_proved: None,
@@ -161,7 +161,10 @@ impl<'a, R: Runner> Server<'a, R> {
                 wire.release();
                 match *end {
                     Ok(received) => {
-                        let kind = self.piece.kind;
+                        let kind = match &self.action {
+                            Action::Piece(piece) => piece.kind,
+                            _ => Kind::Image,
+                        };
                         self.answer(wire, |message| upload::answer(kind, received, message));
                     }
                     Err(fault) => self.refuse(wire, fault),
@@ -226,12 +229,12 @@ impl<'a, R: Runner> Server<'a, R> {
         let Some((packet, sender)) = wire.packet() else {
             return Step::Idle;
         };
-        let Some((header, action)) = understand(packet) else {
+        let Some(header) = understand(packet, &mut self.action) else {
             wire.release();
             return Step::Working;
         };
         self.asker = Asker { header, sender };
-        if let Some((fault, reason)) = self.keeper.denies(action.kinds(), sender.origin) {
+        if let Some((fault, reason)) = self.keeper.denies(self.action.kinds(), sender.origin) {
             if wire.is_sending() {
                 return Step::Idle;
             }
@@ -239,10 +242,9 @@ impl<'a, R: Runner> Server<'a, R> {
             self.asker.refuse_because(wire, fault, Some(reason));
             return Step::Working;
         }
-        if let Action::Piece(request) = action {
+        if let Action::Piece(piece) = &self.action {
             let parts = (&mut self.keeper, &mut self.intake);
-            self.piece = request;
-            self.job = match self.piece.begin(packet, flash, parts, patches) {
+            self.job = match piece.begin(packet, flash, parts, patches) {
                 Ok(()) => Job::Receiving,
                 // An error that is swallowed makes clients loop: it waits for the line, if need be.
                 Err(fault) => Job::Answering(Err(fault)),
@@ -252,11 +254,11 @@ impl<'a, R: Runner> Server<'a, R> {
         if wire.is_sending() {
             return Step::Idle;
         }
-        if let Action::Echo(text) = action {
+        if let Action::Echo(text) = self.action {
             self.asker.echo(wire, text);
         }
         wire.release();
-        if let Err(fault) = self.act(&action, wire, flash, patches.is_some()) {
+        if let Err(fault) = self.act(wire, flash, patches.is_some()) {
             self.refuse(wire, fault);
         }
         Step::Working
@@ -283,12 +285,11 @@ impl<'a, R: Runner> Server<'a, R> {
     /// Does what a request asks for, or begins to.
     fn act<F: Flash, W: Wire>(
         &mut self,
-        action: &Action,
         wire: &mut W,
         flash: &mut F,
         takes_patches: bool,
     ) -> Result<(), Fault> {
-        let job = match *action {
+        let job = match self.action {
             // Answered from their packets.
             Action::Piece(_) | Action::Echo(_) => return Ok(()),
             Action::List => self.prove(),
@@ -319,7 +320,7 @@ impl<'a, R: Runner> Server<'a, R> {
             }
             Action::Refuse(code) => return Err(code.into()),
             _ => {
-                self.tell(action, wire, flash, takes_patches);
+                self.tell(wire, flash, takes_patches);
                 return Ok(());
             }
         };
@@ -334,9 +335,9 @@ impl<'a, R: Runner> Server<'a, R> {
     }
 
     /// Answers what can be answered at once.
-    fn tell<F: Flash, W: Wire>(&self, action: &Action, wire: &mut W, flash: &mut F, takes_patches: bool) {
+    fn tell<F: Flash, W: Wire>(&self, wire: &mut W, flash: &mut F, takes_patches: bool) {
         let (limits, asker) = (wire.limits(), &self.asker);
-        let answer = match action {
+        let answer = match &self.action {
             Action::SlotInfo => return images::slot_info(flash, wire, asker),
             Action::Describe => {
                 return describe::describe(flash, wire, (&self.keeper, limits, takes_patches), asker);
@@ -361,8 +362,13 @@ impl<'a, R: Runner> Server<'a, R> {
     /// Does a step for the piece whose packet is the oldest.
     fn receive<F: Flash, W: Wire>(&mut self, wire: &W, flash: &mut F, patches: Option<&mut Applier>) {
         self.is_proved = None;
+        let Action::Piece(piece) = &self.action else {
+            // It is one for as long as its packet is received.
+            self.job = Job::None;
+            return;
+        };
         let packet = wire.packet().map_or(&[][..], |(packet, _)| packet);
-        match self.intake.step(flash, &self.piece.piece(packet), patches) {
+        match self.intake.step(flash, &piece.piece(packet), patches) {
             intake::Step::Again => {}
             intake::Step::Replaces => self.keeper.note_change(),
             intake::Step::Done(received) => self.job = Job::Answering(Ok(received)),

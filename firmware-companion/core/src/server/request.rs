@@ -136,18 +136,6 @@ impl Place {
 }
 
 impl PieceRequest {
-    pub(super) fn none() -> Self {
-        PieceRequest {
-            kind: Kind::Image,
-            image: 0,
-            offset: 0,
-            len: None,
-            digest: None,
-            upgrade: false,
-            data: Place { start: 0, len: 0 },
-        }
-    }
-
     fn new(kind: Kind, upload: &img::Upload, packet: &[u8]) -> Self {
         let sha = upload.sha.filter(|sha| sha.len() == 32);
         PieceRequest {
@@ -162,22 +150,22 @@ impl PieceRequest {
     }
 }
 
-/// What a packet asks for; `None` if it is no request: noise, or our own words repeated by a terminal.
+/// What a packet asks for, written to where it stays; `None` if it is no request: noise, or our own words repeated by a terminal.
 #[inline(never)]
-pub(super) fn understand(packet: &[u8]) -> Option<(Header, Action)> {
+pub(super) fn understand(packet: &[u8], asked: &mut Action) -> Option<Header> {
     let (header, rest) = Header::split(packet).ok()?;
     if !header.op.is_request() {
         return None;
     }
-    let Some(payload) = rest.get(..usize::from(header.len)) else {
+    *asked = match rest.get(..usize::from(header.len)) {
+        Some(payload) => match Arguments::read(&header, payload) {
+            Ok((command, arguments)) => action(command, &arguments, packet),
+            Err(error) => Action::Refuse(error.code()),
+        },
         // Longer than a packet may be here, or than its frame was: silence would look like a line that loses packets.
-        return Some((header, Action::Refuse(ErrorCode::TooLarge)));
+        None => Action::Refuse(ErrorCode::TooLarge),
     };
-    let action = match Arguments::read(&header, payload) {
-        Ok((command, arguments)) => action(command, &arguments, packet),
-        Err(error) => Action::Refuse(error.code()),
-    };
-    Some((header, action))
+    Some(header)
 }
 
 fn action(command: Command, arguments: &Arguments, packet: &[u8]) -> Action {
