@@ -154,32 +154,31 @@ static COMMANDS: [Row; 14] = [
 pub struct Arguments<'a>([Value<'a>; COUNT]);
 
 impl<'a> Arguments<'a> {
-    /// Reads a request: its command, and the values of its keys.
+    /// None yet.
+    #[allow(clippy::new_without_default, reason = "what is to be read to is no default")]
+    pub fn new() -> Self {
+        Arguments([Value::Absent; COUNT])
+    }
+
+    /// Reads a request: its command, and here, where there are none yet, the values of its keys.
     ///
     /// # Errors
     /// [`DecodeError::Unsupported`] for a command that no device of ours serves; otherwise what is wrong with the bytes.
-    pub fn read(header: &Header, payload: &'a [u8]) -> Result<(Command, Self), DecodeError> {
-        let mut arguments = Arguments([Value::Absent; COUNT]);
-        let command = arguments.load(header, payload)?;
-        Ok((command, arguments))
-    }
-
-    /// [`Arguments::read`] to where they are to stay.
-    fn load(&mut self, header: &Header, payload: &'a [u8]) -> Result<Command, DecodeError> {
+    pub fn read(&mut self, header: &Header, payload: &'a [u8]) -> Result<Command, DecodeError> {
         if let Version::Unknown(_) = header.version {
             return Err(DecodeError::Version);
         }
         let asked = (header.op, header.group, header.id);
         let mut rows = COMMANDS.iter();
         let row = rows.find(|(op, group, id, ..)| (*op, u16::from(*group), *id) == asked);
-        let &(.., command, keys) = row.ok_or(DecodeError::Unsupported)?;
-        let [first, optional, end] = keys.map(usize::from);
+        let &(.., command, [first, optional, end]) = row.ok_or(DecodeError::Unsupported)?;
+        let (first, end, required) = (first.into(), end.into(), usize::from(optional - first));
         let wanted = KEYS.get(first..end).unwrap_or_default();
         let values = self.0.get_mut(first..end).unwrap_or_default();
         if !wanted.is_empty() {
             fields(payload, wanted, values)?;
         }
-        let mut required = wanted.iter().zip(values).take(optional - first);
+        let mut required = wanted.iter().zip(values).take(required);
         match required.find(|(_, value)| **value == Value::Absent) {
             Some(((key, _), _)) => Err(DecodeError::Missing(*key)),
             None => Ok(command),

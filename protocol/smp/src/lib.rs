@@ -86,8 +86,8 @@ pub enum Response<'a> {
 /// # Errors
 /// [`DecodeError::code`] is what to answer.
 pub fn decode_request<'a>(header: &Header, payload: &'a [u8]) -> Result<Request<'a>, DecodeError> {
-    let (command, arguments) = Arguments::read(header, payload)?;
-    Ok(match command {
+    let mut arguments = Arguments::new();
+    Ok(match arguments.read(header, payload)? {
         Command::Echo => Request::Os(os::Request::Echo(arguments.echo())),
         Command::Reset => Request::Os(os::Request::Reset {
             force: arguments.force(),

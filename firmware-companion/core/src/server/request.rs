@@ -158,10 +158,13 @@ pub(super) fn understand(packet: &[u8], asked: &mut Action) -> Option<Header> {
         return None;
     }
     *asked = match rest.get(..usize::from(header.len)) {
-        Some(payload) => match Arguments::read(&header, payload) {
-            Ok((command, arguments)) => action(command, &arguments, packet),
-            Err(error) => Action::Refuse(error.code()),
-        },
+        Some(payload) => {
+            let mut arguments = Arguments::new();
+            match arguments.read(&header, payload) {
+                Ok(command) => action(command, &arguments, packet),
+                Err(error) => Action::Refuse(error.code()),
+            }
+        }
         // Longer than a packet may be here, or than its frame was: silence would look like a line that loses packets.
         None => Action::Refuse(ErrorCode::TooLarge),
     };
