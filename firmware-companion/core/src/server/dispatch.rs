@@ -229,11 +229,11 @@ impl<'a, R: Runner> Server<'a, R> {
         let Some((packet, sender)) = wire.packet() else {
             return Step::Idle;
         };
-        let Some(header) = understand(packet, &mut self.action) else {
+        if !understand(packet, &mut self.asker.header, &mut self.action) {
             wire.release();
             return Step::Working;
-        };
-        self.asker = Asker { header, sender };
+        }
+        self.asker.sender = sender;
         if let Some((fault, reason)) = self.keeper.denies(self.action.kinds(), sender.origin) {
             if wire.is_sending() {
                 return Step::Idle;

@@ -150,17 +150,21 @@ impl PieceRequest {
     }
 }
 
-/// What a packet asks for, written to where it stays; `None` if it is no request: noise, or our own words repeated by a terminal.
+/// What a packet asks for, and its header, written to where they stay. False if it is no request: noise, or our own words repeated
+/// by a terminal.
 #[inline(never)]
-pub(super) fn understand(packet: &[u8], asked: &mut Action) -> Option<Header> {
-    let (header, rest) = Header::split(packet).ok()?;
-    if !header.op.is_request() {
-        return None;
+pub(super) fn understand(packet: &[u8], header: &mut Header, asked: &mut Action) -> bool {
+    let Ok((found, rest)) = Header::split(packet) else {
+        return false;
+    };
+    if !found.op.is_request() {
+        return false;
     }
+    *header = found;
     *asked = match rest.get(..usize::from(header.len)) {
         Some(payload) => {
             let mut arguments = Arguments::new();
-            match arguments.read(&header, payload) {
+            match arguments.read(header, payload) {
                 Ok(command) => action(command, &arguments, packet),
                 Err(error) => Action::Refuse(error.code()),
             }
@@ -168,7 +172,7 @@ pub(super) fn understand(packet: &[u8], asked: &mut Action) -> Option<Header> {
         // Longer than a packet may be here, or than its frame was: silence would look like a line that loses packets.
         None => Action::Refuse(ErrorCode::TooLarge),
     };
-    Some(header)
+    true
 }
 
 fn action(command: Command, arguments: &Arguments, packet: &[u8]) -> Action {
