@@ -84,6 +84,8 @@ impl<'a, R: Runner> Serving<'a, R> {
     }
 
     /// See [`Owner::poll`].
+    // Not a part of the caller, in whose frame the parts of a board lie far apart.
+    #[inline(never)]
     pub fn poll<F: Flash, W: Wire>(
         &mut self,
         flash: &mut F,
