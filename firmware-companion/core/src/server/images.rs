@@ -2,7 +2,7 @@
 
 use bootlace_image::trailer::Mark;
 use bootlace_image::{Flags, Version};
-use bootlace_smp::img::{self, ImageSlots, Response as Answer, SlotSize, StateEntry};
+use bootlace_smp::img::{self, ImageSlots, SlotSize, StateEntry};
 use bootlace_smp::{Item as _, Text};
 
 use super::answer::Asker;
@@ -72,12 +72,13 @@ pub(super) fn slot_info<F: Flash, W: Wire>(flash: &F, wire: &mut W, asker: &Aske
             upload_image_id: Some(0),
         },
     ];
-    let images = [ImageSlots {
+    let entry = ImageSlots {
         image: 0,
         slots: slots.as_slice().into(),
         max_image_size: Some(Layout::of(flash).max_image_size(flash)),
-    }];
+    };
     asker.answer(wire, |message| {
-        Answer::SlotInfo(images.as_slice().into()).encode(message)
+        img::begin_images(message, 1);
+        entry.encode(message);
     });
 }
