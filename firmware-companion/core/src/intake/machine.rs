@@ -226,14 +226,13 @@ impl Intake {
 
     /// Does at most one erase or program, or reads back 4 KB, for the piece that was opened or offered.
     pub fn step<F: Flash>(&mut self, flash: &mut F, piece: &Piece, patches: Option<&mut Applier>) -> Step {
-        let next = match &mut self.stage {
+        let done = match &mut self.stage {
             IntakeStage::Idle => return done(self.received(), None),
             IntakeStage::ProveBase => match self.matching.step(flash) {
                 None => return Step::Again,
-                Some(matched) => self.patch.target(matched, patches).map(|image| {
-                    self.open_slot(flash, &image);
-                    None
-                }),
+                Some(matched) => {
+                    (self.patch.target(matched, patches)).map(|image| self.open_slot(flash, &image))
+                }
             },
             IntakeStage::Replace => {
                 self.stage = if self.slot.blank.is_trailer() {
@@ -248,13 +247,15 @@ impl Intake {
                 Ok(false) => return Step::Again,
                 Ok(true) => {
                     self.slot.blank.trailer_erased();
-                    Ok(Some(IntakeStage::BeginLedger))
+                    self.stage = IntakeStage::BeginLedger;
+                    Ok(())
                 }
                 Err(_) => Err(Fault::EraseFailed),
             },
             IntakeStage::BeginLedger => {
                 self.slot.begin_ledger(flash);
-                Ok(Some(IntakeStage::Write { erased: false }))
+                self.stage = IntakeStage::Write { erased: false };
+                Ok(())
             }
             IntakeStage::Write { erased } => {
                 let erased = *erased;
@@ -262,21 +263,22 @@ impl Intake {
                     Kind::Image => self.write(flash, piece, erased),
                     Kind::Patch => self.apply(flash, piece, erased, patches),
                 }
-                .map(Some)
             }
             IntakeStage::MarkLedger => {
                 self.slot.mark_ledger(flash);
-                Ok(Some(IntakeStage::Write { erased: false }))
+                self.stage = IntakeStage::Write { erased: false };
+                Ok(())
             }
             IntakeStage::Match => match self.matching.step(flash) {
                 None => return Step::Again,
                 Some(matched) => {
                     let end = done(self.received(), Some(matched));
-                    Ok(Some(if matched {
+                    self.stage = if matched {
                         IntakeStage::End(end)
                     } else {
                         IntakeStage::Forget(TrailerWrite::clear(Area::Secondary), end)
-                    }))
+                    };
+                    Ok(())
                 }
             },
             IntakeStage::Forget(write, end) => {
@@ -286,7 +288,8 @@ impl Intake {
                 }
                 let end = *end;
                 self.slot.forget();
-                Ok(Some(IntakeStage::End(end)))
+                self.stage = IntakeStage::End(end);
+                Ok(())
             }
             IntakeStage::End(end) => {
                 let end = *end;
@@ -294,24 +297,21 @@ impl Intake {
                 return end;
             }
         };
-        match next {
-            Ok(Some(stage)) => self.stage = stage,
-            Ok(None) => {}
-            Err(fault) => {
-                self.slot.forget();
-                self.stage = IntakeStage::End(Step::Refused(fault));
-            }
+        if let Err(fault) = done {
+            self.slot.forget();
+            self.stage = IntakeStage::End(Step::Refused(fault));
         }
         Step::Again
     }
 
-    fn write<F: Flash>(&mut self, flash: &mut F, piece: &Piece, erased: bool) -> Result<IntakeStage, Fault> {
+    fn write<F: Flash>(&mut self, flash: &mut F, piece: &Piece, erased: bool) -> Result<(), Fault> {
         let rest = piece.from(self.slot.received());
-        Ok(match self.slot.put(flash, rest, erased)? {
+        match self.slot.put(flash, rest, erased)? {
             Put::Nothing | Put::Kept | Put::Undone => self.end(),
-            Put::Erased => IntakeStage::Write { erased: true },
-            Put::Written => IntakeStage::MarkLedger,
-        })
+            Put::Erased => self.stage = IntakeStage::Write { erased: true },
+            Put::Written => self.stage = IntakeStage::MarkLedger,
+        }
+        Ok(())
     }
 
     fn apply<F: Flash>(
@@ -320,44 +320,45 @@ impl Intake {
         piece: &Piece,
         erased: bool,
         patches: Option<&mut Applier>,
-    ) -> Result<IntakeStage, Fault> {
+    ) -> Result<(), Fault> {
         let received = self.slot.received();
         let rest = |offset| piece.from(offset);
         let output = self.patch.advance(flash, received, rest, patches)?;
-        Ok(match output {
+        match output {
             Output::Page(bytes) => match self.slot.put(flash, bytes, erased)? {
-                Put::Erased => IntakeStage::Write { erased: true },
-                Put::Written => IntakeStage::MarkLedger,
-                Put::Kept => IntakeStage::Write { erased: false },
+                Put::Erased => self.stage = IntakeStage::Write { erased: true },
+                Put::Written => self.stage = IntakeStage::MarkLedger,
+                Put::Kept => self.stage = IntakeStage::Write { erased: false },
                 // The stream can't go back: from its start, up to the unit that is to be written again.
                 Put::Undone | Put::Nothing => self.restart_patch(),
             },
-            Output::Working => IntakeStage::Write { erased: false },
+            Output::Working => self.stage = IntakeStage::Write { erased: false },
             Output::NeedsPiece => self.end(),
             Output::Lost => self.restart_patch(),
             Output::Spoiled(fault) => {
                 let clear = TrailerWrite::clear(Area::Secondary);
-                IntakeStage::Forget(clear, Step::Refused(fault))
+                self.stage = IntakeStage::Forget(clear, Step::Refused(fault));
             }
-        })
+        }
+        Ok(())
     }
 
-    fn restart_patch(&mut self) -> IntakeStage {
+    fn restart_patch(&mut self) {
         self.patch.forget();
-        IntakeStage::End(done(0, None))
+        self.stage = IntakeStage::End(done(0, None));
     }
 
     /// The end of a piece: at the file's end the image is compared, where there is a digest to compare it with.
-    fn end(&mut self) -> IntakeStage {
+    fn end(&mut self) {
         let at = self.received();
         let whole = self.file().is_some_and(|file| file.len == at);
-        match self.slot.file() {
+        self.stage = match self.slot.file() {
             Some(&image) if whole && image.digest.is_some() => {
                 self.matching.begin(Area::Secondary, image);
                 IntakeStage::Match
             }
             _ => IntakeStage::End(done(at, None)),
-        }
+        };
     }
 }
 
