@@ -24,14 +24,14 @@ const BUDGETS: [Budget; 5] = [
     Budget {
         board: "qemu-microbit",
         patches: true,
-        flash: 42 * 1024,
+        flash: 40 * 1024,
         aim: None,
         ram: 16 * 1024,
     },
     Budget {
         board: "qemu-microbit",
         patches: false,
-        flash: 37 * 1024,
+        flash: 35 * 1024,
         aim: None,
         ram: 16 * 1024,
     },
@@ -39,21 +39,21 @@ const BUDGETS: [Budget; 5] = [
     Budget {
         board: "rp2040",
         patches: true,
-        flash: 52 * 1024,
+        flash: 46 * 1024,
         aim: Some(46 * 1024),
         ram: 24 * 1024,
     },
     Budget {
         board: "nrf52840",
         patches: true,
-        flash: 48 * 1024,
+        flash: 42 * 1024,
         aim: Some(42 * 1024),
         ram: 24 * 1024,
     },
     Budget {
         board: "stm32f407",
         patches: true,
-        flash: 50 * 1024,
+        flash: 45 * 1024,
         aim: Some(46 * 1024),
         ram: 24 * 1024,
     },
@@ -64,7 +64,7 @@ const BUDGETS: [Budget; 5] = [
 const CORTEX_M4: Budget = Budget {
     board: "thumbv7em-none-eabihf without USB",
     patches: true,
-    flash: 37 * 1024,
+    flash: 34 * 1024,
     aim: Some(34 * 1024),
     ram: 16 * 1024,
 };
