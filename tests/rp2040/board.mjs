@@ -29,7 +29,7 @@ class Chip extends RP2040 {
     super(clock);
     this.logger = { debug() {}, info() {}, warn() {}, error() {} };
     const { buffer } = flash.bytes;
-    Object.assign(this, { pagesRead: flash.pagesRead, flash: flash.bytes, flash16: new Uint16Array(buffer), flashView: new DataView(buffer) });
+    Object.assign(this, { flashChip: flash, pagesRead: flash.pagesRead, flash: flash.bytes, flash16: new Uint16Array(buffer), flashView: new DataView(buffer) });
     this.rom16 = new Uint16Array(this.bootrom.buffer);
   }
 
@@ -38,19 +38,21 @@ class Chip extends RP2040 {
     const inFlash = address - FLASH;
     if (inFlash >= 0 && inFlash < this.flash.length) {
       this.pagesRead[inFlash >> 8] = 1;
-      return this.flash16[inFlash >> 1];
+      return this.flashChip.isReadable(address) ? this.flash16[inFlash >> 1] : 0xffff;
     }
     if (address < 0x4000) return this.rom16[address >> 1];
     return super.readUint16(address);
   }
 
-  readUint8(address) { this.noteRead(address); return super.readUint8(address); }
+  readUint8(address) { return this.canRead(address) ? super.readUint8(address) : 0xff; }
 
-  readUint32(address) { this.noteRead(address); return super.readUint32(address); }
+  readUint32(address) { return this.canRead(address) ? super.readUint32(address) : 0xffffffff; }
 
-  /** Notes that a page of flash is read, by whichever of its four addresses. */
-  noteRead(address) {
-    if (address >>> 26 === FLASH >>> 26) this.pagesRead[(address & 0xffffff) >> 8] = 1;
+  /** Notes that a page of flash is read, by whichever of its four addresses, and says whether it can be. */
+  canRead(address) {
+    if (address >>> 26 !== FLASH >>> 26) return true;
+    this.pagesRead[(address & 0xffffff) >> 8] = 1;
+    return this.flashChip.isReadable(address);
   }
 
   // A part of a word of USB memory tells the controller as a word does.
@@ -270,16 +272,19 @@ export class Board extends EventEmitter {
     return 0;
   }
 
-  /** Runs up to `count` instructions. Gives 0, or for how many nanoseconds the processor is asleep. */
+  /** Runs up to `count` instructions. Gives 0, or for how many nanoseconds the processor sleeps, or asks for nothing but the flash. */
   run(count) {
-    const { chip, clock } = this, { core } = chip;
+    const { chip, clock, flash } = this, { core } = chip;
+    const left = (nanos) => Math.max(1, nanos - clock.nanosCounter);
     let done = 0;
     for (; done < count && !this.wantsReset && !this.isStuck; done++) {
-      if (core.waiting) {
+      if (core.waiting || flash.isAwaited) {
         this.instructions += done;
-        return clock.nextAlarm ? Math.max(1, clock.nextAlarm.nanos - clock.nanosCounter) : Infinity;
+        const until = flash.isAwaited ? flash.busyUntil : Infinity;
+        flash.isAwaited = false;
+        return left(Math.min(until, clock.nextAlarm ? clock.nextAlarm.nanos : Infinity));
       }
-      // In two steps: an instruction that polls the flash moves the clock.
+      // In two steps: an instruction may move the clock.
       const cycles = core.executeInstruction();
       clock.nanosCounter += cycles * 8;
       if (clock.nextAlarm !== null && clock.nextAlarm.nanos <= clock.nanosCounter) clock.tick(0);

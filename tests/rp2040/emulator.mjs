@@ -111,6 +111,8 @@ const COMMANDS = {
     pin?.setInputValue(!held);
   },
   cut: ({ at, when }) => { board.flash.cutAt = at; board.flash.cutWhen = when; },
+  // The flash is busy, whatever the board does.
+  busy: ({ millis }) => { board.flash.busyUntil = board.clock.nanos + millis * 1e6; },
   flash: () => { fs.writeFileSync(`${folder}/flash`, board.flash.bytes); },
   put: () => {
     board.flash.bytes.set(fs.readFileSync(`${folder}/flash`));

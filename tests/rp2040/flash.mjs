@@ -11,6 +11,11 @@ const NANOS_PER_PAGE = 400e3;
 const NANOS_PER_SECTOR = 45e6;
 const BLOCK = 65536;
 const NANOS_PER_BLOCK = 150e6;
+/**
+ * Who asks for the status again within so many nanoseconds does nothing else meanwhile: the emulated clock goes on to the next
+ * event at once.
+ */
+const NANOS_OF_IDLE_LOOP = 5e3;
 
 const COMMAND = {
   writeStatus: 0x01, program: 0x02, read: 0x03, writeDisable: 0x04, readStatus: 0x05, writeEnable: 0x06, fastRead: 0x0b,
@@ -43,13 +48,28 @@ export class Flash {
   }
 
   powerOn(clock) {
-    Object.assign(this, { clock, isWritable: false, busyUntil: 0, isSelected: false, status2: 2 });
+    Object.assign(this, { clock, isWritable: false, busyUntil: 0, isSelected: false, status2: 2, asked: 0, isAwaited: false, isContinuous: false, isQuad: null });
     this.begin();
   }
 
   begin() { Object.assign(this, { command: -1, taken: 0, address: 0, data: [] }); }
 
   get isBusy() { return this.clock.nanos < this.busyUntil; }
+
+  /**
+   * Whether the processor can read from the chip now, through a controller that is set up for reads: with commands, or (`isQuad`)
+   * without, which wants a chip in that mode. Where the processor tries and can't, that is noted, once for each operation.
+   */
+  isReadable(address) {
+    if (this.isQuad === this.isContinuous && !this.isSelected && !this.isBusy) return true;
+    const why = this.isBusy ? 'busy' : 'given commands';
+    if (this.noted !== this.operations) this.violations.push(`read at ${address.toString(16)} while flash was ${why}`);
+    this.noted = this.operations;
+    return false;
+  }
+
+  /** The mode bits of a quad read: whether the next one comes without its command. */
+  quadMode(bits) { this.isContinuous = (bits & 0x30) === 0x20; }
 
   select(selected) {
     if (selected === this.isSelected) return;
@@ -112,12 +132,18 @@ export class Flash {
   /** One byte to the chip and one from it. */
   exchange(value) {
     const index = this.taken++;
+    if (this.isContinuous) {
+      // Taken for the address of the next read, of which ones are the end.
+      this.isContinuous = value !== 0xff;
+      this.command = -1;
+      return 0;
+    }
     if (index === 0) { this.command = value; return 0; }
     switch (this.command) {
       case COMMAND.readStatus:
-        // Whoever asks waits for the end: the emulated clock goes there at once.
-        if (this.isBusy) this.clock.tick(this.busyUntil - this.clock.nanos);
-        return this.isWritable ? 2 : 0;
+        this.isAwaited = this.isBusy && this.clock.nanos - this.asked < NANOS_OF_IDLE_LOOP;
+        this.asked = this.clock.nanos;
+        return (this.isBusy ? 1 : 0) | (this.isWritable ? 2 : 0);
       case COMMAND.readStatus2: return this.status2;
       case COMMAND.jedecId: return [0xef, 0x40, 0x15][index - 1] ?? 0;
       case COMMAND.uniqueId: return index < 5 ? 0 : this.uniqueId[index - 5] ?? 0;
@@ -135,6 +161,9 @@ export class Flash {
   }
 }
 
+/** The mode of SSI in which it sends a command or an address and then only receives: that of the processor's own reads. */
+const EEPROM_READ = 3;
+
 /** SSI: frames of standard SPI reach the flash. What the processor reads through its cache is the emulator's own array. */
 export class SpiController extends Registers {
   constructor(flash) {
@@ -150,9 +179,11 @@ export class SpiController extends Registers {
 
   get mode() { return (this.values[0x00] >> 8) & 3; }
 
+  /** Frames are of one bit at a time. */
+  get isStandard() { return ((this.values[0x00] >> 21) & 3) === 0; }
+
   /** The transmit queue has drained: it does so at once, whenever somebody looks. */
   drain() {
-    const EEPROM_READ = 3;
     if (this.hasSent && this.mode === EEPROM_READ) {
       for (let left = (this.values[0x04] ?? 0) & 0xffff; left >= 0; left--) this.received.push(this.flash.exchange(0));
     }
@@ -172,9 +203,12 @@ export class SpiController extends Registers {
 
   writeUint32(offset, value) {
     if (offset === 0x08) { this.drain(); this.received = []; }
-    if (offset < 0x60 || offset >= 0xf0) return super.writeUint32(offset, value);
-    const isStandard = ((this.values[0x00] >> 21) & 3) === 0;
-    if (!isStandard) return;
+    if (offset < 0x60 || offset >= 0xf0) {
+      super.writeUint32(offset, value);
+      this.flash.isQuad = this.mode === EEPROM_READ ? !this.isStandard : null;
+      return;
+    }
+    if (!this.isStandard) return this.flash.quadMode(value);
     if (this.override === 3) { this.received.push(0); return; }
     if (this.override === 0) this.flash.select(true);
     const answer = this.flash.exchange(value & 0xff);

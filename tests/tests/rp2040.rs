@@ -91,6 +91,22 @@ fn a_blank_board_serves_on_both_functions_in_turn() {
     pico.behaved().unwrap();
 }
 
+/// What the processor fetches from a flash chip that erases or programs is none of its program: the emulator says so, as every test
+/// here asks.
+#[test]
+fn a_program_that_runs_from_busy_flash_is_noticed() {
+    let factory = Factory::new().unwrap();
+    let pico = Pico::running(&factory.flash(None).unwrap()).unwrap();
+    pico.info().unwrap();
+    pico.behaved().unwrap();
+    pico.command(&json!({ "do": "busy", "millis": 45 })).unwrap();
+    // A question of the host wakes the processor, whose handler lies in flash.
+    let question = json!({ "do": "control", "kind": 0x80, "request": 6, "value": 0x100, "index": 0, "length": 18, "millis": 300 });
+    pico.command(&question).unwrap();
+    let noticed = pico.behaved().unwrap_err().to_string();
+    assert!(noticed.contains("while flash was busy"), "{noticed}");
+}
+
 #[test]
 fn a_full_image_and_a_patch_are_confirmed_while_the_application_runs() {
     let factory = Factory::new().unwrap();

@@ -156,6 +156,7 @@ impl Desk {
         }
         child.kill().ok();
         child.wait()?;
+        pico.behaved()?;
         self.whole(took.context("the upload did not come to its end")?)
     }
 
@@ -172,6 +173,7 @@ impl Desk {
         let operations = pico.count("operations")?;
         pico.flash_span().ok();
         tools::output(&mut python)?;
+        pico.behaved()?;
         self.whole(Took {
             upload: None,
             span: pico.flash_span()?,

@@ -359,8 +359,8 @@ impl Pico {
             .with_context(|| format!("no {name}: {state}"))
     }
 
-    /// That the board did nothing that its hardware would not have done: no bit of flash was set by programming, no packet
-    /// of USB was repeated, no instruction was unknown.
+    /// That the board did nothing that its hardware would not have done: nothing was read from flash that could not be read, no bit
+    /// of it was set by programming, no packet of USB was repeated, no instruction was unknown.
     ///
     /// # Errors
     /// What it did.
