@@ -1,11 +1,14 @@
 //! The flash: a chip of its own on an SPI bus, from which the processor fetches its instructions through a cache. While
-//! something is done with it nothing can run from it, so that part lies in RAM and calls routines of the chip's ROM
-//! (datasheet, 2.8.3.1.3).
+//! something is done with it nothing can run from it, so that part lies in RAM. It does what the routines of the chip's ROM do
+//! (datasheet, 2.8.3.1.3) but for their waits of a tenth of a millisecond in each operation: these are for flash chips in
+//! whatever mode, and this one is in the mode in which [`Operation::set_up`] left it.
 
 use bootlace_cortex_m::read_mapped;
 use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash, check_erase, check_write,
 };
+
+use crate::registers::{read, write};
 
 /// Where the processor sees flash.
 pub(crate) const BASE: u32 = 0x1000_0000;
@@ -22,136 +25,129 @@ pub(crate) const UNIQUE_ID: usize = 8;
 #[derive(Clone, Copy, Debug)]
 pub struct SpiFlash;
 
-/// What is done while flash can't be read: routines, and what goes with them. The assembly knows the order.
-#[repr(C)]
-struct Operation {
-    connect: u32,
-    leave_reading: u32,
-    routine: u32,
-    arguments: [u32; 4],
-    forget_cache: u32,
-    read_again: u32,
+/// The controller on the SPI bus, SSI (datasheet, 4.10): it is enabled, its mode, status and data.
+const ENABLED: usize = 0x1800_0008;
+const MODE: usize = 0x1800_0000;
+const STATUS: usize = 0x1800_0028;
+const DATA: usize = 0x1800_0060;
+/// Bit of [`STATUS`]: there is an answer.
+const ANSWERED: u32 = 1 << 3;
+
+/// IO_QSPI: the chip select, and its levels: as the controller has it, low, high.
+const SELECT: usize = 0x4001_800C;
+const BY_CONTROLLER: u32 = 0;
+const LOW: u32 = 2 << 8;
+const HIGH: u32 = 3 << 8;
+
+/// XIP_CTRL: writing forgets what the cache holds, and reading waits for that.
+const FORGET: usize = 0x1400_0004;
+
+/// Commands of the flash chip (W25Q16JV, 8.1.2).
+const PROGRAM_PAGE: u8 = 0x02;
+const READ_STATUS: u8 = 0x05;
+const ENABLE_WRITING: u8 = 0x06;
+const ERASE_SECTOR: u8 = 0x20;
+const READ_UNIQUE_ID: u8 = 0x4B;
+/// Two bytes of ones end the mode in which every read goes on without a command (8.2.10).
+const END_OF_READING: u32 = 0xFFFF;
+
+/// What is to be done with the chip, while nothing can be read from it.
+struct Operation<'o> {
+    /// The command and three bytes of an address, the command lowest.
+    head: u32,
+    /// Bytes of the head that are sent; behind its four it is zeros.
+    len: usize,
+    /// Bytes that follow; in RAM.
+    data: &'o [u8],
+    /// What the chip says from the first byte on, as much as there is room for.
+    answers: &'o mut [u8],
+    /// Sets the chip up for fast reading.
+    set_up: extern "C" fn(),
 }
 
-#[allow(unsafe_code, reason = "assembly")]
-mod assembly {
-    unsafe extern "C" {
-        /// Does an [`super::Operation`]; nothing may run from flash meanwhile.
-        pub(super) fn flash_operation(operation: *const super::Operation);
-        /// Sends `r1` bytes from `r0` to the flash chip and puts what it answered in their place.
-        pub(super) fn flash_command();
+/// Sends the first `len` bytes of `head`, then `data`, and gives the chip's last answer.
+#[inline(never)]
+#[allow(unsafe_code, reason = "it lies in RAM: flash can't be read meanwhile")]
+#[unsafe(link_section = ".data.flash.command")]
+fn command(mut head: u32, mut len: usize, data: &[u8], answers: &mut [u8]) -> u32 {
+    write(SELECT, LOW);
+    let (mut data, mut answers) = (data.iter(), answers.iter_mut());
+    let mut answer = 0;
+    loop {
+        let byte = if len > 0 {
+            len -= 1;
+            let byte = head & 0xFF;
+            head >>= 8;
+            byte
+        } else if let Some(byte) = data.next() {
+            u32::from(*byte)
+        } else {
+            break;
+        };
+        write(DATA, byte);
+        while read(STATUS) & ANSWERED == 0 {}
+        answer = read(DATA);
+        if let Some(place) = answers.next() {
+            *place = answer as u8;
+        }
     }
-
-    core::arch::global_asm!(
-        // RAM that is filled before the program starts.
-        ".section .data.flash, \"aw\", %progbits",
-        ".align 2",
-        ".global flash_operation",
-        ".type flash_operation, %function",
-        ".thumb_func",
-        "flash_operation:",
-        "push {{r4, r5, r6, lr}}",
-        "mov  r4, r0",
-        "ldr  r5, [r4, #0]",
-        "blx  r5",
-        "ldr  r5, [r4, #4]",
-        "blx  r5",
-        "ldr  r0, [r4, #12]",
-        "ldr  r1, [r4, #16]",
-        "ldr  r2, [r4, #20]",
-        "ldr  r3, [r4, #24]",
-        "ldr  r5, [r4, #8]",
-        "blx  r5",
-        "ldr  r5, [r4, #28]",
-        "blx  r5",
-        "ldr  r5, [r4, #32]",
-        "blx  r5",
-        "pop  {{r4, r5, r6, pc}}",
-        ".align 2",
-        ".global flash_command",
-        ".type flash_command, %function",
-        ".thumb_func",
-        "flash_command:",
-        "push {{r4, r5, lr}}",
-        // Chip select by hand: low.
-        "ldr  r3, 5f",
-        "ldr  r4, 6f",
-        "str  r4, [r3]",
-        "ldr  r2, 4f",
-        "1:",
-        "ldrb r4, [r0]",
-        "str  r4, [r2, #0x60]",
-        "movs r5, #8",
-        "2:",
-        // Until the answer is there.
-        "ldr  r4, [r2, #0x28]",
-        "tst  r4, r5",
-        "beq  2b",
-        "ldr  r4, [r2, #0x60]",
-        "strb r4, [r0]",
-        "adds r0, #1",
-        "subs r1, #1",
-        "bne  1b",
-        // And high again.
-        "ldr  r4, 7f",
-        "str  r4, [r3]",
-        "pop  {{r4, r5, pc}}",
-        ".align 2",
-        "4: .word 0x18000000", // SSI
-        "5: .word 0x4001800C", // IO_QSPI: control of the chip select
-        "6: .word 0x00000200", // low
-        "7: .word 0x00000300", // high
-    );
+    write(SELECT, HIGH);
+    answer
 }
 
-/// Looks a routine up in the ROM's table, by its name of two letters (datasheet, 2.8.3).
-fn rom(name: [u8; 2]) -> u32 {
-    const TABLE: usize = 0x14;
-    const LOOK_UP: usize = 0x18;
-    #[allow(unsafe_code, reason = "ROM has fixed addresses")]
-    // SAFETY: both halfwords are in ROM, and so is the routine, whose interface the datasheet gives.
-    unsafe {
-        let half = |address: usize| usize::from((address as *const u16).read_volatile());
-        let look_up: extern "C" fn(usize, u32) -> u32 = core::mem::transmute(half(LOOK_UP));
-        look_up(half(TABLE), u32::from(u16::from_le_bytes(name)))
+/// Does an operation.
+#[inline(never)]
+#[allow(unsafe_code, reason = "it lies in RAM: flash can't be read meanwhile")]
+#[unsafe(link_section = ".data.flash.operate")]
+fn operate_in_ram(operation: &mut Operation) {
+    const EIGHT_BITS_EACH_WAY: u32 = 7 << 16;
+    write(ENABLED, 0);
+    write(MODE, EIGHT_BITS_EACH_WAY);
+    write(ENABLED, 1);
+    command(END_OF_READING, 2, &[], &mut []);
+    // What asks for answers changes nothing.
+    if operation.answers.is_empty() {
+        command(u32::from(ENABLE_WRITING), 1, &[], &mut []);
     }
+    command(operation.head, operation.len, operation.data, operation.answers);
+    const BUSY: u32 = 1;
+    while command(u32::from(READ_STATUS), 2, &[], &mut []) & BUSY != 0 {}
+    write(SELECT, BY_CONTROLLER);
+    write(FORGET, 1);
+    read(FORGET);
+    (operation.set_up)();
 }
 
 /// Does one thing with the flash chip.
-fn operate(routine: u32, arguments: [u32; 4]) {
+fn operate(command: u8, address: u32, data: &[u8], answers: &mut [u8]) {
+    const HEAD: usize = 4;
     // What sets the chip up for fast reading lies in flash as well, and is needed when that can't be read.
     const SET_UP_WORDS: usize = 64;
     let mut set_up = [0u32; SET_UP_WORDS];
-    const THUMB: u32 = 1;
-    let operation = Operation {
-        connect: rom(*b"IF"),
-        leave_reading: rom(*b"EX"),
-        routine,
-        arguments,
-        forget_cache: rom(*b"FC"),
-        read_again: set_up.as_ptr() as u32 | THUMB,
-    };
+    const THUMB: usize = 1;
     #[allow(unsafe_code, reason = "nothing runs from flash in there")]
-    // SAFETY: the first 256 bytes of flash are read as words; the assembly lies in RAM and calls only ROM and `set_up`,
-    // which returns to its caller; no interrupt, whose handler lies in flash, comes in between.
+    // SAFETY: the first 256 bytes of flash are read as words: a routine that returns to its caller, wherever it lies. What runs
+    // meanwhile lies in RAM; no interrupt, whose handler lies in flash, comes in between.
     unsafe {
         core::ptr::copy_nonoverlapping(BASE as *const u32, set_up.as_mut_ptr(), SET_UP_WORDS);
-        cortex_m::interrupt::free(|_| assembly::flash_operation(&raw const operation));
+        let mut operation = Operation {
+            head: u32::from(command) | address.swap_bytes() & !0xFF,
+            len: HEAD.max(answers.len()),
+            data,
+            answers,
+            set_up: core::mem::transmute::<usize, extern "C" fn()>(set_up.as_ptr() as usize | THUMB),
+        };
+        cortex_m::interrupt::free(|_| operate_in_ram(&mut operation));
     }
 }
 
 /// The flash chip's own number.
 pub(crate) fn unique_id() -> [u8; UNIQUE_ID] {
-    const READ_UNIQUE_ID: u8 = 0x4B;
     // The command and four bytes in which the chip says nothing.
     const LEAD: usize = 5;
-    let mut bytes = [0; LEAD + UNIQUE_ID];
-    bytes[0] = READ_UNIQUE_ID;
-    operate(
-        assembly::flash_command as *const () as u32,
-        [bytes.as_mut_ptr() as u32, bytes.len() as u32, 0, 0],
-    );
-    *bytes.last_chunk().unwrap_or(&[0; UNIQUE_ID])
+    let mut answers = [0; LEAD + UNIQUE_ID];
+    operate(READ_UNIQUE_ID, 0, &[], &mut answers);
+    *answers.last_chunk().unwrap_or(&[0; UNIQUE_ID])
 }
 
 impl ErrorType for SpiFlash {
@@ -172,35 +168,27 @@ impl ReadNorFlash for SpiFlash {
 }
 
 impl NorFlash for SpiFlash {
-    /// The chip programs single bytes: those of a page that are 0xFF in the message stay as they are.
+    /// The chip programs single bytes.
     const WRITE_SIZE: usize = 1;
     const ERASE_SIZE: usize = SECTOR as usize;
 
     fn erase(&mut self, from: u32, to: u32) -> Result<(), Self::Error> {
         check_erase(self, from, to)?;
-        // Larger units are never asked for, so the command for them is never sent.
-        const BLOCK: u32 = 1 << 16;
-        const ERASE_BLOCK: u32 = 0xD8;
-        operate(rom(*b"RE"), [from, to - from, BLOCK, ERASE_BLOCK]);
+        for sector in (from..to).step_by(Self::ERASE_SIZE) {
+            operate(ERASE_SECTOR, sector, &[], &mut []);
+        }
         Ok(())
     }
 
-    fn write(&mut self, offset: u32, mut bytes: &[u8]) -> Result<(), Self::Error> {
+    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Self::Error> {
         check_write(self, offset, bytes.len())?;
-        let mut at = offset as usize;
-        while !bytes.is_empty() {
-            let mut page = [0xFF; PAGE];
-            let from = at % PAGE;
-            let (part, rest) = bytes.split_at(bytes.len().min(PAGE - from));
-            if let Some(place) = page.get_mut(from..from + part.len()) {
-                place.copy_from_slice(part);
-            }
-            operate(
-                rom(*b"RP"),
-                [(at - from) as u32, page.as_ptr() as u32, PAGE as u32, 0],
-            );
-            at += part.len();
-            bytes = rest;
+        let (mut at, mut rest) = (offset, bytes);
+        while !rest.is_empty() {
+            let in_page = PAGE - at as usize % PAGE;
+            let (part, others) = rest.split_at(rest.len().min(in_page));
+            operate(PROGRAM_PAGE, at, part, &mut []);
+            at += part.len() as u32;
+            rest = others;
         }
         Ok(())
     }
