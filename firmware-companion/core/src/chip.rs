@@ -2,6 +2,9 @@
 
 use core::marker::PhantomData;
 
+use bootlace_image::Sha256;
+use embedded_storage::nor_flash::NorFlash;
+
 use crate::flash::{Area, Flash, FlashError, Geometry};
 
 /// Where each area lies on one chip.
@@ -55,6 +58,19 @@ pub trait Chip {
     const MAP: Map;
 }
 
+/// A chip's driver: that of `embedded-storage`, and what that one has no words for.
+pub trait Driver: NorFlash {
+    /// Writes, and takes the same bytes into a digest: meanwhile, where the processor only waits.
+    ///
+    /// # Errors
+    /// The chip's own; the digest is of no use then.
+    fn write_and_hash(&mut self, at: u32, bytes: &[u8], hash: &mut Sha256) -> Result<(), Self::Error> {
+        self.write(at, bytes)?;
+        hash.update(bytes);
+        Ok(())
+    }
+}
+
 /// All areas on one `embedded-storage` chip `C`, as most boards have it, where `B` says.
 pub struct OneChip<C, B> {
     chip: C,
@@ -105,7 +121,7 @@ fn writable(area: Area) -> Result<Area, FlashError> {
     }
 }
 
-impl<C: embedded_storage::nor_flash::NorFlash, B: Chip> Flash for OneChip<C, B> {
+impl<C: Driver, B: Chip> Flash for OneChip<C, B> {
     #[inline(always)]
     fn geometry(&self, area: Area) -> Geometry {
         let region = Self::region(area);
@@ -125,6 +141,18 @@ impl<C: embedded_storage::nor_flash::NorFlash, B: Chip> Flash for OneChip<C, B> 
     fn program(&mut self, area: Area, offset: u32, data: &[u8]) -> Result<(), FlashError> {
         let at = Self::locate(writable(area)?, offset, data.len())?;
         self.chip.write(at, data).map_err(|_| FlashError::Hardware)
+    }
+
+    fn program_and_hash(
+        &mut self,
+        area: Area,
+        offset: u32,
+        data: &[u8],
+        hash: &mut Sha256,
+    ) -> Result<(), FlashError> {
+        let at = Self::locate(writable(area)?, offset, data.len())?;
+        let written = self.chip.write_and_hash(at, data, hash);
+        written.map_err(|_| FlashError::Hardware)
     }
 
     fn erase(&mut self, area: Area, offset: u32) -> Result<(), FlashError> {

@@ -4,6 +4,8 @@
 //! here, so no path of the core can ask for it. A board maps areas to chips; one area may lie in internal
 //! flash and another in external SPI flash, FRAM or a file.
 
+use bootlace_image::Sha256;
+
 /// The largest number of bytes that one [`Flash::program`] is asked to write: one bounded operation.
 pub const CHUNK: usize = 256;
 
@@ -67,6 +69,22 @@ pub trait Flash {
     /// Any [`FlashError`].
     fn program(&mut self, area: Area, offset: u32, data: &[u8]) -> Result<(), FlashError>;
 
+    /// Programs, and takes the same bytes into a digest: a board whose processor waits for its flash does that meanwhile.
+    ///
+    /// # Errors
+    /// Any [`FlashError`]; the digest is of no use then.
+    fn program_and_hash(
+        &mut self,
+        area: Area,
+        offset: u32,
+        data: &[u8],
+        hash: &mut Sha256,
+    ) -> Result<(), FlashError> {
+        self.program(area, offset, data)?;
+        hash.update(data);
+        Ok(())
+    }
+
     /// Erases the one erase unit that starts at `offset`.
     ///
     /// # Errors
@@ -89,4 +107,16 @@ pub fn is_blank<F: Flash>(flash: &mut F, area: Area, offset: u32, len: u32) -> b
         done += take;
     }
     true
+}
+
+/// Whether an area holds these bytes from `offset` on. What cannot be read is not there.
+pub fn holds<F: Flash>(flash: &mut F, area: Area, offset: u32, bytes: &[u8]) -> bool {
+    let mut at = offset;
+    bytes.chunks(64).all(|wanted| {
+        let mut chunk = [0; 64];
+        let part = chunk.get_mut(..wanted.len()).unwrap_or_default();
+        let is_read = flash.read(area, at, part).is_ok();
+        at += 64;
+        is_read && part == wanted
+    })
 }

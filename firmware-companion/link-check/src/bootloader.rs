@@ -13,7 +13,7 @@ mod board;
 
 use core::hint::black_box;
 
-use bootlace_core::chip::{Chip, Map, OneChip, Region};
+use bootlace_core::chip::{Chip, Driver, Map, OneChip, Region};
 use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash};
 
 /// Erase unit.
@@ -50,6 +50,8 @@ impl ReadNorFlash for Controller {
         1024 * 1024
     }
 }
+
+impl Driver for Controller {}
 
 impl NorFlash for Controller {
     const WRITE_SIZE: usize = 4;

@@ -6,7 +6,7 @@ use std::string::String;
 use std::vec::Vec;
 use std::{format, fs};
 
-use bootlace_core::chip::{Chip, OneChip, Region};
+use bootlace_core::chip::{Chip, Driver, OneChip, Region};
 use bootlace_core::flash::{Area, Flash as _};
 use bootlace_core::layout::Layout;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash};
@@ -34,6 +34,8 @@ impl ReadNorFlash for Words {
         0
     }
 }
+
+impl Driver for Words {}
 
 impl NorFlash for Words {
     const WRITE_SIZE: usize = 4;

@@ -138,6 +138,19 @@ fn pieces_of_any_length_are_received_whole() {
 struct Watched {
     flash: NorFlash,
     programs: Vec<(u32, usize)>,
+    /// The program that begins at this offset leaves a byte wrong, once, and does not say so.
+    wrong: Option<u32>,
+}
+
+impl Watched {
+    fn new(write: u32) -> Self {
+        let config = bootlace_simulator::Config { write, ..config() };
+        Watched {
+            flash: NorFlash::new(config.address, config.map, write, config.timing),
+            programs: Vec::new(),
+            wrong: None,
+        }
+    }
 }
 
 impl Flash for Watched {
@@ -153,6 +166,11 @@ impl Flash for Watched {
         if area == Area::Secondary {
             self.programs.push((offset, data.len()));
         }
+        if area == Area::Secondary && self.wrong.take_if(|wrong| *wrong == offset).is_some() {
+            let mut data = data.to_vec();
+            data[40] = 0;
+            return self.flash.program(area, offset, &data);
+        }
         self.flash.program(area, offset, data)
     }
 
@@ -167,11 +185,7 @@ fn pages_of_a_file_are_programmed_whole_whatever_the_pieces_and_write_units() {
     let new = version(1);
     for write in [1, 4, 8, 16, 32] {
         for len in [1000, 999, 257, 256, 33] {
-            let config = bootlace_simulator::Config { write, ..config() };
-            let mut watched = Watched {
-                flash: NorFlash::new(config.address, config.map, write, config.timing),
-                programs: Vec::new(),
-            };
+            let mut watched = Watched::new(write);
             let (mut intake, mut at, mut is_cut) = (Intake::new(), 0, false);
             while at < new.len() {
                 if at > new.len() / 2 && !is_cut {
@@ -213,6 +227,66 @@ fn pages_of_a_file_are_programmed_whole_whatever_the_pieces_and_write_units() {
             assert!(found == new, "units of {write}, pieces of {len}");
         }
     }
+}
+
+/// Sends a file in whole pages to flash that leaves one of them wrong; after the intake went back, the first piece is `again`'s.
+/// Gives to where the intake went back, whether the image matched in the end, and what the slot holds.
+fn write_with_a_wrong_page(file_bytes: &[u8], again: &[u8]) -> (Option<u32>, Option<bool>, Vec<u8>) {
+    let mut watched = Watched::new(4);
+    let unit = watched.geometry(Area::Secondary).erase;
+    watched.wrong = Some(unit + CHUNK as u32);
+    let (mut intake, mut at, mut went_back, mut matched) = (Intake::new(), 0, None, None);
+    while matched.is_none() {
+        let bytes = if went_back == Some(at as u32) {
+            again
+        } else {
+            file_bytes
+        };
+        let piece = Piece {
+            offset: at as u32,
+            data: &bytes[at..bytes.len().min(at + CHUNK)],
+        };
+        match at {
+            0 => intake
+                .open(&mut watched, &file(file_bytes), piece.data, None)
+                .unwrap(),
+            _ => intake.offer(Kind::Image, &piece).unwrap(),
+        }
+        let received = loop {
+            match intake.step(&mut watched, &piece, None) {
+                Step::Done(received) => break received,
+                Step::Refused(fault) => panic!("{fault:?}"),
+                Step::Again | Step::Replaces => {}
+            }
+        };
+        if received.offset < at as u32 {
+            assert_eq!((received.offset, went_back.replace(unit)), (unit, None));
+        }
+        (at, matched) = (received.offset as usize, received.matched);
+    }
+    let mut found = vec![0; file_bytes.len()];
+    watched.read(Area::Secondary, 0, &mut found).unwrap();
+    (went_back, matched, found)
+}
+
+/// What is hashed is what was sent: flash has to hold the same.
+#[test]
+fn what_flash_holds_otherwise_than_it_was_sent_is_sent_again() {
+    let new = version(1);
+    let (went_back, matched, found) = write_with_a_wrong_page(&new, &new);
+    assert!(went_back.is_some());
+    assert_eq!(matched, Some(true));
+    assert!(found == new);
+}
+
+/// The hash of what was sent first says nothing of what was sent again.
+#[test]
+fn what_is_sent_again_is_hashed_again() {
+    let (new, mut other) = (version(1), version(1));
+    other[4100] ^= 1;
+    let (went_back, matched, _) = write_with_a_wrong_page(&new, &other);
+    assert!(went_back.is_some());
+    assert_eq!(matched, Some(false));
 }
 
 #[test]

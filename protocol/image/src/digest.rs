@@ -66,8 +66,21 @@ impl Sha256 {
         }
     }
 
+    /// Takes in a whole block and nothing else, where what was taken in before were whole blocks; says whether it was so. Small
+    /// enough for a board to have it, and [`compress`], in RAM while its flash can't be read.
+    #[inline(always)]
+    pub fn update_block(&mut self, block: &[u8; PIECE]) -> bool {
+        let is_whole = (self.len as usize).is_multiple_of(PIECE);
+        if is_whole {
+            self.len += PIECE as u64;
+            compress(&mut self.state, block);
+        }
+        is_whole
+    }
+
+    #[inline(always)]
     fn compress(&mut self) {
-        sha2::block_api::compress256(&mut self.state, core::slice::from_ref(&self.block));
+        compress(&mut self.state, &self.block);
     }
 
     fn push(&mut self, byte: u8) {
@@ -95,12 +108,24 @@ impl Sha256 {
         for (place, word) in out.as_chunks_mut().0.iter_mut().zip(self.state) {
             *place = word.to_be_bytes();
         }
-        *self = Self::default();
+        self.restart();
+    }
+
+    /// Begins anew.
+    #[inline(never)]
+    pub fn restart(&mut self) {
+        (self.state, self.len) = (INITIAL, 0);
     }
 }
 
 /// Bytes that are read and hashed at once: a block of SHA-256.
 const PIECE: usize = 64;
+
+/// Takes a block into a state. Linker scripts of boards know this function by its name.
+#[inline(never)]
+fn compress(state: &mut [u32; 8], block: &[u8; PIECE]) {
+    sha2::block_api::compress256(state, core::slice::from_ref(block));
+}
 /// Bytes of the largest digest that this build computes.
 const LARGEST: usize = if cfg!(feature = "sha512") { 64 } else { 32 };
 

@@ -72,6 +72,8 @@ impl<E: Eraser> ReadNorFlash for Nvmc<E> {
     }
 }
 
+impl<E: Eraser> bootlace_core::chip::Driver for Nvmc<E> {}
+
 impl<E: Eraser> NorFlash for Nvmc<E> {
     const WRITE_SIZE: usize = 4;
     const ERASE_SIZE: usize = E::PAGE as usize;

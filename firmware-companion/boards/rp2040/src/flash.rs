@@ -3,7 +3,9 @@
 //! (datasheet, 2.8.3.1.3) but for their waits of a tenth of a millisecond in each operation: these are for flash chips in
 //! whatever mode, and this one is in the mode in which [`Operation::set_up`] left it.
 
+use bootlace_core::chip::Driver;
 use bootlace_cortex_m::read_mapped;
+use bootlace_image::Sha256;
 use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash, check_erase, check_write,
 };
@@ -52,13 +54,15 @@ const READ_UNIQUE_ID: u8 = 0x4B;
 const END_OF_READING: u32 = 0xFFFF;
 
 /// What is to be done with the chip, while nothing can be read from it.
-struct Operation<'o> {
+struct Operation<'d, 'o> {
     /// The command and three bytes of an address, the command lowest.
     head: u32,
     /// Bytes of the head that are sent; behind its four it is zeros.
     len: usize,
     /// Bytes that follow; in RAM.
-    data: &'o [u8],
+    data: &'d [u8],
+    /// Takes the data in as well, while the chip is busy: whole blocks, of which what is left then is given back.
+    hash: Option<&'o mut Sha256>,
     /// What the chip says from the first byte on, as much as there is room for.
     answers: &'o mut [u8],
     /// Sets the chip up for fast reading.
@@ -95,11 +99,11 @@ fn command(mut head: u32, mut len: usize, data: &[u8], answers: &mut [u8]) -> u3
     answer
 }
 
-/// Does an operation.
+/// Does an operation, and gives what is left of its data to be hashed.
 #[inline(never)]
 #[allow(unsafe_code, reason = "it lies in RAM: flash can't be read meanwhile")]
 #[unsafe(link_section = ".data.flash.operate")]
-fn operate_in_ram(operation: &mut Operation) {
+fn operate_in_ram<'d>(operation: &mut Operation<'d, '_>) -> &'d [u8] {
     const EIGHT_BITS_EACH_WAY: u32 = 7 << 16;
     write(ENABLED, 0);
     write(MODE, EIGHT_BITS_EACH_WAY);
@@ -111,15 +115,24 @@ fn operate_in_ram(operation: &mut Operation) {
     }
     command(operation.head, operation.len, operation.data, operation.answers);
     const BUSY: u32 = 1;
-    while command(u32::from(READ_STATUS), 2, &[], &mut []) & BUSY != 0 {}
+    let mut unhashed = operation.data;
+    while command(u32::from(READ_STATUS), 2, &[], &mut []) & BUSY != 0 {
+        if let Some(hash) = &mut operation.hash
+            && let Some((block, rest)) = unhashed.split_first_chunk()
+            && hash.update_block(block)
+        {
+            unhashed = rest;
+        }
+    }
     write(SELECT, BY_CONTROLLER);
     write(FORGET, 1);
     read(FORGET);
     (operation.set_up)();
+    unhashed
 }
 
-/// Does one thing with the flash chip.
-fn operate(command: u8, address: u32, data: &[u8], answers: &mut [u8]) {
+/// Does one thing with the flash chip. Programs and hashes `data`.
+fn operate(command: u8, address: u32, data: &[u8], answers: &mut [u8], mut hash: Option<&mut Sha256>) {
     const HEAD: usize = 4;
     // What sets the chip up for fast reading lies in flash as well, and is needed when that can't be read.
     const SET_UP_WORDS: usize = 64;
@@ -128,16 +141,20 @@ fn operate(command: u8, address: u32, data: &[u8], answers: &mut [u8]) {
     #[allow(unsafe_code, reason = "nothing runs from flash in there")]
     // SAFETY: the first 256 bytes of flash are read as words: a routine that returns to its caller, wherever it lies. What runs
     // meanwhile lies in RAM; no interrupt, whose handler lies in flash, comes in between.
-    unsafe {
+    let unhashed = unsafe {
         core::ptr::copy_nonoverlapping(BASE as *const u32, set_up.as_mut_ptr(), SET_UP_WORDS);
         let mut operation = Operation {
             head: u32::from(command) | address.swap_bytes() & !0xFF,
             len: HEAD.max(answers.len()),
             data,
+            hash: hash.as_deref_mut(),
             answers,
             set_up: core::mem::transmute::<usize, extern "C" fn()>(set_up.as_ptr() as usize | THUMB),
         };
-        cortex_m::interrupt::free(|_| operate_in_ram(&mut operation));
+        cortex_m::interrupt::free(|_| operate_in_ram(&mut operation))
+    };
+    if let Some(hash) = hash {
+        hash.update(unhashed);
     }
 }
 
@@ -146,7 +163,7 @@ pub(crate) fn unique_id() -> [u8; UNIQUE_ID] {
     // The command and four bytes in which the chip says nothing.
     const LEAD: usize = 5;
     let mut answers = [0; LEAD + UNIQUE_ID];
-    operate(READ_UNIQUE_ID, 0, &[], &mut answers);
+    operate(READ_UNIQUE_ID, 0, &[], &mut answers, None);
     *answers.last_chunk().unwrap_or(&[0; UNIQUE_ID])
 }
 
@@ -175,21 +192,37 @@ impl NorFlash for SpiFlash {
     fn erase(&mut self, from: u32, to: u32) -> Result<(), Self::Error> {
         check_erase(self, from, to)?;
         for sector in (from..to).step_by(Self::ERASE_SIZE) {
-            operate(ERASE_SECTOR, sector, &[], &mut []);
+            operate(ERASE_SECTOR, sector, &[], &mut [], None);
         }
         Ok(())
     }
 
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Self::Error> {
-        check_write(self, offset, bytes.len())?;
-        let (mut at, mut rest) = (offset, bytes);
-        while !rest.is_empty() {
-            let in_page = PAGE - at as usize % PAGE;
-            let (part, others) = rest.split_at(rest.len().min(in_page));
-            operate(PROGRAM_PAGE, at, part, &mut []);
-            at += part.len() as u32;
-            rest = others;
-        }
-        Ok(())
+        program(self, offset, bytes, None)
     }
+}
+
+impl Driver for SpiFlash {
+    fn write_and_hash(&mut self, at: u32, bytes: &[u8], hash: &mut Sha256) -> Result<(), Self::Error> {
+        program(self, at, bytes, Some(hash))
+    }
+}
+
+/// Programs pages, or parts of them.
+fn program(
+    flash: &SpiFlash,
+    offset: u32,
+    bytes: &[u8],
+    mut hash: Option<&mut Sha256>,
+) -> Result<(), NorFlashErrorKind> {
+    check_write(flash, offset, bytes.len())?;
+    let (mut at, mut rest) = (offset, bytes);
+    while !rest.is_empty() {
+        let in_page = PAGE - at as usize % PAGE;
+        let (part, others) = rest.split_at(rest.len().min(in_page));
+        operate(PROGRAM_PAGE, at, part, &mut [], hash.as_deref_mut());
+        at += part.len() as u32;
+        rest = others;
+    }
+    Ok(())
 }

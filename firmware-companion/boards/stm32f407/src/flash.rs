@@ -120,6 +120,8 @@ impl ReadNorFlash for Flash {
     }
 }
 
+impl bootlace_core::chip::Driver for Flash {}
+
 impl NorFlash for Flash {
     const WRITE_SIZE: usize = 4;
     /// The smallest sector's; others are erased whole or not at all.

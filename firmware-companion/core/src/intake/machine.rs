@@ -197,7 +197,10 @@ impl Intake {
         match self.slot.open(flash, image) {
             Opened::GoesOn if self.kind == Kind::Image => self.go_on(),
             Opened::GoesOn => self.stage = IntakeStage::Write { erased: false },
-            Opened::Anew => self.stage = IntakeStage::Replace,
+            Opened::Anew => {
+                self.matching.begin_writing(*image);
+                self.stage = IntakeStage::Replace;
+            }
         }
     }
 
@@ -306,7 +309,7 @@ impl Intake {
 
     fn write<F: Flash>(&mut self, flash: &mut F, piece: &Piece, erased: bool) -> Result<(), Fault> {
         let rest = piece.from(self.slot.received());
-        match self.slot.put(flash, rest, erased)? {
+        match self.slot.put(flash, &mut self.matching, rest, erased)? {
             Put::Nothing | Put::Kept | Put::Undone => self.end(),
             Put::Erased => self.stage = IntakeStage::Write { erased: true },
             Put::Written => self.stage = IntakeStage::MarkLedger,
@@ -325,7 +328,7 @@ impl Intake {
         let rest = |offset| piece.from(offset);
         let output = self.patch.advance(flash, received, rest, patches)?;
         match output {
-            Output::Page(bytes) => match self.slot.put(flash, bytes, erased)? {
+            Output::Page(bytes) => match self.slot.put(flash, &mut self.matching, bytes, erased)? {
                 Put::Erased => self.stage = IntakeStage::Write { erased: true },
                 Put::Written => self.stage = IntakeStage::MarkLedger,
                 Put::Kept => self.stage = IntakeStage::Write { erased: false },
@@ -354,7 +357,7 @@ impl Intake {
         let whole = self.file().is_some_and(|file| file.len == at);
         self.stage = match self.slot.file() {
             Some(&image) if whole && image.digest.is_some() => {
-                self.matching.begin(Area::Secondary, image);
+                self.matching.begin_written(image);
                 IntakeStage::Match
             }
             _ => IntakeStage::End(done(at, None)),

@@ -5,7 +5,8 @@ use bootlace_image::trailer::{Mark, Trailer};
 use super::blank::Blank;
 use super::file::{Fault, FileId};
 use super::ledger;
-use crate::flash::{Area, CHUNK, Flash, MAX_WRITE};
+use super::matching::Matching;
+use crate::flash::{Area, CHUNK, Flash, MAX_WRITE, holds};
 use crate::trailer::Trailers;
 
 /// How an image begins.
@@ -173,7 +174,13 @@ impl SlotWriter {
 
     /// Does one erase, or one program of the first of these bytes, which are the image's next; `erased`: the unit that comes
     /// next was erased just now.
-    pub(super) fn put<F: Flash>(&mut self, flash: &mut F, data: &[u8], erased: bool) -> Result<Put, Fault> {
+    pub(super) fn put<F: Flash>(
+        &mut self,
+        flash: &mut F,
+        matching: &mut Matching,
+        data: &[u8],
+        erased: bool,
+    ) -> Result<Put, Fault> {
         let Some(upload) = &mut self.upload else {
             return Ok(Put::Nothing);
         };
@@ -206,14 +213,35 @@ impl SlotWriter {
                 .map_err(|_| Fault::EraseFailed)?;
             return Ok(Put::Erased);
         }
-        let page = self.tail.take_before(data);
-        let whole = page
-            .get(..len.next_multiple_of(shape.write as usize))
-            .unwrap_or_default();
+        let padded = len.next_multiple_of(shape.write as usize);
+        let page;
+        let whole = if cfg!(feature = "whole-pages") && data.len() == padded {
+            data
+        } else {
+            page = self.tail.take_before(data);
+            page.get(..padded).unwrap_or_default()
+        };
         self.blank.written_to(upload.written + room);
-        if whole.iter().any(|&byte| byte != 0xFF)
-            && flash.program(Area::Secondary, upload.written, whole).is_err()
-        {
+        let at = upload.written;
+        // Padding behind the file's end is none of the file.
+        let hash = if whole.len() == len {
+            matching.of_written(&upload.file, at, len as u32)
+        } else {
+            None
+        };
+        let is_hashed = hash.is_some();
+        let is_blank = whole.iter().all(|&byte| byte == 0xFF);
+        let programmed = match hash {
+            Some(hash) if is_blank => {
+                hash.update(whole);
+                Ok(())
+            }
+            Some(hash) => flash.program_and_hash(Area::Secondary, at, whole, hash),
+            None if is_blank => Ok(()),
+            None => flash.program(Area::Secondary, at, whole),
+        };
+        // What was not hashed is read at the end.
+        if programmed.is_err() || is_hashed && !holds(flash, Area::Secondary, at, whole) {
             // A word that a power cut left half erased: the unit is erased and sent again.
             upload.written -= upload.written % shape.erase;
             upload.failures += 1;
