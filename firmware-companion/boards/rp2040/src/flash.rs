@@ -10,6 +10,7 @@ use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash, check_erase, check_write,
 };
 
+use crate::received;
 use crate::registers::{read, write};
 
 /// Where the processor sees flash.
@@ -99,7 +100,7 @@ fn command(mut head: u32, mut len: usize, data: &[u8], answers: &mut [u8]) -> u3
     answer
 }
 
-/// Does an operation, and gives what is left of its data to be hashed.
+/// Does an operation, and gives what is left of its data to be hashed. Meanwhile packets from the host are taken.
 #[inline(never)]
 #[allow(unsafe_code, reason = "it lies in RAM: flash can't be read meanwhile")]
 #[unsafe(link_section = ".data.flash.operate")]
@@ -117,6 +118,7 @@ fn operate_in_ram<'d>(operation: &mut Operation<'d, '_>) -> &'d [u8] {
     const BUSY: u32 = 1;
     let mut unhashed = operation.data;
     while command(u32::from(READ_STATUS), 2, &[], &mut []) & BUSY != 0 {
+        received::fill();
         if let Some(hash) = &mut operation.hash
             && let Some((block, rest)) = unhashed.split_first_chunk()
             && hash.update_block(block)

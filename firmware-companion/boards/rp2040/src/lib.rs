@@ -13,6 +13,7 @@ pub mod clocks;
 mod flash;
 mod interrupt;
 mod pins;
+mod received;
 mod registers;
 mod timer;
 mod usb;

@@ -1,5 +1,5 @@
-//! The chip's USB controller as a device, for `usb-device` (datasheet, 4.1). It is polled: while flash is erased, which
-//! takes some 45 ms, the controller itself keeps the host waiting.
+//! The chip's USB controller as a device, for `usb-device` (datasheet, 4.1). It is polled: while flash is busy the controller itself
+//! keeps the host waiting, but for packets of an upload ([`received`]).
 //!
 //! Packets lie in the controller's own memory, one buffer of 64 bytes for each endpoint and direction.
 
@@ -9,6 +9,7 @@ use usb_device::bus::{PollResult, UsbBus};
 use usb_device::endpoint::{EndpointAddress, EndpointType};
 use usb_device::{Result, UsbDirection, UsbError};
 
+use crate::received;
 use crate::registers::{block, clear, read, restart, set, write};
 
 /// The controller's memory: the request of the host, the endpoints' configuration, what is in their buffers, the buffers.
@@ -26,7 +27,7 @@ const ADDRESS: usize = 0x5011_0000;
 const MAIN_CONTROL: usize = 0x5011_0040;
 const SIE_CONTROL: usize = 0x5011_004C;
 const SIE_STATUS: usize = 0x5011_0050;
-const BUFFER_STATUS: usize = 0x5011_0058;
+pub(crate) const BUFFER_STATUS: usize = 0x5011_0058;
 const STALL_ARMED: usize = 0x5011_0068;
 const MUXING: usize = 0x5011_0074;
 const POWER: usize = 0x5011_0078;
@@ -39,19 +40,19 @@ const HAS_REQUEST: u32 = 1 << 17;
 const BUS_RESET: u32 = 1 << 19;
 
 /// Bits of a buffer's control.
-const AVAILABLE: u32 = 1 << 10;
+pub(crate) const AVAILABLE: u32 = 1 << 10;
 const STALL: u32 = 1 << 11;
 /// The packet is to be DATA1; what was sent or received last stays here.
 const ODD: u32 = 1 << 13;
 const FULL: u32 = 1 << 15;
-const LENGTH: u32 = 0x3FF;
+pub(crate) const LENGTH: u32 = 0x3FF;
 
 /// Endpoint 0 in [`BUFFER_STATUS`].
 const TO_HOST_0: u32 = 1;
 const FROM_HOST_0: u32 = 2;
 
 /// Bytes of a buffer.
-const PACKET: usize = 64;
+pub(crate) const PACKET: usize = 64;
 /// Endpoints that can be used; the controller has 16.
 const ENDPOINTS: usize = 8;
 
@@ -105,7 +106,7 @@ fn has_request() -> bool {
 }
 
 /// What a buffer's control is with the number of the next packet, from what it was with the last.
-const fn next_packet(control: u32) -> u32 {
+pub(crate) const fn next_packet(control: u32) -> u32 {
     !control & ODD
 }
 
@@ -259,6 +260,7 @@ impl UsbBus for Usb {
             self.set_stalled(address, false);
         }
         write(BUFFER_STATUS, u32::MAX);
+        received::forget();
         // A request may have come since: while flash was erased, a host has long gone on.
         write(SIE_STATUS, !HAS_REQUEST);
     }
@@ -291,6 +293,15 @@ impl UsbBus for Usb {
         }
         let buffer = self.buffer(endpoint).ok_or(UsbError::InvalidEndpoint)?;
         let (control, bit) = (control_of(endpoint), bit_of(endpoint));
+        if received::pending() & bit != 0 {
+            let words = bytes.as_chunks_mut().0;
+            let len = received::take(|index, value: u32| {
+                if let Some(place) = words.get_mut(index) {
+                    *place = value.to_le_bytes();
+                }
+            });
+            return Ok(len.min(bytes.len()));
+        }
         if read(BUFFER_STATUS) & bit == 0 {
             return Err(UsbError::WouldBlock);
         }
@@ -314,6 +325,8 @@ impl UsbBus for Usb {
         }
         if is_first {
             self.expected.set(left);
+        } else {
+            received::listen(control, buffer, bit);
         }
         if is_fitting {
             Ok(len)
@@ -360,7 +373,7 @@ impl UsbBus for Usb {
         if status & BUS_RESET != 0 {
             return PollResult::Reset;
         }
-        let buffers = read(BUFFER_STATUS);
+        let buffers = read(BUFFER_STATUS) | received::pending();
         let has_request = status & HAS_REQUEST != 0;
         if has_request || buffers != 0 {
             const TO_HOST: u32 = 0x5555_5555;
