@@ -36,6 +36,10 @@ const MOST_LOSSES: u32 = 20;
 /// How often it may be busy in a row.
 const MOST_BUSY: u32 = 40;
 const BUSY_PAUSE: Duration = Duration::from_millis(500);
+/// Bytes of a page: what many flash chips program at once.
+const PAGE: u32 = 256;
+/// Bytes of pieces that end with a page.
+const LARGE_PIECE: u32 = 4 * PAGE;
 /// Bytes of a frame below which nothing is gained.
 const SMALLEST_FRAME: usize = 256;
 /// Pieces without trouble before they grow again.
@@ -250,8 +254,15 @@ impl Upload {
         let left = self.len.saturating_sub(self.next);
         let mut size = u32::try_from(room).unwrap_or(left).min(left);
         if size < left {
-            // Ends on a write unit, or the board asks for the rest again.
-            size -= (self.next + size) % self.align;
+            // Ends on a write unit, or the board asks for the rest again; and a large one with a page, of which a part takes as long
+            // to program as the whole.
+            let pages = self.content == Content::Image && size >= LARGE_PIECE;
+            let unit = if pages && PAGE.is_multiple_of(self.align) {
+                PAGE
+            } else {
+                self.align
+            };
+            size -= (self.next + size) % unit;
         }
         if size == 0 || first && size < left.min(32) {
             return None;
