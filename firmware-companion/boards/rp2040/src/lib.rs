@@ -9,6 +9,7 @@ use bootlace_cortex_m::{Keys, hexadecimal, stored_identity};
 use bootlace_usb::{Names, UsbLine};
 use usb_device::bus::UsbBusAllocator;
 
+mod buffers;
 pub mod clocks;
 mod flash;
 mod interrupt;

@@ -3,8 +3,8 @@
 
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+use crate::buffers::{AVAILABLE, BUFFER_STATUS, LENGTH, PACKET, next_packet};
 use crate::registers::{read, write};
-use crate::usb::{AVAILABLE, BUFFER_STATUS, LENGTH, PACKET, next_packet};
 
 /// Packets that are kept, beside the one in the controller: together what a page of an upload comes in.
 const PACKETS: usize = 4;

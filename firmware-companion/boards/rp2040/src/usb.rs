@@ -9,6 +9,7 @@ use usb_device::bus::{PollResult, UsbBus};
 use usb_device::endpoint::{EndpointAddress, EndpointType};
 use usb_device::{Result, UsbDirection, UsbError};
 
+use crate::buffers::{AVAILABLE, BUFFER_STATUS, FULL, LENGTH, ODD, PACKET, STALL, next_packet};
 use crate::received;
 use crate::registers::{block, clear, read, restart, set, write};
 
@@ -27,7 +28,6 @@ const ADDRESS: usize = 0x5011_0000;
 const MAIN_CONTROL: usize = 0x5011_0040;
 const SIE_CONTROL: usize = 0x5011_004C;
 const SIE_STATUS: usize = 0x5011_0050;
-pub(crate) const BUFFER_STATUS: usize = 0x5011_0058;
 const STALL_ARMED: usize = 0x5011_0068;
 const MUXING: usize = 0x5011_0074;
 const POWER: usize = 0x5011_0078;
@@ -39,20 +39,10 @@ const RESUMED: u32 = 1 << 11;
 const HAS_REQUEST: u32 = 1 << 17;
 const BUS_RESET: u32 = 1 << 19;
 
-/// Bits of a buffer's control.
-pub(crate) const AVAILABLE: u32 = 1 << 10;
-const STALL: u32 = 1 << 11;
-/// The packet is to be DATA1; what was sent or received last stays here.
-const ODD: u32 = 1 << 13;
-const FULL: u32 = 1 << 15;
-pub(crate) const LENGTH: u32 = 0x3FF;
-
 /// Endpoint 0 in [`BUFFER_STATUS`].
 const TO_HOST_0: u32 = 1;
 const FROM_HOST_0: u32 = 2;
 
-/// Bytes of a buffer.
-pub(crate) const PACKET: usize = 64;
 /// Endpoints that can be used; the controller has 16.
 const ENDPOINTS: usize = 8;
 
@@ -103,11 +93,6 @@ fn hand_over(control: usize, value: u32) {
 /// The host has asked something at endpoint 0.
 fn has_request() -> bool {
     read(SIE_STATUS) & HAS_REQUEST != 0
-}
-
-/// What a buffer's control is with the number of the next packet, from what it was with the last.
-pub(crate) const fn next_packet(control: u32) -> u32 {
-    !control & ODD
 }
 
 impl Usb {
