@@ -42,6 +42,7 @@ mod line;
 mod meter;
 mod patch;
 mod phase;
+mod piece;
 mod plan;
 mod search;
 mod session;

@@ -15,6 +15,7 @@ use bootlace_smp::{self as smp, ErrorCode, Failure, Request, Response, Version, 
 
 use crate::line::{LARGEST_REQUEST, Line, Packet};
 use crate::meter::Meter;
+use crate::piece::whole_units;
 use crate::{Asked, BoardInfo, Content, Error, Instant, PortInfo, Progress};
 
 /// A first piece may make a board erase its slot: Zephyr's 1 MB takes about 20 s.
@@ -36,10 +37,6 @@ const MOST_LOSSES: u32 = 20;
 /// How often it may be busy in a row.
 const MOST_BUSY: u32 = 40;
 const BUSY_PAUSE: Duration = Duration::from_millis(500);
-/// Bytes of a page: what many flash chips program at once.
-const PAGE: u32 = 256;
-/// Bytes of pieces that end with a page.
-const LARGE_PIECE: u32 = 4 * PAGE;
 /// Bytes of a frame below which nothing is gained.
 const SMALLEST_FRAME: usize = 256;
 /// Pieces without trouble before they grow again.
@@ -254,15 +251,7 @@ impl Upload {
         let left = self.len.saturating_sub(self.next);
         let mut size = u32::try_from(room).unwrap_or(left).min(left);
         if size < left {
-            // Ends on a write unit, or the board asks for the rest again; and a large one with a page, of which a part takes as long
-            // to program as the whole.
-            let pages = self.content == Content::Image && size >= LARGE_PIECE;
-            let unit = if pages && PAGE.is_multiple_of(self.align) {
-                PAGE
-            } else {
-                self.align
-            };
-            size -= (self.next + size) % unit;
+            size = whole_units(self.next, size, self.align, self.content == Content::Image);
         }
         if size == 0 || first && size < left.min(32) {
             return None;
