@@ -302,6 +302,19 @@ fn with_companion(name: &str) -> PathBuf {
     folder
 }
 
+/// An installation onto a drive, but for the drive.
+const ONTO_DRIVE: [&str; 9] = [
+    "install",
+    "--board",
+    "rp2040",
+    "--companions",
+    ".",
+    "--key",
+    "own.pub.pem",
+    "--way",
+    "uf2",
+];
+
 fn make<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [
         &["companion", "make", "--board", "rp2040", "--companions", "."],
@@ -410,20 +423,9 @@ fn what_no_companion_can_be_made_of_is_refused_with_its_reason() {
         &make(&[&key[..], &["--app", "app.bin", "-o", "out.bin"]].concat()),
         "app.bin",
     );
-    let drive = [
-        "install",
-        "--board",
-        "rp2040",
-        "--companions",
-        ".",
-        "--key",
-        "own.pub.pem",
-        "--way",
-        "uf2",
-    ];
-    refused(&drive, "No drive was named");
+    refused(&ONTO_DRIVE, "No drive was named");
     refused(
-        &[&drive[..], &["--drive", "."]].concat(),
+        &[&ONTO_DRIVE[..], &["--drive", "."]].concat(),
         "not the drive of a board",
     );
     let text = ["install", "--board", "rp2040", "--companion", "one.pem"];
@@ -439,19 +441,7 @@ fn a_drive_gets_the_whole_companion() {
         "Model: Raspberry Pi RP2\r\nBoard-ID: RPI-RP2\r\n",
     )
     .unwrap();
-    let arguments = [
-        "install",
-        "--board",
-        "rp2040",
-        "--companions",
-        ".",
-        "--key",
-        "own.pub.pem",
-        "--way",
-        "uf2",
-        "--drive",
-        "drive",
-    ];
+    let arguments = [&ONTO_DRIVE[..], &["--drive", "drive"]].concat();
     let done = run(&folder, &arguments);
     assert!(done.status.success(), "{}", text(&done));
     let bytes = from_uf2(&fs::read(folder.join("drive/companion.uf2")).unwrap());
