@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use bootlace_engine::words::{Sentence, files, install as says};
 use bootlace_formats::uf2;
 use bootlace_host::{LoaderDevice, LoaderKind, Unusable};
-use bootlace_install::{Board, FlashPlan, Installation, News, Part, Way, Work};
+use bootlace_install::{Board, FlashPlan, Installation, News, Next, Part, Way, Work};
 use bootlace_picoboot::Picoboot;
 use serde_json::{Value, json};
 
@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> crate::problem::Result {
         None => arguments.parts.plan(board)?,
     };
     match way {
-        Way::Picoboot => by_picoboot(arguments, board, &plan)?,
+        Way::Picoboot => by_picoboot(arguments, board, plan)?,
         Way::Uf2 => onto_drive(arguments, board, &plan)?,
     }
     tell(
@@ -111,7 +111,7 @@ fn made(path: &Path, board: &Board) -> Result<FlashPlan, Sentence> {
     plan.map_err(|unfit| says::unfit(board, unfit))
 }
 
-fn by_picoboot(arguments: &Arguments, board: &Board, plan: &FlashPlan) -> Result<(), Problem> {
+fn by_picoboot(arguments: &Arguments, board: &Board, plan: FlashPlan) -> Result<(), Problem> {
     let kind = LoaderKind {
         numbers: bootlace_picoboot::DEVICE,
         interface: bootlace_picoboot::INTERFACE,
@@ -145,8 +145,11 @@ fn by_picoboot(arguments: &Arguments, board: &Board, plan: &FlashPlan) -> Result
                 }
             }
         }
-        if let Some((action, limit)) = installation.poll_step() {
-            installation.handle_done(link.perform(action, limit));
+        match installation.poll_next() {
+            Next::Do(action, limit) => installation.handle_done(link.perform(action, limit)),
+            Next::Wait(time) => std::thread::sleep(time),
+            // Told by the news of the next round.
+            Next::Asks | Next::Over => {}
         }
     }
 }
@@ -205,6 +208,7 @@ fn keep(arguments: &Arguments, board: &Board, parts: Vec<Part>) -> Result<(), Pr
         parts,
         blank: start..start,
         start,
+        units: board.units,
     };
     file::write(&path, &encoded(&path, board, &before)?)?;
     let shown = path.display().to_string();

@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use bootlace_loader::Units;
+
 use crate::plan::{FlashPlan, Part, Unfit};
 
 /// A way into a chip.
@@ -36,6 +38,8 @@ pub struct Board {
     pub entry: &'static str,
     /// Where its flash begins.
     pub flash: u32,
+    /// The units of its flash that the companion was built for, slots included.
+    pub units: &'static [Units],
     /// Bytes that the companion has for itself and its records, from there on. All of them are new after an installation.
     pub companion: u32,
     /// Where the primary slot begins, and how many bytes an image may have there.
@@ -51,6 +55,11 @@ pub const ALL: &[Board] = &[Board {
     ways: &[Way::Picoboot, Way::Uf2],
     entry: "Hold the button BOOTSEL while you plug the board in.",
     flash: 0x1000_0000,
+    units: &[Units {
+        at: 0x1000_0000,
+        count: 2 * 1024 / 4,
+        len: 4096,
+    }],
     companion: 0x1_0000,
     primary: (0x1001_0000, 976 * 1024),
     uf2: Some(bootlace_formats::uf2::RP2040),
@@ -88,6 +97,7 @@ impl Board {
             parts,
             blank: self.flash..self.flash + self.companion,
             start: self.flash,
+            units: self.units,
         })
     }
 }

@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use bootlace_loader::{Action, Broken, Fault, Loader, Request, Step};
+use bootlace_loader::{Action, Broken, Fault, Loader, Request, Step, Unit};
 
 use crate::plan::{FlashPlan, Part};
 
@@ -69,23 +69,64 @@ pub enum Ended {
         /// Where.
         at: u32,
     },
+    /// The loader has not the flash that the companion was built for: it is that of another chip. Nothing was changed.
+    OtherChip {
+        /// Where there is none, or units of another length.
+        at: u32,
+    },
+}
+
+/// What whoever drives an installation does next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// This action at the device, which may take so long. What came of it goes to [`Installation::handle_done`] before
+    /// [`Installation::poll_next`] is called again.
+    Do(Action, Duration),
+    /// Nothing for so long, then ask again.
+    Wait(Duration),
+    /// Nothing before [`Installation::go_on`] or [`Installation::cancel`] was called: [`News::Before`] was told.
+    Asks,
+    /// Nothing any more: [`News::Ended`] was told.
+    Over,
+}
+
+/// A request to the loader, before it has its bytes.
+#[derive(Clone, Copy, Debug)]
+enum Job {
+    Begin,
+    Erase(Unit),
+    Write { at: u32, len: u32 },
+    Read { at: u32, len: u32 },
+    Leave,
+}
+
+impl Job {
+    /// Bytes of flash that it is about.
+    const fn len(self) -> u32 {
+        match self {
+            Job::Begin | Job::Leave => 0,
+            Job::Erase(unit) => unit.len,
+            Job::Write { len, .. } | Job::Read { len, .. } => len,
+        }
+    }
 }
 
 /// A run of it. Whoever drives it takes [`Installation::poll_news`] until there is none, then does what
-/// [`Installation::poll_step`] says, until a notice says how it ended.
+/// [`Installation::poll_next`] says, until a notice says how it ended.
 #[derive(Debug)]
 pub struct Installation<L> {
     loader: L,
-    /// All units that the plan names; after [`Work::Reading`] those that change alone, the one that the chip starts from last.
-    units: Vec<Part>,
-    start: u32,
-    /// What the flash held, by unit.
+    plan: FlashPlan,
+    /// From [`Work::Reading`] on all units that the plan names; afterwards those that change alone, the one that the chip starts
+    /// from last.
+    units: Vec<Unit>,
+    /// What the flash held.
     before: Vec<Part>,
     work: Work,
-    /// Requests of this work, the next one first.
-    todo: VecDeque<Request>,
-    /// The request that the loader has.
-    current: Option<Request>,
+    /// What is to be done for this work, the next one first.
+    todo: VecDeque<Job>,
+    /// What the loader does.
+    current: Option<Job>,
     news: VecDeque<News>,
     done: u32,
     total: u32,
@@ -98,12 +139,11 @@ pub struct Installation<L> {
 
 impl<L: Loader> Installation<L> {
     /// Begins one.
-    pub fn new(loader: L, plan: &FlashPlan) -> Self {
-        let units = plan.units(loader.shape().unit);
+    pub fn new(loader: L, plan: FlashPlan) -> Self {
         let mut installation = Installation {
             loader,
-            units,
-            start: plan.start,
+            plan,
+            units: Vec::new(),
             before: Vec::new(),
             work: Work::Beginning,
             todo: VecDeque::new(),
@@ -116,7 +156,7 @@ impl<L: Loader> Installation<L> {
             cancelled: false,
             over: false,
         };
-        installation.set_work(Work::Beginning, [Request::Begin]);
+        installation.set_work(Work::Beginning, [Job::Begin]);
         installation
     }
 
@@ -130,54 +170,61 @@ impl<L: Loader> Installation<L> {
         self.asks = false;
     }
 
-    /// Ends it before the next request, with the flash as it is then.
+    /// Ends it before the next request, with the flash as it is then. Once the chip is told to start, that is too late.
     pub fn cancel(&mut self) {
         self.cancelled = true;
     }
 
-    /// What to do next; `None`: it is over, or it waits for [`Installation::go_on`]. An action's result goes to
-    /// [`Installation::handle_done`] before the next call.
-    pub fn poll_step(&mut self) -> Option<(Action, Duration)> {
+    /// What to do next.
+    pub fn poll_next(&mut self) -> Next {
         loop {
             if self.over {
-                return None;
+                return Next::Over;
             }
             if self.current.is_none() {
                 if self.cancelled && self.work != Work::Leaving {
-                    self.end(Ended::Cancelled {
-                        changed: self.changed,
-                    });
-                    return None;
+                    let changed = self.changed;
+                    self.end(Ended::Cancelled { changed });
+                    continue;
                 }
                 if self.asks {
-                    return None;
+                    return Next::Asks;
                 }
                 match self.todo.pop_front() {
-                    Some(request) => self.begin(request),
+                    Some(job) => self.begin(job),
                     None => self.next_work(),
                 }
                 continue;
             }
             match self.loader.poll() {
-                Step::Do(action, limit) => return Some((action, limit)),
-                Step::Wait(_) => return None,
-                Step::Ended(Ok(read)) => self.ended(&read),
+                Step::Do(action, limit) => return Next::Do(action, limit),
+                Step::Wait(time) => return Next::Wait(time),
+                Step::Ended(Ok(read)) => self.ended(read),
                 Step::Ended(Err(fault)) => self.failed(fault),
             }
         }
     }
 
-    /// What came of the action that [`Installation::poll_step`] gave.
+    /// What came of the action of [`Next::Do`]: what was read, or nothing.
     pub fn handle_done(&mut self, done: Result<Vec<u8>, Broken>) {
         if !self.over {
             self.loader.handle(done);
         }
     }
 
-    fn begin(&mut self, request: Request) {
-        self.changed |= matches!(request, Request::Erase { .. } | Request::Write { .. });
-        self.loader.begin(request.clone());
-        self.current = Some(request);
+    fn begin(&mut self, job: Job) {
+        self.changed |= matches!(job, Job::Erase(_) | Job::Write { .. });
+        self.loader.begin(match job {
+            Job::Begin => Request::Begin,
+            Job::Erase(unit) => Request::Erase(unit),
+            Job::Write { at, len } => Request::Write {
+                at,
+                bytes: self.plan.content(at, len as usize),
+            },
+            Job::Read { at, len } => Request::Read { at, len },
+            Job::Leave => Request::Leave,
+        });
+        self.current = Some(job);
     }
 
     fn end(&mut self, ended: Ended) {
@@ -197,33 +244,29 @@ impl<L: Loader> Installation<L> {
     }
 
     /// The loader has done its request.
-    fn ended(&mut self, read: &[u8]) {
-        let Some(request) = self.current.take() else {
+    fn ended(&mut self, read: Vec<u8>) {
+        let Some(job) = self.current.take() else {
             return;
         };
-        let len = match &request {
-            Request::Begin | Request::Leave => return,
-            Request::Erase { len, .. } | Request::Read { len, .. } => *len,
-            Request::Write { bytes, .. } => bytes.len() as u32,
-        };
-        if let Request::Read { at, .. } = request {
-            match self.work {
-                Work::Reading => self.keep(at, read),
-                _ => {
-                    if let Some(at) = self.differs(at, read) {
-                        return self.end(Ended::Differs { at });
-                    }
-                }
+        if let Job::Read { at, len } = job {
+            if read.len() != len as usize {
+                return self.failed(Fault::Nonsense);
+            }
+            if self.work == Work::Reading {
+                self.keep(at, read);
+            } else if let Some(at) = self.differs(at, &read) {
+                return self.end(Ended::Differs { at });
             }
         }
-        self.done = self.done.saturating_add(len).min(self.total);
-        let (done, total) = (self.done, self.total);
-        self.news.push_back(News::Progress { done, total });
+        if job.len() > 0 {
+            self.done = self.done.saturating_add(job.len()).min(self.total);
+            let (done, total) = (self.done, self.total);
+            self.news.push_back(News::Progress { done, total });
+        }
     }
 
     /// Notes what the flash held.
-    fn keep(&mut self, at: u32, read: &[u8]) {
-        let bytes = read.to_vec();
+    fn keep(&mut self, at: u32, bytes: Vec<u8>) {
         match self.before.last_mut() {
             Some(last) if u64::from(last.at) + last.bytes.len() as u64 == u64::from(at) => {
                 last.bytes.extend(bytes)
@@ -234,7 +277,7 @@ impl<L: Loader> Installation<L> {
 
     /// The first address whose byte is not what was written.
     fn differs(&self, at: u32, read: &[u8]) -> Option<u32> {
-        let wanted = found(&self.units, at, read.len())?;
+        let wanted = self.plan.content(at, read.len());
         let place = wanted
             .iter()
             .zip(read)
@@ -242,81 +285,90 @@ impl<L: Loader> Installation<L> {
         Some(at + place as u32)
     }
 
-    /// Begins a work with its requests.
-    fn set_work(&mut self, work: Work, requests: impl IntoIterator<Item = Request>) {
+    /// Begins a work.
+    fn set_work(&mut self, work: Work, jobs: impl IntoIterator<Item = Job>) {
         self.work = work;
-        self.todo = requests.into_iter().collect();
+        self.todo = jobs.into_iter().collect();
         self.done = 0;
-        let len = |request: &Request| match request {
-            Request::Erase { len, .. } | Request::Read { len, .. } => *len,
-            Request::Write { bytes, .. } => bytes.len() as u32,
-            Request::Begin | Request::Leave => 0,
-        };
-        self.total = self.todo.iter().map(len).sum();
+        self.total = self.todo.iter().map(|job| job.len()).sum();
         self.news.push_back(News::Work(work));
     }
 
     /// What comes after the work that is done.
     fn next_work(&mut self) {
-        let shape = self.loader.shape();
         let (others, last) = self.units.split_at(self.units.len().saturating_sub(1));
         match self.work {
-            Work::Beginning => {
-                let requests: Vec<_> = self
-                    .units
-                    .iter()
-                    .flat_map(|unit| reads(unit, shape.read))
-                    .collect();
-                self.set_work(Work::Reading, requests);
-            }
+            Work::Beginning => match self.wanted_units() {
+                Ok(units) => {
+                    self.units = units;
+                    self.set_work(Work::Reading, self.reads(&self.units));
+                }
+                Err(at) => self.end(Ended::OtherChip { at }),
+            },
             Work::Reading => {
                 self.leave_alone_what_is_there();
                 let before = core::mem::take(&mut self.before);
+                let held = |unit: &Unit| found(&before, unit.at, unit.len as usize);
                 let erased: Vec<_> = (self.units.iter().rev())
-                    .filter(|unit| found(&before, unit.at, unit.bytes.len()).is_none_or(is_not_blank))
-                    .map(|unit| Request::Erase {
-                        at: unit.at,
-                        len: unit.bytes.len() as u32,
-                    })
+                    .filter(|unit| held(unit).is_none_or(is_not_blank))
+                    .map(|unit| Job::Erase(*unit))
                     .collect();
                 self.asks = true;
                 self.set_work(Work::Erasing, erased);
                 // Told first: what was there is kept before it is changed.
                 self.news.push_front(News::Before(before));
             }
-            Work::Erasing => {
-                let written: Vec<_> = others.iter().flat_map(|unit| writes(unit, shape.write)).collect();
-                self.set_work(Work::Writing, written);
-            }
-            Work::Writing => {
-                let read: Vec<_> = others.iter().flat_map(|unit| reads(unit, shape.read)).collect();
-                self.set_work(Work::Verifying, read);
-            }
+            Work::Erasing => self.set_work(Work::Writing, self.writes(others)),
+            Work::Writing => self.set_work(Work::Verifying, self.reads(others)),
             Work::Verifying => {
-                let both = |unit| {
-                    writes(unit, shape.write)
-                        .into_iter()
-                        .chain(reads(unit, shape.read))
-                };
-                let requests: Vec<_> = last.iter().flat_map(both).collect();
-                self.set_work(Work::Finishing, requests);
+                let jobs = [self.writes(last), self.reads(last)].concat();
+                self.set_work(Work::Finishing, jobs);
             }
-            Work::Finishing => self.set_work(Work::Leaving, [Request::Leave]),
+            Work::Finishing => self.set_work(Work::Leaving, [Job::Leave]),
             Work::Leaving => self.end(Ended::Installed),
+        }
+    }
+
+    /// The units that the plan changes, where the chip's flash is as the plan has it.
+    fn wanted_units(&self) -> Result<Vec<Unit>, u32> {
+        let mut all = self.plan.units.iter().flat_map(|units| units.all());
+        match all.find(|unit| self.loader.unit(unit.at) != Some(*unit)) {
+            Some(other) => Err(other.at),
+            None => self.plan.changed(|at| self.loader.unit(at)),
         }
     }
 
     /// Units that hold already what they should stay as they are. Where any changes, so does the one that the chip starts from.
     fn leave_alone_what_is_there(&mut self) {
-        let (before, start) = (&self.before, self.start);
-        let holds_start = |unit: &Part| start >= unit.at && ((start - unit.at) as usize) < unit.bytes.len();
-        let is_there = |unit: &Part| found(before, unit.at, unit.bytes.len()) == Some(unit.bytes.as_slice());
+        let (before, plan) = (&self.before, &self.plan);
+        let holds_start = |unit: &Unit| plan.start.checked_sub(unit.at).is_some_and(|it| it < unit.len);
+        let is_there = |unit: &Unit| {
+            let len = unit.len as usize;
+            found(before, unit.at, len) == Some(plan.content(unit.at, len).as_slice())
+        };
         if self.units.iter().all(is_there) {
             self.units.clear();
             return;
         }
         self.units.retain(|unit| holds_start(unit) || !is_there(unit));
         self.units.sort_by_key(|unit| (holds_start(unit), unit.at));
+    }
+
+    /// Reads of whole units.
+    fn reads(&self, units: &[Unit]) -> Vec<Job> {
+        let most = self.loader.shape().read;
+        let pieces = units.iter().flat_map(|unit| pieces(*unit, most));
+        pieces.map(|(at, len)| Job::Read { at, len }).collect()
+    }
+
+    /// Writes of whole units. What is blank is not written.
+    fn writes(&self, units: &[Unit]) -> Vec<Job> {
+        let most = self.loader.shape().write;
+        let pieces = units.iter().flat_map(|unit| pieces(*unit, most));
+        pieces
+            .filter(|(at, len)| is_not_blank(&self.plan.content(*at, *len as usize)))
+            .map(|(at, len)| Job::Write { at, len })
+            .collect()
     }
 }
 
@@ -332,28 +384,9 @@ fn is_not_blank(bytes: &[u8]) -> bool {
     bytes.iter().any(|byte| *byte != 0xFF)
 }
 
-/// The requests that read a unit, in so many bytes at once.
-fn reads(unit: &Part, most: u32) -> Vec<Request> {
-    let request = |(at, piece): (u32, &[u8])| Request::Read {
-        at,
-        len: piece.len() as u32,
-    };
-    pieces(unit, most).map(request).collect()
-}
-
-/// The requests that write a unit, in so many bytes at once. What is blank is not written.
-fn writes(unit: &Part, most: u32) -> Vec<Request> {
-    let request = |(at, piece): (u32, &[u8])| Request::Write {
-        at,
-        bytes: piece.to_vec(),
-    };
-    pieces(unit, most)
-        .filter(|(_, piece)| is_not_blank(piece))
-        .map(request)
-        .collect()
-}
-
-fn pieces(unit: &Part, most: u32) -> impl Iterator<Item = (u32, &[u8])> {
-    let most = most.max(1) as usize;
-    (unit.at..).step_by(most).zip(unit.bytes.chunks(most))
+/// A unit in pieces of so many bytes, with their addresses and lengths.
+fn pieces(unit: Unit, most: u32) -> impl Iterator<Item = (u32, u32)> {
+    let most = most.max(1);
+    let offsets = (0..unit.len).step_by(most as usize);
+    offsets.map(move |offset| (unit.at.saturating_add(offset), (unit.len - offset).min(most)))
 }

@@ -1,12 +1,14 @@
 //! The first install: a companion, and what it starts, into a chip by the loader that the chip came with.
 //!
 //! An [`Installation`] is one run of it, without I/O and without a clock: it asks for [`Action`](bootlace_loader::Action)s
-//! at the device and is handed what came of them, and says what goes on as [`News`]s. [`boards`] says which boards there are,
+//! at the device, or for time, and is handed what came of them, and says what goes on as [`News`]. [`boards`] says which boards there are,
 //! and what goes where on them.
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 pub mod boards;
 mod installation;
@@ -15,5 +17,5 @@ mod plan;
 mod tests;
 
 pub use boards::{Board, Way};
-pub use installation::{Ended, Installation, News, Work};
+pub use installation::{Ended, Installation, News, Next, Work};
 pub use plan::{FlashPlan, Part, Unfit};

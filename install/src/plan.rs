@@ -1,9 +1,10 @@
 //! What a chip's flash is to hold.
 
-use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
+
+use bootlace_loader::{Unit, Units};
 
 /// Bytes of flash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +23,10 @@ pub struct FlashPlan {
     /// What is blank where nothing is written.
     pub blank: Range<u32>,
     /// Where the chip begins when it starts: the unit that holds this is erased first and written last, so that an
-    /// installation that was interrupted leaves a chip that stays in its loader.
+    /// installation that was interrupted leaves a chip that stays in its loader, or gets no further than to start nothing.
     pub start: u32,
+    /// The units that the chip's flash must have: those that the companion was built for.
+    pub units: &'static [Units],
 }
 
 /// What does not fit a board. Bytes.
@@ -58,35 +61,42 @@ impl FlashPlan {
             .chain([blank])
             .max()
             .unwrap_or_default();
-        let mut flat = vec![0xFF; end as usize];
-        for part in &self.parts {
-            let places = flat.iter_mut().skip(part.at.saturating_sub(base) as usize);
-            places.zip(&part.bytes).for_each(|(place, byte)| *place = *byte);
-        }
-        flat
+        self.content(base, end as usize)
     }
 
-    /// The units of so many bytes that the installation changes, in the order of their addresses, each with all of its bytes
-    /// afterwards.
-    pub(crate) fn units(&self, unit: u32) -> Vec<Part> {
-        let unit = unit.max(1);
-        let mut units: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
-        let first_of = |at: u32| at - at % unit;
-        let blank = || vec![0xFF; unit as usize];
-        for at in (first_of(self.blank.start)..self.blank.end).step_by(unit as usize) {
-            units.insert(at, blank());
-        }
+    /// What the flash holds from an address on: parts, and blank where there are none.
+    pub(crate) fn content(&self, at: u32, len: usize) -> Vec<u8> {
+        let mut content = vec![0xFF; len];
         for part in &self.parts {
-            let (mut at, mut rest) = (part.at, part.bytes.as_slice());
-            while !rest.is_empty() {
-                let into = at % unit;
-                let (piece, after) = rest.split_at(rest.len().min((unit - into) as usize));
-                let places = units.entry(at - into).or_insert_with(blank).iter_mut();
-                let places = places.skip(into as usize).zip(piece);
-                places.for_each(|(place, byte)| *place = *byte);
-                (at, rest) = (at.saturating_add(piece.len() as u32), after);
+            let (ahead, behind) = (part.at.saturating_sub(at), at.saturating_sub(part.at));
+            let places = content.iter_mut().skip(ahead as usize);
+            let bytes = part.bytes.iter().skip(behind as usize);
+            places.zip(bytes).for_each(|(place, byte)| *place = *byte);
+        }
+        content
+    }
+
+    /// The units that the installation may change, in the order of their addresses; `unit_of` tells the one that holds an address.
+    ///
+    /// # Errors
+    /// The first address that the plan needs and that lies in no unit.
+    pub(crate) fn changed(&self, unit_of: impl Fn(u32) -> Option<Unit>) -> Result<Vec<Unit>, u32> {
+        let end_of = |part: &Part| u64::from(part.at) + part.bytes.len() as u64;
+        let parts = self.parts.iter().map(|part| (part.at, end_of(part)));
+        let ranges = parts.chain([(self.blank.start, u64::from(self.blank.end))]);
+        let mut units: Vec<Unit> = Vec::new();
+        for (mut at, end) in ranges {
+            while u64::from(at) < end {
+                let unit = unit_of(at).ok_or(at)?;
+                units.push(unit);
+                match unit.at.checked_add(unit.len) {
+                    Some(next) if next > at => at = next,
+                    _ => break,
+                }
             }
         }
-        units.into_iter().map(|(at, bytes)| Part { at, bytes }).collect()
+        units.sort_by_key(|unit| unit.at);
+        units.dedup();
+        Ok(units)
     }
 }

@@ -1,7 +1,7 @@
 //! Installations over a model of the RP2040's ROM: every end, and thousands of runs that something interrupts.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-extern crate std;
+mod units;
 
 use std::vec;
 use std::vec::Vec;
@@ -10,7 +10,7 @@ use bootlace_loader::{Action, Broken, Fault, Refusal};
 use bootlace_picoboot::{FLASH, Picoboot};
 
 use crate::boards::{self, Board};
-use crate::{Ended, FlashPlan, Installation, News, Part, Unfit, Work};
+use crate::{Ended, FlashPlan, Installation, News, Next, Part, Unfit, Work};
 
 /// Bytes of flash: what the tests change, and some more.
 const LEN: usize = 0x2_0000;
@@ -151,6 +151,25 @@ impl Rom {
     }
 }
 
+/// A board's places lie in the flash that its companion was built for.
+#[test]
+fn every_board_has_its_slots_in_its_units() {
+    for board in boards::ALL {
+        let (first, last) = (board.units.first().unwrap(), board.units.last().unwrap());
+        assert_eq!(first.at, board.flash, "{}", board.name);
+        for pair in board.units.windows(2) {
+            assert_eq!(pair[0].end(), u64::from(pair[1].at), "{}", board.name);
+        }
+        let is_begin = |at: u32| {
+            let mut units = board.units.iter().flat_map(|units| units.all());
+            units.any(|unit| unit.at == at)
+        };
+        let (primary, most) = board.primary;
+        assert!(is_begin(board.flash + board.companion) && is_begin(primary));
+        assert!(u64::from(primary) + u64::from(most) <= last.end());
+    }
+}
+
 /// What a run told.
 #[derive(Default)]
 struct Told {
@@ -166,7 +185,7 @@ fn run_with(
     plan: &FlashPlan,
     mut at_each: impl FnMut(&mut Installation<Picoboot>, &News),
 ) -> Told {
-    let mut installation = Installation::new(Picoboot::new(1), plan);
+    let mut installation = Installation::new(Picoboot::new(1), plan.clone());
     let mut told = Told::default();
     for _ in 0..100_000 {
         while let Some(notice) = installation.poll_news() {
@@ -179,16 +198,20 @@ fn run_with(
                 }
                 News::Progress { done, total } => assert!(done <= total),
                 News::Ended(ended) => {
-                    assert_eq!(installation.poll_step(), None);
+                    assert_eq!(installation.poll_next(), Next::Over);
                     told.ended = Some(ended);
                     return told;
                 }
             }
         }
-        if let Some((action, _)) = installation.poll_step() {
-            let done = rom.act(&action);
-            told.actions.push(action);
-            installation.handle_done(done);
+        match installation.poll_next() {
+            Next::Do(action, _) => {
+                let done = rom.act(&action);
+                told.actions.push(action);
+                installation.handle_done(done);
+            }
+            Next::Wait(_) => panic!("PICOBOOT has nothing to wait for"),
+            Next::Asks | Next::Over => {}
         }
     }
     panic!("the installation does not end");

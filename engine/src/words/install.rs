@@ -203,6 +203,14 @@ pub fn ended(board: &Board, ended: &Ended) -> Option<Sentence> {
                 "Start again. If that happens again, the flash chip is worn out or damaged.",
             )
         },
+        Ended::OtherChip { at } => Sentence::new(
+            "OtherChip",
+            format!(
+                "This is no {}: its flash is another one at {at:#010x}. Nothing was changed.",
+                board.title
+            ),
+            "Choose the board that is plugged in, or one whose chip has as much flash as this companion needs.",
+        ),
         Ended::Failed { fault, changed, .. } => Sentence {
             unharmed: !changed,
             ..fault_sentence(board, fault, again)

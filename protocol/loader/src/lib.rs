@@ -17,23 +17,18 @@ use core::time::Duration;
 pub enum Request {
     /// Whatever was under way before is ended, and the loader made ready. The first request, and the first one after a fault.
     Begin,
-    /// Erases whole units from `at` on.
-    Erase {
-        /// The first byte.
-        at: u32,
-        /// Bytes: whole units of [`Shape::unit`].
-        len: u32,
-    },
+    /// Erases one unit, as [`Loader::unit`] gave it.
+    Erase(Unit),
     /// Writes bytes into erased flash.
     Write {
-        /// Where the first one goes.
+        /// Where the first one goes: so many times [`Shape::write`] behind the first byte of its unit.
         at: u32,
         /// Up to [`Shape::write`] bytes.
         bytes: Vec<u8>,
     },
     /// Reads bytes, which [`Step::Ended`] brings.
     Read {
-        /// The first one.
+        /// The first one: so many times [`Shape::read`] behind the first byte of its unit.
         at: u32,
         /// Up to [`Shape::read`].
         len: u32,
@@ -45,12 +40,56 @@ pub enum Request {
 /// What a loader can take at once, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// What is erased together. Begins at a multiple of it.
-    pub unit: u32,
-    /// What is written at once. Begins at a multiple of it.
+    /// What is written at once.
     pub write: u32,
     /// What is read at once.
     pub read: u32,
+}
+
+/// A part of flash that is erased together: a sector, a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unit {
+    /// Its first byte.
+    pub at: u32,
+    /// Bytes.
+    pub len: u32,
+}
+
+/// Units of one length, side by side. The flash of a chip is one or several such rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Units {
+    /// The first byte of the first one.
+    pub at: u32,
+    /// How many.
+    pub count: u32,
+    /// Bytes of each.
+    pub len: u32,
+}
+
+impl Units {
+    /// Behind the last byte of the last one.
+    pub fn end(&self) -> u64 {
+        u64::from(self.at) + u64::from(self.count) * u64::from(self.len)
+    }
+
+    /// The unit that holds this address, and its number among these, from 0 on.
+    pub fn holding(&self, at: u32) -> Option<(u32, Unit)> {
+        let number = at.checked_sub(self.at)?.checked_div(self.len)?;
+        let first = self.at.checked_add(number.checked_mul(self.len)?)?;
+        let unit = Unit {
+            at: first,
+            len: self.len,
+        };
+        (number < self.count).then_some((number, unit))
+    }
+
+    /// All of them. Those beyond the address space are left out.
+    pub fn all(self) -> impl Iterator<Item = Unit> {
+        (0..self.count).map_while(move |number| {
+            let at = self.at.checked_add(number.checked_mul(self.len)?)?;
+            Some(Unit { at, len: self.len })
+        })
+    }
 }
 
 /// The eight bytes that begin a control transfer, without its length (USB 2.0, 9.3).
@@ -66,16 +105,17 @@ pub struct Setup {
     pub index: u16,
 }
 
-/// One thing to do at the device.
+/// One thing to do at the device. Where a loader is behind a serial port, only [`Action::Out`] and [`Action::In`] are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// A control transfer that asks for up to so many bytes.
     ControlIn(Setup, u16),
     /// A control transfer that brings these bytes, or none.
     ControlOut(Setup, Vec<u8>),
-    /// Sends bytes to the interface's bulk endpoint, an empty packet where there are none.
+    /// Sends bytes: to the interface's bulk endpoint, an empty packet where there are none; or to the serial port.
     Out(Vec<u8>),
-    /// Reads up to so many bytes of the interface's bulk endpoint; 0: an empty packet.
+    /// Reads up to so many bytes. Of the interface's bulk endpoint: one transfer; 0: an empty packet. Of a serial port: what has
+    /// arrived, from one byte on; where nothing arrives within the action's limit, it is [`Broken::Silent`].
     In(u32),
     /// Sets both bulk endpoints of the interface going again, on the host's side as well.
     ClearHalts,
@@ -99,7 +139,7 @@ pub enum Broken {
 pub enum Step {
     /// This action, which may take so long. Its result goes to [`Loader::handle`].
     Do(Action, Duration),
-    /// Nothing for so long.
+    /// Nothing for so long: [`Loader::poll`] is called again when that time is over.
     Wait(Duration),
     /// The request has ended: what was read, or nothing.
     Ended(Result<Vec<u8>, Fault>),
@@ -148,8 +188,12 @@ pub enum Refusal {
 
 /// A loader's protocol.
 pub trait Loader {
-    /// What it takes at once.
+    /// What it takes at once. Some loaders say so themselves: asked after [`Request::Begin`] has ended.
     fn shape(&self) -> Shape;
+
+    /// The unit that holds this address; `None` where there is no flash that can be read, erased and written. Asked after
+    /// [`Request::Begin`] has ended.
+    fn unit(&self, at: u32) -> Option<Unit>;
 
     /// Begins a request. One that has not ended is forgotten.
     fn begin(&mut self, request: Request);

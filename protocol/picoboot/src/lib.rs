@@ -16,7 +16,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use bootlace_loader::{Action, Broken, Fault, Loader, Refusal, Request, Setup, Shape, Step};
+use bootlace_loader::{Action, Broken, Fault, Loader, Refusal, Request, Setup, Shape, Step, Unit, Units};
 
 pub use command::{Command, LEN as COMMAND_LEN, STATUS_LEN, Status};
 
@@ -29,6 +29,12 @@ pub const FLASH: u32 = 0x1000_0000;
 
 /// A sector, which is what the ROM erases; its flash chips take up to 0.4 s for one.
 const SECTOR: u32 = 4096;
+/// All that the chip can see of its flash chip (2.6.3): how much of it there is the ROM does not say.
+const WINDOW: Units = Units {
+    at: FLASH,
+    count: (16 << 20) / SECTOR,
+    len: SECTOR,
+};
 /// How long the ROM may take for an action that does nothing to flash.
 const SHORT: Duration = Duration::from_secs(2);
 /// The same for one that erases or programs a sector: 0.4 s by the data sheet of the slowest usual chip, and twice that.
@@ -107,10 +113,13 @@ impl Picoboot {
 impl Loader for Picoboot {
     fn shape(&self) -> Shape {
         Shape {
-            unit: SECTOR,
             write: SECTOR,
             read: SECTOR,
         }
+    }
+
+    fn unit(&self, at: u32) -> Option<Unit> {
+        WINDOW.holding(at).map(|(_, unit)| unit)
     }
 
     fn begin(&mut self, request: Request) {
@@ -126,10 +135,7 @@ impl Loader for Picoboot {
                 self.command(Command::Exclusive, None, SHORT);
                 self.command(Command::ExitXip, None, SHORT);
             }
-            Request::Erase { at, len } => {
-                let sectors = len.div_ceil(SECTOR).max(1);
-                self.command(Command::Erase { at, len }, None, FLASHING * sectors);
-            }
+            Request::Erase(Unit { at, len }) => self.command(Command::Erase { at, len }, None, FLASHING),
             Request::Write { at, bytes } => {
                 let len = bytes.len() as u32;
                 self.command(Command::Write { at, len }, Some(bytes), FLASHING);

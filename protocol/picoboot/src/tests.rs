@@ -50,8 +50,8 @@ fn command(id: u8, arguments: u8, transfer: u32, words: &[u32]) -> Action {
 
 #[test]
 fn each_request_is_a_command_its_data_and_an_empty_packet_back() {
-    let erase = Request::Erase { at: FLASH, len: 8192 };
-    assert_eq!(actions(erase), [command(3, 8, 0, &[FLASH, 8192]), Action::In(0)]);
+    let erase = Request::Erase(Unit { at: FLASH, len: 4096 });
+    assert_eq!(actions(erase), [command(3, 8, 0, &[FLASH, 4096]), Action::In(0)]);
     let bytes = vec![1, 2, 3];
     let write = Request::Write {
         at: FLASH + 4096,
@@ -126,7 +126,7 @@ fn a_refused_command_is_asked_why() {
             let mut picoboot = Picoboot::new(1);
             let end = run(
                 &mut picoboot,
-                Request::Erase { at: 0, len: 4096 },
+                Request::Erase(Unit { at: 0, len: 4096 }),
                 |action| match action {
                     Action::In(0) => Err(broken.clone()),
                     Action::ControlIn(setup, 16) => {
