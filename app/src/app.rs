@@ -6,15 +6,16 @@ use std::rc::Rc;
 use bootlace_engine::read_keys;
 use bootlace_engine::words::page as words;
 use bootlace_image::PublicKey;
+use bootlace_page_parts::window::{self, Awake};
 use gloo::events::{EventListener, EventListenerOptions};
 use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{BeforeUnloadEvent, DragEvent, Event, File};
+use web_sys::{DragEvent, Event, File};
 use yew::prelude::*;
 
 use crate::messages::{ChoiceId, Command, PageError, Problem, Simulation};
-use crate::platform::{self, Awake};
+use crate::platform;
 use crate::state::{Action, Chooser, State, TrustedKey};
 use crate::view::{Intent, Page, title};
 use crate::worker_handle::WorkerHandle;
@@ -71,21 +72,13 @@ pub(crate) fn App() -> Html {
     use_effect_with((state.is_busy(), state.hidden), |(busy, hidden)| {
         // A wake lock ends when the tab is hidden: it is asked for again when it shows.
         let awake = (*busy && !*hidden).then(Awake::new);
-        let guard = busy.then(|| {
-            let options = EventListenerOptions::enable_prevent_default();
-            EventListener::new_with_options(&platform::window(), "beforeunload", options, |event: &Event| {
-                event.prevent_default();
-                if let Some(event) = event.dyn_ref::<BeforeUnloadEvent>() {
-                    event.set_return_value(words::labels().leaving);
-                }
-            })
-        });
+        let guard = busy.then(|| window::ask_before_leaving(words::labels().leaving));
         move || drop((awake, guard))
     });
 
     // In a tab that is not looked at, the title is all that can be seen.
     use_effect_with(title(&state), |title| {
-        if let Some(document) = platform::document() {
+        if let Some(document) = window::document() {
             document.set_title(title);
         }
     });
@@ -193,7 +186,7 @@ impl Hands {
         let (hands, name) = (self.clone(), file.name());
         let choice = self.choose(&name);
         spawn_local(async move {
-            let read = platform::read(&file).await;
+            let read = window::read(&file).await;
             hands.examine(choice, name, read);
         });
     }
@@ -205,7 +198,7 @@ impl Hands {
         let (hands, name) = (self.clone(), image.file.clone());
         let choice = self.choose(&name);
         spawn_local(async move {
-            let read = platform::fetch(&format!("demo/{name}")).await;
+            let read = window::fetch(&format!("demo/{name}")).await;
             hands.examine(choice, name, read);
         });
     }
@@ -227,7 +220,7 @@ impl Hands {
     fn add_key(&self, keys: Vec<TrustedKey>, file: File) {
         let state = self.state.clone();
         spawn_local(async move {
-            let action = match platform::read(&file).await {
+            let action = match window::read(&file).await {
                 Ok(bytes) => match read_keys(&Uint8Array::new(&bytes).to_vec()) {
                     Ok(read) => {
                         let added = TrustedKey::of_file(&file.name(), &read, &platform::today());
@@ -281,7 +274,7 @@ impl Hands {
         let hands = self.clone();
         spawn_local(async move {
             let installed = match demo.images.first() {
-                Some(image) => platform::fetch(&format!("demo/{}", image.file)).await.ok(),
+                Some(image) => window::fetch(&format!("demo/{}", image.file)).await.ok(),
                 None => None,
             };
             hands.worker.hand_over(Command::Simulate(simulation), installed);
@@ -291,8 +284,8 @@ impl Hands {
 
 /// Files are dropped anywhere, unless a board is being updated; a hidden tab is noticed.
 fn window_events(hands: &Hands, watching: bool) -> Vec<EventListener> {
-    let window = platform::window();
-    let document = platform::document();
+    let window = window::window();
+    let document = window::document();
     let options = EventListenerOptions::enable_prevent_default();
     let on = |name: &'static str, heard: Box<dyn Fn(&DragEvent)>| {
         EventListener::new_with_options(&window, name, options, move |event: &Event| {

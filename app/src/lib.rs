@@ -15,8 +15,6 @@ mod platform;
 pub mod state;
 pub mod view;
 #[cfg(target_arch = "wasm32")]
-mod web_api;
-#[cfg(target_arch = "wasm32")]
 mod web_serial;
 #[cfg(target_arch = "wasm32")]
 mod web_usb;

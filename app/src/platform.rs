@@ -1,33 +1,18 @@
-//! What the view needs of the window: files, storage, the wake lock, the clock on the wall.
-
-use std::cell::RefCell;
-use std::rc::Rc;
+//! What the page needs of the window: its ports, its storage, the clock on the wall.
 
 use bootlace_engine::read_keys;
 use bootlace_engine::words::{hex, unhex};
 use bootlace_image::{Algorithm, PublicKey};
-use js_sys::{Array, ArrayBuffer, JSON, Reflect, Uint8Array};
+use bootlace_page_parts::web_api::{self, settled};
+use bootlace_page_parts::window::{document, fetch, window};
+use js_sys::{Array, JSON, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{Document, File, Storage, WakeLockSentinel, WakeLockType, Window};
+use web_sys::Storage;
 
 use crate::messages::{PageError, Problem};
 use crate::state::{Choosers, Demo, DemoImage, TrustedKey};
-use crate::web_api::settled;
-use crate::{web_api, web_serial, web_usb};
-
-/// The largest file that is read: firmware is smaller, and a film chosen by mistake isn't read to the end.
-const LARGEST_FILE_BYTES: f64 = 64.0 * 1024.0 * 1024.0;
-
-/// The window. The view runs nowhere else.
-pub(crate) fn window() -> Window {
-    js_sys::global().unchecked_into()
-}
-
-/// Its document.
-pub(crate) fn document() -> Option<Document> {
-    window().document()
-}
+use crate::{web_serial, web_usb};
 
 /// The choosers of ports that this page can show.
 ///
@@ -72,30 +57,6 @@ pub(crate) fn today() -> String {
         now.get_month() + 1,
         now.get_date()
     )
-}
-
-/// All bytes of a file.
-pub(crate) async fn read(file: &File) -> Result<ArrayBuffer, PageError> {
-    if file.size() > LARGEST_FILE_BYTES {
-        return Err(PageError::FileTooLarge);
-    }
-    let buffer = settled(file.array_buffer())
-        .await
-        .map_err(|_| PageError::Unreadable)?;
-    Ok(buffer.unchecked_into())
-}
-
-/// All bytes of a file that came with the page.
-pub(crate) async fn fetch(address: &str) -> Result<ArrayBuffer, PageError> {
-    let get = async {
-        let response: web_sys::Response = settled(window().fetch_with_str(address)).await?.unchecked_into();
-        if !response.ok() {
-            return Err(JsValue::UNDEFINED);
-        }
-        let buffer = settled(response.array_buffer()?).await?;
-        Ok::<_, JsValue>(buffer.unchecked_into())
-    };
-    get.await.map_err(|_| PageError::Unreadable)
 }
 
 async fn fetch_text(address: &str) -> Option<String> {
@@ -205,37 +166,6 @@ pub(crate) fn copy(text: &str) {
     spawn_local(async move { _ = settled(copied).await });
 }
 
-/// Keeps the machine awake until it is dropped.
-pub(crate) struct Awake(Rc<RefCell<Option<WakeLockSentinel>>>);
-
-impl Awake {
-    /// From now on, if the browser lets us.
-    pub(crate) fn new() -> Self {
-        let kept = Rc::new(RefCell::new(None));
-        let there = Reflect::get(window().navigator().as_ref(), &"wakeLock".into())
-            .is_ok_and(|lock| lock.is_object());
-        if there {
-            let asked = window().navigator().wake_lock().request(WakeLockType::Screen);
-            let kept = kept.clone();
-            spawn_local(async move {
-                if let Ok(sentinel) = settled(asked).await {
-                    *kept.borrow_mut() = Some(sentinel.unchecked_into());
-                }
-            });
-        }
-        Awake(kept)
-    }
-}
-
-impl Drop for Awake {
-    fn drop(&mut self) {
-        if let Some(sentinel) = self.0.take() {
-            let released = sentinel.release();
-            spawn_local(async move { _ = settled(released).await });
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -264,11 +194,7 @@ mod tests {
     }
 
     #[test]
-    async fn what_is_not_there_cannot_be_fetched() {
-        assert_eq!(
-            fetch("nothing/of/the/kind.json").await.err(),
-            Some(PageError::Unreadable)
-        );
+    async fn where_nothing_came_with_the_page_there_is_no_demonstration() {
         assert_eq!(demo().await, None);
     }
 }

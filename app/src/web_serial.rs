@@ -1,9 +1,9 @@
 //! Web Serial in the window: the chooser. The worker's part is `worker/ports/serial.rs`; no other file names its types.
 
+use bootlace_page_parts::web_api::{error_name, of_window, settled};
 use web_sys::Serial;
 
 use crate::messages::PageError;
-use crate::web_api::{error_name, of_window, settled};
 
 /// Its name in a navigator and in a Permissions-Policy.
 pub(crate) const NAME: &str = "serial";

@@ -1,10 +1,10 @@
 //! WebUSB in the window: the chooser. The worker's part is `worker/ports/usb.rs`; no other file names its types.
 
 use bootlace_engine::usb::{CLASS, PROTOCOL, SUBCLASS};
+use bootlace_page_parts::web_api::{error_name, of_window, settled};
 use web_sys::{Usb, UsbDeviceFilter, UsbDeviceRequestOptions};
 
 use crate::messages::PageError;
-use crate::web_api::{error_name, of_window, settled};
 
 /// Its name in a navigator and in a Permissions-Policy.
 pub(crate) const NAME: &str = "usb";

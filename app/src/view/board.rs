@@ -6,8 +6,9 @@ use bootlace_engine::words::{release, supply};
 use web_sys::HtmlSelectElement;
 use yew::prelude::*;
 
-use super::intent::{Intent, Props, emit};
-use super::parts::{fact, hash, title};
+use super::inputs::emit;
+use super::intent::{Intent, Props};
+use super::pieces::{fact, hash, title};
 use super::{history, icons, slots};
 use crate::messages::{Behaviour, Cable, Via};
 use crate::state::{Entry, State, Work};

@@ -10,7 +10,7 @@ use yew::prelude::*;
 
 use super::icons;
 use super::lace::lace;
-use super::parts::into_view;
+use super::pieces::into_view;
 use crate::messages::{Ending, Step};
 
 #[derive(Clone, PartialEq, Properties)]

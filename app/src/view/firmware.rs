@@ -5,9 +5,9 @@ use bootlace_engine::words::{bytes, page as words, unstartable_warning, uuid, ve
 use bootlace_image::Unstartable;
 use yew::prelude::*;
 
-use super::inputs::file_input;
-use super::intent::{Intent, Props, emit};
-use super::parts::{fact, hash, title};
+use super::inputs::{emit, file_input};
+use super::intent::{Intent, Props};
+use super::pieces::{fact, hash, title};
 use super::{icons, kept, keys, problem};
 use crate::messages::{ImageInfo, Problem, Verdict};
 use crate::state::{Chosen, State};

@@ -69,9 +69,3 @@ impl PartialEq for Props {
         Rc::ptr_eq(&self.state, &other.state) && self.on == other.on
     }
 }
-
-/// A callback for a button that always means the same.
-pub(super) fn emit<E>(on: &Callback<Intent>, intent: Intent) -> Callback<E> {
-    let on = on.clone();
-    Callback::from(move |_| on.emit(intent.clone()))
-}

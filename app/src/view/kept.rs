@@ -4,8 +4,9 @@ use bootlace_engine::words::{bytes, page as words};
 use yew::prelude::*;
 
 use super::icons;
-use super::intent::{Intent, Props, emit};
-use super::parts::hash;
+use super::inputs::emit;
+use super::intent::{Intent, Props};
+use super::pieces::hash;
 use crate::messages::KeptImage;
 
 /// Folded below the firmware; nothing before there is one.

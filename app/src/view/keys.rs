@@ -4,8 +4,8 @@ use bootlace_engine::words::page as words;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
-use super::inputs::{file_input, switch};
-use super::intent::{Intent, Props, emit};
+use super::inputs::{emit, file_input, switch};
+use super::intent::{Intent, Props};
 use super::{icons, problem};
 use crate::state::TrustedKey;
 

@@ -3,7 +3,8 @@
 use bootlace_engine::words::page as words;
 use yew::prelude::*;
 
-use super::intent::{Intent, emit};
+use super::inputs::emit;
+use super::intent::Intent;
 use crate::state;
 
 #[derive(Clone, PartialEq, Properties)]

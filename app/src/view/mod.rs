@@ -6,26 +6,24 @@ mod ended;
 mod firmware;
 mod focus;
 mod history;
-mod icons;
-mod inputs;
 mod intent;
 mod kept;
 mod keys;
 mod lace;
 mod log;
-mod parts;
 mod problem;
 mod slots;
 mod update;
 
 use bootlace_engine::words::page as words;
+use bootlace_page_parts::inputs::emit;
+use bootlace_page_parts::{icons, inputs, pieces};
 use yew::prelude::*;
 
 pub use intent::{Intent, Props};
 
 use crate::messages::Cable;
 use crate::state::{State, Work};
-use intent::emit;
 
 /// The whole page.
 #[component]

@@ -6,10 +6,10 @@ use web_sys::Element;
 use yew::prelude::*;
 
 use super::ended::Ended;
-use super::inputs::switch;
-use super::intent::{Intent, Props, emit};
+use super::inputs::{emit, switch};
+use super::intent::{Intent, Props};
 use super::lace::lace;
-use super::parts::title;
+use super::pieces::title;
 use super::{icons, problem};
 use crate::messages::{Cable, Offer, Problem, Running, Sends, Step, Via};
 use crate::state::{Entry, Work};
@@ -25,7 +25,7 @@ pub(super) fn Update(props: &Props) -> Html {
         move |watching| {
             if let Some(panel) = panel.cast::<Element>().filter(|_| *watching) {
                 // On a telephone the panels above fill the screen.
-                super::parts::into_view(&panel);
+                super::pieces::into_view(&panel);
             }
         }
     });

@@ -4,6 +4,7 @@
 //! They lie in a `Cache`, which keeps the order in which they came. What is to be shown of an image is part of its
 //! address there, so that a list needs no contents.
 
+use bootlace_page_parts::web_api::settled;
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{Cache, CacheStorage, Request, Response};
@@ -12,7 +13,6 @@ use bootlace_engine::is_listed_as;
 
 use super::scope::scope;
 use crate::messages::KeptImage;
-use crate::web_api::settled;
 use bootlace_engine::words::{hex, unhex};
 
 /// Name of the cache.

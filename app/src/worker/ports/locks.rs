@@ -4,12 +4,12 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use bootlace_page_parts::web_api::settled;
 use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{LockManager, LockManagerSnapshot, LockMode, LockOptions};
 
-use crate::web_api::settled;
 use crate::worker::scope::scope;
 
 thread_local! {

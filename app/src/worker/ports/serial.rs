@@ -12,6 +12,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use bootlace_engine::PortInfo;
+use bootlace_page_parts::web_api::{error_name, of_navigator, settled};
 use js_sys::{Array, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
@@ -20,7 +21,6 @@ use web_sys::{ReadableStreamDefaultReader, Serial, SerialOptions, SerialPort, Wr
 use super::arrival::{Arrival, Arrivals, OpenError};
 use super::closing::in_time;
 use super::locks::{self, Guard};
-use crate::web_api::{error_name, of_navigator, settled};
 use crate::web_serial::NAME;
 use crate::worker::scope::scope;
 

@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 use bootlace_engine::PortInfo;
 use bootlace_engine::usb::{CLASS, PROTOCOL, SUBCLASS};
+use bootlace_page_parts::web_api::{error_name, of_navigator, settled};
 use futures_util::FutureExt;
 use js_sys::{Array, ArrayIntoIter, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -25,7 +26,6 @@ use super::arrival::{Arrival, Arrivals, OpenError};
 use super::closing::in_time;
 use super::locks::{self, Guard};
 use crate::messages::LogFact;
-use crate::web_api::{error_name, of_navigator, settled};
 use crate::web_usb::NAME;
 use crate::worker::scope::{log, scope};
 

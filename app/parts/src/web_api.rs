@@ -6,24 +6,24 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 /// What a promise comes to. Untyped: the code for each type of promise would weigh half a kilobyte of the page.
-pub(crate) fn settled(promise: impl Into<JsValue>) -> JsFuture {
+pub fn settled(promise: impl Into<JsValue>) -> JsFuture {
     JsFuture::from(promise.into().unchecked_into::<Promise>())
 }
 
 /// The interface of this name, `serial` or `usb`, of a navigator: the window's or a worker's.
-pub(crate) fn of_navigator<T: JsCast>(navigator: &JsValue, name: &str) -> Option<T> {
+pub fn of_navigator<T: JsCast>(navigator: &JsValue, name: &str) -> Option<T> {
     let found = Reflect::get(navigator, &name.into()).ok()?;
     (!found.is_undefined() && !found.is_null()).then(|| found.unchecked_into())
 }
 
 /// The same of the window's navigator.
-pub(crate) fn of_window<T: JsCast>(name: &str) -> Option<T> {
+pub fn of_window<T: JsCast>(name: &str) -> Option<T> {
     let window = web_sys::window()?;
     of_navigator(window.navigator().as_ref(), name)
 }
 
 /// Whether a Permissions-Policy keeps this page from what has this name.
-pub(crate) fn is_forbidden(document: &Object, name: &str) -> bool {
+pub fn is_forbidden(document: &Object, name: &str) -> bool {
     let policy = Reflect::get(document, &"featurePolicy".into()).unwrap_or(JsValue::UNDEFINED);
     let allows = Reflect::get(&policy, &"allowsFeature".into())
         .ok()
@@ -36,7 +36,7 @@ pub(crate) fn is_forbidden(document: &Object, name: &str) -> bool {
 }
 
 /// The name of a DOMException.
-pub(crate) fn error_name(error: &JsValue) -> String {
+pub fn error_name(error: &JsValue) -> String {
     Reflect::get(error, &"name".into())
         .ok()
         .and_then(|name| name.as_string())

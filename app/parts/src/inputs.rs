@@ -3,10 +3,8 @@
 use web_sys::{File, HtmlInputElement};
 use yew::prelude::*;
 
-use super::intent::Intent;
-
 /// The file that was chosen in a file input.
-pub(super) fn file_input(on: &Callback<Intent>, intent: fn(File) -> Intent) -> Callback<Event> {
+pub fn file_input<I: 'static>(on: &Callback<I>, intent: fn(File) -> I) -> Callback<Event> {
     let on = on.clone();
     Callback::from(move |event: Event| {
         let input: Option<HtmlInputElement> = event.target_dyn_into();
@@ -23,10 +21,16 @@ pub(super) fn file_input(on: &Callback<Intent>, intent: fn(File) -> Intent) -> C
 }
 
 /// Whether a tick or a switch was put on.
-pub(super) fn switch(on: &Callback<Intent>, intent: fn(bool) -> Intent) -> Callback<Event> {
+pub fn switch<I: 'static>(on: &Callback<I>, intent: fn(bool) -> I) -> Callback<Event> {
     let on = on.clone();
     Callback::from(move |event: Event| {
         let input: Option<HtmlInputElement> = event.target_dyn_into();
         on.emit(intent(input.is_some_and(|input| input.checked())));
     })
+}
+
+/// A callback for a button that always means the same.
+pub fn emit<I: Clone + 'static, E>(on: &Callback<I>, intent: I) -> Callback<E> {
+    let on = on.clone();
+    Callback::from(move |_| on.emit(intent.clone()))
 }

@@ -1,23 +1,23 @@
-//! Small pieces that more than one panel is made of.
+//! Small pieces that panels are made of.
 
 use bootlace_engine::words::page as words;
 use web_sys::{Element, ScrollIntoViewOptions, ScrollLogicalPosition};
 use yew::prelude::*;
 
 /// The title of a panel, with its number in a ring. It can have the focus where nothing else of its panel can.
-pub(super) fn title(id: &'static str, number: &'static str, text: &'static str) -> Html {
+pub fn title(id: &'static str, number: &'static str, text: &'static str) -> Html {
     html! {
         <h2 class="panel__title" {id} tabindex="-1"><span class="eyelet" aria-hidden="true">{ number }</span>{ text }</h2>
     }
 }
 
 /// A term and what it is.
-pub(super) fn fact(term: &'static str, value: Html) -> Html {
+pub fn fact(term: &'static str, value: Html) -> Html {
     html! { <div class="fact"><dt>{ term }</dt><dd>{ value }</dd></div> }
 }
 
 /// The first digits; all of them on demand.
-pub(super) fn hash(hash: &[u8]) -> Html {
+pub fn hash(hash: &[u8]) -> Html {
     html! {
         <details class="hash">
             <summary><code>{ words::short_hash(hash) }{ " …" }</code></summary>
@@ -27,7 +27,7 @@ pub(super) fn hash(hash: &[u8]) -> Html {
 }
 
 /// Scrolls as little as brings it into view.
-pub(super) fn into_view(element: &Element) {
+pub fn into_view(element: &Element) {
     let into = ScrollIntoViewOptions::new();
     into.set_block(ScrollLogicalPosition::Nearest);
     element.scroll_into_view_with_scroll_into_view_options(&into);
