@@ -66,12 +66,10 @@ impl LoaderDevice {
         let device = self.device.open().wait().map_err(|error| unusable(&error))?;
         let interface = device.claim_interface(self.interface).wait();
         let interface = interface.map_err(|error| unusable(&error))?;
-        let (from_chip, to_chip) = endpoints(&interface)?;
-        Ok(LoaderLink {
-            interface,
-            from_chip,
-            to_chip,
-        })
+        // Some loaders need control transfers alone.
+        let has_endpoints = interface.descriptor().is_some_and(|it| it.num_endpoints() > 0);
+        let bulk = has_endpoints.then(|| endpoints(&interface)).transpose()?;
+        Ok(LoaderLink { interface, bulk })
     }
 }
 
@@ -79,8 +77,8 @@ impl LoaderDevice {
 #[derive(Debug)]
 pub struct LoaderLink {
     interface: Interface,
-    from_chip: Endpoint<Bulk, In>,
-    to_chip: Endpoint<Bulk, Out>,
+    /// From the chip and to it.
+    bulk: Option<(Endpoint<Bulk, In>, Endpoint<Bulk, Out>)>,
 }
 
 impl LoaderLink {
@@ -115,22 +113,46 @@ impl LoaderLink {
                 let done = self.interface.control_out(data, limit).wait();
                 done.map(|()| Vec::new()).map_err(broken)
             }
-            Action::Out(bytes) => transfer(&mut self.to_chip, bytes.into(), limit).map(|_| Vec::new()),
-            Action::In(len) => {
-                // Whole packets are asked for: a longer answer than expected is seen, and not an error of the system.
-                let packet = self.from_chip.max_packet_size().max(1);
-                let room = (len as usize).max(1).next_multiple_of(packet);
-                transfer(&mut self.from_chip, Buffer::new(room), limit)
+            Action::Setting(alternate) => {
+                let done = self.interface.set_alt_setting(alternate).wait();
+                done.map(|()| Vec::new()).map_err(|error| broken_by(&error))
             }
-            Action::ClearHalts => {
-                let done = self.from_chip.clear_halt().wait();
-                let done = done.and_then(|()| self.to_chip.clear_halt().wait());
-                done.map(|()| Vec::new()).map_err(|error| match unusable(&error) {
-                    Unusable::Missing => Broken::Gone,
-                    _ => Broken::System(error.to_string()),
-                })
-            }
+            Action::Out(_) | Action::In(_) | Action::ClearHalts => match &mut self.bulk {
+                Some((from_chip, to_chip)) => perform_bulk(action, limit, from_chip, to_chip),
+                None => Err(Broken::System("its interface has no bulk endpoints".into())),
+            },
         }
+    }
+}
+
+/// An action at the bulk endpoints.
+fn perform_bulk(
+    action: Action,
+    limit: Duration,
+    from_chip: &mut Endpoint<Bulk, In>,
+    to_chip: &mut Endpoint<Bulk, Out>,
+) -> Result<Vec<u8>, Broken> {
+    match action {
+        Action::Out(bytes) => transfer(to_chip, bytes.into(), limit).map(|_| Vec::new()),
+        Action::In(len) => {
+            // Whole packets are asked for: a longer answer than expected is seen, and not an error of the system.
+            let packet = from_chip.max_packet_size().max(1);
+            let room = (len as usize).max(1).next_multiple_of(packet);
+            transfer(from_chip, Buffer::new(room), limit)
+        }
+        _ => {
+            let done = from_chip.clear_halt().wait();
+            let done = done.and_then(|()| to_chip.clear_halt().wait());
+            done.map(|()| Vec::new()).map_err(|error| broken_by(&error))
+        }
+    }
+}
+
+/// Why the system did not do what is no transfer.
+fn broken_by(error: &nusb::Error) -> Broken {
+    match error.kind() {
+        nusb::ErrorKind::Disconnected | nusb::ErrorKind::NotFound => Broken::Gone,
+        _ => Broken::System(error.to_string()),
     }
 }
 

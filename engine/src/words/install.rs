@@ -227,6 +227,14 @@ fn fault_sentence(board: &Board, fault: &Fault, again: &str) -> Sentence {
         ),
         Fault::Silent => Sentence::new("Silent", "The loader does not answer.", again),
         Fault::Nonsense => Sentence::new("Nonsense", "The loader answers what a loader would not.", again),
+        Fault::NoFlash => Sentence::new(
+            "NoFlash",
+            format!(
+                "The loader offers no flash inside its chip: this is no {}.",
+                board.title
+            ),
+            "Choose the board that is plugged in.",
+        ),
         Fault::System(why) => Sentence::new(
             "System",
             format!("The system can't talk to the loader: {why}."),

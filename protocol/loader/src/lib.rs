@@ -119,6 +119,8 @@ pub enum Action {
     In(u32),
     /// Sets both bulk endpoints of the interface going again, on the host's side as well.
     ClearHalts,
+    /// Chooses the alternate setting of the interface that has this number (USB 2.0, 9.4.10).
+    Setting(u8),
 }
 
 /// Why nothing came of an action.
@@ -156,6 +158,8 @@ pub enum Fault {
     Refused(Refusal),
     /// The loader answered what it never would.
     Nonsense,
+    /// The loader offers no flash inside its chip.
+    NoFlash,
     /// The system, in its words.
     System(String),
 }
