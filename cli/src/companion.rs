@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use bootlace_engine::CheckedImage;
 use bootlace_engine::words::{self, Sentence, identity as says, install};
-use bootlace_formats::{hex, uf2};
-use bootlace_identity::{Keys, LEN, MAX_KEYS, encode, find, read};
+use bootlace_identity::{Keys, LEN, find, read};
 use bootlace_image::PublicKey;
-use bootlace_install::{Board, FlashPlan, boards};
+use bootlace_install::companion::{self, Unmade};
+use bootlace_install::{Board, FlashPlan, Format, boards};
 use bootlace_simulator::Identity;
 use serde_json::json as value;
 
@@ -126,29 +126,16 @@ fn with_block(path: &Path) -> Result<(BootloaderFile, usize), Sentence> {
 }
 
 impl Block {
-    /// A published key is not for boards that leave a desk.
-    fn own_keys(&self) -> Result<Vec<PublicKey>, Sentence> {
-        let keys = keys::read(&self.key)?;
-        let published = keys
-            .iter()
-            .find_map(|key| bootlace_image::development_key(&key.hash()));
-        match published {
-            Some(file) if !self.rules.allow_development_keys => Err(says::published_key(file)),
-            _ => Ok(keys),
-        }
-    }
-
-    /// The block's bytes.
-    fn encode(&self, name: &str, keys: &[PublicKey]) -> Result<[u8; LEN], Sentence> {
-        let identity = Identity {
+    /// The identity that it makes with these keys.
+    fn identity<'a>(&self, name: &'a str, keys: &'a [PublicKey]) -> Identity<'a> {
+        Identity {
             name,
             serial: "",
             vendor: self.vendor,
             class: self.class,
             keys,
             policy: self.rules.policy(),
-        };
-        encode(&identity).map_err(|unfit| says::unfit(&reason(&unfit)))
+        }
     }
 }
 
@@ -158,11 +145,9 @@ fn fill(arguments: &FillArguments) -> Result<(), Sentence> {
     inputs.extend(arguments.block.key.iter().map(PathBuf::as_path));
     file::spare(output, &inputs)?;
     let (bootloader, at) = with_block(input)?;
-    if arguments.block.key.is_empty() {
-        return Err(install::no_keys());
-    }
-    let keys = arguments.block.own_keys()?;
-    let block = arguments.block.encode(&arguments.name, &keys)?;
+    let keys = keys::read(&arguments.block.key)?;
+    let identity = arguments.block.identity(&arguments.name, &keys);
+    let block = companion::block(&identity).map_err(|unmade| unmade_of(input, unmade))?;
     file::write(output, &bootloader.with(at, &block))?;
     report::line(says::written(output.display(), &arguments.name));
     Ok(())
@@ -201,12 +186,11 @@ impl Parts {
 
     /// What the board's flash is to hold.
     pub(crate) fn plan(&self, board: &Board) -> Result<FlashPlan, Problem> {
-        if self.block.key.is_empty() {
-            return Err(install::no_keys().into());
-        }
-        let (built, at) = with_block(&self.built(board)?)?;
-        let keys = self.block.own_keys()?;
-        let companion = built.with(at, &self.block.encode(self.name(board), &keys)?);
+        let path = self.built(board)?;
+        let keys = keys::read(&self.block.key)?;
+        let identity = self.block.identity(self.name(board), &keys);
+        let companion =
+            companion::filled(file::read(&path)?, &identity).map_err(|unmade| unmade_of(&path, unmade))?;
         let image = self
             .app
             .as_deref()
@@ -246,34 +230,20 @@ fn make(arguments: &MakeArguments) -> Result<(), Problem> {
 
 /// What a flash is to hold, in the format that a file's name says.
 pub(crate) fn encoded(path: &Path, board: &Board, plan: &FlashPlan) -> Result<Vec<u8>, Sentence> {
-    let format = path
-        .extension()
-        .and_then(|format| format.to_str())
-        .unwrap_or_default();
-    match format.to_ascii_lowercase().as_str() {
-        "bin" => Ok(plan.flat()),
-        "hex" => {
-            let parts = plan.parts.iter().map(|part| (part.at, part.bytes.as_slice()));
-            Ok(hex::write(parts).into_bytes())
-        }
-        "uf2" => {
-            let family = board.uf2.ok_or_else(|| install::no_uf2(board))?;
-            Ok(uf2::write(board.flash, &plan.flat(), family))
-        }
-        _ => Err(install::no_format(path.display())),
-    }
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    let format = extension
+        .and_then(Format::of_extension)
+        .ok_or_else(|| install::no_format(path.display()))?;
+    board.file(plan, format).ok_or_else(|| install::no_uf2(board))
 }
 
-/// Why a block can't be written, for people.
-fn reason(unfit: &bootlace_identity::Unfit) -> String {
-    use bootlace_identity::{MAX_NAME, Unfit};
-    match unfit {
-        Unfit::KeyCount(count) => format!("{count} keys were given, and the block holds 1 to {MAX_KEYS}"),
-        Unfit::KeyKind => "a key is neither P-256 nor Ed25519, and the companion checks no other".into(),
-        Unfit::NameLen(len) => format!("the name has {len} letters, and the block holds 1 to {MAX_NAME}"),
-        Unfit::NameLetters => "the name has letters that are not ASCII".into(),
-        Unfit::NoAttempts => "an image must be started at least once to prove itself".into(),
-        Unfit::Deadline(seconds) => format!("the deadline is {seconds} seconds, and must be 30 to 300"),
+/// Why no companion was made of a file.
+fn unmade_of(path: &Path, unmade: Unmade) -> Sentence {
+    match unmade {
+        Unmade::NoKey => install::no_keys(),
+        Unmade::PublishedKey(file) => says::published_key(file),
+        Unmade::Identity(unfit) => says::unfit(unfit),
+        Unmade::NoBlock => says::no_block(path.display()),
     }
 }
 

@@ -189,26 +189,15 @@ fn unopened(device: &LoaderDevice, why: Unusable) -> Sentence {
 
 /// Keeps what the board held in a file that brings it back.
 fn keep(arguments: &Arguments, board: &Board, parts: Vec<Part>) -> Result<(), Problem> {
-    if parts
-        .iter()
-        .flat_map(|part| &part.bytes)
-        .all(|byte| *byte == 0xFF)
-    {
+    let Some(before) = board.restoring(parts) else {
         tell(arguments, json!({ "event": "kept", "file": null }), || {
             says::was_blank().into()
         });
         return Ok(());
-    }
+    };
     let path = match &arguments.keep {
         Some(path) => path.clone(),
         None => new_name(board),
-    };
-    let start = board.flash;
-    let before = FlashPlan {
-        parts,
-        blank: start..start,
-        start,
-        units: board.units,
     };
     file::write(&path, &encoded(&path, board, &before)?)?;
     let shown = path.display().to_string();
@@ -220,7 +209,7 @@ fn keep(arguments: &Arguments, board: &Board, parts: Vec<Part>) -> Result<(), Pr
 
 /// A name that no file has yet.
 fn new_name(board: &Board) -> PathBuf {
-    let format = if board.uf2.is_some() { "uf2" } else { "bin" };
+    let format = board.own_format().extension();
     let mut names = (1..).map(|number| PathBuf::from(format!("{}-before-{number}.{format}", board.name)));
     let free = names.find(|path| !path.exists());
     free.unwrap_or_else(|| format!("{}-before.{format}", board.name).into())

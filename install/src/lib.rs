@@ -2,7 +2,7 @@
 //!
 //! An [`Installation`] is one run of it, without I/O and without a clock: it asks for [`Action`](bootlace_loader::Action)s
 //! at the device, or for time, and is handed what came of them, and says what goes on as [`News`]. [`boards`] says which boards there are,
-//! and what goes where on them.
+//! and what goes where on them; [`companion`] makes a companion to measure.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -11,11 +11,14 @@ extern crate alloc;
 extern crate std;
 
 pub mod boards;
+pub mod companion;
+mod file;
 mod installation;
 mod plan;
 #[cfg(test)]
 mod tests;
 
 pub use boards::{Board, Way};
+pub use file::Format;
 pub use installation::{Ended, Installation, News, Next, Work};
 pub use plan::{FlashPlan, Part, Unfit};

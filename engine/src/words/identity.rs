@@ -4,6 +4,8 @@ use alloc::format;
 use alloc::string::String;
 use core::fmt::Display;
 
+use bootlace_identity::{MAX_KEYS, MAX_NAME, Unfit};
+
 use super::Sentence;
 
 /// An Intel HEX or UF2 file is damaged.
@@ -43,12 +45,24 @@ pub fn published_key(file: &str) -> Sentence {
 }
 
 /// What was asked for can't be written.
-pub fn unfit(why: &str) -> Sentence {
+pub fn unfit(unfit: Unfit) -> Sentence {
     Sentence::new(
         "UnfitIdentity",
-        format!("No identity was written: {why}."),
+        format!("No identity was written: {}.", reason(unfit)),
         "Change the argument.",
     )
+}
+
+/// Why an identity can't be written.
+pub(super) fn reason(unfit: Unfit) -> String {
+    match unfit {
+        Unfit::KeyCount(count) => format!("{count} keys were given, and the block holds 1 to {MAX_KEYS}"),
+        Unfit::KeyKind => "a key is neither P-256 nor Ed25519, and the companion checks no other".into(),
+        Unfit::NameLen(len) => format!("the name has {len} letters, and the block holds 1 to {MAX_NAME}"),
+        Unfit::NameLetters => "the name has letters that are not ASCII".into(),
+        Unfit::NoAttempts => "an image must be started at least once to prove itself".into(),
+        Unfit::Deadline(seconds) => format!("the deadline is {seconds} seconds, and must be 30 to 300"),
+    }
 }
 
 /// A bootloader was written.

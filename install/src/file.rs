@@ -1,0 +1,71 @@
+//! What a flash holds, or is to hold, as a file: for a programmer, for the chip's drive, or to bring it back later.
+
+use alloc::vec::Vec;
+
+use bootlace_formats::{hex, uf2};
+
+use crate::boards::Board;
+use crate::plan::{FlashPlan, Part};
+
+/// A format that programmers or chips' drives take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// The bytes from the flash's begin on.
+    Bin,
+    /// Intel HEX.
+    Hex,
+    /// UF2.
+    Uf2,
+}
+
+impl Format {
+    /// The end of a file's name that says it.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Format::Bin => "bin",
+            Format::Hex => "hex",
+            Format::Uf2 => "uf2",
+        }
+    }
+
+    /// The format of this end of a name.
+    pub fn of_extension(extension: &str) -> Option<Format> {
+        let all = [Format::Bin, Format::Hex, Format::Uf2];
+        all.into_iter()
+            .find(|format| format.extension().eq_ignore_ascii_case(extension))
+    }
+}
+
+impl Board {
+    /// The format that the board's own loader takes, where it takes files; else the plainest.
+    pub const fn own_format(&self) -> Format {
+        match self.uf2 {
+            Some(_) => Format::Uf2,
+            None => Format::Bin,
+        }
+    }
+
+    /// What a flash is to hold, as a file. `None`: the board takes no such files.
+    pub fn file(&self, plan: &FlashPlan, format: Format) -> Option<Vec<u8>> {
+        Some(match format {
+            Format::Bin => plan.flat(),
+            Format::Hex => {
+                let parts = plan.parts.iter().map(|part| (part.at, part.bytes.as_slice()));
+                hex::write(parts).into_bytes()
+            }
+            Format::Uf2 => uf2::write(self.flash, &plan.flat(), self.uf2?),
+        })
+    }
+
+    /// What the flash held, as a plan that brings it back; `None` where it was blank.
+    pub fn restoring(&self, parts: Vec<Part>) -> Option<FlashPlan> {
+        let mut bytes = parts.iter().flat_map(|part| &part.bytes);
+        let start = self.flash;
+        bytes.any(|byte| *byte != 0xFF).then_some(FlashPlan {
+            parts,
+            blank: start..start,
+            start,
+            units: self.units,
+        })
+    }
+}
