@@ -5,6 +5,8 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::memory::Memory;
+
 /// The two numbers that begin a block, and the one that ends it.
 const HEAD: [u32; 2] = [0x0A32_4655, 0x9E5D_5157];
 const END: u32 = 0x0AB1_6F30;
@@ -20,14 +22,37 @@ const PAGE: usize = 256;
 
 /// Family of files for an RP2040 (the registry that the specification names).
 pub const RP2040: u32 = 0xE48B_FF56;
+/// The same for an nRF52840.
+pub const NRF52840: u32 = 0xADA5_2840;
 
 /// Writes bytes that begin at `start` for chips of a family. The last page is blank behind them, as erased flash is.
 pub fn write(start: u32, bytes: &[u8], family: u32) -> Vec<u8> {
-    let count = bytes.len().div_ceil(PAGE) as u32;
+    let pages = (start..).step_by(PAGE).zip(bytes.chunks(PAGE));
+    encoded(&pages.collect::<Vec<_>>(), family)
+}
+
+/// Writes all pages of 256 bytes in which there is a byte, for chips of a family. Around it they are blank, as erased flash is.
+pub fn write_memory(memory: &Memory, family: u32) -> Vec<u8> {
+    let first_of = |at: u64| at - at % PAGE as u64;
+    let mut pages: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
+    for (at, bytes) in memory.parts() {
+        let end = u64::from(at) + bytes.len() as u64;
+        for page in (first_of(u64::from(at))..end).step_by(PAGE) {
+            let whole = || memory.flat(page..page + PAGE as u64, 0xFF);
+            pages.entry(page as u32).or_insert_with(whole);
+        }
+    }
+    let pages: Vec<(u32, &[u8])> = pages.iter().map(|(at, bytes)| (*at, bytes.as_slice())).collect();
+    encoded(&pages, family)
+}
+
+/// A block for each page.
+fn encoded(pages: &[(u32, &[u8])], family: u32) -> Vec<u8> {
+    let count = pages.len() as u32;
     let mut file = Vec::new();
-    for ((number, address), page) in (0u32..).zip((start..).step_by(PAGE)).zip(bytes.chunks(PAGE)) {
+    for (number, (address, page)) in (0u32..).zip(pages) {
         let end = file.len() + HEADER + DATA;
-        let words = [HAS_FAMILY, address, PAGE as u32, number, count, family];
+        let words = [HAS_FAMILY, *address, PAGE as u32, number, count, family];
         for word in HEAD.into_iter().chain(words) {
             file.extend_from_slice(&word.to_le_bytes());
         }
@@ -155,7 +180,7 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 mod tests {
     use super::*;
     use alloc::vec;
@@ -208,6 +233,23 @@ mod tests {
         (far[20], far[24]) = (1, 2);
         let content = read(&[file, far].concat()).unwrap();
         assert_eq!(content.parts, [(0x1000, vec![1; 256]), (0x2000, vec![2; 256])]);
+    }
+
+    #[test]
+    fn a_memory_is_written_in_whole_pages() {
+        let mut memory = Memory::of(0x1000_00F0, vec![1; 32]).unwrap();
+        memory.insert(0x1000_01F0, vec![2; 1]).unwrap();
+        memory.insert(0x2000_0000, vec![3; 256]).unwrap();
+        let content = read(&write_memory(&memory, RP2040)).unwrap();
+        let [(at, page), (0x2000_0000, far)] = content.parts.as_slice() else {
+            panic!("{content:?}");
+        };
+        assert_eq!((*at, page.len(), far), (0x1000_0000, 512, &vec![3; 256]));
+        assert_eq!(page[0xF0..0x110], [1; 32]);
+        assert_eq!(
+            (page[0xEF], page[0x110], page[0x1F0], page[0x1F1]),
+            (0xFF, 0xFF, 2, 0xFF)
+        );
     }
 
     #[test]
