@@ -4,8 +4,8 @@ pub(crate) mod browser;
 pub(crate) mod cache;
 mod debian;
 pub(crate) mod firmware;
+pub(crate) mod program;
 pub(crate) mod python;
-pub(crate) mod qemu;
 pub(crate) mod targets;
 pub(crate) mod web;
 
@@ -70,14 +70,16 @@ pub(crate) fn environment() -> Result<Vec<(&'static str, PathBuf)>> {
     }
     // Debian's package manager runs once at a time: before all else.
     let mut variables = browser_environment()?;
-    qemu::program()?;
+    program::QEMU.path()?;
+    program::SREC_CAT.path()?;
     together(&PAGE)?;
     let python = python::programs()?;
     variables.extend([
         ("BOOTLACE_PYTHON", python.join("python")),
         ("BOOTLACE_IMGTOOL", python.join("imgtool")),
         ("BOOTLACE_FIRMWARE", firmware::folder()?),
-        ("BOOTLACE_QEMU", qemu::program()?),
+        ("BOOTLACE_QEMU", program::QEMU.path()?),
+        ("BOOTLACE_SREC_CAT", program::SREC_CAT.path()?),
         ("BOOTLACE_BOARDS", crate::firmware::build()?),
         ("BOOTLACE_RP2040JS", web::npm_packages()?),
         ("BOOTLACE_RP2040_BOOTROM", python::bootrom()?),
