@@ -1,4 +1,4 @@
-//! `bootlace image`: what a file is, and whether it is to be trusted.
+//! `bootlace image`: what a file is, and whether it is to be trusted. What files of a chip's memory hold is in [`crate::memory`].
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,7 +9,7 @@ use bootlace_engine::words::{self, Sentence};
 use bootlace_image::{Digest, Error as ReadError, Flags, OutOfRange, Policy, Refusal, Signer};
 use serde_json::json as value;
 
-use crate::{file, json, keys, report};
+use crate::{file, json, keys, memory, report};
 
 /// What to do with an image.
 #[derive(Debug, clap::Subcommand)]
@@ -36,18 +36,29 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Write a file in another format, whole or in part: Intel HEX, S-records, UF2, plain bytes; ELF can be read.
+    Convert(memory::Convert),
+    /// Make one file of several that lie at different places of a chip's memory.
+    Merge(memory::Merge),
+    /// Say a file's sums: CRC-32, CRC-32/MPEG-2, that of an STM32's unit, SHA-256. “convert --crc” writes one into a file.
+    Crc(memory::Crc),
 }
 
 impl Command {
     pub(crate) fn json(&self) -> bool {
         match self {
             Command::Show { json, .. } | Command::Verify { json, .. } => *json,
+            Command::Crc(crc) => crc.json,
+            Command::Convert(_) | Command::Merge(_) => false,
         }
     }
 }
 
 pub(crate) fn run(command: &Command) -> crate::problem::Result {
     match command {
+        Command::Convert(arguments) => arguments.run()?,
+        Command::Merge(arguments) => arguments.run()?,
+        Command::Crc(arguments) => arguments.run()?,
         Command::Show { file, json } => {
             let bytes = file::read(file)?;
             let facts = facts(bytes)?;

@@ -11,6 +11,7 @@ mod install;
 mod json;
 mod keys;
 mod listing;
+mod memory;
 mod patch;
 mod port_arguments;
 mod problem;

@@ -4,8 +4,8 @@
 //! to take. Facts go in, whole sentences come out, so that a second language is a second module of this kind: callers
 //! join no sentences from parts, and match on names, never on text.
 //!
-//! Errors and refusals are in `board`, what a board remembers in `journal`. [`terminal`], [`tables`], [`files`], [`ports`], [`install`]
-//! and [`simulate`] are what the command line says; `page` is what the page says, its fixed texts in `page/labels`.
+//! Errors and refusals are in `board`, what a board remembers in `journal`. [`terminal`], [`tables`], [`files`], [`memory`], [`ports`],
+//! [`install`] and [`simulate`] are what the command line says; `page` is what the page says, its fixed texts in `page/labels`.
 
 use crate::{Error, Failure};
 
@@ -17,6 +17,7 @@ mod image;
 pub mod install;
 mod journal;
 pub mod keys;
+pub mod memory;
 #[cfg(feature = "page")]
 pub mod page;
 mod patch;
