@@ -29,7 +29,7 @@ struct Target {
     saturates: bool,
 }
 
-const TARGETS: [Target; 8] = [
+const TARGETS: [Target; 9] = [
     target("frames", 20_000_000, 512, false),
     target("messages", 20_000_000, 512, false),
     target("images", 20_000_000, 512, false),
@@ -38,6 +38,7 @@ const TARGETS: [Target; 8] = [
     target("server", 2_000_000, 320, true),
     target("files", 2_000_000, 4096, false),
     target("session", 200_000, 320, false),
+    target("memory", 1_000_000, 4096, false),
 ];
 
 const fn target(name: &'static str, runs: u64, longest: u32, saturates: bool) -> Target {

@@ -8,18 +8,20 @@
 mod board;
 mod delta;
 mod host;
+mod memory;
 mod protocol;
 
 pub use board::{server, state};
 pub use delta::delta;
 pub use host::{files, session};
+pub use memory::memory;
 pub use protocol::{frames, images, messages};
 
 /// A target: its name, and what takes the bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     ("frames", frames),
     ("messages", messages),
     ("images", images),
@@ -28,6 +30,7 @@ pub const TARGETS: [Target; 8] = [
     ("server", server),
     ("files", files),
     ("session", session),
+    ("memory", memory),
 ];
 
 /// Inputs to begin with: what is said and stored when all is well.
@@ -40,6 +43,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "delta" => delta::seeds(),
         "files" => host::file_seeds(),
         "session" => host::session_seeds(),
+        "memory" => memory::seeds(),
         _ => board::server_seeds(),
     }
 }
