@@ -86,7 +86,7 @@ pub(crate) struct Parts {
 /// A companion as a file.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MakeArguments {
-    /// The kind of board: rp2040.
+    /// The kind of board: rp2040 or stm32f407.
     #[arg(long)]
     board: String,
     #[command(flatten)]

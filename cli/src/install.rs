@@ -3,11 +3,14 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
+use bootlace_dfuse::Dfuse;
 use bootlace_engine::words::{Sentence, files, install as says};
 use bootlace_formats::uf2;
 use bootlace_host::{LoaderDevice, LoaderKind, Unusable};
 use bootlace_install::{Board, FlashPlan, Installation, News, Next, Part, Way, Work};
+use bootlace_loader::{Action, Broken, Loader};
 use bootlace_picoboot::Picoboot;
 use serde_json::{Value, json};
 
@@ -22,10 +25,11 @@ use crate::{file, report};
 changed, and does not hold all of it: start again."
 )]
 pub(crate) struct Arguments {
-    /// The kind of board: rp2040.
+    /// The kind of board: rp2040 or stm32f407.
     #[arg(long)]
     board: String,
-    /// The way into the chip: picoboot (USB, the RP2040's own loader) or uf2 (a file onto the drive that it shows).
+    /// The way into the chip: picoboot (USB, the RP2040's own loader), uf2 (a file onto the drive that it shows), or dfuse (USB, the
+    /// STM32's own loader). Without it, the first of the board's ways.
     #[arg(long, value_parser = way)]
     way: Option<Way>,
     /// What “companion make” wrote, in place of a key and a name: .bin or .uf2.
@@ -49,9 +53,8 @@ pub(crate) struct Arguments {
 }
 
 fn way(name: &str) -> Result<Way, String> {
-    let known = [Way::Picoboot, Way::Uf2];
-    let way = known.into_iter().find(|way| way.name() == name);
-    way.ok_or_else(|| "known are picoboot and uf2".into())
+    let way = Way::ALL.into_iter().find(|way| way.name() == name);
+    way.ok_or_else(|| format!("known are {}", Way::ALL.map(Way::name).join(", ")))
 }
 
 pub(crate) fn run(arguments: &Arguments) -> crate::problem::Result {
@@ -66,7 +69,20 @@ pub(crate) fn run(arguments: &Arguments) -> crate::problem::Result {
         None => arguments.parts.plan(board)?,
     };
     match way {
-        Way::Picoboot => by_picoboot(arguments, board, plan)?,
+        Way::Picoboot => {
+            let kind = LoaderKind {
+                numbers: bootlace_picoboot::DEVICE,
+                interface: bootlace_picoboot::INTERFACE,
+            };
+            by_usb(arguments, (board, way), plan, kind, Picoboot::new)?;
+        }
+        Way::Dfuse => {
+            let kind = LoaderKind {
+                numbers: bootlace_dfuse::DEVICE,
+                interface: bootlace_dfuse::INTERFACE,
+            };
+            by_usb(arguments, (board, way), plan, kind, Dfuse::new)?;
+        }
         Way::Uf2 => onto_drive(arguments, board, &plan)?,
     }
     tell(
@@ -111,32 +127,59 @@ fn made(path: &Path, board: &Board) -> Result<FlashPlan, Sentence> {
     plan.map_err(|unfit| says::unfit(board, unfit))
 }
 
-fn by_picoboot(arguments: &Arguments, board: &Board, plan: FlashPlan) -> Result<(), Problem> {
-    let kind = LoaderKind {
-        numbers: bootlace_picoboot::DEVICE,
-        interface: bootlace_picoboot::INTERFACE,
-    };
+/// By a chip that shows its loader as a USB device; `new` makes the protocol for the interface of this number.
+fn by_usb<L: Loader>(
+    arguments: &Arguments,
+    to: (&Board, Way),
+    plan: FlashPlan,
+    kind: LoaderKind,
+    new: impl FnOnce(u8) -> L,
+) -> Result<(), Problem> {
+    let (board, way) = to;
     let devices = LoaderDevice::all(kind);
     let device = match devices.as_slice() {
         [device] => device,
-        [] => return Err(says::no_loader(board).into()),
+        [] => return Err(says::no_loader(board, way).into()),
         several => {
             let names: Vec<_> = several.iter().map(LoaderDevice::name).collect();
             return Err(says::several_loaders(&names.join(", ")).into());
         }
     };
     let mut link = device.open().map_err(|why| unopened(device, why))?;
-    let mut installation = Installation::new(Picoboot::new(device.interface), plan);
+    let installation = Installation::new(new(device.interface), plan);
+    drive(arguments, to, installation, |action, limit| {
+        link.perform(action, limit)
+    })
+}
+
+/// Runs an installation to its end; `perform` does an action, which may take so long.
+fn drive<L: Loader>(
+    arguments: &Arguments,
+    (board, way): (&Board, Way),
+    mut installation: Installation<L>,
+    mut perform: impl FnMut(Action, Duration) -> Result<Vec<u8>, Broken>,
+) -> Result<(), Problem> {
+    // Tenths of the work that were told.
+    let mut told = 0;
     loop {
         while let Some(news) = installation.poll_news() {
             match news {
-                News::Work(work) => tell(arguments, json!({ "event": "work", "work": name(work) }), || {
-                    says::work(work).into()
-                }),
-                News::Progress { done, total } => progress(arguments, done, total),
+                News::Work(work) => {
+                    told = 0;
+                    let value = json!({ "event": "work", "work": name(work) });
+                    tell(arguments, value, || says::work(work).into());
+                }
+                News::Progress { done, total } => {
+                    let tenths = u64::from(done) * 10 / u64::from(total.max(1));
+                    if tenths > told {
+                        told = tenths;
+                        let value = json!({ "event": "progress", "done": done, "total": total });
+                        tell(arguments, value, || format!("  {}", says::progress(done, total)));
+                    }
+                }
                 News::Before(parts) => {
                     if !arguments.discard {
-                        keep(arguments, board, parts)?;
+                        keep(arguments, (board, way), parts)?;
                     }
                     installation.go_on();
                 }
@@ -146,7 +189,7 @@ fn by_picoboot(arguments: &Arguments, board: &Board, plan: FlashPlan) -> Result<
             }
         }
         match installation.poll_next() {
-            Next::Do(action, limit) => installation.handle_done(link.perform(action, limit)),
+            Next::Do(action, limit) => installation.handle_done(perform(action, limit)),
             Next::Wait(time) => std::thread::sleep(time),
             // Told by the news of the next round.
             Next::Asks | Next::Over => {}
@@ -167,28 +210,19 @@ const fn name(work: Work) -> &'static str {
     }
 }
 
-/// Tells of each tenth.
-fn progress(arguments: &Arguments, done: u32, total: u32) {
-    let tenth = (total / 10).max(1);
-    if done == total || done / tenth != done.saturating_sub(4096) / tenth {
-        let value = json!({ "event": "progress", "done": done, "total": total });
-        tell(arguments, value, || format!("  {}", says::progress(done, total)));
-    }
-}
-
 fn unopened(device: &LoaderDevice, why: Unusable) -> Sentence {
     use bootlace_engine::words::ports;
     let name = device.name();
     match why {
         Unusable::Missing => ports::missing(name),
-        Unusable::Forbidden => ports::usb_forbidden(name, device.numbers()),
+        Unusable::Forbidden => says::loader_forbidden(name, device.numbers()),
         Unusable::Busy => ports::busy(name),
-        Unusable::Other(why) => ports::usb_unusable(name, why),
+        Unusable::Other(why) => says::loader_unusable(name, device.numbers(), why),
     }
 }
 
 /// Keeps what the board held in a file that brings it back.
-fn keep(arguments: &Arguments, board: &Board, parts: Vec<Part>) -> Result<(), Problem> {
+fn keep(arguments: &Arguments, (board, way): (&Board, Way), parts: Vec<Part>) -> Result<(), Problem> {
     let Some(before) = board.restoring(parts) else {
         tell(arguments, json!({ "event": "kept", "file": null }), || {
             says::was_blank().into()
@@ -202,7 +236,7 @@ fn keep(arguments: &Arguments, board: &Board, parts: Vec<Part>) -> Result<(), Pr
     file::write(&path, &encoded(&path, board, &before)?)?;
     let shown = path.display().to_string();
     tell(arguments, json!({ "event": "kept", "file": shown }), || {
-        says::kept(&shown)
+        says::kept(&shown, way)
     });
     Ok(())
 }

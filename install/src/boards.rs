@@ -13,14 +13,20 @@ pub enum Way {
     Picoboot,
     /// A file onto the drive that the chip shows.
     Uf2,
+    /// The DFU interface of an STM32's ROM.
+    Dfuse,
 }
 
 impl Way {
+    /// All that there are.
+    pub const ALL: [Way; 3] = [Way::Picoboot, Way::Uf2, Way::Dfuse];
+
     /// Its name for people and arguments.
     pub const fn name(self) -> &'static str {
         match self {
             Way::Picoboot => "picoboot",
             Way::Uf2 => "uf2",
+            Way::Dfuse => "dfuse",
         }
     }
 }
@@ -36,6 +42,8 @@ pub struct Board {
     pub ways: &'static [Way],
     /// How a person brings it into its loader.
     pub entry: &'static str,
+    /// What a person does after an installation so that the next start is not into the loader again.
+    pub exit: Option<&'static str>,
     /// Where its flash begins.
     pub flash: u32,
     /// The units of its flash that the companion was built for, slots included.
@@ -48,22 +56,55 @@ pub struct Board {
     pub uf2: Option<u32>,
 }
 
-/// Every board. The places are those of its memory map in `firmware-companion/boards`, which a test compares.
-pub const ALL: &[Board] = &[Board {
-    name: "rp2040",
-    title: "Raspberry Pi Pico (RP2040)",
-    ways: &[Way::Picoboot, Way::Uf2],
-    entry: "Hold the button BOOTSEL while you plug the board in.",
-    flash: 0x1000_0000,
-    units: &[Units {
-        at: 0x1000_0000,
-        count: 2 * 1024 / 4,
-        len: 4096,
-    }],
-    companion: 0x1_0000,
-    primary: (0x1001_0000, 976 * 1024),
-    uf2: Some(bootlace_formats::uf2::RP2040),
-}];
+/// Every board. The places are those of its memory map in `firmware-companion/boards` and `firmware-companion/maps`, which tests
+/// compare.
+pub const ALL: &[Board] = &[
+    Board {
+        name: "rp2040",
+        title: "Raspberry Pi Pico (RP2040)",
+        ways: &[Way::Picoboot, Way::Uf2],
+        entry: "Hold the button BOOTSEL while you plug the board in.",
+        exit: None,
+        flash: 0x1000_0000,
+        units: &[Units {
+            at: 0x1000_0000,
+            count: 2 * 1024 / 4,
+            len: 4096,
+        }],
+        companion: 0x1_0000,
+        primary: (0x1001_0000, 976 * 1024),
+        uf2: Some(bootlace_formats::uf2::RP2040),
+    },
+    Board {
+        name: "stm32f407",
+        title: "STM32F4DISCOVERY (STM32F407)",
+        ways: &[Way::Dfuse],
+        entry: "Connect BOOT0 to the supply (VDD) and press reset.",
+        exit: Some("Take BOOT0 off the supply: with it the chip starts its loader at each reset."),
+        flash: 0x0800_0000,
+        // Reference manual RM0090, table 5.
+        units: &[
+            Units {
+                at: 0x0800_0000,
+                count: 4,
+                len: 16 * 1024,
+            },
+            Units {
+                at: 0x0801_0000,
+                count: 1,
+                len: 64 * 1024,
+            },
+            Units {
+                at: 0x0802_0000,
+                count: 7,
+                len: 128 * 1024,
+            },
+        ],
+        companion: 0x2_0000,
+        primary: (0x0802_0000, 256 * 1024),
+        uf2: None,
+    },
+];
 
 /// The board of this name.
 pub fn named(name: &str) -> Option<&'static Board> {

@@ -69,9 +69,12 @@ impl FlashPlan {
         let mut content = vec![0xFF; len];
         for part in &self.parts {
             let (ahead, behind) = (part.at.saturating_sub(at), at.saturating_sub(part.at));
-            let places = content.iter_mut().skip(ahead as usize);
-            let bytes = part.bytes.iter().skip(behind as usize);
-            places.zip(bytes).for_each(|(place, byte)| *place = *byte);
+            let places = content.get_mut(ahead as usize..).unwrap_or_default();
+            let bytes = part.bytes.get(behind as usize..).unwrap_or_default();
+            let both = places.len().min(bytes.len());
+            if let (Some(places), Some(bytes)) = (places.get_mut(..both), bytes.get(..both)) {
+                places.copy_from_slice(bytes);
+            }
         }
         content
     }

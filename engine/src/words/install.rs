@@ -4,10 +4,10 @@ use alloc::format;
 use alloc::string::{String, ToString as _};
 use core::fmt::Display;
 
-use bootlace_install::{Board, Ended, Unfit, Work};
+use bootlace_install::{Board, Ended, Unfit, Way, Work};
 use bootlace_loader::{Fault, Refusal};
 
-use super::{Sentence, bytes};
+use super::{Sentence, bytes, ports};
 
 /// No board has this name; `known` are those that there are.
 pub fn no_board(name: &str, known: &str) -> Sentence {
@@ -100,11 +100,54 @@ pub fn unfit(board: &Board, unfit: Unfit) -> Sentence {
 }
 
 /// No chip is in its loader.
-pub fn no_loader(board: &Board) -> Sentence {
+pub fn no_loader(board: &Board, way: Way) -> Sentence {
+    let cable = match way {
+        Way::Dfuse => " The cable goes to the board's own USB connector, not to the debugger's.",
+        Way::Picoboot | Way::Uf2 => "",
+    };
     Sentence::new(
         "NoLoader",
         format!("No {} in its loader is plugged in.", board.title),
-        board.entry,
+        format!("{}{cable}", board.entry),
+    )
+}
+
+/// What lets a person use a chip's loader, by system.
+fn permissions(numbers: (u16, u16)) -> String {
+    let (rule, file) = (ports::udev_rule(numbers), ports::UDEV_RULES);
+    format!(
+        "On Linux, put this line into {file}: {rule} — then plug the board in again. On Windows, give the device the driver \
+         WinUSB: Zadig does that (zadig.akeo.ie)."
+    )
+}
+
+/// This user may not use a chip's loader.
+pub fn loader_forbidden(name: impl Display, numbers: (u16, u16)) -> Sentence {
+    Sentence::new(
+        "PortForbidden",
+        format!("You may not use the USB device {name}."),
+        permissions(numbers),
+    )
+}
+
+/// A chip's loader can't be used; `why` is the system's word.
+pub fn loader_unusable(name: impl Display, numbers: (u16, u16), why: impl Display) -> Sentence {
+    Sentence::new(
+        "PortUnusable",
+        format!("The USB device {name} can't be used: {why}."),
+        permissions(numbers),
+    )
+}
+
+/// The browser may not use a chip's loader (WebUSB's SecurityError, NetworkError); `why` is its word.
+pub fn browser_forbidden(numbers: (u16, u16), why: impl Display) -> Sentence {
+    Sentence::new(
+        "PortForbidden",
+        format!("The browser may not use the device: {why}."),
+        format!(
+            "{} A browser that came as a snap wants “snap connect chromium:raw-usb”.",
+            permissions(numbers)
+        ),
     )
 }
 
@@ -156,8 +199,16 @@ pub fn progress(done: u32, total: u32) -> String {
 }
 
 /// What the board held was kept.
-pub fn kept(path: impl Display) -> String {
-    format!("What the board held there is kept in {path}: copied back in the same way, it is as it was.")
+pub fn kept(path: impl Display, way: Way) -> String {
+    let back = match way {
+        Way::Picoboot | Way::Uf2 => {
+            "copied onto the drive of the board's loader, it is as it was".to_string()
+        }
+        Way::Dfuse => {
+            format!("“dfu-util -d 0483:df11 -a 0 -s 0x08000000:leave -D {path}” brings that back")
+        }
+    };
+    format!("What the board held there is kept in {path}: {back}.")
 }
 
 /// What the board held is not kept.
@@ -167,8 +218,9 @@ pub const fn was_blank() -> &'static str {
 
 /// It is installed.
 pub fn installed(board: &Board) -> String {
+    let exit = board.exit.map(|exit| format!(" {exit}")).unwrap_or_default();
     format!(
-        "Done. The {} restarts and runs the companion: “bootlace board” shows it, “bootlace update” gives it an application.",
+        "Done. The {} restarts and runs the companion: “bootlace board” shows it, “bootlace update” gives it an application.{exit}",
         board.title
     )
 }
@@ -200,7 +252,7 @@ pub fn ended(board: &Board, ended: &Ended) -> Option<Sentence> {
             ..Sentence::new(
                 "Differs",
                 format!("What was written at {at:#010x} reads otherwise."),
-                "Start again. If that happens again, the flash chip is worn out or damaged.",
+                "Start again. If that happens again, the flash there is protected against writing, worn out or damaged.",
             )
         },
         Ended::OtherChip { at } => Sentence::new(

@@ -90,6 +90,29 @@ fn an_nrf52840_holds_images_of_472_kb() {
     }
 }
 
+/// A first install puts everything where the board looks for it.
+#[test]
+fn an_installation_knows_the_places_of_an_stm32f407() {
+    let board = bootlace_install::boards::named("stm32f407").unwrap();
+    assert_eq!(
+        (board.flash, board.companion),
+        (stm32f407::BASE, stm32f407::BOOTLOADER_END)
+    );
+    let primary = stm32f407::BASE + Stm32f407::MAP.primary.offset;
+    assert_eq!(board.primary, (primary, largest::<Stm32f407>()));
+    let units: Vec<_> = board.units.iter().flat_map(|units| units.all()).collect();
+    for (number, unit) in units.iter().enumerate() {
+        let from = unit.at - stm32f407::BASE;
+        let number = number as u32;
+        assert_eq!(
+            stm32f407::sectors(from, from + unit.len),
+            Some(number..number + 1)
+        );
+    }
+    let last = units.last().unwrap();
+    assert_eq!(last.at + last.len, stm32f407::BASE + stm32f407::SIZE);
+}
+
 #[test]
 fn an_nrf52840_locks_bootloader_and_records_and_no_slot() {
     let map = Nrf52840::MAP;

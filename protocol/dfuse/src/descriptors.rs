@@ -34,6 +34,9 @@ pub(crate) fn whole_len(head: &[u8]) -> Option<u16> {
     }
 }
 
+/// Class, subclass and protocol of the interface: application specific, DFU, DFU mode (DFU 1.1, 4.2.3).
+pub const CLASS: (u8, u8, u8) = (0xFE, 1, 2);
+
 /// Looks for the interface of this number in a configuration; `None` where there is none for DFU in DFU mode, or where the
 /// configuration is cut off.
 pub fn find(configuration: &[u8], interface: u8) -> Option<Found> {
@@ -55,7 +58,7 @@ pub fn find(configuration: &[u8], interface: u8) -> Option<Found> {
                 text,
                 ..,
             ] => {
-                is_ours = *number == interface && (*class, *subclass, *protocol) == crate::INTERFACE;
+                is_ours = *number == interface && (*class, *subclass, *protocol) == CLASS;
                 if is_ours {
                     alternates.push((*alternate, *text));
                 }

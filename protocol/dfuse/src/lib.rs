@@ -24,14 +24,12 @@ use core::time::Duration;
 
 use bootlace_loader::{Action, Broken, Fault, Loader, Refusal, Request, Setup, Shape, Step, Unit};
 
-pub use descriptors::{Found, find, text};
+pub use descriptors::{CLASS as INTERFACE, Found, find, text};
 pub use layout::{ERASE, Layout, READ, Row, WRITE};
 pub use status::{State, Status};
 
 /// Vendor and product number of the ROM's device (AN2606: 0483:DF11 of all STM32).
 pub const DEVICE: (u16, u16) = (0x0483, 0xDF11);
-/// Class, subclass and protocol of the interface: application specific, DFU, DFU mode (DFU 1.1, 4.2.3).
-pub const INTERFACE: (u8, u8, u8) = (0xFE, 1, 2);
 
 /// What the setting of the internal flash is called.
 const INTERNAL_FLASH: &str = "Internal Flash";
@@ -201,7 +199,7 @@ impl Dfuse {
 
     fn fail(&mut self, fault: Fault) {
         self.todo.clear();
-        (self.wait, self.pointer, self.mode) = (None, None, Mode::Unknown);
+        self.wait = None;
         self.ended = Some(fault);
     }
 
