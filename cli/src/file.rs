@@ -8,7 +8,7 @@ use bootlace_engine::words::{Sentence, files};
 use bootlace_engine::{CheckedImage, Error, FileKind};
 
 /// No firmware is larger; a wrong file name should not fill the memory.
-const LARGEST_FILE: u64 = 64 << 20;
+pub(crate) const LARGEST_FILE: u64 = 64 << 20;
 
 /// Reads a whole file. What a shell puts in a file's place (`<(unzip -p a.zip signed.bin)`) is read as well; what never ends,
 /// such as `/dev/zero`, or never begins, such as a named pipe that nobody writes to, is not waited for.

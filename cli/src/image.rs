@@ -9,7 +9,7 @@ use bootlace_engine::words::{self, Sentence};
 use bootlace_image::{Digest, Error as ReadError, Flags, OutOfRange, Policy, Refusal, Signer};
 use serde_json::json as value;
 
-use crate::{file, json, keys, memory, report};
+use crate::{file, json, keys, memory, report, sign};
 
 /// What to do with an image.
 #[derive(Debug, clap::Subcommand)]
@@ -36,6 +36,8 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Make a signed image of a program, as imgtool does, by the same options.
+    Sign(Box<sign::Sign>),
     /// Write a file in another format, whole or in part: Intel HEX, S-records, UF2, plain bytes; ELF can be read.
     Convert(memory::Convert),
     /// Make one file of several that lie at different places of a chip's memory.
@@ -49,13 +51,14 @@ impl Command {
         match self {
             Command::Show { json, .. } | Command::Verify { json, .. } => *json,
             Command::Crc(crc) => crc.json,
-            Command::Convert(_) | Command::Merge(_) => false,
+            Command::Sign(_) | Command::Convert(_) | Command::Merge(_) => false,
         }
     }
 }
 
 pub(crate) fn run(command: &Command) -> crate::problem::Result {
     match command {
+        Command::Sign(arguments) => arguments.run()?,
         Command::Convert(arguments) => arguments.run()?,
         Command::Merge(arguments) => arguments.run()?,
         Command::Crc(arguments) => arguments.run()?,

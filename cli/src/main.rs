@@ -16,6 +16,7 @@ mod patch;
 mod port_arguments;
 mod problem;
 mod report;
+mod sign;
 #[cfg(unix)]
 mod simulate;
 mod update;

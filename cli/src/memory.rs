@@ -10,10 +10,8 @@ use bootlace_formats::{Error, Format, hex, srec, uf2};
 use serde_json::{Value, json};
 use sha2::Digest as _;
 
+use crate::values::{address, number};
 use crate::{file, report};
-
-/// Plain bytes of more than this are a mistake in an address.
-const LARGEST_BINARY: u64 = 64 << 20;
 
 /// One file in another format.
 #[derive(Debug, clap::Args)]
@@ -118,22 +116,6 @@ impl std::str::FromStr for Input {
     }
 }
 
-/// A number in decimal or, after 0x, in hexadecimal digits.
-fn number(text: &str) -> Result<u64, String> {
-    let digits = text.replace('_', "");
-    let read = match digits.strip_prefix("0x").or(digits.strip_prefix("0X")) {
-        Some(digits) => u64::from_str_radix(digits, 16),
-        None => digits.parse(),
-    };
-    read.map_err(|_| "a number is wanted, as in 4096 or 0x1000".into())
-}
-
-fn address(text: &str) -> Result<u32, String> {
-    number(text)?
-        .try_into()
-        .map_err(|_| "an address has 32 bits".into())
-}
-
 fn byte(text: &str) -> Result<u8, String> {
     number(text)?.try_into().map_err(|_| "a byte is 0 to 255".into())
 }
@@ -235,8 +217,12 @@ fn write(inputs: &[Input], edits: &Edits, output: &Output) -> Result<(), Sentenc
         "srec" | "s19" | "s28" | "s37" | "mot" => srec::write(memory.parts()).into_bytes(),
         "uf2" => uf2::write_memory(&memory, output.family.ok_or_else(says::no_family)?),
         "bin" => {
-            if range.end - range.start > LARGEST_BINARY {
-                return Err(says::too_far_apart(range.start, range.end, LARGEST_BINARY >> 20));
+            if range.end - range.start > file::LARGEST_FILE {
+                return Err(says::too_far_apart(
+                    range.start,
+                    range.end,
+                    file::LARGEST_FILE >> 20,
+                ));
             }
             let gaps = range.end - range.start - memory.len();
             if gaps > 0 {

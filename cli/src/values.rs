@@ -81,3 +81,20 @@ pub(crate) fn uuid(text: &str) -> Result<[u8; 16], String> {
         .map(u128::to_be_bytes)
         .ok_or_else(|| "a UUID has 32 hexadecimal digits".into())
 }
+
+/// A number in decimal or, after 0x, in hexadecimal digits.
+pub(crate) fn number(text: &str) -> Result<u64, String> {
+    let digits = text.replace('_', "");
+    let read = match digits.strip_prefix("0x").or(digits.strip_prefix("0X")) {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => digits.parse(),
+    };
+    read.map_err(|_| "a number is wanted, as in 4096 or 0x1000".into())
+}
+
+/// The same for an address, or anything else of 32 bits.
+pub(crate) fn address(text: &str) -> Result<u32, String> {
+    number(text)?
+        .try_into()
+        .map_err(|_| "an address has 32 bits".into())
+}

@@ -5,7 +5,7 @@
 //! join no sentences from parts, and match on names, never on text.
 //!
 //! Errors and refusals are in `board`, what a board remembers in `journal`. [`terminal`], [`tables`], [`files`], [`memory`], [`ports`],
-//! [`install`] and [`simulate`] are what the command line says; `page` is what the page says, its fixed texts in `page/labels`.
+//! [`install`], [`sign`] and [`simulate`] are what the command line says; `page` is what the page says, its fixed texts in `page/labels`.
 
 use crate::{Error, Failure};
 
@@ -23,6 +23,7 @@ pub mod page;
 mod patch;
 pub mod ports;
 mod sentence;
+pub mod sign;
 pub mod simulate;
 mod start;
 mod table;

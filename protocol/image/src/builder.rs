@@ -1,6 +1,5 @@
-//! Makes signed images, good ones and deliberately wrong ones, for tests, the simulator and demonstrations.
-//!
-//! A release is signed with imgtool; this keeps no secrets (keys stay in memory as they are).
+//! Makes signed images as imgtool does, good ones and deliberately wrong ones: for `bootlace image sign`, tests, the simulator and
+//! demonstrations. Keys stay in memory as they are.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -78,9 +77,17 @@ impl SigningKey {
                     .map(|signature| ecdsa_der(&signature.to_bytes()))
                     .unwrap_or_default()
             }
+            Self::Ed25519(_) => self.sign_message(digest),
+        }
+    }
+
+    /// Signs bytes by the algorithm's own rule: ECDSA hashes them with SHA-256 first.
+    fn sign_message(&self, message: &[u8]) -> Vec<u8> {
+        match self {
+            Self::P256(_) => self.sign(&sha2::Sha256::digest(message).into()),
             Self::Ed25519(key) => {
                 use ed25519_dalek::Signer;
-                key.sign(digest).to_bytes().to_vec()
+                key.sign(message).to_bytes().to_vec()
             }
         }
     }
@@ -166,6 +173,14 @@ pub struct ImageBuilder {
     payload: Vec<u8>,
     protected: Vec<(TlvKind, Vec<u8>)>,
     unprotected: Vec<Entry>,
+    /// What fills the header behind its fixed part.
+    filler: u8,
+    /// The digest is SHA-512, and so is what names a key.
+    has_sha512: bool,
+    /// Signatures are over the image and not over its digest.
+    is_pure: bool,
+    /// Keys stand there whole, and not by their hash.
+    has_whole_keys: bool,
 }
 
 impl ImageBuilder {
@@ -187,7 +202,39 @@ impl ImageBuilder {
             payload,
             protected: Vec::new(),
             unprotected: alloc::vec![Entry::Digest],
+            filler: 0,
+            has_sha512: false,
+            is_pure: false,
+            has_whole_keys: false,
         }
+    }
+
+    /// Fills the header behind its 32 fixed bytes with this byte, and not with zeros.
+    #[must_use]
+    pub fn header_filler(mut self, byte: u8) -> Self {
+        self.filler = byte;
+        self
+    }
+
+    /// Takes SHA-512 for the digest and for the hash that names a key, as imgtool's `--sha 512`: for Ed25519.
+    #[must_use]
+    pub fn sha512(mut self) -> Self {
+        self.has_sha512 = true;
+        self
+    }
+
+    /// Signs the image itself and not its digest, which is SHA-512 then, as imgtool's `--pure`: for Ed25519.
+    #[must_use]
+    pub fn pure(mut self) -> Self {
+        self.is_pure = true;
+        self.sha512()
+    }
+
+    /// Puts whole keys in the place of their hashes, as imgtool's `--public-key-format full`.
+    #[must_use]
+    pub fn whole_keys(mut self) -> Self {
+        self.has_whole_keys = true;
+        self
     }
 
     /// Sets the version.
@@ -264,7 +311,8 @@ impl ImageBuilder {
         self
     }
 
-    /// The SHA-256 that the image carries and its signatures are made over.
+    /// The SHA-256 of header, payload and protected TLVs: what the image carries and its signatures are made over, where nothing
+    /// else was asked for.
     pub fn digest(&self) -> [u8; 32] {
         sha2::Sha256::digest(self.covered()).into()
     }
@@ -278,25 +326,29 @@ impl ImageBuilder {
         let mut header = self.header;
         header.protected_size = protected.len() as u16;
         let mut bytes = header.to_bytes().to_vec();
-        bytes.resize(usize::from(header.header_size), 0);
+        bytes.resize(usize::from(header.header_size), self.filler);
         bytes.extend(&self.payload);
         bytes.extend(protected);
         bytes
     }
 
+    /// Whether its protected TLVs are few enough for an image to say their length.
+    pub fn is_possible(&self) -> bool {
+        let lengths = || self.protected.iter().map(|(_, value)| value.len());
+        let total: usize = lengths().map(|len| HEAD as usize + len).sum();
+        lengths().all(|len| u16::try_from(len).is_ok()) && u16::try_from(HEAD as usize + total).is_ok()
+    }
+
     /// The image's bytes.
     pub fn build(&self) -> Vec<u8> {
         let mut bytes = self.covered();
-        let digest: [u8; 32] = sha2::Sha256::digest(&bytes).into();
+        let digest = match self.has_sha512 {
+            true => sha2::Sha512::digest(&bytes).to_vec(),
+            false => sha2::Sha256::digest(&bytes).to_vec(),
+        };
         let entries = self.unprotected.iter().flat_map(|entry| match entry {
-            Entry::Digest => alloc::vec![(TlvKind::SHA256, digest.to_vec())],
-            Entry::Signed(key) => {
-                let public = key.public();
-                alloc::vec![
-                    (TlvKind::KEYHASH, public.hash().to_vec()),
-                    (public.algorithm().tlv(), key.sign(&digest)),
-                ]
-            }
+            Entry::Digest => self.digest_entries(&digest),
+            Entry::Signed(key) => self.signature_entries(key, &bytes, &digest),
             Entry::Raw(kind, value) => alloc::vec![(*kind, value.clone())],
         });
         let mut unprotected = area(AREA_MAGIC, entries);
@@ -305,6 +357,33 @@ impl ImageBuilder {
         }
         bytes.extend(unprotected);
         bytes
+    }
+
+    fn digest_entries(&self, digest: &[u8]) -> Vec<(TlvKind, Vec<u8>)> {
+        let kind = match self.has_sha512 {
+            true => TlvKind::SHA512,
+            false => TlvKind::SHA256,
+        };
+        let mut entries = alloc::vec![(kind, digest.to_vec())];
+        if self.is_pure {
+            entries.push((TlvKind::SIG_PURE, alloc::vec![1]));
+        }
+        entries
+    }
+
+    fn signature_entries(&self, key: &SigningKey, covered: &[u8], digest: &[u8]) -> Vec<(TlvKind, Vec<u8>)> {
+        let public = key.public();
+        let named = match (self.has_whole_keys, self.has_sha512) {
+            (true, _) => (TlvKind::PUBKEY, public.to_der()),
+            (false, true) => (TlvKind::KEYHASH, public.hash_sha512().to_vec()),
+            (false, false) => (TlvKind::KEYHASH, public.hash().to_vec()),
+        };
+        // The digest of an ECDSA signature is the image's own; for Ed25519 a digest is a message like any other.
+        let signature = match (key, self.is_pure) {
+            (SigningKey::P256(_), _) | (_, true) => key.sign_message(covered),
+            (_, false) => key.sign_message(digest),
+        };
+        alloc::vec![named, (public.algorithm().tlv(), signature)]
     }
 }
 

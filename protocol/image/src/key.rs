@@ -93,6 +93,12 @@ impl PublicKey {
         hash.finish(out);
     }
 
+    /// What its hash is of: its `SubjectPublicKeyInfo`, or its `RSAPublicKey`.
+    #[cfg(feature = "sign")]
+    pub fn to_der(&self) -> alloc::vec::Vec<u8> {
+        [self.prefix(), self.bytes()].concat()
+    }
+
     /// SHA-512 of the same, which imgtool writes beside SHA-512 digests.
     #[cfg(feature = "sha512")]
     pub fn hash_sha512(&self) -> [u8; 64] {
