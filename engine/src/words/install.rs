@@ -287,6 +287,11 @@ fn fault_sentence(board: &Board, fault: &Fault, again: &str) -> Sentence {
             ),
             "Choose the board that is plugged in.",
         ),
+        Fault::OtherChip(number) => Sentence::new(
+            "OtherChip",
+            format!("This is no {}: the chip's number is {number:#06x}.", board.title),
+            "Choose the board that is connected.",
+        ),
         Fault::System(why) => Sentence::new(
             "System",
             format!("The system can't talk to the loader: {why}."),

@@ -136,6 +136,24 @@ pub enum Broken {
     System(String),
 }
 
+/// How a serial port is set for a loader: 8 bits of data and one stop bit, with this speed and parity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Bits per second.
+    pub baud: u32,
+    /// What goes with the bits.
+    pub parity: Parity,
+}
+
+/// A bit that goes with each byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parity {
+    /// There is none.
+    None,
+    /// The bit makes the number of ones even.
+    Even,
+}
+
 /// What comes next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -160,6 +178,8 @@ pub enum Fault {
     Nonsense,
     /// The loader offers no flash inside its chip.
     NoFlash,
+    /// The loader is that of another chip, which gives itself this number.
+    OtherChip(u16),
     /// The system, in its words.
     System(String),
 }

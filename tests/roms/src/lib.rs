@@ -9,3 +9,4 @@
 pub mod dfuse;
 pub mod flash;
 pub mod random;
+pub mod uart;

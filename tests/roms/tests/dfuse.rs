@@ -325,7 +325,7 @@ fn whatever_breaks_at_any_action_the_next_run_installs() {
     let actions = install(&mut whole, None).actions;
     assert!((200..800).contains(&actions), "{actions}");
     // All of them where they are few, a sample of the others: what differs is at the begin and between the works.
-    for at in (1..=actions).step_by(if runs() > 1000 { 1 } else { 7 }) {
+    for at in (1..=actions).step_by(if runs(200) > 1000 { 1 } else { 7 }) {
         for breaks in [
             Breaks::Before(Broken::Gone),
             Breaks::After(Broken::Gone),
@@ -341,7 +341,7 @@ fn whatever_breaks_at_any_action_the_next_run_installs() {
 
 #[test]
 fn chance_disturbs_runs_and_the_next_one_installs() {
-    for seed in 1..=runs() {
+    for seed in 1..=runs(200) {
         let mut random = Random::new(seed);
         let habits = Habits {
             reckons_with_length: random.once_in(2),

@@ -142,8 +142,8 @@ pub(crate) fn is_named(fault: &Fault) -> bool {
     !matches!(fault, Fault::System(why) if why.is_empty())
 }
 
-/// How many runs: a few hundred take a second; more by hand.
-pub(crate) fn runs() -> u64 {
+/// How many runs: as many as take a second, or more by hand.
+pub(crate) fn runs(usual: u64) -> u64 {
     let asked = std::env::var("BOOTLACE_INSTALL_RUNS").ok();
-    asked.map_or(200, |runs| runs.parse().unwrap())
+    asked.map_or(usual, |runs| runs.parse().unwrap())
 }
