@@ -42,6 +42,8 @@ mod key_form;
 mod rsa;
 mod signatures;
 #[cfg(any(all(feature = "small-p256", not(feature = "p256")), test))]
+mod small;
+#[cfg(any(all(feature = "small-p256", not(feature = "p256")), test))]
 mod small_p256;
 mod source;
 mod tlv;

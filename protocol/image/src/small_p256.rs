@@ -8,8 +8,9 @@
 mod curve;
 mod numbers;
 
-use curve::{B, DOUBLE, G, Point, Values};
-use numbers::{FIELD, Inversion, ONE, ORDER, Words, ZERO, add, is_set, words};
+use crate::small::{ONE, Values, Words, ZERO, add, is_set};
+use curve::{B, DOUBLE, G, Point};
+use numbers::{FIELD, Inversion, ORDER, words};
 
 /// Bits of the inversion's exponent that one step takes: at most 128 products modulo n, about 0.9 million instructions
 /// of a Cortex-M0.
@@ -100,11 +101,11 @@ impl EcdsaCheck {
                 bits,
             } => {
                 let (base, mut values) = (base(), Values::ZERO);
-                values.set_point(sum);
+                values.set(0, sum);
                 let end = bits.saturating_sub(FACTOR_BITS_PER_STEP);
                 while *bits > end {
                     *bits -= 1;
-                    values.run(&DOUBLE);
+                    values.run(&FIELD, &DOUBLE);
                     let bit = usize::from(*bits);
                     match (is_set(factor_of_base, bit), is_set(factor_of_key, bit)) {
                         (false, false) => {}

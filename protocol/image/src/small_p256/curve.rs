@@ -1,6 +1,7 @@
 //! Points of the curve in Jacobian coordinates, and the formulas that add and double them.
 
-use super::numbers::{FIELD, Words, ZERO};
+use super::numbers::FIELD;
+use crate::small::{Values, Words, ZERO, mul, sub, sum};
 
 /// The curve's b, times 2^256 as products want it.
 pub(super) const B: Words = [
@@ -43,24 +44,18 @@ pub(super) type Point = [Words; 3];
 /// 1, times 2^256.
 const UNIT: Words = [1, 0, 0, u32::MAX, u32::MAX, u32::MAX, 0xFFFF_FFFE, 0];
 
-/// What formulas work on, each known by its number. A point's coordinates come first.
-pub(super) struct Values([Words; 9]);
-
 const X: u16 = 0;
 const Y: u16 = 1;
 const Z: u16 = 2;
 
 impl Values {
-    /// The point at infinity.
-    pub(super) const ZERO: Self = Values([ZERO; 9]);
-
     /// The point at these coordinates, if it is one of the curve's.
     pub(super) fn on_curve(x: &Words, y: &Words) -> Option<Point> {
         (FIELD.has(x) && FIELD.has(y)).then_some(())?;
         let mut values = Self::ZERO;
         values.set(0, &[*x, *y, UNIT]);
         values.set(3, &[FIELD.square, B, ZERO]);
-        values.run(&EQUATION);
+        values.run(&FIELD, &EQUATION);
         (values.at(5) == values.at(6)).then(|| values.point())
     }
 
@@ -74,75 +69,24 @@ impl Values {
         if *self.at(5) == ZERO {
             return;
         }
-        self.run(&SCALE_OTHER);
+        self.run(&FIELD, &SCALE_OTHER);
         // Where Z is 1, as in most sums here, a third of the work is none.
         if *self.at(5) != UNIT {
-            self.run(&SCALE);
+            self.run(&FIELD, &SCALE);
         }
-        self.run(&COMPARE);
+        self.run(&FIELD, &COMPARE);
         let formula: &[u16] = match (*self.at(H) == ZERO, *self.at(R) == ZERO) {
             (false, _) => &ADD,
             // The same x: the same point, or its negative.
             (true, true) => &DOUBLE,
             (true, false) => &[sub(Z, Z, Z)],
         };
-        self.run(formula);
+        self.run(&FIELD, formula);
     }
 
     pub(super) fn point(&self) -> Point {
-        let [x, y, z, ..] = self.0;
-        [x, y, z]
+        *self.first()
     }
-
-    /// Makes the point the one that formulas work on.
-    pub(super) fn set_point(&mut self, point: &Point) {
-        self.set(0, point);
-    }
-
-    fn set(&mut self, first: usize, values: &[Words; 3]) {
-        for (place, value) in self.0.iter_mut().skip(first).zip(values) {
-            *place = *value;
-        }
-    }
-
-    fn at(&self, number: u16) -> &Words {
-        self.0.get(usize::from(number)).unwrap_or(&ZERO)
-    }
-
-    /// Formulas are data: as calls they would take three times the flash.
-    #[inline(never)]
-    pub(super) fn run(&mut self, formula: &[u16]) {
-        for step in formula {
-            let (mut value, right) = (*self.at(step >> 4 & 15), self.at(step & 15));
-            match step >> 12 {
-                MUL => FIELD.multiply(&mut value, right),
-                SUB => FIELD.subtract(&mut value, right),
-                _ => FIELD.add(&mut value, right),
-            }
-            if let Some(place) = self.0.get_mut(usize::from(step >> 8 & 15)) {
-                *place = value;
-            }
-        }
-    }
-}
-
-const MUL: u16 = 0;
-const SUB: u16 = 1;
-const SUM: u16 = 2;
-
-/// `to = left * right`
-const fn mul(to: u16, left: u16, right: u16) -> u16 {
-    MUL << 12 | to << 8 | left << 4 | right
-}
-
-/// `to = left - right`
-const fn sub(to: u16, left: u16, right: u16) -> u16 {
-    SUB << 12 | to << 8 | left << 4 | right
-}
-
-/// `to = left + right`
-const fn sum(to: u16, left: u16, right: u16) -> u16 {
-    SUM << 12 | to << 8 | left << 4 | right
 }
 
 /// Of x, y, 1, 2^512 and b: x and y times 2^256, (x^2 - 3) x + b in 5, y^2 in 6.

@@ -6,8 +6,8 @@ use p256::ecdsa::{Signature, SigningKey, VerifyingKey};
 use sha2::{Digest as _, Sha256};
 
 use super::curve::B;
-use super::numbers::{ONE, subtract};
 use super::*;
+use crate::small::subtract;
 
 /// The whole check; how many steps it took does not matter here. The residue says the same as the verdict.
 fn verify(point: &[u8; 65], digest: &[u8; 32], signature: &[u8; 64]) -> bool {
