@@ -123,10 +123,11 @@ impl EcdsaCheck {
     /// 0 where the verdict is good, and else a number of which almost all bits are set. It may be asked for after the
     /// verdict, and is then computed anew.
     ///
-    /// The sum's x = X / Z^2 must be r modulo n. As n < p, that is r or, for a few, r + n.
+    /// The sum's x = X / Z^2 must be r modulo n. As n < p, that is r or, for a few, r + n. A sum of some of the factors' bits counts for
+    /// nothing: an attacker guesses the first ones.
     #[inline(never)]
     pub(crate) fn residue(&self) -> u32 {
-        let EcdsaStage::Multiplying { sum, .. } = &self.stage else {
+        let EcdsaStage::Multiplying { sum, bits: 0, .. } = &self.stage else {
             return u32::MAX;
         };
         let [x, _, z] = sum;

@@ -35,6 +35,28 @@ fn a_check_takes_36_steps_and_400_bytes() {
     assert!(size_of::<EcdsaCheck>() <= 400, "{}", size_of::<EcdsaCheck>());
 }
 
+/// A processor that was made to leave the sum early has a number there that an attacker can foresee: the highest bits of two factors
+/// can be guessed.
+#[test]
+fn a_sum_of_some_of_the_bits_counts_for_nothing() {
+    let (((_, point), digest), mut signature) = ((key(1), hash(2)), [1; 64]);
+    signature[31] = 7;
+    let mut check = EcdsaCheck::new(&point, &digest, &signature).unwrap();
+    while !matches!(check.stage, EcdsaStage::Multiplying { .. }) {
+        assert_eq!(check.step(), None);
+    }
+    let mut x = check.r;
+    FIELD.enter(&mut x);
+    for (remain, is_good) in [(0, true), (8, false), (248, false), (256, false)] {
+        if let EcdsaStage::Multiplying { sum, bits, .. } = &mut check.stage {
+            // Z = 1, times 2^256.
+            let [_, _, unit] = base();
+            (*sum, *bits) = ([x, ZERO, unit], remain);
+        }
+        assert_eq!(check.residue() == 0, is_good, "{remain}");
+    }
+}
+
 fn plus(a: &Words, b: &Words) -> Words {
     let mut sum = *a;
     add(&mut sum, b);
