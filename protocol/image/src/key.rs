@@ -167,6 +167,21 @@ impl PublicKey {
                 *check = SignatureCheck::Done(signed_ed25519(key, digest, signature).is_some());
                 true
             }
+            #[cfg(all(feature = "small-ed25519", not(feature = "ed25519")))]
+            Self::Ed25519(key) => {
+                // A signature over a digest of another kind is not known here.
+                let Ok(digest) = digest.try_into() else {
+                    return false;
+                };
+                if let Ok(signature) = signature.try_into() {
+                    // It stays where it is: a small chip has no stack for a copy.
+                    *check = SignatureCheck::Ed25519(crate::small_ed25519::Ed25519Check::new());
+                    if let SignatureCheck::Ed25519(check) = check {
+                        check.begin(key, digest, signature);
+                    }
+                }
+                true
+            }
             #[cfg(feature = "rsa")]
             Self::Rsa(key) => {
                 let Ok(digest) = digest.try_into() else {
@@ -184,12 +199,19 @@ impl PublicKey {
     }
 }
 
+/// Whether a verdict may have come in one call. Where none does, no word of memory can be taken for a good one.
+const IN_ONE_CALL: bool = cfg!(any(feature = "p256", feature = "ed25519", feature = "rsa"));
+
 /// The check of one signature, under way.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "a board has no heap to put one on")]
 pub(crate) enum SignatureCheck {
     /// In pieces.
     #[cfg(all(feature = "small-p256", not(feature = "p256")))]
     Ecdsa(crate::small_p256::EcdsaCheck),
+    /// The same of an Ed25519 signature.
+    #[cfg(all(feature = "small-ed25519", not(feature = "ed25519")))]
+    Ed25519(crate::small_ed25519::Ed25519Check),
     /// It was done in one call.
     Done(bool),
 }
@@ -200,7 +222,9 @@ impl SignatureCheck {
         match self {
             #[cfg(all(feature = "small-p256", not(feature = "p256")))]
             Self::Ecdsa(check) => check.step(),
-            Self::Done(verdict) => Some(*verdict),
+            #[cfg(all(feature = "small-ed25519", not(feature = "ed25519")))]
+            Self::Ed25519(check) => check.step(),
+            Self::Done(verdict) => Some(*verdict && IN_ONE_CALL),
         }
     }
 
@@ -209,7 +233,9 @@ impl SignatureCheck {
         match self {
             #[cfg(all(feature = "small-p256", not(feature = "p256")))]
             Self::Ecdsa(check) => check.residue(),
-            Self::Done(verdict) => u32::from(*verdict).wrapping_sub(1),
+            #[cfg(all(feature = "small-ed25519", not(feature = "ed25519")))]
+            Self::Ed25519(check) => check.residue(),
+            Self::Done(verdict) => u32::from(*verdict && IN_ONE_CALL).wrapping_sub(1),
         }
     }
 }

@@ -29,6 +29,8 @@ extern crate std;
 mod algorithm;
 #[cfg(feature = "sign")]
 pub mod builder;
+#[cfg(feature = "compare")]
+pub mod compare;
 mod der;
 mod devkeys;
 mod digest;
@@ -41,9 +43,24 @@ mod key_form;
 #[cfg(feature = "rsa")]
 mod rsa;
 mod signatures;
-#[cfg(any(all(feature = "small-p256", not(feature = "p256")), test))]
+#[cfg(any(
+    all(feature = "small-p256", not(feature = "p256")),
+    all(feature = "small-ed25519", not(feature = "ed25519")),
+    feature = "compare",
+    test
+))]
 mod small;
-#[cfg(any(all(feature = "small-p256", not(feature = "p256")), test))]
+#[cfg(any(
+    all(feature = "small-ed25519", not(feature = "ed25519")),
+    feature = "compare",
+    test
+))]
+mod small_ed25519;
+#[cfg(any(all(feature = "small-p256", not(feature = "p256")), feature = "compare", test))]
+#[cfg_attr(
+    feature = "compare",
+    allow(dead_code, reason = "keys are read by the crate there")
+)]
 mod small_p256;
 mod source;
 mod tlv;

@@ -3,7 +3,8 @@
 use std::sync::OnceLock;
 
 use bootlace_image::builder::{ImageBuilder, SigningKey};
-use bootlace_image::{Algorithm, Image, Policy, PublicKey, Version as ImageVersion};
+use bootlace_image::compare::verdicts;
+use bootlace_image::{Algorithm, Digest, Image, Policy, PublicKey, Version as ImageVersion};
 use bootlace_smp::frame::{self, Decoder, Framing};
 use bootlace_smp::{self as smp, Header, Request, Response, Version, bootlace, img, os};
 
@@ -82,15 +83,20 @@ pub fn messages(data: &[u8]) {
     }
 }
 
-fn key() -> &'static SigningKey {
-    static KEY: OnceLock<SigningKey> = OnceLock::new();
-    KEY.get_or_init(|| SigningKey::from_seed(Algorithm::Ed25519, &[7; 32]).expect("a valid seed"))
+/// A key of either kind.
+fn keys() -> &'static [SigningKey; 2] {
+    static KEYS: OnceLock<[SigningKey; 2]> = OnceLock::new();
+    KEYS.get_or_init(|| {
+        [Algorithm::Ed25519, Algorithm::P256]
+            .map(|algorithm| SigningKey::from_seed(algorithm, &[7; 32]).expect("a valid seed"))
+    })
 }
 
-/// A file as an image. Whatever verifies was signed: the payload of the seeds is all that ever was.
+/// A file as an image. Whatever verifies was signed: the payload of the seeds is all that ever was. A signature is checked by the
+/// crates and by the small verifiers, which agree.
 pub fn images(data: &[u8]) {
-    static KEYS: OnceLock<[PublicKey; 1]> = OnceLock::new();
-    let keys = KEYS.get_or_init(|| [key().public()]);
+    static PUBLIC: OnceLock<[PublicKey; 2]> = OnceLock::new();
+    let keys = PUBLIC.get_or_init(|| keys().each_ref().map(SigningKey::public));
     let mut source = data;
     let Ok(image) = Image::read(&mut source) else {
         return;
@@ -112,6 +118,18 @@ pub fn images(data: &[u8]) {
             allow_development_keys: false,
         };
         let _ = image.verify(&mut source, keys, &policy);
+        let Digest::Sha256(digest) = digest else { return };
+        let signatures: Vec<_> = image.signatures(&mut source).flatten().collect();
+        for signature in signatures {
+            let range = signature.offset as usize..signature.offset as usize + usize::from(signature.len);
+            let bytes = data.get(range).expect("a signature lies in its image");
+            for verdicts in keys.iter().filter_map(|key| verdicts(key, &digest, bytes)) {
+                assert_eq!(
+                    verdicts[0], verdicts[1],
+                    "the small verifiers say what the crates say"
+                );
+            }
+        }
     }
 }
 
@@ -217,9 +235,8 @@ pub(crate) fn image_seeds() -> Vec<Vec<u8>> {
         revision: 3,
         build: 4,
     };
-    let p256 = SigningKey::from_seed(Algorithm::P256, &[7; 32]).expect("a valid seed");
     let mut seeds = Vec::new();
-    for (len, key) in [(64, key()), (300, &p256)] {
+    for (len, key) in [64, 300].into_iter().zip(keys()) {
         let builder = || ImageBuilder::new(vec![3; len]).version(version).header_size(32);
         seeds.push(builder().sign(key).build());
         seeds.push(
