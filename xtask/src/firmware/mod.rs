@@ -75,6 +75,29 @@ const ALL: [Board; 4] = [
     },
 ];
 
+/// A board's bootloader with other features than its own.
+struct Variant {
+    /// Its name, as a file.
+    name: &'static str,
+    board: &'static str,
+    /// As cargo takes them: see the board's `Cargo.toml`.
+    features: &'static str,
+}
+
+/// Those that are built beside the boards' own: one checks Ed25519 and nothing else, one either.
+const VARIANTS: [Variant; 2] = [
+    Variant {
+        name: "qemu-microbit-ed25519",
+        board: "qemu-microbit",
+        features: "delta,ed25519",
+    },
+    Variant {
+        name: "nrf52840-ed25519",
+        board: "nrf52840",
+        features: "delta,p256,ed25519",
+    },
+];
+
 /// Where the programs are put.
 pub(crate) fn folder() -> PathBuf {
     project::target_dir().join("firmware")
@@ -93,26 +116,36 @@ pub(crate) fn build() -> Result<PathBuf> {
             convert(bytes, &out.join(name)).with_context(|| format!("{name} can't be converted"))?;
         }
     }
+    for Variant {
+        name,
+        board,
+        features,
+    } in VARIANTS
+    {
+        let bytes = with_features(board, name, features)?;
+        convert(bytes, &out.join(name)).with_context(|| format!("{name} can't be converted"))?;
+    }
     Ok(out)
 }
 
 /// Builds a board's bootloader once more, without patches, and gives the program.
 fn without_patches(board: &str) -> Result<Vec<u8>> {
+    with_features(board, "without-patches", "p256")
+}
+
+/// Builds a board's bootloader once more, with other features, and gives the program; `what` names the build.
+fn with_features(board: &str, what: &str, features: &str) -> Result<Vec<u8>> {
     let known = ALL.iter().find(|known| known.name == board);
     let target = known.with_context(|| format!("{board} is no board"))?.target;
     let package = format!("bootlace-{board}");
     let arguments = ["--package", &package, "--bin", board, "--no-default-features"];
-    // A folder of its own: neither build is to undo the other.
-    let built = twice(
-        "chips-without-patches",
-        target,
-        "release",
-        &[board],
-        |folder, functions| {
-            let what = format!("{board} without patches");
-            cargo_build(target, &what, &arguments, functions, folder)
-        },
-    )?;
+    let arguments = [arguments.as_slice(), &["--features", features]].concat();
+    // A folder of its own: no build is to undo another.
+    let folder = format!("chips-{what}");
+    let built = twice(&folder, target, "release", &[board], |folder, functions| {
+        let what = format!("{board} with {features}");
+        cargo_build(target, &what, &arguments, functions, folder)
+    })?;
     fs::read(built.join(board)).with_context(|| format!("{board} was not built"))
 }
 
