@@ -159,8 +159,18 @@ impl Bench {
     }
 }
 
-/// What the digest covers, and all TLVs but signatures; where the slot is filled, how long the file is and how it ends.
-fn unsigned(file: &[u8]) -> (Vec<u8>, Vec<(TlvKind, Vec<u8>)>, Option<(usize, Vec<u8>)>) {
+/// What two signatures of one program have in common.
+#[derive(PartialEq)]
+struct Unsigned {
+    /// What the digest covers.
+    covered: Vec<u8>,
+    /// All TLVs but signatures.
+    tlvs: Vec<(TlvKind, Vec<u8>)>,
+    /// Where the slot is filled: how long the file is, and how it ends.
+    end: Option<(usize, Vec<u8>)>,
+}
+
+fn unsigned(file: &[u8]) -> Unsigned {
     let mut source = file;
     let image = Image::read(&mut source).unwrap();
     let tlvs = image.tlvs(&mut source).map(|tlv| {
@@ -169,13 +179,12 @@ fn unsigned(file: &[u8]) -> (Vec<u8>, Vec<(TlvKind, Vec<u8>)>, Option<(usize, Ve
         (tlv.kind, file[start..start + usize::from(tlv.len)].to_vec())
     });
     let tlvs = tlvs.filter(|(kind, _)| !kind.is_signature()).collect();
-    let covered = file[..image.covered_len() as usize].to_vec();
-    let end = (image.total_len() as usize) < file.len();
-    (
-        covered,
+    let is_filled = (image.total_len() as usize) < file.len();
+    Unsigned {
+        covered: file[..image.covered_len() as usize].to_vec(),
         tlvs,
-        end.then(|| (file.len(), file[file.len() - 200..].to_vec())),
-    )
+        end: is_filled.then(|| (file.len(), file[file.len() - 200..].to_vec())),
+    }
 }
 
 #[test]
