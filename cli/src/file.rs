@@ -10,17 +10,27 @@ use bootlace_engine::{CheckedImage, Error, FileKind};
 /// No firmware is larger; a wrong file name should not fill the memory.
 pub(crate) const LARGEST_FILE: u64 = 64 << 20;
 
-/// Reads a whole file. What a shell puts in a file's place (`<(unzip -p a.zip signed.bin)`) is read as well; what never ends,
+/// Reads a whole file; `-` is the standard input. What a shell puts in a file's place (`<(unzip -p a.zip signed.bin)`) is read as well; what never ends,
 /// such as `/dev/zero`, or never begins, such as a named pipe that nobody writes to, is not waited for.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Sentence> {
     let failed = |error: std::io::Error| files::unreadable(path.display(), error);
+    let too_large = || files::too_large(path.display(), LARGEST_FILE >> 20);
+    if path == Path::new("-") {
+        // Whoever writes there is waited for.
+        let mut bytes = Vec::new();
+        let mut input = std::io::stdin().lock().take(LARGEST_FILE + 1);
+        input.read_to_end(&mut bytes).map_err(failed)?;
+        return match bytes.len() as u64 > LARGEST_FILE {
+            true => Err(too_large()),
+            false => Ok(bytes),
+        };
+    }
     let file = open(path).map_err(failed)?;
     let found = file.metadata().map_err(failed)?;
     if found.is_dir() {
         return Err(files::is_a_folder(path.display()));
     }
     // Devices say that they hold nothing: what counts is what is read.
-    let too_large = || files::too_large(path.display(), LARGEST_FILE >> 20);
     if found.len() > LARGEST_FILE {
         return Err(too_large());
     }

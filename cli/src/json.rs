@@ -50,6 +50,20 @@ pub(crate) fn port(address: &Address) -> Value {
     json!({ "event": "port", "port": address.to_string() })
 }
 
+/// A board did what it was asked.
+pub(crate) fn done(command: bootlace_engine::Command) -> Value {
+    use bootlace_engine::Command;
+    let name = match command {
+        Command::Refresh => "refresh",
+        Command::Journal => "journal",
+        Command::Test => "test",
+        Command::Confirm => "confirm",
+        Command::Erase => "erase",
+        Command::Reset { .. } => "reset",
+    };
+    json!({ "event": "done", "command": name })
+}
+
 /// A board, or a serial port that may be one's.
 pub(crate) fn listed(listed: &Listed) -> Value {
     let ways: Vec<_> = listed.ways.iter().map(Address::to_string).collect();

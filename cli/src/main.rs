@@ -3,6 +3,7 @@
 
 mod board;
 mod bootloader_file;
+mod command;
 mod companion;
 mod delta;
 mod file;
@@ -11,6 +12,7 @@ mod install;
 mod json;
 mod keys;
 mod listing;
+mod manual;
 mod memory;
 mod patch;
 mod port_arguments;
@@ -24,7 +26,7 @@ mod values;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// Updates the firmware of microcontrollers: the engine of the web page, for build machines.
 #[derive(Debug, Parser)]
@@ -53,9 +55,22 @@ enum Command {
     /// Bring a board to an image: send it, have it tried, see it confirmed or taken back.
     Update(update::Arguments),
     /// Ask a board what it is, what it runs, and what became of its last updates.
+    #[command(visible_alias = "list")]
     Board(board::Arguments),
+    /// Have the image in a board's other slot tried at its next restart, which “reset” asks for.
+    Test(command::Arguments),
+    /// Confirm the image that a board runs: the board keeps it.
+    Confirm(command::Arguments),
+    /// Erase a board's other slot, and with it the way back to the image before.
+    Erase(command::Arguments),
+    /// Restart a board, and wait until it answers.
+    Reset(command::Reset),
     /// List the boards on USB and the serial ports of USB devices, with their names for --port. Nobody is asked anything.
     Ports(listing::Arguments),
+    /// Write what a shell needs to complete commands and options, for its start-up file: source <(bootlace completions bash).
+    Completions(manual::Completions),
+    /// Write manual pages: bootlace man ~/.local/share/man/man1.
+    Man(manual::Man),
     /// A board without hardware: the companion's own code on simulated flash, behind a pseudo-terminal.
     #[cfg(unix)]
     Simulate(simulate::Arguments),
@@ -69,7 +84,13 @@ fn main() -> ExitCode {
         Command::Install(arguments) => (install::run(&arguments), arguments.json),
         Command::Delta(command) => (delta::run(&command), command.json()),
         Command::Board(arguments) => (board::run(&arguments), arguments.json),
+        Command::Test(it) => (command::run(&it, bootlace_engine::Command::Test), it.json),
+        Command::Confirm(it) => (command::run(&it, bootlace_engine::Command::Confirm), it.json),
+        Command::Erase(it) => (command::run(&it, bootlace_engine::Command::Erase), it.json),
+        Command::Reset(it) => (it.run(), it.arguments.json),
         Command::Ports(arguments) => (listing::run(&arguments), arguments.json),
+        Command::Completions(arguments) => (arguments.run(Arguments::command()), false),
+        Command::Man(arguments) => (arguments.run(Arguments::command()), false),
         Command::Update(arguments) => (update::run(&arguments), arguments.json),
         #[cfg(unix)]
         Command::Simulate(arguments) => (simulate::run(&arguments), false),

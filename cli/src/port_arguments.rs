@@ -11,7 +11,13 @@ pub(crate) struct Ports {
     /// The board's port: a serial port, a pattern such as '/dev/ttyACM*', or usb:VID:PID[:SERIAL], the numbers in hex. May be
     /// given several times: after a restart the board is looked for on all of them. Without it, all boards on USB are asked,
     /// and the only one that answers is taken. `bootlace ports` lists them.
-    #[arg(long, value_name = "PORT")]
+    #[arg(
+        long,
+        short,
+        value_name = "PORT",
+        env = "BOOTLACE_PORT",
+        value_delimiter = ','
+    )]
     port: Vec<String>,
     /// Speed of a serial port in bits per second; USB's ignore it.
     #[arg(long, default_value_t = 115_200)]

@@ -33,6 +33,11 @@ pub(crate) fn unwritten() -> Option<Sentence> {
     Some(words::files::unwritable("The standard output", why))
 }
 
+/// Bytes on the standard output as they are.
+pub(crate) fn bytes(bytes: &[u8]) {
+    put(String::from_utf8_lossy(bytes));
+}
+
 /// One line of JSON on the standard output, with the number of the form that it has.
 pub(crate) fn json(mut value: Value) {
     value["schema"] = json::SCHEMA.into();

@@ -25,11 +25,11 @@ use crate::{file, keys};
 pub(crate) struct Arguments {
     #[command(flatten)]
     ports: Ports,
-    /// The image, as imgtool signed it.
-    #[arg(long, value_name = "FILE")]
+    /// The signed image; - reads it from the standard input.
+    #[arg(long, short, value_name = "FILE")]
     image: PathBuf,
     /// The signer's public key, PEM or DER; may be given several times. Without it, the board's own keys are trusted.
-    #[arg(long, value_name = "PEM")]
+    #[arg(long, short, value_name = "PEM")]
     key: Vec<PathBuf>,
     #[command(flatten)]
     bases: Bases,

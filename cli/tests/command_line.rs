@@ -350,6 +350,84 @@ fn a_board_tells_what_it_remembers() {
 }
 
 #[test]
+fn a_board_is_asked_for_one_thing_at_a_time() {
+    let scratch = Scratch::new("asked").board(&[]);
+    let port = scratch.path("port-board");
+    let ask = |arguments: &[&str]| {
+        let mut command = Command::new(BOOTLACE);
+        command.args(arguments).arg("--json").env("BOOTLACE_PORT", &port);
+        command.output().unwrap()
+    };
+    let version = |out: &Output, at: usize| {
+        assert_eq!(code(out), 0, "{}", text(out));
+        lines(out)[at]["running"]["version"].as_str().unwrap().to_owned()
+    };
+    // Nothing lies in the other slot yet.
+    let out = ask(&["test"]);
+    assert_eq!(
+        (code(&out), lines(&out)[0]["error"].as_str()),
+        (1, Some("NothingToTest"))
+    );
+    assert_eq!(code(&scratch.update("two", &[])), 0);
+    // The image before is tried once more, and confirms itself.
+    let out = ask(&["test"]);
+    assert_eq!(lines(&out)[0]["command"], "test", "{}", text(&out));
+    assert_eq!(version(&out, 1), "2.0.0");
+    assert_eq!(version(&ask(&["reset"]), 1), "1.0.0");
+    let out = ask(&["reset", "--bootloader"]);
+    assert_eq!(lines(&out)[1]["role"], "bootloader", "{}", text(&out));
+    assert_eq!(version(&ask(&["reset"]), 1), "1.0.0");
+    let out = ask(&["confirm"]);
+    assert_eq!(lines(&out)[1]["running"]["confirmed"], true, "{}", text(&out));
+    assert_eq!(code(&ask(&["erase"])), 0);
+    assert_eq!(lines(&ask(&["test"]))[0]["error"], "NothingToTest");
+    assert_eq!(version(&ask(&["list"]), 0), "1.0.0");
+}
+
+#[test]
+fn an_image_comes_from_the_standard_input() {
+    let scratch = Scratch::new("stdin").board(&[]);
+    let key = format!("{DATA}/p256.pub.pem");
+    let mut command = Command::new(BOOTLACE);
+    command.args([
+        "update",
+        "-i",
+        "-",
+        "-k",
+        &key,
+        "-p",
+        &scratch.path("port-board"),
+        "--json",
+    ]);
+    let image = std::fs::File::open(scratch.path("two")).unwrap();
+    let out = command.stdin(image).output().unwrap();
+    assert_eq!(code(&out), 0, "{}", text(&out));
+}
+
+#[test]
+fn shells_and_manuals_are_told_of_every_command() {
+    let scratch = Scratch::new("told");
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let out = run(&["completions", shell]);
+        assert_eq!(code(&out), 0, "{}", text(&out));
+        for name in ["bootlace", "update", "confirm", "--only-newer"] {
+            let name = if shell == "fish" {
+                name.trim_start_matches('-')
+            } else {
+                name
+            };
+            assert!(text(&out).contains(name), "{name} for {shell}");
+        }
+    }
+    let out = run(&["man", &scratch.path("man")]);
+    assert_eq!(code(&out), 0, "{}", text(&out));
+    let page = |name: &str| std::fs::read_to_string(scratch.folder.join("man").join(name)).unwrap();
+    assert!(page("bootlace.1").contains("bootlace\\-update(1)"));
+    assert!(page("bootlace-update.1").contains("only\\-newer"));
+    assert!(page("bootlace-image-sign.1").contains("security\\-counter"));
+}
+
+#[test]
 fn a_golden_image_and_a_low_supply_are_told() {
     let scratch = Scratch::new("field");
     let golden = scratch.path("one");

@@ -6,7 +6,7 @@ use bootlace_smp::{Request, Response, bootlace, img, os};
 
 use crate::context::Context;
 use crate::line::{Call, Late, Packet};
-use crate::{Asked, Command, Error, Instant};
+use crate::{Asked, BoardInfo, Command, Error, Instant};
 
 /// An erase of a whole slot answers when it is done: 22 s for 1 MB at 85 ms for 4 KB, more on a slow external flash. Asked
 /// again too early, the board erases twice.
@@ -36,7 +36,17 @@ pub(crate) enum Commanded {
 impl Commanding {
     /// Sends a command; [`Command::Refresh`] is a conversation, not a command, and asks for the list of images here.
     pub(crate) fn begin(ctx: &mut Context<'_>, command: Command) -> Self {
+        // A board refuses the hash of no image.
+        let other = ctx.board.as_deref().and_then(BoardInfo::other);
+        let other = other.map(|image| image.hash.clone()).unwrap_or_default();
         let (request, wait) = match command {
+            Command::Test => (
+                Request::Img(img::Request::SetState {
+                    hash: Some(&other),
+                    confirm: false,
+                }),
+                COMMAND_WAIT,
+            ),
             Command::Confirm => (
                 Request::Img(img::Request::SetState {
                     hash: None,
@@ -68,6 +78,7 @@ impl Commanding {
 
     fn asked(&self) -> Asked {
         match self.command {
+            Command::Test => Asked::Test,
             Command::Confirm => Asked::Confirm,
             Command::Erase => Asked::Erase,
             Command::Reset { .. } => Asked::Reset,

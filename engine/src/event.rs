@@ -179,6 +179,8 @@ pub enum Command {
     Refresh,
     /// Ask for its last updates, if it keeps a journal. Ends in [`Event::Board`].
     Journal,
+    /// Have the image in the other slot tried at the next restart.
+    Test,
     /// Confirm the image that runs.
     Confirm,
     /// Restart it.

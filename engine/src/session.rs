@@ -160,6 +160,14 @@ impl Session {
         self.command(now, Command::Confirm)
     }
 
+    /// [`Command::Test`].
+    ///
+    /// # Errors
+    /// As [`Session::command`].
+    pub fn test(&mut self, now: Instant) -> Result<(), Error> {
+        self.command(now, Command::Test)
+    }
+
     /// [`Command::Reset`].
     ///
     /// # Errors

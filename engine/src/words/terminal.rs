@@ -5,8 +5,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Display;
 
-use super::{bytes, no_patch, rate, rolled_back, saving, short, time};
-use crate::{BoardInfo, NoPatch, Progress, Role, Saving, SlotImage};
+use super::{Sentence, bytes, no_patch, rate, rolled_back, saving, short, time};
+use crate::{BoardInfo, Command, NoPatch, Progress, Role, Saving, SlotImage};
 
 /// A port was opened.
 pub fn port_opened(port: impl Display) -> String {
@@ -54,6 +54,27 @@ pub fn resumed(offset: u32) -> String {
 /// The port of the board is gone, without a restart.
 pub fn looking() -> &'static str {
     "The board is gone; looking for it"
+}
+
+/// A board did what it was asked; below it, how the board is now.
+pub fn done(command: Command, now: &BoardInfo) -> String {
+    let done = match command {
+        Command::Refresh | Command::Journal => "Asked",
+        Command::Test => "Marked: the image in the other slot is tried at the next restart",
+        Command::Confirm => "Confirmed: the board keeps the image that it runs",
+        Command::Erase => "The other slot is erased",
+        Command::Reset { .. } => "Restarted",
+    };
+    format!("{done}\n{}", board(now))
+}
+
+/// The other slot holds no image.
+pub fn nothing_to_test() -> Sentence {
+    Sentence::new(
+        "NothingToTest",
+        "The board's other slot holds no image.",
+        "Send one with “bootlace update”, which also has the image tried.",
+    )
 }
 
 /// A board that was asked who it is, in one line, and a second one where its last trial failed.
