@@ -42,6 +42,17 @@ pub(crate) fn problem(problem: &Problem) -> Value {
     })
 }
 
+/// Arguments that make no sense; `what` is clap's word.
+pub(crate) fn misused(what: &str) -> Value {
+    json!({
+        "event": "error",
+        "error": "Usage",
+        "what": what,
+        "next": terminal::see_help(),
+        "unharmed": true,
+    })
+}
+
 pub(crate) fn warning(name: &str, text: &str) -> Value {
     json!({ "event": "warning", "warning": name, "what": text })
 }

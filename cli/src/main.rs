@@ -76,8 +76,30 @@ enum Command {
     Simulate(simulate::Arguments),
 }
 
+/// Says what is wrong with the arguments, to a script as well; or gives the help that was asked for.
+fn misused(error: &clap::Error) -> ExitCode {
+    let wants_json = std::env::args_os().any(|argument| argument == "--json");
+    if error.use_stderr() && wants_json {
+        let text = error.to_string();
+        // The first paragraph names the fault, and the last one how to get help.
+        let what = text.split("\n\n").next().unwrap_or_default();
+        report::json(json::misused(what.trim_start_matches("error: ")));
+        return ExitCode::from(problem::code::MISUSED);
+    }
+    // Nobody is left to be told where this can't be written.
+    _ = error.print();
+    match error.use_stderr() {
+        true => ExitCode::from(problem::code::MISUSED),
+        false => ExitCode::SUCCESS,
+    }
+}
+
 fn main() -> ExitCode {
-    let (result, json) = match Arguments::parse().command {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return misused(&error),
+    };
+    let (result, json) = match arguments.command {
         Command::Image(command) => (image::run(&command), command.json()),
         Command::Key(command) => (keys::run(&command), command.json()),
         Command::Companion(command) => (companion::run(&command), command.json()),

@@ -17,8 +17,10 @@ pub(crate) struct Problem {
     pub(crate) phase: Option<&'static str>,
 }
 
-/// Exit codes; 2 is clap's, for arguments that make no sense. `bootlace update --help` lists them (`cli/src/update.rs`).
+/// Exit codes. `bootlace update --help` lists them (`cli/src/update.rs`).
 pub(crate) mod code {
+    /// The arguments make no sense.
+    pub(crate) const MISUSED: u8 = 2;
     /// Nothing was changed.
     pub(crate) const REFUSED: u8 = 1;
     /// The board took the old image back, or never started the new one.

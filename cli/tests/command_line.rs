@@ -385,6 +385,28 @@ fn a_board_is_asked_for_one_thing_at_a_time() {
 }
 
 #[test]
+fn wrong_arguments_are_told_to_scripts_as_well() {
+    for arguments in [
+        &["update", "--json"][..],
+        &["ports", "--json", "--nonsense"],
+        &["board", "--json", "--baud", "x"],
+    ] {
+        let out = run(arguments);
+        let line = &lines(&out)[0];
+        assert_eq!(
+            (code(&out), line["error"].as_str()),
+            (2, Some("Usage")),
+            "{}",
+            text(&out)
+        );
+        assert!(!line["what"].as_str().unwrap().is_empty() && out.stderr.is_empty());
+    }
+    let out = run(&["ports", "--nonsense"]);
+    assert!(code(&out) == 2 && out.stdout.is_empty() && !out.stderr.is_empty());
+    assert_eq!(code(&run(&["update", "--json", "--help"])), 0);
+}
+
+#[test]
 fn an_image_comes_from_the_standard_input() {
     let scratch = Scratch::new("stdin").board(&[]);
     let key = format!("{DATA}/p256.pub.pem");

@@ -8,6 +8,11 @@ use core::fmt::Display;
 use super::{Sentence, bytes, no_patch, rate, rolled_back, saving, short, time};
 use crate::{BoardInfo, Command, NoPatch, Progress, Role, Saving, SlotImage};
 
+/// What to do where arguments make no sense.
+pub fn see_help() -> &'static str {
+    "Look at “bootlace COMMAND --help”."
+}
+
 /// A port was opened.
 pub fn port_opened(port: impl Display) -> String {
     format!("Port {port}")
