@@ -366,6 +366,7 @@ fn a_new_key_overwrites_nothing_and_is_its_owners_alone() {
     assert_eq!(other.status.code(), Some(1), "{}", text(&other));
     assert_eq!(fs::read(folder.join("own.pem")).unwrap(), before);
     assert_eq!(fs::read(folder.join("two.pub.pem")).unwrap(), b"mine");
+    assert!(!folder.join("two.pem").exists(), "half a pair");
     let unnamed = run(&folder, &["key", "new", "key.txt"]);
     assert!(
         text(&unnamed).contains("End the name in .pem"),

@@ -180,20 +180,17 @@ fn insert(bytes: &[u8], kind: TlvKind, value: &[u8], first: bool) -> Vec<u8> {
 #[test]
 fn imgtool_signs_with_a_key_that_bootlace_made() {
     let signers = Signers::shared();
-    let (private, public) = (signers.path("made.pem"), signers.path("made.pub.pem"));
-    let mut command = Command::new(tools::cli().unwrap());
-    tools::output(command.args(["key", "new", &private])).unwrap();
-    let getpub = signers.imgtool(["getpub", "--encoding", "pem", "--key", &private]);
-    assert_eq!(getpub.trim(), fs::read_to_string(public).unwrap().trim());
-    let file = signers.sign("made.bin", &signers.path("payload"), Some("made"), "");
-    let image = Image::read(&mut file.as_slice()).unwrap();
-    image
-        .verify(
-            &mut file.as_slice(),
-            &[signers.public("made")],
-            &Policy::default(),
-        )
-        .unwrap();
+    for algorithm in ["p256", "ed25519"] {
+        let name = format!("made-{algorithm}");
+        let private = signers.path(&format!("{name}.pem"));
+        let mut command = Command::new(tools::cli().unwrap());
+        tools::output(command.args(["key", "new", &private, "--algorithm", algorithm])).unwrap();
+        let getpub = signers.imgtool(["getpub", "--encoding", "pem", "--key", &private]);
+        let public = fs::read_to_string(signers.path(&format!("{name}.pub.pem"))).unwrap();
+        assert_eq!(getpub.trim(), public.trim());
+        let file = signers.sign(&format!("{name}.bin"), &signers.path("payload"), Some(&name), "");
+        assert!(ours(&file, signers.public(&name)).is_ok(), "{name}");
+    }
 }
 
 #[test]
