@@ -361,12 +361,12 @@ fn a_new_key_overwrites_nothing_and_is_its_owners_alone() {
     assert_eq!(again.status.code(), Some(1), "{}", text(&again));
     assert!(text(&again).contains("never overwritten"), "{}", text(&again));
     // Nor the public half of another pair.
-    fs::write(folder.join("two.pub.pem"), "mine").unwrap();
-    let other = run(&folder, &["key", "new", "two.pem"]);
+    fs::write(folder.join("half.pub.pem"), "mine").unwrap();
+    let other = run(&folder, &["key", "new", "half.pem"]);
     assert_eq!(other.status.code(), Some(1), "{}", text(&other));
     assert_eq!(fs::read(folder.join("own.pem")).unwrap(), before);
-    assert_eq!(fs::read(folder.join("two.pub.pem")).unwrap(), b"mine");
-    assert!(!folder.join("two.pem").exists(), "half a pair");
+    assert_eq!(fs::read(folder.join("half.pub.pem")).unwrap(), b"mine");
+    assert!(!folder.join("half.pem").exists(), "half a pair");
     let unnamed = run(&folder, &["key", "new", "key.txt"]);
     assert!(
         text(&unnamed).contains("End the name in .pem"),
