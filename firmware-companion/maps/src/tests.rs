@@ -13,7 +13,7 @@ use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashErrorKind, ReadNo
 
 use bootlace_smp::bootlace::Reset;
 
-use crate::nrf52840::{self, Nrf52840};
+use crate::nrf52840::{self, Dongle, Nrf52840, Uf2};
 use crate::stm32f407::{self, Patience, Stm32f407};
 
 /// A chip that is only asked for its shape.
@@ -77,17 +77,27 @@ fn largest<B: Chip>() -> u32 {
     largest
 }
 
-#[test]
-fn an_nrf52840_holds_images_of_472_kb() {
-    in_order::<Nrf52840>(nrf52840::BOOTLOADER_END, nrf52840::SIZE);
-    assert_eq!(largest::<Nrf52840>(), 472 * 1024);
-    let map = Nrf52840::MAP;
+/// The map of an nRF52840 whose bootloader begins at `start`, and which may not reach beyond `end`.
+fn an_nrf52840<B: Chip>(start: u32, end: u32, kb: u32) {
+    let map = B::MAP;
+    let bootloader_end = nrf52840::bootloader_end(&map);
+    assert_eq!(bootloader_end, start + 56 * 1024);
+    in_order::<B>(bootloader_end, end);
+    assert_eq!(largest::<B>(), kb * 1024);
     for region in [map.state, map.primary, map.secondary] {
         assert_eq!(
             (region.erase, region.offset % nrf52840::PAGE),
             (nrf52840::PAGE, 0)
         );
     }
+    // Bootloader and records are locked, and no slot.
+    let locked = nrf52840::locked(&map);
+    assert_eq!((locked.start, locked.end), (0, map.state.offset + map.state.size));
+    assert!(bootloader_end <= locked.end && locked.end <= map.primary.offset);
+    // ACL takes whole pages, 512 KB at most.
+    assert!(locked.end.is_multiple_of(nrf52840::PAGE) && locked.end <= 512 * 1024);
+    // A vector table behind the image's header of 1 KB: 64 entries, aligned to their size (Armv7-M, B3.2.5).
+    assert!((map.primary.offset + 0x400).is_multiple_of(64 * 4) && start.is_multiple_of(64 * 4));
 }
 
 /// A first install puts everything where the board looks for it.
@@ -114,13 +124,52 @@ fn an_installation_knows_the_places_of_an_stm32f407() {
 }
 
 #[test]
-fn an_nrf52840_locks_bootloader_and_records_and_no_slot() {
-    let map = Nrf52840::MAP;
-    let locked = nrf52840::LOCKED;
-    assert_eq!((locked.start, locked.end), (0, map.state.offset + map.state.size));
-    assert!(nrf52840::BOOTLOADER_END <= locked.end && locked.end <= map.primary.offset);
-    // ACL takes whole pages, 512 KB at most.
-    assert!(locked.end.is_multiple_of(nrf52840::PAGE) && locked.end <= 512 * 1024);
+fn an_nrf52840_holds_images_of_472_kb() {
+    an_nrf52840::<Nrf52840>(0, nrf52840::SIZE - nrf52840::PAGE, 472);
+}
+
+/// `NRF_DFU_APP_DATA_AREA_SIZE` of the dongle's `sdk_config.h`: what its loader never puts an image in.
+const NORDICS_DATA_AREA: u32 = 12_288;
+
+#[test]
+fn a_dongle_holds_images_of_400_kb_between_mbr_and_nordics_bootloader() {
+    let end = nrf52840::NORDICS_BOOTLOADER - NORDICS_DATA_AREA;
+    an_nrf52840::<Dongle>(nrf52840::BEHIND_MBR, end, 400);
+}
+
+#[test]
+fn a_board_with_a_drive_holds_images_of_332_kb_between_softdevice_and_adafruits_bootloader() {
+    an_nrf52840::<Uf2>(
+        nrf52840::BEHIND_SOFTDEVICE_7,
+        nrf52840::ADAFRUITS_NEW_BOOTLOADER,
+        332,
+    );
+    // The page of a copied vector table is locked as well.
+    assert_eq!(
+        nrf52840::BEHIND_SOFTDEVICE_6 + nrf52840::PAGE,
+        nrf52840::BEHIND_SOFTDEVICE_7
+    );
+}
+
+/// The words lie behind every program's RAM, where the loaders' data and stacks are not (linker scripts of both: data from
+/// 0x20000008 and from 0x20008000 on, stacks of 2 and 8 KB at the end of 256 KB).
+#[test]
+fn words_for_each_other_survive_a_makers_loader() {
+    let place = nrf52840::LEFT_BEHIND_LOADER;
+    for board in ["nrf52840-dongle", "nrf52840-uf2"] {
+        for file in ["memory.x", "application.x"] {
+            let script = script(board, file);
+            let (start, len) = (number(&script, "RAM", "ORIGIN"), number(&script, "RAM", "LENGTH"));
+            // The MBR's first 8 bytes, and the same start as without a loader.
+            assert_eq!(start, 0x2000_0010);
+            assert!(start + len <= place, "{board}/{file}");
+        }
+    }
+    const STACKS: u32 = 0x2004_0000 - 8 * 1024;
+    assert!(place + 16 <= STACKS && place >= 0x2002_0000);
+    let address = "pub const ADDRESS: usize = 0x2003_7FF0;";
+    assert!(script("cortex-m", "src/retained.rs").contains(address));
+    assert_eq!(place, 0x2003_7FF0);
 }
 
 #[test]
@@ -162,7 +211,7 @@ fn script(board: &str, file: &str) -> String {
 }
 
 /// The linker puts bootloader, identity block and application where the map has them.
-fn scripts_agree<B: Chip>(board: &str, bootloader_end: u32) {
+fn scripts_agree<B: Chip>(board: &str, bootloader_start: u32, bootloader_end: u32) {
     let bootloader = script(board, "memory.x");
     let block = bootlace_identity::LEN as u32;
     let at = number(&bootloader, "IDENTITY", "ORIGIN");
@@ -172,7 +221,7 @@ fn scripts_agree<B: Chip>(board: &str, bootloader_end: u32) {
         number(&bootloader, "FLASH", "ORIGIN"),
         number(&bootloader, "FLASH", "LENGTH"),
     );
-    assert_eq!((start, start + len), (B::BASE, at));
+    assert_eq!((start, start + len), (B::BASE + bootloader_start, at));
     // 24 KB of RAM, of which the first 16 bytes are words that survive a reset.
     assert_eq!(number(&bootloader, "RAM", "LENGTH"), 24 * 1024 - 16);
     let application = script(board, "application.x");
@@ -188,12 +237,16 @@ fn scripts_agree<B: Chip>(board: &str, bootloader_end: u32) {
 
 #[test]
 fn an_nrf52840s_linker_scripts_agree_with_its_map() {
-    scripts_agree::<Nrf52840>("nrf52840", nrf52840::BOOTLOADER_END);
+    scripts_agree::<Nrf52840>("nrf52840", 0, 56 * 1024);
+    let start = nrf52840::BEHIND_MBR;
+    scripts_agree::<Dongle>("nrf52840-dongle", start, start + 56 * 1024);
+    let start = nrf52840::BEHIND_SOFTDEVICE_7;
+    scripts_agree::<Uf2>("nrf52840-uf2", start, start + 56 * 1024);
 }
 
 #[test]
 fn an_stm32f407s_linker_scripts_agree_with_its_map() {
-    scripts_agree::<Stm32f407>("stm32f407", stm32f407::BOOTLOADER_END);
+    scripts_agree::<Stm32f407>("stm32f407", 0, stm32f407::BOOTLOADER_END);
     // The bootloader's code begins behind the records, and its vector table, the first thing in flash, ends before them.
     let memory = script("stm32f407", "memory.x");
     let code = number(&memory, "_stext", "=");

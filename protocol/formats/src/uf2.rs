@@ -22,7 +22,7 @@ const PAGE: usize = 256;
 
 /// Family of files for an RP2040 (the registry that the specification names).
 pub const RP2040: u32 = 0xE48B_FF56;
-/// The same for an nRF52840.
+/// The same for an nRF52840: what Adafruit's bootloader takes as an application (`CFG_UF2_FAMILY_APP_ID` in its `uf2cfg.h`).
 pub const NRF52840: u32 = 0xADA5_2840;
 
 /// Writes bytes that begin at `start` for chips of a family. The last page is blank behind them, as erased flash is.

@@ -36,7 +36,7 @@ struct Board {
 
 /// Each is built by itself: packages that are built together share the features of what they use, and a board that moves its
 /// vector table would get what is for one that can't.
-const ALL: [Board; 4] = [
+const ALL: [Board; 6] = [
     Board {
         name: "qemu-microbit",
         target: targets::CORTEX_M0,
@@ -66,6 +66,18 @@ const ALL: [Board; 4] = [
         target: targets::CORTEX_M4,
         programs: &["nrf52840", "nrf52840-application"],
         packages: &["bootlace-nrf52840", "bootlace-example-nrf52840"],
+    },
+    Board {
+        name: "nrf52840-dongle",
+        target: targets::CORTEX_M4,
+        programs: &["nrf52840-dongle", "nrf52840-dongle-application"],
+        packages: &["bootlace-nrf52840-dongle", "bootlace-example-nrf52840-dongle"],
+    },
+    Board {
+        name: "nrf52840-uf2",
+        target: targets::CORTEX_M4,
+        programs: &["nrf52840-uf2", "nrf52840-uf2-application"],
+        packages: &["bootlace-nrf52840-uf2", "bootlace-example-nrf52840-uf2"],
     },
     Board {
         name: "stm32f407",
@@ -310,6 +322,9 @@ pub(crate) fn checks() -> Result<Vec<(String, Command)>> {
     Ok(commands)
 }
 
+/// Where bootloaders begin that drives take, and the family of their files: the RP2040's, and the nRF52840's behind a SoftDevice.
+const UF2: [(u32, u32); 2] = [(0x1000_0000, uf2::RP2040), (0x2_7000, uf2::NRF52840)];
+
 /// Writes the program as it is, as bytes, as Intel HEX and, where a chip takes its bootloader so, as UF2.
 fn convert(bytes: Vec<u8>, to: &Path) -> Result<()> {
     fs::write(to.with_extension("elf"), &bytes)?;
@@ -321,10 +336,9 @@ fn convert(bytes: Vec<u8>, to: &Path) -> Result<()> {
         .collect();
     parts.sort_unstable();
     fs::write(to.with_extension("hex"), hex::write(parts))?;
-    // Where the flash begins of the one chip that takes UF2, and its bootloader.
-    const RP2040_FLASH: u32 = 0x1000_0000;
-    if start == RP2040_FLASH {
-        fs::write(to.with_extension("uf2"), uf2::write(start, &image, uf2::RP2040))?;
+    let takes_uf2 = UF2.iter().find(|(place, _)| *place == start);
+    if let Some((_, family)) = takes_uf2 {
+        fs::write(to.with_extension("uf2"), uf2::write(start, &image, *family))?;
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ struct Budget {
     ram: u32,
 }
 
-const BUDGETS: [Budget; 6] = [
+const BUDGETS: [Budget; 8] = [
     Budget {
         board: "qemu-microbit",
         patches: true,
@@ -57,6 +57,20 @@ const BUDGETS: [Budget; 6] = [
         patches: true,
         flash: 48 * 1024,
         aim: Some(48 * 1024),
+        ram: 24 * 1024,
+    },
+    Budget {
+        board: "nrf52840-dongle",
+        patches: true,
+        flash: 42 * 1024,
+        aim: Some(42 * 1024),
+        ram: 24 * 1024,
+    },
+    Budget {
+        board: "nrf52840-uf2",
+        patches: true,
+        flash: 42 * 1024,
+        aim: Some(42 * 1024),
         ram: 24 * 1024,
     },
     Budget {

@@ -1,6 +1,7 @@
-//! Words at the start of RAM that survive a reset: how bootloader and application leave word for each other.
+//! Words in RAM that survive a reset: how bootloader and application leave word for each other.
 //!
-//! The linker scripts of both leave these 16 bytes alone. After power came they hold noise, so every word carries a
+//! They lie at the start of RAM, or, behind a maker's loader, which has its own data there, where it has none. The linker scripts
+//! of both leave these 16 bytes alone. After power came they hold noise, so every word carries a
 //! magic number.
 //!
 //! | offset | word |
@@ -17,7 +18,11 @@
 use bootlace_smp::bootlace::{Reset, RollbackReason};
 
 /// Where they lie: RAM starts here on most Cortex-M.
+#[cfg(not(feature = "behind-loader"))]
 pub const ADDRESS: usize = 0x2000_0000;
+/// Where they lie: `LEFT_BEHIND_LOADER` of the board's map says why there.
+#[cfg(feature = "behind-loader")]
+pub const ADDRESS: usize = 0x2003_7FF0;
 /// Bytes that a linker script must leave alone.
 pub const LEN: usize = 16;
 /// Asks the bootloader to stay: "BOOT" in the order of memory.

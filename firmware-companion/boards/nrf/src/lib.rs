@@ -14,7 +14,7 @@ pub use nvmc::{Eraser, Nvmc, erase_by};
 pub use timer::{Clock, Timer};
 pub use watchdog::Watchdog;
 
-use registers::{DEVICE_ID, PIN_CONFIG, PINS, RESET_REASON, read, write};
+use registers::{DEVICE_ID, PIN_CONFIG, PINS, PORT, RESET_REASON, read, write};
 
 /// The chip's own number in hexadecimal.
 pub fn serial(text: &mut [u8; 16]) -> &str {
@@ -37,10 +37,12 @@ pub fn reset_reason() -> Reset {
     }
 }
 
-/// Whether something connects this pin of port 0 to ground, as a button that is held down does.
+/// Whether something connects this pin to ground, as a button that is held down does. Pins from 32 on are those of port 1, which
+/// an nRF51 does not have.
 pub fn is_grounded(pin: usize) -> bool {
+    let (port, pin) = (PORT * (pin / 32), pin % 32);
     // Input with pull-up, which needs less than a microsecond.
-    write(PIN_CONFIG + 4 * pin, 3 << 2);
+    write(PIN_CONFIG + port + 4 * pin, 3 << 2);
     cortex_m::asm::delay(64);
-    read(PINS) & 1 << pin == 0
+    read(PINS + port) & 1 << pin == 0
 }

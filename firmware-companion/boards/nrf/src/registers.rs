@@ -4,8 +4,9 @@
 pub(crate) const DEVICE_ID: usize = 0x1000_0060;
 /// POWER: why the chip started, one bit each; written bits are cleared.
 pub(crate) const RESET_REASON: usize = 0x4000_0400;
-/// GPIO, port 0: levels of all pins, and configuration of pin 0; the others follow.
+/// GPIO, port 0: levels of all pins, and configuration of pin 0; the others follow. Port 1 has the same, so far behind.
 pub(crate) const PINS: usize = 0x5000_0510;
 pub(crate) const PIN_CONFIG: usize = 0x5000_0700;
+pub(crate) const PORT: usize = 0x300;
 
 bootlace_cortex_m::registers!();

@@ -8,10 +8,11 @@ pub(crate) const CRYSTAL_STARTED: usize = 0x4000_0100;
 pub(crate) const USB_SUPPLY: usize = 0x4000_0438;
 /// POWER: a byte that survives a reset (GPREGRET).
 pub(crate) const RETAINED: usize = 0x4000_051C;
-/// ACL: of the first region its address, its size, and what is forbidden there until the next reset.
-pub(crate) const ACL_ADDRESS: usize = 0x4001_E800;
-pub(crate) const ACL_SIZE: usize = 0x4001_E804;
-pub(crate) const ACL_PERMISSION: usize = 0x4001_E808;
+/// ACL: of the last of its eight regions the address, the size, and what is forbidden there until the next reset. A region can be
+/// set once; loaders that run before take the first ones (Nordic's four, Adafruit's two).
+pub(crate) const ACL_ADDRESS: usize = 0x4001_E870;
+pub(crate) const ACL_SIZE: usize = 0x4001_E874;
+pub(crate) const ACL_PERMISSION: usize = 0x4001_E878;
 /// USBD.
 pub(crate) const USBD: usize = 0x4002_7000;
 pub(crate) const USBD_ENABLE: usize = USBD + 0x500;
