@@ -54,3 +54,14 @@ pub(crate) fn data(bytes: &[u8]) -> Vec<u8> {
     all.extend(bytes.iter().copied().chain(core::iter::repeat(0xFF)).take(len));
     summed(all)
 }
+
+/// Bytes to a loader that waits in the middle of a command for something: more than it can be, 256 bytes of data and their sum. None
+/// of these make a command with its complement, an address with its sum, or the number of a sector. One of them differs: a loader
+/// that takes the byte before for a count of data would find that many equal bytes and an equal sum right, and write them.
+pub(crate) fn flood() -> Vec<u8> {
+    let mut all = alloc::vec![HELLO; 272];
+    if let Some(first) = all.first_mut() {
+        *first = HELLO ^ 1;
+    }
+    all
+}

@@ -269,9 +269,7 @@ impl Stm32Uart {
                     Some(_) => {}
                     None => return Some((Action::In(ROOM), ANSWER)),
                 },
-                // Longer than anything that the loader may be waiting for: 256 bytes of data and their sum. The byte is none of those
-                // with which a sector's number or all of the flash could be meant by chance.
-                Move::Flood => return Some((Action::Out(alloc::vec![command::HELLO; 272]), SENDING)),
+                Move::Flood => return Some((Action::Out(command::flood()), SENDING)),
                 Move::Send(bytes) => return Some((Action::Out(bytes), SENDING)),
                 Move::Await(stage, limit) => match self.next() {
                     Some(ACK) => self.done(),

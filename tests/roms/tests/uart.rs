@@ -218,6 +218,8 @@ fn a_loader_that_another_program_has_left_is_taken_over() {
         &[0x7F, 0x31, 0xCE, 0x08, 0x08],
         &[0x7F, 0x11, 0xEE, 0x08, 0, 0, 0, 0x08],
         &[0x7F, 0x11, 0xEE, 0x08, 0, 0, 0, 0x08, 0xFF],
+        // Whatever comes next is a count of bytes to write.
+        &write[..8],
         &write[..10],
         &write[..100],
         &write,
@@ -232,6 +234,8 @@ fn a_loader_that_another_program_has_left_is_taken_over() {
         let told = install(&mut serial, None);
         assert_eq!(told.ended, Ended::Installed, "{number}");
         assert!(!serial.flash().was_violated, "{number}");
+        let is_installed = is_installed(serial.flash(), &plan(None), &[0xFF; 1 << 20]);
+        assert!(is_installed, "{number}: something else was written");
     }
 }
 
@@ -377,8 +381,10 @@ fn a_byte_that_is_lost_or_added_anywhere_is_made_up_for() {
         // The last answer of all: the chip has started, and there is nobody to ask.
         let is_last = matches!(&noise, Noise::LostFrom(at) | Noise::AddedFrom(at, _) if at + 2 > from)
             || matches!(&noise, Noise::LostTo(at) | Noise::AddedTo(at, _) if at + 8 > to);
-        // One sum in 256 fits what was added to bytes that are to be written: reading back tells.
-        let is_by_chance = matches!(noise, Noise::AddedTo(..)) && matches!(told.ended, Ended::Differs { .. });
+        // One sum in 256 fits where a byte of those that are to be written is added, or lost with the next one in place of the last:
+        // reading back tells.
+        let is_to = matches!(noise, Noise::AddedTo(..) | Noise::LostTo(_));
+        let is_by_chance = is_to && matches!(told.ended, Ended::Differs { .. });
         assert!(
             is_last || is_by_chance || told.ended == Ended::Installed,
             "{noise:?} of {to} and {from}: {:?}",
@@ -460,7 +466,7 @@ fn chance_disturbs_runs_and_the_next_one_installs() {
             [1, 7, 64, usize::MAX, usize::MAX][random.below(5)],
         );
         // Several times: at the begin, or anywhere. What is added to an answer is seen where the port hands it over with that.
-        let noise: Vec<Noise> = (0..1 + random.below(6))
+        let mut noise: Vec<Noise> = (0..1 + random.below(6))
             .map(|_| {
                 let end = [60, 400_000][random.below(2)];
                 let (at, byte) = (1 + random.below(end), random.below(256) as u8);
@@ -474,6 +480,15 @@ fn chance_disturbs_runs_and_the_next_one_installs() {
                 }
             })
             .collect();
+        // What is read has no sum: one byte too many and one too few in one answer look like a right one.
+        let lost = |at: &usize| {
+            let is_lost = |it: &Noise| matches!(it, Noise::LostFrom(other) if at.abs_diff(*other) < 300);
+            noise.iter().any(is_lost)
+        };
+        let is_seen = |it: &Noise| !matches!(it, Noise::AddedFrom(at, _) if lost(at));
+        let seen: Vec<bool> = noise.iter().map(is_seen).collect();
+        let mut seen = seen.into_iter();
+        noise.retain(|_| seen.next() == Some(true));
         let set = |serial: &mut Serial| {
             (serial.noise, serial.echoes, serial.piece) = (noise.clone(), echoes, piece);
         };
