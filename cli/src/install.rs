@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bootlace_dfuse::Dfuse;
-use bootlace_engine::words::{Sentence, files, install as says};
+use bootlace_engine::words::{Sentence, files, install as says, ports};
 use bootlace_formats::uf2;
-use bootlace_host::{LoaderDevice, LoaderKind, Unusable};
+use bootlace_host::{LoaderDevice, LoaderKind, LoaderPort, Unusable};
 use bootlace_install::{Board, FlashPlan, Installation, News, Next, Part, Way, Work};
 use bootlace_loader::{Action, Broken, Loader};
 use bootlace_picoboot::Picoboot;
+use bootlace_stm32_uart::Stm32Uart;
 use serde_json::{Value, json};
 
 use crate::companion::{Parts, board, encoded};
@@ -28,8 +29,8 @@ pub(crate) struct Arguments {
     /// The kind of board: rp2040 or stm32f407.
     #[arg(long)]
     board: String,
-    /// The way into the chip: picoboot (USB, the RP2040's own loader), uf2 (a file onto the drive that it shows), or dfuse (USB, the
-    /// STM32's own loader). Without it, the first of the board's ways.
+    /// The way into the chip: picoboot (USB, the RP2040's own loader), uf2 (a file onto the drive that it shows), dfuse (USB, the
+    /// STM32's own loader) or uart (the same by a serial port). Without it, the first of the board's ways.
     #[arg(long, value_parser = way)]
     way: Option<Way>,
     /// What “companion make” wrote, in place of a key and a name: .bin or .uf2.
@@ -37,6 +38,9 @@ pub(crate) struct Arguments {
     companion: Option<PathBuf>,
     #[command(flatten)]
     parts: Parts,
+    /// The serial port that leads to the chip's loader, for --way uart, which this asks for.
+    #[arg(long, value_name = "PORT")]
+    port: Option<PathBuf>,
     /// The folder where the drive of the chip's loader appears, for --way uf2.
     #[arg(long, value_name = "FOLDER")]
     drive: Option<PathBuf>,
@@ -60,7 +64,8 @@ fn way(name: &str) -> Result<Way, String> {
 pub(crate) fn run(arguments: &Arguments) -> crate::problem::Result {
     let board = board(&arguments.board)?;
     let ways: Vec<_> = board.ways.iter().map(|way| way.name()).collect();
-    let way = match arguments.way.or(board.ways.first().copied()) {
+    let asked = arguments.way.or(arguments.port.is_some().then_some(Way::Uart));
+    let way = match asked.or(board.ways.first().copied()) {
         Some(way) if board.ways.contains(&way) => way,
         _ => return Err(says::no_way(board, &ways.join(", ")).into()),
     };
@@ -83,6 +88,7 @@ pub(crate) fn run(arguments: &Arguments) -> crate::problem::Result {
             };
             by_usb(arguments, (board, way), plan, kind, Dfuse::new)?;
         }
+        Way::Uart => by_port(arguments, (board, way), plan)?,
         Way::Uf2 => onto_drive(arguments, board, &plan)?,
     }
     tell(
@@ -152,6 +158,24 @@ fn by_usb<L: Loader>(
     })
 }
 
+/// By a serial port that leads to the chip.
+fn by_port(arguments: &Arguments, to: (&Board, Way), plan: FlashPlan) -> Result<(), Problem> {
+    let path = arguments.port.as_deref().ok_or_else(says::which_port)?;
+    let mut port = LoaderPort::open(path, bootlace_stm32_uart::LINE).map_err(|why| {
+        let name = path.display();
+        match why {
+            Unusable::Missing => ports::missing(name),
+            Unusable::Forbidden => ports::forbidden(name),
+            Unusable::Busy => says::port_busy(name),
+            Unusable::Other(why) => ports::unusable(name, why),
+        }
+    })?;
+    let installation = Installation::new(Stm32Uart::new(), plan);
+    drive(arguments, to, installation, |action, limit| {
+        port.perform(action, limit)
+    })
+}
+
 /// Runs an installation to its end; `perform` does an action, which may take so long.
 fn drive<L: Loader>(
     arguments: &Arguments,
@@ -184,7 +208,7 @@ fn drive<L: Loader>(
                     installation.go_on();
                 }
                 News::Ended(ended) => {
-                    return says::ended(board, &ended).map_or(Ok(()), |sentence| Err(sentence.into()));
+                    return says::ended(board, way, &ended).map_or(Ok(()), |sentence| Err(sentence.into()));
                 }
             }
         }
@@ -211,7 +235,6 @@ const fn name(work: Work) -> &'static str {
 }
 
 fn unopened(device: &LoaderDevice, why: Unusable) -> Sentence {
-    use bootlace_engine::words::ports;
     let name = device.name();
     match why {
         Unusable::Missing => ports::missing(name),

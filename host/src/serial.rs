@@ -91,7 +91,7 @@ impl Drop for SerialLink {
     }
 }
 
-fn waits(error: &std::io::Error) -> bool {
+pub(crate) fn waits(error: &std::io::Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::TimedOut | ErrorKind::WouldBlock | ErrorKind::Interrupted
@@ -100,13 +100,13 @@ fn waits(error: &std::io::Error) -> bool {
 
 /// Two programs on one port would tear each other's messages.
 #[cfg(unix)]
-fn lock(port: &SerialPort) -> std::io::Result<()> {
+pub(crate) fn lock(port: &SerialPort) -> std::io::Result<()> {
     rustix::fs::flock(port, rustix::fs::FlockOperation::NonBlockingLockExclusive)
         .map_err(|_| std::io::Error::from(ErrorKind::ResourceBusy))
 }
 
 #[cfg(not(unix))]
-fn lock(_: &SerialPort) -> std::io::Result<()> {
+pub(crate) fn lock(_: &SerialPort) -> std::io::Result<()> {
     // Windows opens ports for one program only.
     Ok(())
 }

@@ -15,11 +15,13 @@ pub enum Way {
     Uf2,
     /// The DFU interface of an STM32's ROM.
     Dfuse,
+    /// The serial port of an STM32's ROM.
+    Uart,
 }
 
 impl Way {
     /// All that there are.
-    pub const ALL: [Way; 3] = [Way::Picoboot, Way::Uf2, Way::Dfuse];
+    pub const ALL: [Way; 4] = [Way::Picoboot, Way::Uf2, Way::Dfuse, Way::Uart];
 
     /// Its name for people and arguments.
     pub const fn name(self) -> &'static str {
@@ -27,6 +29,7 @@ impl Way {
             Way::Picoboot => "picoboot",
             Way::Uf2 => "uf2",
             Way::Dfuse => "dfuse",
+            Way::Uart => "uart",
         }
     }
 }
@@ -78,7 +81,7 @@ pub const ALL: &[Board] = &[
     Board {
         name: "stm32f407",
         title: "STM32F4DISCOVERY (STM32F407)",
-        ways: &[Way::Dfuse],
+        ways: &[Way::Dfuse, Way::Uart],
         entry: "Connect BOOT0 to the supply (VDD) and press reset.",
         exit: Some("Take BOOT0 off the supply: with it the chip starts its loader at each reset."),
         flash: 0x0800_0000,

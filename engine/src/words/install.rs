@@ -103,7 +103,7 @@ pub fn unfit(board: &Board, unfit: Unfit) -> Sentence {
 pub fn no_loader(board: &Board, way: Way) -> Sentence {
     let cable = match way {
         Way::Dfuse => " The cable goes to the board's own USB connector, not to the debugger's.",
-        Way::Picoboot | Way::Uf2 => "",
+        Way::Picoboot | Way::Uf2 | Way::Uart => "",
     };
     Sentence::new(
         "NoLoader",
@@ -180,6 +180,25 @@ pub fn which_drive() -> Sentence {
     )
 }
 
+/// The port was not named.
+pub fn which_port() -> Sentence {
+    Sentence::new(
+        "NoPort",
+        "No port was named.",
+        "Name the serial port that leads to the chip with --port: “bootlace ports” lists what there is.",
+    )
+}
+
+/// Another program uses the serial port.
+pub fn port_busy(port: impl Display) -> Sentence {
+    Sentence::new(
+        "PortBusy",
+        format!("The port {port} is busy: another program is using it."),
+        "Close terminals, pages and other tools that use the port, then start again. On Linux, ModemManager looks at new ports for \
+         some seconds: wait, or end it (sudo systemctl stop ModemManager).",
+    )
+}
+
 /// What an installation does.
 pub const fn work(work: Work) -> &'static str {
     match work {
@@ -204,6 +223,7 @@ pub fn kept(path: impl Display, way: Way) -> String {
         Way::Picoboot | Way::Uf2 => {
             "copied onto the drive of the board's loader, it is as it was".to_string()
         }
+        Way::Uart => format!("“stm32flash -w {path} -v -g 0x08000000 PORT” brings that back"),
         Way::Dfuse => {
             format!("“dfu-util -d 0483:df11 -a 0 -s 0x08000000:leave -D {path}” brings that back")
         }
@@ -231,10 +251,24 @@ pub fn made(path: impl Display, board: &Board, name: &str) -> String {
 }
 
 /// Why nothing was installed; `None`: it was.
-pub fn ended(board: &Board, ended: &Ended) -> Option<Sentence> {
-    let again = "Unplug the board, bring it into its loader again, and start again: a chip's loader can't be overwritten.";
+pub fn ended(board: &Board, way: Way, ended: &Ended) -> Option<Sentence> {
+    let again = &again(board, way);
     Some(match ended {
         Ended::Installed => return None,
+        // All of it was written and read back before.
+        Ended::Failed {
+            work: Work::Leaving, ..
+        } => Sentence {
+            unharmed: false,
+            ..Sentence::new(
+                "NotStarted",
+                "The companion is installed and read back, but the loader does not start it.",
+                match board.exit {
+                    Some(exit) => format!("{exit} Then press reset."),
+                    None => "Unplug the board and plug it in again.".to_string(),
+                },
+            )
+        },
         Ended::Cancelled { changed } => Sentence {
             unharmed: !changed,
             ..Sentence::new(
@@ -268,6 +302,22 @@ pub fn ended(board: &Board, ended: &Ended) -> Option<Sentence> {
             ..fault_sentence(board, fault, again)
         },
     })
+}
+
+/// How an installation is begun once more.
+fn again(board: &Board, way: Way) -> String {
+    match way {
+        Way::Uart => format!(
+            "Check the wires: the adapter's TX to the chip's PA10, its RX to PA9, ground to ground. {} Then start again: a \
+             chip's loader can't be overwritten.",
+            board.entry
+        ),
+        Way::Picoboot | Way::Uf2 | Way::Dfuse => {
+            "Unplug the board, bring it into its loader again, and start again: a chip's \
+             loader can't be overwritten."
+                .to_string()
+        }
+    }
 }
 
 fn fault_sentence(board: &Board, fault: &Fault, again: &str) -> Sentence {
