@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 #![cfg(unix)]
 
+mod common;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -28,13 +30,7 @@ fn code(output: &Output) -> i32 {
 /// The lines of JSON on the standard output.
 fn lines(output: &Output) -> Vec<Value> {
     let out = String::from_utf8_lossy(&output.stdout);
-    out.lines()
-        .map(|line| {
-            let value: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
-            assert_eq!(value["schema"], 1, "every line says its form: {line}");
-            value
-        })
-        .collect()
+    out.lines().map(common::checked).collect()
 }
 
 /// A folder of images and a board.
@@ -347,6 +343,33 @@ fn a_board_tells_what_it_remembers() {
         "{}",
         text(&out)
     );
+}
+
+/// Facts of every command that tells some, and a line that is none.
+#[test]
+fn every_line_of_json_is_as_the_schema_says() {
+    let scratch = Scratch::new("schema");
+    let (one, two) = (scratch.path("one"), scratch.path("two"));
+    let (key, patch) = (format!("{DATA}/p256.pub.pem"), scratch.path("patch"));
+    for arguments in [
+        &["image", "show", &one][..],
+        &["image", "verify", &one, "--key", &key],
+        &["image", "crc", &one],
+        &["key", "show", &key],
+        &["delta", "make", &one, &two, "-o", &patch],
+        &["delta", "show", &patch],
+        &["delta", "apply", &one, &patch, "-o", &scratch.path("again")],
+        &["ports"],
+    ] {
+        let out = run(&[arguments, &["--json"]].concat());
+        assert_eq!(code(&out), 0, "{arguments:?}: {}", text(&out));
+        assert!(!lines(&out).is_empty() || arguments == ["ports"], "{arguments:?}");
+    }
+    let refused = std::panic::catch_unwind(|| common::checked(r#"{"schema":1,"event":"port","port":7}"#));
+    assert!(refused.is_err(), "the schema refuses nothing");
+    let refused =
+        std::panic::catch_unwind(|| common::checked(r#"{"schema":1,"event":"port","port":"x","more":1}"#));
+    assert!(refused.is_err(), "fields without a word in the schema pass");
 }
 
 #[test]
