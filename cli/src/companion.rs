@@ -117,12 +117,14 @@ pub(crate) fn board(name: &str) -> Result<&'static Board, Sentence> {
     boards::named(name).ok_or_else(|| install::no_board(name, &known.join(", ")))
 }
 
-/// A bootloader's file, and where its block begins in what the chip gets.
-fn with_block(path: &Path) -> Result<(BootloaderFile, usize), Sentence> {
+/// A bootloader's file, where its block begins in what the chip gets, and the block.
+fn with_block(path: &Path) -> Result<(BootloaderFile, usize, [u8; LEN]), Sentence> {
     let bootloader =
         BootloaderFile::new(file::read(path)?).ok_or_else(|| says::damaged_file(path.display()))?;
-    let at = find(&bootloader.bytes()).ok_or_else(|| says::no_block(path.display()))?;
-    Ok((bootloader, at))
+    let bytes = bootloader.bytes();
+    let found = find(&bytes).and_then(|at| Some((at, *bytes.get(at..)?.first_chunk()?)));
+    let (at, block) = found.ok_or_else(|| says::no_block(path.display()))?;
+    Ok((bootloader, at, block))
 }
 
 impl Block {
@@ -144,10 +146,10 @@ fn fill(arguments: &FillArguments) -> Result<(), Sentence> {
     let mut inputs = vec![input.as_path()];
     inputs.extend(arguments.block.key.iter().map(PathBuf::as_path));
     file::spare(output, &inputs)?;
-    let (bootloader, at) = with_block(input)?;
+    let (bootloader, at, before) = with_block(input)?;
     let keys = keys::read(&arguments.block.key)?;
     let identity = arguments.block.identity(&arguments.name, &keys);
-    let block = companion::block(&identity).map_err(|unmade| unmade_of(input, unmade))?;
+    let block = companion::block(&identity, &before).map_err(|unmade| unmade_of(input, unmade))?;
     file::write(output, &bootloader.with(at, &block))?;
     report::line(says::written(output.display(), &arguments.name));
     Ok(())
@@ -248,12 +250,10 @@ fn unmade_of(path: &Path, unmade: Unmade) -> Sentence {
 }
 
 fn show(input: &Path, json: bool) -> Result<(), Sentence> {
-    let (bootloader, at) = with_block(input)?;
-    let bytes = bootloader.bytes();
-    let block: Option<&[u8; LEN]> = bytes.get(at..).and_then(|rest| rest.first_chunk());
+    let (_, _, block) = with_block(input)?;
     let mut keys = Keys::new();
     // What was found is whole, or blank.
-    let Some(identity) = block.and_then(|block| read(block, "", &mut keys).ok()) else {
+    let Ok(identity) = read(&block, "", &mut keys) else {
         return Err(says::blank(input.display()));
     };
     let uuid = |uuid: Option<[u8; 16]>| uuid.map(|uuid| words::hex(&uuid));

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use bootlace_identity::{BLANK, Keys, LEN, encode, read};
+use bootlace_identity::{KeyKinds, Keys, LEN, blank, encode, read};
 use bootlace_simulator::{Identity, Permission, RequestKind};
 
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../protocol/image/tests/data");
@@ -108,7 +108,7 @@ fn folder(name: &str) -> PathBuf {
         Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("identity-{name}-{}", std::process::id()));
     _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
-    let program = program(&BLANK);
+    let program = program(&blank(KeyKinds::UNMARKED));
     fs::write(folder.join("in.bin"), &program).unwrap();
     fs::write(
         folder.join("in.elf"),
@@ -187,6 +187,41 @@ fn every_format_is_filled_and_nothing_else_changes() {
 }
 
 #[test]
+fn a_key_that_the_bootloader_does_not_check_is_refused_by_its_kind() {
+    let folder = folder("kinds");
+    let marked = program(&blank(KeyKinds::P256));
+    fs::write(folder.join("p256.bin"), &marked).unwrap();
+    let fill = |key: &str| {
+        let arguments = [
+            "companion",
+            "fill",
+            "p256.bin",
+            "out.bin",
+            "--name",
+            "Pump 3",
+            "--key",
+            key,
+        ];
+        run(&folder, &arguments)
+    };
+    let refused = fill("two.pem");
+    assert_eq!(refused.status.code(), Some(1), "{}", text(&refused));
+    let said = text(&refused);
+    assert!(
+        said.contains("Ed25519") && said.contains("built to check yours"),
+        "{said}"
+    );
+    assert!(!folder.join("out.bin").exists());
+    assert!(fill("one.pem").status.success());
+    // The mark is still there.
+    let filled = fs::read(folder.join("out.bin")).unwrap();
+    assert_eq!(
+        KeyKinds::of(filled[BEFORE..].first_chunk().unwrap()),
+        KeyKinds::P256
+    );
+}
+
+#[test]
 fn a_filled_bootloader_is_filled_anew() {
     let folder = folder("again");
     let first = [&["companion", "fill", "in.bin", "one.bin"], WRITE.as_slice()].concat();
@@ -242,7 +277,11 @@ fn what_can_not_be_filled_is_refused_with_its_reason() {
         &with(["none.bin", "out.bin"]),
         "does not hold one identity block",
     );
-    let twice = [program(&BLANK), program(&BLANK)].concat();
+    let twice = [
+        program(&blank(KeyKinds::UNMARKED)),
+        program(&blank(KeyKinds::UNMARKED)),
+    ]
+    .concat();
     fs::write(folder.join("twice.bin"), twice).unwrap();
     refused(
         &folder,
@@ -286,7 +325,7 @@ fn a_damaged_block_is_left_alone() {
         keys: &[key],
         policy: bootlace_simulator::Policy::default(),
     };
-    let mut block = encode(&identity).unwrap();
+    let mut block = encode(&identity, KeyKinds::UNMARKED).unwrap();
     block[60] ^= 1;
     fs::write(folder.join("damaged.bin"), program(&block)).unwrap();
     let arguments = ["damaged.bin", "out.bin", "--key", "one.pem", "--name", "Pump"];
@@ -447,5 +486,8 @@ fn a_drive_gets_the_whole_companion() {
     assert!(done.status.success(), "{}", text(&done));
     let bytes = from_uf2(&fs::read(folder.join("drive/companion.uf2")).unwrap());
     assert_eq!(bytes.len(), 0x1_0000);
-    assert_eq!(&bytes[BEFORE..BEFORE + 4], &program(&BLANK)[BEFORE..BEFORE + 4]);
+    assert_eq!(
+        &bytes[BEFORE..BEFORE + 4],
+        &program(&blank(KeyKinds::UNMARKED))[BEFORE..BEFORE + 4]
+    );
 }

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use bootlace_core::board::Identity;
-use bootlace_identity::{LEN, encode, find};
+use bootlace_identity::{KeyKinds, LEN, encode, find};
 
 /// Why no companion was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,18 +19,18 @@ pub enum Unmade {
     NoBlock,
 }
 
-/// The block of an identity.
+/// The block of an identity, in place of `before` in a bootloader: the kinds of keys that this bootloader checks stay marked.
 ///
 /// # Errors
 /// What speaks against it.
-pub fn block(identity: &Identity) -> Result<[u8; LEN], Unmade> {
+pub fn block(identity: &Identity, before: &[u8; LEN]) -> Result<[u8; LEN], Unmade> {
     if identity.keys.is_empty() {
         return Err(Unmade::NoKey);
     }
     let published = |key: &bootlace_image::PublicKey| bootlace_image::development_key(&key.hash());
     match identity.keys.iter().find_map(published) {
         Some(file) if !identity.policy.development_keys => Err(Unmade::PublishedKey(file)),
-        _ => encode(identity).map_err(Unmade::Identity),
+        _ => encode(identity, KeyKinds::of(before)).map_err(Unmade::Identity),
     }
 }
 
@@ -39,10 +39,10 @@ pub fn block(identity: &Identity) -> Result<[u8; LEN], Unmade> {
 /// # Errors
 /// What speaks against it.
 pub fn filled(mut companion: Vec<u8>, identity: &Identity) -> Result<Vec<u8>, Unmade> {
-    let block = block(identity)?;
     let at = find(&companion).ok_or(Unmade::NoBlock)?;
-    let places = companion.iter_mut().skip(at);
-    places.zip(block).for_each(|(place, byte)| *place = byte);
+    let place = companion.get_mut(at..).and_then(|rest| rest.first_chunk_mut());
+    let place: &mut [u8; LEN] = place.ok_or(Unmade::NoBlock)?;
+    *place = block(identity, place)?;
     Ok(companion)
 }
 
@@ -52,8 +52,8 @@ mod tests {
     use std::vec;
 
     use bootlace_core::board::Policy;
-    use bootlace_identity::{BLANK, Keys, read};
-    use bootlace_image::PublicKey;
+    use bootlace_identity::{Keys, Unfit, blank, read};
+    use bootlace_image::{Algorithm, PublicKey};
 
     use super::*;
 
@@ -69,7 +69,11 @@ mod tests {
     }
 
     fn built() -> Vec<u8> {
-        [&[7; 300][..], &BLANK, &[9; 100]].concat()
+        built_for(KeyKinds::UNMARKED)
+    }
+
+    fn built_for(kinds: KeyKinds) -> Vec<u8> {
+        [&[7; 300][..], &blank(kinds), &[9; 100]].concat()
     }
 
     #[test]
@@ -88,6 +92,19 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_a_kind_that_the_companion_does_not_check_is_refused_however_often_it_is_filled() {
+        let (p256, ed25519) = ([PublicKey::P256([4; 65])], [PublicKey::Ed25519([3; 32])]);
+        let other = Err(Unmade::Identity(Unfit::OtherKind(Algorithm::Ed25519)));
+        let companion = built_for(KeyKinds::P256);
+        assert_eq!(filled(companion.clone(), &identity(&ed25519)), other);
+        let made = filled(companion, &identity(&p256)).unwrap();
+        assert_eq!(filled(made, &identity(&ed25519)), other);
+        let both = built_for(KeyKinds::P256.and(KeyKinds::ED25519));
+        let made = filled(both, &identity(&ed25519)).unwrap();
+        filled(made, &identity(&p256)).unwrap();
+    }
+
+    #[test]
     fn what_speaks_against_a_companion_is_named() {
         let pem = include_str!("../../protocol/image/tests/data/published-ed25519.pub.pem");
         let published = [PublicKey::from_pem(pem).unwrap()];
@@ -103,7 +120,7 @@ mod tests {
             name: "",
             ..identity(&keys)
         };
-        let unfit = bootlace_identity::Unfit::NameLen(0);
+        let unfit = Unfit::NameLen(0);
         assert_eq!(filled(built(), &nameless), Err(Unmade::Identity(unfit)));
     }
 }

@@ -6,7 +6,7 @@ use core::fmt::Display;
 
 use bootlace_identity::{MAX_KEYS, MAX_NAME, Unfit};
 
-use super::Sentence;
+use super::{Sentence, algorithm};
 
 /// An Intel HEX or UF2 file is damaged.
 pub fn damaged_file(path: impl Display) -> Sentence {
@@ -49,7 +49,12 @@ pub fn unfit(unfit: Unfit) -> Sentence {
     Sentence::new(
         "UnfitIdentity",
         format!("No identity was written: {}.", reason(unfit)),
-        "Change the argument.",
+        match unfit {
+            Unfit::OtherKind(_) => {
+                "Give a key of another kind, or a companion that was built to check yours."
+            }
+            _ => "Change the argument.",
+        },
     )
 }
 
@@ -58,6 +63,12 @@ pub(super) fn reason(unfit: Unfit) -> String {
     match unfit {
         Unfit::KeyCount(count) => format!("{count} keys were given, and the block holds 1 to {MAX_KEYS}"),
         Unfit::KeyKind => "a key is neither P-256 nor Ed25519, and the companion checks no other".into(),
+        Unfit::OtherKind(kind) => {
+            format!(
+                "a key is for {}, and this companion checks no such signatures",
+                algorithm(kind)
+            )
+        }
         Unfit::NameLen(len) => format!("the name has {len} letters, and the block holds 1 to {MAX_NAME}"),
         Unfit::NameLetters => "the name has letters that are not ASCII".into(),
         Unfit::NoAttempts => "an image must be started at least once to prove itself".into(),

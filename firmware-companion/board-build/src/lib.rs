@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use bootlace_core::board::{Identity, Policy};
+use bootlace_identity::{KeyKinds, LEN, Unfit, blank, encode};
 use bootlace_image::PublicKey;
 
 /// The variable that names the key.
@@ -17,27 +18,48 @@ const DEMONSTRATION: &str = "demonstration";
 const BLANK: &str = "blank";
 
 /// All that a bootloader's build script does: the linker finds the board's `memory.x`, and the identity block that the
-/// board is built with lies in `OUT_DIR/identity.bin` for the board's program to include: the board's `name` and `policy`, and
-/// the key that the environment names.
+/// board is built with lies in `OUT_DIR/identity.bin` for the board's program to include: the board's `name` and `policy`, the
+/// key that the environment names, and the kinds of keys of which the board checks signatures, by its features `p256` and `ed25519`.
 ///
 /// # Errors
 /// As [`trusted_key`], what no block can hold, or what can't be read or written.
 pub fn bootloader(name: &str, policy: Policy) -> Result<(), String> {
     link_with("memory.x")?;
-    let block = match trusted_key()? {
-        Some(key) => bootlace_identity::encode(&Identity {
-            name,
-            serial: "",
-            vendor: None,
-            class: None,
-            keys: &[key],
-            policy,
-        })
-        .map_err(|unfit| format!("the identity of {name} can't be written: {unfit:?}"))?,
-        None => bootlace_identity::BLANK,
-    };
+    let kinds = kinds(|feature| env::var_os(format!("CARGO_FEATURE_{feature}")).is_some())?;
+    let block = block(name, policy, trusted_key()?, kinds)?;
     fs::write(folder("OUT_DIR")?.join("identity.bin"), block)
         .map_err(|error| format!("identity.bin can't be written: {error}"))
+}
+
+/// The kinds of keys that a board with these features checks.
+fn kinds(has: impl Fn(&str) -> bool) -> Result<KeyKinds, String> {
+    let known = [("P256", KeyKinds::P256), ("ED25519", KeyKinds::ED25519)];
+    let kinds = known.into_iter().filter(|(feature, _)| has(feature));
+    let kinds = kinds.fold(KeyKinds::UNMARKED, |all, (_, kind)| all.and(kind));
+    if kinds == KeyKinds::UNMARKED {
+        return Err("this board would check no signature: give it the feature p256, ed25519, or both".into());
+    }
+    Ok(kinds)
+}
+
+/// The board's identity block; without a key a blank one.
+fn block(name: &str, policy: Policy, key: Option<PublicKey>, kinds: KeyKinds) -> Result<[u8; LEN], String> {
+    let Some(key) = key else { return Ok(blank(kinds)) };
+    let identity = Identity {
+        name,
+        serial: "",
+        vendor: None,
+        class: None,
+        keys: &[key],
+        policy,
+    };
+    encode(&identity, kinds).map_err(|unfit| match unfit {
+        Unfit::OtherKind(algorithm) => format!(
+            "the key that {VARIABLE} names is for {algorithm:?}, of which this build of {name} checks no signatures: give the board the \
+             feature p256 or ed25519, as its key is."
+        ),
+        unfit => format!("the identity of {name} can't be written: {unfit:?}"),
+    })
 }
 
 /// All that an application's build script does: the linker finds the `application.x` of the board in `board`, a folder as
@@ -170,6 +192,33 @@ mod tests {
     fn the_demonstration_is_asked_for_by_its_name() {
         let key = key_named(Some("demonstration")).unwrap();
         assert_eq!(bootlace_image::development_key(&key.hash()), Some("demo.pem"));
+    }
+
+    #[test]
+    fn a_key_that_the_board_does_not_check_is_refused() {
+        let kinds = |features: &[&str]| kinds(|feature| features.contains(&feature));
+        let read = |name: &str| Some(read(Path::new(&format!("{DATA}/{name}.pub.pem"))).unwrap());
+        let block = |key, kinds| block("a board", Policy::default(), key, kinds);
+        let (p256, ed25519) = (kinds(&["P256"]).unwrap(), kinds(&["ED25519"]).unwrap());
+        let both = kinds(&["P256", "ED25519"]).unwrap();
+        for (key, kinds) in [
+            ("p256", p256),
+            ("p256", both),
+            ("ed25519", ed25519),
+            ("ed25519", both),
+        ] {
+            assert_eq!(KeyKinds::of(&block(read(key), kinds).unwrap()), kinds);
+        }
+        for (key, kinds, named) in [("p256", ed25519, "P256"), ("ed25519", p256, "Ed25519")] {
+            let problem = block(read(key), kinds).unwrap_err();
+            assert!(
+                problem.contains(named) && problem.contains("feature"),
+                "{problem}"
+            );
+        }
+        // Who fills it later is told by the file.
+        assert_eq!(KeyKinds::of(&block(None, ed25519).unwrap()), ed25519);
+        assert!(kinds(&[]).unwrap_err().contains("no signature"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a block consists of.
 
+use crate::kinds::KeyKinds;
+
 /// Bytes of a block.
 pub const LEN: usize = 256;
 /// What a block begins with, filled or blank; tools find it by this.
@@ -9,15 +11,18 @@ pub const MAX_KEYS: usize = 2;
 /// The most bytes of a name.
 pub const MAX_NAME: usize = 32;
 
-/// A blank block.
-pub const BLANK: [u8; LEN] = {
+/// A blank block of a bootloader that checks signatures by keys of these kinds.
+pub const fn blank(kinds: KeyKinds) -> [u8; LEN] {
     let (mut block, mut at) = ([0xFF; LEN], 0);
     while at < MAGIC.len() {
         block[at] = MAGIC[at];
         at += 1;
     }
+    if kinds.mark() != 0 {
+        block[at::KINDS] = kinds.mark();
+    }
     block
-};
+}
 
 /// Why a block says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +31,8 @@ pub enum Damage {
     Blank,
     /// Its checksum is wrong, or it is of a version that this build does not know.
     Damaged,
+    /// It is whole, and holds a key of a kind of which this build checks no signatures.
+    KeyKind,
 }
 
 pub(crate) const VERSION: u16 = 1;
@@ -47,6 +54,7 @@ pub(crate) mod at {
     pub(crate) const CLASS: usize = 40;
     pub(crate) const NAME: usize = 56;
     pub(crate) const KEYS: usize = 88;
+    pub(crate) const KINDS: usize = 220;
 }
 
 /// Bytes of a key: its kind, and those of the longest.

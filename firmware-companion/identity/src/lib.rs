@@ -20,21 +20,25 @@
 //! | 40 | 16 | class |
 //! | 56 | 32 | name, printable ASCII |
 //! | 88 | 132 | two keys: 0 for P-256 or 1 for Ed25519, and 65 bytes of which Ed25519 takes 32 |
-//! | 220 | 32 | 0, for what is to come |
+//! | 220 | 1 | the kinds of keys of which the bootloader around the block checks signatures ([`KeyKinds`]): bit 0 P-256, bit 1 Ed25519; 0: not said |
+//! | 221 | 31 | 0, for what is to come |
 //! | 252 | 4 | CRC-32 (IEEE 802.3) of all before |
 //!
-//! A block that holds [`MAGIC`] and is erased behind it is blank: the build of a bootloader that is to be filled later.
+//! A block that holds [`MAGIC`] and is erased behind it is blank: the build of a bootloader that is to be filled later. The kinds at
+//! 220 stand in a blank block as well (erased: not said): the build writes them, and who fills the block keeps them.
 #![no_std]
 
 #[cfg(test)]
 extern crate std;
 
 mod block;
+mod kinds;
 mod read;
 mod write;
 
-pub use block::{BLANK, Damage, LEN, MAGIC, MAX_KEYS, MAX_NAME};
-pub use read::{Keys, read, without};
+pub use block::{Damage, LEN, MAGIC, MAX_KEYS, MAX_NAME, blank};
+pub use kinds::KeyKinds;
+pub use read::{Keys, of_board, read, without};
 pub use write::{Unfit, encode, find};
 
 #[cfg(test)]

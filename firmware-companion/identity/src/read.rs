@@ -103,6 +103,20 @@ fn read_whole<'a>(block: &'a [u8; LEN], serial: &'a str, keys: &'a mut Keys) -> 
     })
 }
 
+/// Who the board is that runs this build, by its block: one that says nothing, or holds a key whose signatures this build does not
+/// check, makes a board [`without`] it.
+pub fn of_board<'a>(block: &'a [u8; LEN], serial: &'a str, keys: &'a mut Keys) -> Identity<'a> {
+    match read(block, serial, keys) {
+        Ok(identity) if identity.keys.iter().all(is_checked_here) => identity,
+        Ok(_) => without(Damage::KeyKind, serial),
+        Err(damage) => without(damage, serial),
+    }
+}
+
+fn is_checked_here(key: &PublicKey) -> bool {
+    key.algorithm().is_checked_here()
+}
+
 /// A board whose block says nothing: it trusts no key, so that it starts nothing and takes no image, and says why by its
 /// name.
 pub fn without(damage: Damage, serial: &str) -> Identity<'_> {
@@ -110,6 +124,7 @@ pub fn without(damage: Damage, serial: &str) -> Identity<'_> {
         name: match damage {
             Damage::Blank => "blank identity block",
             Damage::Damaged => "damaged identity block",
+            Damage::KeyKind => "unsupported kind of key",
         },
         serial,
         vendor: None,

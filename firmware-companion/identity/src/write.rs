@@ -1,12 +1,13 @@
 //! The tools' side: an [`Identity`] becomes a block, and a block is found in a program.
 
 use bootlace_core::board::Identity;
-use bootlace_image::PublicKey;
+use bootlace_image::{Algorithm, PublicKey};
 
 use crate::block::{
-    BLANK, COVERED, ED25519, KEY, LEN, MAGIC, MAX_KEYS, MAX_NAME, P256, VERSION, at, crc_32, flag,
+    COVERED, ED25519, KEY, LEN, MAGIC, MAX_KEYS, MAX_NAME, P256, VERSION, at, blank, crc_32, flag,
     is_printable,
 };
+use crate::kinds::KeyKinds;
 use crate::read::{Keys, read};
 
 /// Why an identity can't be written.
@@ -14,8 +15,10 @@ use crate::read::{Keys, read};
 pub enum Unfit {
     /// No key, or more than [`MAX_KEYS`].
     KeyCount(usize),
-    /// A key of a kind that the companion does not check.
+    /// A key of a kind that no companion checks.
     KeyKind,
+    /// A key of a kind that this companion does not check.
+    OtherKind(Algorithm),
     /// A name of no bytes, or of more than [`MAX_NAME`].
     NameLen(usize),
     /// A name with letters that are not printable ASCII.
@@ -26,11 +29,12 @@ pub enum Unfit {
     Deadline(u16),
 }
 
-/// Writes a block. The serial number is the chip's and not part of the block.
+/// Writes a block for a bootloader that checks signatures by keys of these kinds. The serial number is the chip's and not part of the
+/// block.
 ///
 /// # Errors
 /// What can't be written.
-pub fn encode(identity: &Identity) -> Result<[u8; LEN], Unfit> {
+pub fn encode(identity: &Identity, kinds: KeyKinds) -> Result<[u8; LEN], Unfit> {
     let (name, keys, policy) = (identity.name.as_bytes(), identity.keys, &identity.policy);
     if keys.is_empty() || keys.len() > MAX_KEYS {
         return Err(Unfit::KeyCount(keys.len()));
@@ -82,9 +86,13 @@ pub fn encode(identity: &Identity) -> Result<[u8; LEN], Unfit> {
             // What a host checks besides, no companion does.
             _ => return Err(Unfit::KeyKind),
         };
+        if !kinds.include(key) {
+            return Err(Unfit::OtherKind(key.algorithm()));
+        }
         put(place, &[kind]);
         put(place + 1, key.bytes());
     }
+    put(at::KINDS, &[kinds.mark()]);
     let crc = crc_32(block.get(..COVERED).unwrap_or_default());
     if let Some(place) = block.last_chunk_mut() {
         *place = crc.to_le_bytes();
@@ -102,7 +110,7 @@ pub fn find(program: &[u8]) -> Option<usize> {
         else {
             return false;
         };
-        *block == BLANK || read(block, "", &mut Keys::new()).is_ok()
+        *block == blank(KeyKinds::of(block)) || read(block, "", &mut Keys::new()).is_ok()
     });
     let (at, _) = found.next()?;
     found.next().is_none().then_some(at)

@@ -34,6 +34,16 @@ impl Algorithm {
         }
     }
 
+    /// Whether this build checks its signatures: see the crate's features.
+    pub const fn is_checked_here(self) -> bool {
+        match self {
+            Self::P256 => cfg!(any(feature = "p256", feature = "small-p256")),
+            Self::Ed25519 => cfg!(any(feature = "ed25519", feature = "small-ed25519")),
+            #[cfg(feature = "rsa")]
+            Self::Rsa2048 | Self::Rsa3072 => true,
+        }
+    }
+
     /// Whether a board that runs the companion can check its signatures. RSA is for boards that run MCUboot.
     pub const fn is_checked_by_companion(self) -> bool {
         matches!(self, Self::P256 | Self::Ed25519)

@@ -14,7 +14,7 @@ mod curve;
 use crate::small::{ONE, Values, Words, ZERO, is_set};
 use curve::{ADD, BASE, DOUBLE, FIELD, NEUTRAL, ORDER, Point, SUMMAND, radicand, summand, x_of};
 
-/// Bits of the two factors that one step takes: at most 8 doublings and 16 sums, about 1.1 million instructions of a Cortex-M0.
+/// Bits of the two factors that one step takes: at most 8 doublings and 16 sums, at most 1.2 million instructions of a Cortex-M0.
 const BITS_PER_STEP: u16 = 8;
 /// Bits of the factors: both are below L.
 const BITS: u16 = 253;
@@ -108,7 +108,7 @@ impl Ed25519Check {
         self.begin_root(R);
     }
 
-    /// Does the next piece, at most 1.1 million instructions of a Cortex-M0; returns the verdict after the last one.
+    /// Does the next piece, at most 1.2 million instructions of a Cortex-M0; returns the verdict after the last one.
     pub(crate) fn step(&mut self) -> Option<bool> {
         match self.stage {
             Ed25519Stage::Rooting { point, bits: 0 } => {

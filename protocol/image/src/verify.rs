@@ -33,7 +33,7 @@ pub struct Verified {
 /// them: about 700 bytes.
 ///
 /// A step hashes [`CHUNK`](crate::CHUNK) bytes, reads one TLV, or does a piece of a signature's check: with the features
-/// `small-p256` and `small-ed25519` at most 1.5 million instructions of a Cortex-M0. The crates behind the features `p256` and `ed25519`
+/// `small-p256` and `small-ed25519` at most 1.2 million instructions of a Cortex-M0. The crates behind the features `p256` and `ed25519`
 /// check a signature in one call, and so in one step, as does an Ed25519 signature over the whole image (feature `sha512`).
 ///
 /// The work is bounded by the verifier's own keys, not by the image: no key is tried twice, and an image with two

@@ -94,6 +94,8 @@ struct Variant {
     board: &'static str,
     /// As cargo takes them: see the board's `Cargo.toml`.
     features: &'static str,
+    /// The key that it is built with whatever the environment names; `None`: as the boards are.
+    key: Option<&'static str>,
 }
 
 /// Those that are built beside the boards' own: one checks Ed25519 and nothing else, one either.
@@ -102,11 +104,14 @@ const VARIANTS: [Variant; 2] = [
         name: "qemu-microbit-ed25519",
         board: "qemu-microbit",
         features: "delta,ed25519",
+        // The demonstration's key is one for P-256.
+        key: Some("blank"),
     },
     Variant {
         name: "nrf52840-ed25519",
         board: "nrf52840",
         features: "delta,p256,ed25519",
+        key: None,
     },
 ];
 
@@ -128,35 +133,36 @@ pub(crate) fn build() -> Result<PathBuf> {
             convert(bytes, &out.join(name)).with_context(|| format!("{name} can't be converted"))?;
         }
     }
-    for Variant {
-        name,
-        board,
-        features,
-    } in VARIANTS
-    {
-        let bytes = with_features(board, name, features)?;
+    for variant in &VARIANTS {
+        let (name, bytes) = (variant.name, with_features(variant)?);
         convert(bytes, &out.join(name)).with_context(|| format!("{name} can't be converted"))?;
     }
     Ok(out)
 }
 
 /// Builds a board's bootloader once more, without patches, and gives the program.
-fn without_patches(board: &str) -> Result<Vec<u8>> {
-    with_features(board, "without-patches", "p256")
+fn without_patches(board: &'static str) -> Result<Vec<u8>> {
+    with_features(&Variant {
+        name: "without-patches",
+        board,
+        features: "p256",
+        key: None,
+    })
 }
 
-/// Builds a board's bootloader once more, with other features, and gives the program; `what` names the build.
-fn with_features(board: &str, what: &str, features: &str) -> Result<Vec<u8>> {
-    let known = ALL.iter().find(|known| known.name == board);
+/// Builds a board's bootloader once more, with other features, and gives the program.
+fn with_features(variant: &Variant) -> Result<Vec<u8>> {
+    let Variant { board, features, .. } = variant;
+    let known = ALL.iter().find(|known| known.name == *board);
     let target = known.with_context(|| format!("{board} is no board"))?.target;
     let package = format!("bootlace-{board}");
     let arguments = ["--package", &package, "--bin", board, "--no-default-features"];
     let arguments = [arguments.as_slice(), &["--features", features]].concat();
     // A folder of its own: no build is to undo another.
-    let folder = format!("chips-{what}");
+    let folder = format!("chips-{}", variant.name);
     let built = twice(&folder, target, "release", &[board], |folder, functions| {
         let what = format!("{board} with {features}");
-        cargo_build(target, &what, &arguments, functions, folder)
+        cargo_build(target, &what, &arguments, variant.key, functions, folder)
     })?;
     fs::read(built.join(board)).with_context(|| format!("{board} was not built"))
 }
@@ -170,7 +176,7 @@ fn compile(target: &str, boards: &[&Board]) -> Result<PathBuf> {
                 .flat_map(|package| ["--package", package])
                 .collect();
             let what = format!("{}, {} programs", board.name, board.programs.len());
-            cargo_build(target, &what, &packages, functions, folder)?;
+            cargo_build(target, &what, &packages, None, functions, folder)?;
         }
         Ok(())
     })
@@ -200,9 +206,11 @@ fn built_in(folder: &str, target: &str, profile: &str) -> PathBuf {
     project::target_dir().join(folder).join(target).join(profile)
 }
 
+/// The variable that names the key of a board.
+const KEY: &str = "BOOTLACE_KEY";
+
 /// Cargo in the workspace of chips. Where nobody names a key, these boards are the demonstration.
 fn cargo() -> Command {
-    const KEY: &str = "BOOTLACE_KEY";
     let mut command = process::cargo();
     command.current_dir(workspace()).env("CARGO_TERM_COLOR", "never");
     const DEMONSTRATION: &str = "demonstration";
@@ -219,6 +227,7 @@ fn cargo_build(
     target: &str,
     what: &str,
     arguments: &[&str],
+    key: Option<&str>,
     functions: Option<&Path>,
     folder: &str,
 ) -> Result<()> {
@@ -226,6 +235,9 @@ fn cargo_build(
     let folder = project::target_dir().join(folder);
     let mut step = Step::start(&format!("firmware for {target}"));
     let mut command = cargo();
+    if let Some(key) = key {
+        command.env(KEY, key);
+    }
     compiler::call_by(&mut command, functions)?;
     command
         .args(["build", "--locked", "--release", "--target", target])
