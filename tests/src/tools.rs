@@ -55,6 +55,21 @@ fn build_cli() -> Result<PathBuf> {
     Ok(target.join("debug/bootlace"))
 }
 
+/// The bootloader of a board as a file of this format, filled by `bootlace companion fill` with the public key in `key` and the name
+/// `Pump 3`.
+///
+/// # Errors
+/// When it was not built, or the command refuses.
+pub fn filled(folder: &Path, board: &str, format: &str, key: &Path) -> Result<Vec<u8>> {
+    let input = required("BOOTLACE_BOARDS")?.join(board).with_extension(format);
+    let filled = folder.join(board).with_extension(format);
+    let mut command = Command::new(cli()?);
+    command.args(["companion", "fill"]).args([&input, &filled]);
+    command.arg("--key").arg(key).args(["--name", "Pump 3"]);
+    output(&mut command)?;
+    Ok(std::fs::read(filled)?)
+}
+
 /// Runs a program to its end and gives its standard output.
 ///
 /// # Errors

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use bootlace_client::Client as _;
 use bootlace_smp::bootlace::{BootState, Role};
@@ -28,18 +27,9 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// The bootloader of a board as a file of this format, filled with a key of our own and this name.
+/// The bootloader of a board as a file of this format, filled with a key of our own.
 fn filled(folder: &Path, board: &str, format: &str) -> Vec<u8> {
-    let input = tools::required("BOOTLACE_BOARDS")
-        .unwrap()
-        .join(board)
-        .with_extension(format);
-    let output = folder.join(board).with_extension(format);
-    let mut command = Command::new(tools::cli().unwrap());
-    command.args(["companion", "fill"]).args([&input, &output]);
-    command.args(["--key", &format!("{DATA}/p256.pub.pem"), "--name", "Pump 3"]);
-    tools::output(&mut command).unwrap();
-    std::fs::read(output).unwrap()
+    tools::filled(folder, board, format, Path::new(&format!("{DATA}/p256.pub.pem"))).unwrap()
 }
 
 #[test]

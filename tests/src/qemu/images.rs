@@ -50,16 +50,17 @@ pub fn program(name: &str) -> Result<Vec<u8>> {
 /// # Errors
 /// When the bootloader was not built.
 pub fn with_primary(image: Option<&[u8]>) -> Result<Vec<u8>> {
+    Ok(with_bootloader(&bootloader()?, image))
+}
+
+/// The same with this bootloader.
+pub fn with_bootloader(bootloader: &[u8], image: Option<&[u8]>) -> Vec<u8> {
     let mut flash = vec![0xFF; FLASH];
-    let bootloader = bootloader()?;
-    for (at, part) in [(0, bootloader.as_slice()), (PRIMARY, image.unwrap_or_default())] {
-        flash
-            .iter_mut()
-            .skip(at)
-            .zip(part)
-            .for_each(|(place, byte)| *place = *byte);
+    for (at, part) in [(0, bootloader), (PRIMARY, image.unwrap_or_default())] {
+        let places = flash.iter_mut().skip(at);
+        places.zip(part).for_each(|(place, byte)| *place = *byte);
     }
-    Ok(flash)
+    flash
 }
 
 /// How an image is signed.

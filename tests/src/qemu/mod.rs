@@ -15,7 +15,7 @@ pub(crate) use gdb::XPSR;
 pub use gdb::{Gdb, Watched};
 pub use images::{
     FLASH, Images, PAGE, PRIMARY, RAM, SECONDARY, SLOTS_END, STATE, Signing, bootloader, difference, program,
-    with_primary,
+    with_bootloader, with_primary,
 };
 pub use log::{Operation, Recorder, undone};
 pub use qmp::Qmp;
