@@ -13,6 +13,7 @@ pub mod srec;
 pub mod sums;
 pub mod text;
 pub mod uf2;
+pub mod zip;
 
 use alloc::vec::Vec;
 use core::fmt;

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use bootlace_loader::{Action, Broken};
+use crc::{CRC_32_ISO_HDLC, Crc};
 
 use crate::news::{Ended, Fault, News, Next, Package, Stage, Target};
 use crate::reply::{self, Code};
@@ -23,6 +24,9 @@ const ATTEMPTS: u8 = 3;
 /// Bytes that are read at once, and those that may arrive without the reply among them.
 const READ: u32 = 512;
 const STRAY: usize = 4096;
+
+/// The loader's sum of what arrived (`crc32_compute`).
+const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
 /// What is being done: the request whose reply is awaited, and what it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -450,7 +454,7 @@ fn send(todo: &mut VecDeque<Vec<u8>>, piece: usize, bytes: &[u8]) {
 fn holds(bytes: &[u8], offset: u32, crc: u32) -> bool {
     bytes
         .get(..offset as usize)
-        .is_some_and(|bytes| crc32fast::hash(bytes) == crc)
+        .is_some_and(|bytes| CRC.checksum(bytes) == crc)
 }
 
 /// Whether the loader has all of these bytes.
