@@ -86,7 +86,7 @@ pub(crate) struct Parts {
 /// A companion as a file.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MakeArguments {
-    /// The kind of board: rp2040 or stm32f407.
+    /// The kind of board: rp2040, nrf52840-uf2, nrf52840-uf2-s6 or stm32f407.
     #[arg(long)]
     board: String,
     #[command(flatten)]
@@ -172,7 +172,7 @@ impl Parts {
                 .chain([PathBuf::from("target/firmware")])
                 .collect(),
         };
-        let name = format!("{}.bin", board.name);
+        let name = format!("{}.bin", board.program);
         let found = folders
             .iter()
             .map(|folder| folder.join(&name))
@@ -182,7 +182,7 @@ impl Parts {
                 .iter()
                 .map(|folder| folder.display().to_string())
                 .collect();
-            install::no_companion(board.name, &folders.join(" and "))
+            install::no_companion(board.program, &folders.join(" and "))
         })
     }
 

@@ -9,7 +9,7 @@ use bootlace_dfuse::Dfuse;
 use bootlace_engine::words::{Sentence, files, install as says, ports};
 use bootlace_formats::uf2;
 use bootlace_host::{LoaderDevice, LoaderKind, LoaderPort, Unusable};
-use bootlace_install::{Board, FlashPlan, Installation, News, Next, Part, Way, Work};
+use bootlace_install::{Board, FlashPlan, Format, Installation, News, Next, Part, Way, Work};
 use bootlace_loader::{Action, Broken, Loader};
 use bootlace_picoboot::Picoboot;
 use bootlace_stm32_uart::Stm32Uart;
@@ -26,7 +26,7 @@ use crate::{file, report};
 changed, and does not hold all of it: start again."
 )]
 pub(crate) struct Arguments {
-    /// The kind of board: rp2040 or stm32f407.
+    /// The kind of board: rp2040, nrf52840-uf2, nrf52840-uf2-s6 or stm32f407.
     #[arg(long)]
     board: String,
     /// The way into the chip: picoboot (USB, the RP2040's own loader), uf2 (a file onto the drive that it shows), dfuse (USB, the
@@ -112,18 +112,22 @@ fn made(path: &Path, board: &Board) -> Result<FlashPlan, Sentence> {
     let bytes = file::read(path)?;
     let parts = if uf2::begins(&bytes) {
         let content = uf2::read(&bytes).map_err(|why| says::bad_uf2(path.display(), why))?;
-        if content.family.is_some() && content.family != board.uf2 {
+        let family = board.drive.as_ref().map(|drive| drive.family);
+        if content.family.is_some() && content.family != family {
             return Err(says::not_for_board(path.display(), board));
         }
         content.parts
     } else {
-        vec![(board.flash, bytes)]
+        vec![(board.begin(), bytes)]
     };
-    let [(at, bytes)] = parts.as_slice() else {
+    let [(at, all)] = parts.as_slice() else {
         return Err(says::not_for_board(path.display(), board));
     };
+    let bytes = all
+        .get((board.flash - board.begin()) as usize..)
+        .unwrap_or_default();
     let companion = bytes.get(..board.companion as usize).unwrap_or(bytes);
-    if *at != board.flash || bootlace_identity::find(companion).is_none() {
+    if *at != board.begin() || bootlace_identity::find(companion).is_none() {
         return Err(says::not_for_board(path.display(), board));
     }
     let image = bytes
@@ -272,17 +276,42 @@ fn new_name(board: &Board) -> PathBuf {
     free.unwrap_or_else(|| format!("{}-before.{format}", board.name).into())
 }
 
+/// Keeps what the drive says that the chip holds where it is about to be changed, where the drive says so at all: Adafruit's does,
+/// the RP2040's does not.
+fn keep_of_drive(
+    arguments: &Arguments,
+    board: &Board,
+    drive: &Path,
+    plan: &FlashPlan,
+) -> Result<(), Problem> {
+    let path = drive.join("CURRENT.UF2");
+    if !path.exists() {
+        return Ok(());
+    }
+    let content = uf2::read(&file::read(&path)?).map_err(|why| says::bad_uf2(path.display(), why))?;
+    let range = plan.blank.start..plan.blank.start.saturating_add(plan.flat().len() as u32);
+    let parts = content.parts.into_iter().filter_map(|(at, bytes)| {
+        let from = range.start.max(at);
+        let ahead = (from - at) as usize;
+        let len = range.end.checked_sub(from)? as usize;
+        let bytes = bytes.get(ahead..)?;
+        let bytes = bytes.get(..len).unwrap_or(bytes).to_vec();
+        (!bytes.is_empty()).then_some(Part { at: from, bytes })
+    });
+    keep(arguments, (board, Way::Uf2), parts.collect())
+}
+
 /// Copies the file onto the drive that the chip's loader shows; the chip restarts when it has all of it.
 fn onto_drive(arguments: &Arguments, board: &Board, plan: &FlashPlan) -> Result<(), Problem> {
     let drive = arguments.drive.as_deref().ok_or_else(says::which_drive)?;
-    let family = board.uf2.ok_or_else(|| says::no_uf2(board))?;
-    // What the RP2040's ROM writes into the file by which tools know such a drive (datasheet, 2.8.3.1).
+    let all = board.file(plan, Format::Uf2).ok_or_else(|| says::no_uf2(board))?;
     let info = std::fs::read_to_string(drive.join("INFO_UF2.TXT")).unwrap_or_default();
-    if !info.contains("RPI-RP2") {
-        return Err(says::no_drive(drive.display()).into());
+    let judged = board.judge_drive(&info);
+    judged.map_err(|other| says::other_drive(drive.display(), board, other))?;
+    if !arguments.discard {
+        keep_of_drive(arguments, board, drive, plan)?;
     }
     let path = drive.join("companion.uf2");
-    let all = uf2::write(board.flash, &plan.flat(), family);
     let written = std::fs::File::create(&path).and_then(|mut file| {
         file.write_all(&all)?;
         file.sync_all()

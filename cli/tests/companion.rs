@@ -491,3 +491,72 @@ fn a_drive_gets_the_whole_companion() {
         &program(&blank(KeyKinds::UNMARKED))[BEFORE..BEFORE + 4]
     );
 }
+
+/// What Adafruit's bootloader shows: its INFO_UF2.TXT, and CURRENT.UF2 with what the chip holds behind the MBR.
+fn adafruits_drive(folder: &Path, softdevice: &str, flash: &[u8]) {
+    fs::create_dir_all(folder).unwrap();
+    let info = format!(
+        "UF2 Bootloader 0.9.2\r\nModel: Some Board\r\nBoard-ID: nRF52840-Some-v1\r\nSoftDevice: S140 {softdevice}\r\n"
+    );
+    fs::write(folder.join("INFO_UF2.TXT"), info).unwrap();
+    let current = bootlace_formats::uf2::write(0x1000, &flash[0x1000..0xEA000], 0xADA5_2840);
+    fs::write(folder.join("CURRENT.UF2"), current).unwrap();
+}
+
+/// The loader's side: blocks of its family are written where they belong, never below 0x1000 nor from 0xEA000 on.
+fn onto_chip(flash: &mut [u8], file: &[u8]) {
+    for block in file.chunks(512) {
+        let word = |at: usize| u32::from_le_bytes(block[at..at + 4].try_into().unwrap());
+        let (at, len) = (word(12) as usize, word(16) as usize);
+        assert_eq!((word(28), len, at % 256), (0xADA5_2840, 256, 0));
+        assert!(at >= 0x1000 && at + len <= 0xEA000, "{at:#x}");
+        flash[at..at + len].copy_from_slice(&block[32..32 + len]);
+    }
+}
+
+#[test]
+fn adafruits_drive_gets_the_companion_of_its_softdevice_and_what_was_there_is_kept() {
+    let folder = with_companion("adafruit");
+    fs::rename(folder.join("rp2040.bin"), folder.join("nrf52840-uf2.bin")).unwrap();
+    let old: Vec<u8> = (0..1u32 << 20).map(|it| (it / 256 % 251) as u8).collect();
+    for (board, softdevice, begin) in [
+        ("nrf52840-uf2", "7.3.0", 0x2_7000),
+        ("nrf52840-uf2-s6", "6.1.1", 0x2_6000),
+    ] {
+        let drive = folder.join(softdevice);
+        adafruits_drive(&drive, softdevice, &old);
+        let arguments = |board| {
+            let mut arguments = ONTO_DRIVE.to_vec();
+            arguments[2] = board;
+            [&arguments[..], &["--drive", softdevice]].concat()
+        };
+        let other = if begin == 0x2_7000 {
+            "nrf52840-uf2-s6"
+        } else {
+            "nrf52840-uf2"
+        };
+        let refused = run(&folder, &arguments(other));
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(
+            text(&refused).contains(&format!("Use --board {board}.")),
+            "{}",
+            text(&refused)
+        );
+        assert!(!drive.join("companion.uf2").exists());
+
+        let done = run(&folder, &arguments(board));
+        assert!(done.status.success(), "{}", text(&done));
+        let mut flash = old.clone();
+        onto_chip(&mut flash, &fs::read(drive.join("companion.uf2")).unwrap());
+        // The SoftDevice and all that is not the companion's is as it was.
+        let end = 0x2_7000 + 0x1_0000;
+        assert_eq!(flash[..begin], old[..begin]);
+        assert_eq!(flash[end..], old[end..]);
+        assert_eq!(flash[begin..begin + 256], flash[0x2_7000..0x2_7100]);
+        // What was kept brings it back.
+        let kept = format!("{board}-before-1.uf2");
+        assert!(text(&done).contains(&kept), "{}", text(&done));
+        onto_chip(&mut flash, &fs::read(folder.join(kept)).unwrap());
+        assert_eq!(flash, old);
+    }
+}

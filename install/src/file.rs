@@ -39,7 +39,7 @@ impl Format {
 impl Board {
     /// The format that the board's own loader takes, where it takes files; else the plainest.
     pub const fn own_format(&self) -> Format {
-        match self.uf2 {
+        match self.drive {
             Some(_) => Format::Uf2,
             None => Format::Bin,
         }
@@ -53,14 +53,14 @@ impl Board {
                 let parts = plan.parts.iter().map(|part| (part.at, part.bytes.as_slice()));
                 hex::write(parts).into_bytes()
             }
-            Format::Uf2 => uf2::write(self.flash, &plan.flat(), self.uf2?),
+            Format::Uf2 => uf2::write(plan.blank.start, &plan.flat(), self.drive.as_ref()?.family),
         })
     }
 
     /// What the flash held, as a plan that brings it back; `None` where it was blank.
     pub fn restoring(&self, parts: Vec<Part>) -> Option<FlashPlan> {
         let mut bytes = parts.iter().flat_map(|part| &part.bytes);
-        let start = self.flash;
+        let start = self.begin();
         bytes.any(|byte| *byte != 0xFF).then_some(FlashPlan {
             parts,
             blank: start..start,

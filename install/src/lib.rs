@@ -18,7 +18,7 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
-pub use boards::{Board, Way};
+pub use boards::{Board, Drive, OtherDrive, Way};
 pub use file::Format;
 pub use installation::{Ended, Installation, News, Next, Work};
 pub use plan::{FlashPlan, Part, Unfit};

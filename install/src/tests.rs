@@ -10,7 +10,7 @@ use bootlace_loader::{Action, Broken, Fault, Refusal};
 use bootlace_picoboot::{FLASH, Picoboot};
 
 use crate::boards::{self, Board};
-use crate::{Ended, FlashPlan, Installation, News, Next, Part, Unfit, Work};
+use crate::{Ended, FlashPlan, Format, Installation, News, Next, OtherDrive, Part, Unfit, Work};
 
 /// Bytes of flash: what the tests change, and some more.
 const LEN: usize = 0x2_0000;
@@ -156,7 +156,9 @@ impl Rom {
 fn every_board_has_its_slots_in_its_units() {
     for board in boards::ALL {
         let (first, last) = (board.units.first().unwrap(), board.units.last().unwrap());
-        assert_eq!(first.at, board.flash, "{}", board.name);
+        assert_eq!(first.at, board.begin(), "{}", board.name);
+        // What a board is called where its owner gives it no name.
+        assert!(board.title.len() <= bootlace_identity::MAX_NAME && board.title.is_ascii());
         for pair in board.units.windows(2) {
             assert_eq!(pair[0].end(), u64::from(pair[1].at), "{}", board.name);
         }
@@ -167,6 +169,61 @@ fn every_board_has_its_slots_in_its_units() {
         let (primary, most) = board.primary;
         assert!(is_begin(board.flash + board.companion) && is_begin(primary));
         assert!(u64::from(primary) + u64::from(most) <= last.end());
+    }
+}
+
+/// What Adafruit's bootloader writes into its INFO_UF2.TXT (`ghostfat.c`).
+fn info(board: &str, softdevice: &str) -> std::string::String {
+    std::format!(
+        "UF2 Bootloader 0.9.2 lib/nrfx (v2.0.0)\r\nModel: Some Board\r\nBoard-ID: {board}\r\nDate: Jan  1 2025\r\nSoftDevice: {softdevice}\r\n"
+    )
+}
+
+#[test]
+fn a_drive_is_that_of_its_softdevice_and_its_chip() {
+    let [seven, six] = ["nrf52840-uf2", "nrf52840-uf2-s6"].map(|name| boards::named(name).unwrap());
+    let feather = info("nRF52840-Feather-revD", "S140 6.1.1");
+    let xiao = info("nRF52840-SeeedXiao-v1", "S140 7.3.0");
+    assert_eq!(
+        (six.judge_drive(&feather), seven.judge_drive(&xiao)),
+        (Ok(()), Ok(()))
+    );
+    assert_eq!(six.judge_drive(&xiao), Err(OtherDrive::Of(seven)));
+    assert_eq!(seven.judge_drive(&feather), Err(OtherDrive::Of(six)));
+    let picos = "UF2 Bootloader v3.0\r\nModel: Raspberry Pi RP2\r\nBoard-ID: RPI-RP2\r\n";
+    assert_eq!(six.judge_drive(picos), Err(OtherDrive::Of(pico())));
+    for other in [
+        info("nRF52833-Express", "S140 7.3.0"),
+        info("nRF52840-MDK", "not found"),
+        "".into(),
+    ] {
+        assert_eq!(seven.judge_drive(&other), Err(OtherDrive::Unknown), "{other}");
+    }
+}
+
+/// Behind SoftDevice 6 the loader starts what stands a page before the companion: its vector table, and nothing else there.
+#[test]
+fn a_vector_table_stands_where_the_loader_looks_for_it() {
+    let companion = companion();
+    let image = vec![0x3D; 2000];
+    for (name, begin) in [("nrf52840-uf2", 0x2_7000), ("nrf52840-uf2-s6", 0x2_6000)] {
+        let board = boards::named(name).unwrap();
+        let plan = board.plan(companion.clone(), Some(image.clone())).unwrap();
+        let file = board.file(&plan, Format::Uf2).unwrap();
+        let content = bootlace_formats::uf2::read(&file).unwrap();
+        assert_eq!(content.family, Some(0xADA5_2840));
+        let [(at, bytes)] = &content.parts[..] else {
+            panic!("{} parts", content.parts.len());
+        };
+        assert_eq!(*at, begin);
+        let (before, own) = bytes.split_at(0x2_7000 - begin as usize);
+        if !before.is_empty() {
+            assert_eq!(before[..256], companion[..256]);
+            assert!(before[256..].iter().all(|byte| *byte == 0xFF));
+        }
+        assert_eq!(own[..50_000], companion);
+        assert!(own[50_000..0x1_0000].iter().all(|byte| *byte == 0xFF));
+        assert_eq!(own[0x1_0000..][..2000], image);
     }
 }
 

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString as _};
 use core::fmt::Display;
 
-use bootlace_install::{Board, Ended, Unfit, Way, Work};
+use bootlace_install::{Board, Ended, OtherDrive, Unfit, Way, Work};
 use bootlace_loader::{Fault, Refusal};
 
 use super::{Sentence, bytes, ports};
@@ -160,15 +160,27 @@ pub fn several_loaders(names: &str) -> Sentence {
     )
 }
 
-/// The drive of a board's loader is not where it was looked for.
-pub fn no_drive(path: impl Display) -> Sentence {
-    Sentence::new(
-        "NoDrive",
-        format!(
-            "{path} is not the drive of a board in its loader: it holds no INFO_UF2.TXT for such a chip."
+/// A folder is not the drive of this board's loader.
+pub fn other_drive(path: impl Display, board: &Board, other: OtherDrive) -> Sentence {
+    match other {
+        OtherDrive::Unknown => Sentence::new(
+            "NoDrive",
+            format!(
+                "{path} is not the drive of a board in its loader: it holds no INFO_UF2.TXT that says “{}”.",
+                board
+                    .drive
+                    .as_ref()
+                    .map_or("", |drive| drive.says)
+                    .trim_end_matches('.')
+            ),
+            format!("{} Name the folder where that drive appears.", board.entry),
         ),
-        "Name the folder where the drive RPI-RP2 appears.",
-    )
+        OtherDrive::Of(other) => Sentence::new(
+            "OtherDrive",
+            format!("{path} is the drive of another board: {}.", other.title),
+            format!("Use --board {}.", other.name),
+        ),
+    }
 }
 
 /// The drive was not named.

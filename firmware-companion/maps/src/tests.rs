@@ -101,6 +101,29 @@ fn an_nrf52840<B: Chip>(start: u32, end: u32, kb: u32) {
 }
 
 /// A first install puts everything where the board looks for it.
+fn an_installation_knows_an_nrf52840<B: Chip>(name: &str, start: u32, end: u32) {
+    let board = bootlace_install::boards::named(name).unwrap();
+    let map = B::MAP;
+    assert_eq!(
+        (board.flash, board.begin()),
+        (nrf52840::bootloader_end(&map) - 56 * 1024, start)
+    );
+    assert_eq!(board.flash + board.companion, map.state.offset + map.state.size);
+    assert_eq!(board.primary, (map.primary.offset, largest::<B>()));
+    let units: Vec<_> = board.units.iter().flat_map(|units| units.all()).collect();
+    assert!(units.iter().all(|unit| unit.len == nrf52840::PAGE));
+    let last = units.last().unwrap();
+    assert_eq!((units[0].at, last.at + last.len), (start, end));
+    assert!(map.secondary.offset + map.secondary.size <= end);
+}
+
+#[test]
+fn an_installation_knows_the_places_of_nrf52840s() {
+    let end = nrf52840::ADAFRUITS_NEW_BOOTLOADER;
+    an_installation_knows_an_nrf52840::<Uf2>("nrf52840-uf2", nrf52840::BEHIND_SOFTDEVICE_7, end);
+    an_installation_knows_an_nrf52840::<Uf2>("nrf52840-uf2-s6", nrf52840::BEHIND_SOFTDEVICE_6, end);
+}
+
 #[test]
 fn an_installation_knows_the_places_of_an_stm32f407() {
     let board = bootlace_install::boards::named("stm32f407").unwrap();
