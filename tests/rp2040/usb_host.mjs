@@ -29,7 +29,7 @@ export class UsbHost extends EventEmitter {
   bind(device, clock) {
     Object.assign(this, { device, inFlight: null, then: null });
     this.transaction = clock.createAlarm(() => this.fly());
-    this.timer = clock.createAlarm(() => { const then = this.then; this.then = null; then?.(); });
+    this.timer = clock.createAlarm(() => { const then = this.then; this.then = null; then?.(); this.emit('told'); });
   }
 
   after(nanos) {
