@@ -1,8 +1,10 @@
-// A board: an RP2040 (the processor and most blocks are rp2040js's) with its real boot ROM, its flash chip and a USB host.
+// A board: an RP2040 (most blocks are rp2040js's, and so is half of the processor) with its real boot ROM, its flash chip and a USB host.
 // What rp2040js lacks or has otherwise than the chip is put right in `Chip` and `Board.build`.
 import { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
 import { PowerCut, QspiPins, SpiController } from './flash.mjs';
+import { Processor, Program } from './processor.mjs';
+import { RAM } from './thumb.mjs';
 import { Registers } from './registers.mjs';
 import { UsbController } from './usb_controller.mjs';
 import { UsbHost } from './usb_host.mjs';
@@ -22,16 +24,35 @@ const BOOTLOADER = 0x10000100;
  * The bootloader's RAM, from the first byte behind the words that survive a reset, and what its own start-up code paints it with
  * behind its static data (cortex-m-rt, `paint-stack`).
  */
-const RAM = { begin: 0x10, end: 0x6000 }, PAINT = 0xcc;
+const BOOTLOADERS_RAM = { begin: 0x10, end: 0x6000 }, PAINT = 0xcc;
 
-class Chip extends RP2040 {
-  constructor(clock, flash) {
+export class Chip extends RP2040 {
+  constructor(clock, flash, bootrom, program, Core = Processor) {
     super(clock);
     this.logger = { debug() {}, info() {}, warn() {}, error() {} };
     const { buffer } = flash.bytes;
     Object.assign(this, { flashChip: flash, pagesRead: flash.pagesRead, flash: flash.bytes, flash16: new Uint16Array(buffer), flashView: new DataView(buffer) });
-    this.rom16 = new Uint16Array(this.bootrom.buffer);
+    Object.assign(this, { bootrom, program, rom16: new Uint16Array(bootrom.buffer), sram: program.sram, sramView: new DataView(program.sram.buffer) });
+    this.core = new Core(this, program);
   }
+
+  /** Whether anything answers at an address. Of flash only the first of its four addresses may be written (2.6.3.1). */
+  isThere(address, isWrite) {
+    if (address >>> 26 === FLASH >>> 26) return !isWrite || address >>> 24 === FLASH >>> 24;
+    if (address < 0x4000 || address >>> 28 === 0xd || address >>> 12 === 0xe000e) return true;
+    if ((address - RAM.begin) >>> 0 < RAM.length) return true;
+    return this.findPeripheral(address) !== undefined || (address - USB_MEMORY) >>> 0 < this.usbDPRAM.length;
+  }
+
+  /** ROM and flash stay as they are, whatever is written to them. */
+  writeUint32(address, value) {
+    if (address < 0x4000 || address >>> 26 === FLASH >>> 26) return;
+    this.noteRam(address);
+    super.writeUint32(address, value);
+  }
+
+  /** RAM may hold a program. */
+  noteRam(address) { if ((address - RAM.begin) >>> 0 < RAM.length) this.program.inRam.changed(address - RAM.begin, 4); }
 
   /** Instructions are fetched from flash and ROM: these first. */
   readUint16(address) {
@@ -56,9 +77,9 @@ class Chip extends RP2040 {
   }
 
   // A part of a word of USB memory tells the controller as a word does.
-  writeUint8(address, value) { this.writeUsbPart(address, 1, value) || super.writeUint8(address, value); }
+  writeUint8(address, value) { this.noteRam(address); this.writeUsbPart(address, 1, value) || super.writeUint8(address, value); }
 
-  writeUint16(address, value) { this.writeUsbPart(address, 2, value) || super.writeUint16(address, value); }
+  writeUint16(address, value) { this.noteRam(address); this.writeUsbPart(address, 2, value) || super.writeUint16(address, value); }
 
   writeUsbPart(address, length, value) {
     const offset = address - USB_MEMORY;
@@ -95,10 +116,10 @@ class RingOscillator extends Registers {
 }
 
 export class Board extends EventEmitter {
-  /** `lead` and `lag`: by how many nanoseconds emulated time may run ahead of real time, and behind. */
-  constructor(bootrom, flash, { lead = 5e6, lag = 10e6 } = {}) {
+  /** `lead` and `lag`: by how many nanoseconds emulated time may run ahead of real time, and behind. `Core`: the processor's class. */
+  constructor(bootrom, flash, { lead = 5e6, lag = 10e6, Core = Processor } = {}) {
     super();
-    Object.assign(this, { bootrom, flash, lead, lag, usb: new UsbHost(), isOn: false, before: 0, held: new Set() });
+    Object.assign(this, { bootrom, flash, lead, lag, Core, usb: new UsbHost(), isOn: false, before: 0, held: new Set(), program: new Program(bootrom, flash) });
     /** Instructions and resets since the start. */
     this.instructions = 0;
     this.resets = 0;
@@ -111,9 +132,8 @@ export class Board extends EventEmitter {
 
   build(kept) {
     this.clock = new Clock();
-    const chip = this.chip = new Chip(this.clock, this.flash);
-    chip.bootrom.set(this.bootrom);
-    if (kept) chip.sram.set(kept.sram);
+    const { program } = this, chip = this.chip = new Chip(this.clock, this.flash, this.bootrom, program, this.Core);
+    if (!kept) program.clear();
     this.flash.powerOn(this.clock);
     const spi = new SpiController(this.flash);
     chip.usbCtrl = new UsbController(chip, this.usb);
@@ -173,7 +193,7 @@ export class Board extends EventEmitter {
     if (!this.isBootloader) return;
     // So many bytes in a row are paint, and not data that looks like paint.
     const SURELY = 64;
-    const ram = this.chip.sram.subarray(RAM.begin, RAM.end);
+    const ram = this.chip.sram.subarray(BOOTLOADERS_RAM.begin, BOOTLOADERS_RAM.end);
     const isPaint = (at) => ram.subarray(at, at + SURELY).every((byte) => byte === PAINT);
     let begin = 0;
     while (begin + SURELY < ram.length && !isPaint(begin)) begin++;
@@ -212,7 +232,7 @@ export class Board extends EventEmitter {
 
   reset(why) {
     const watchdog = this.chip.peripherals[block(0x40058000)];
-    const kept = { sram: this.chip.sram, scratch: watchdog.scratchData, reason: why === 'watchdog' ? watchdog.reason : 0 };
+    const kept = { scratch: watchdog.scratchData, reason: why === 'watchdog' ? watchdog.reason : 0 };
     this.usb.detached();
     this.resets++;
     this.before = this.now;
@@ -276,20 +296,17 @@ export class Board extends EventEmitter {
   run(count) {
     const { chip, clock, flash } = this, { core } = chip;
     const left = (nanos) => Math.max(1, nanos - clock.nanosCounter);
-    let done = 0;
-    for (; done < count && !this.wantsReset && !this.isStuck; done++) {
+    for (let done = 0; done < count && !this.wantsReset && !this.isStuck;) {
       if (core.waiting || flash.isAwaited) {
-        this.instructions += done;
         const until = flash.isAwaited ? flash.busyUntil : Infinity;
         flash.isAwaited = false;
         return left(Math.min(until, clock.nextAlarm ? clock.nextAlarm.nanos : Infinity));
       }
-      // In two steps: an instruction may move the clock.
-      const cycles = core.executeInstruction();
-      clock.nanosCounter += cycles * 8;
+      const ran = core.run(count - done);
+      done += ran;
+      this.instructions += ran;
       if (clock.nextAlarm !== null && clock.nextAlarm.nanos <= clock.nanosCounter) clock.tick(0);
     }
-    this.instructions += done;
     return 0;
   }
 }

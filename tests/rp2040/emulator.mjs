@@ -11,6 +11,7 @@ import readline from 'node:readline';
 import { Board } from './board.mjs';
 import { bootrom } from './bootrom.mjs';
 import { Flash } from './flash.mjs';
+import { RAM } from './thumb.mjs';
 import { serveTransfers } from './usb_socket.mjs';
 
 const [folder, file, uniqueId] = process.argv.slice(2);
@@ -114,11 +115,7 @@ const COMMANDS = {
   // The flash is busy, whatever the board does.
   busy: ({ millis }) => { board.flash.busyUntil = board.clock.nanos + millis * 1e6; },
   flash: () => { fs.writeFileSync(`${folder}/flash`, board.flash.bytes); },
-  put: () => {
-    board.flash.bytes.set(fs.readFileSync(`${folder}/flash`));
-    board.flash.pagesRead.fill(0);
-    board.flash.trace = [];
-  },
+  put: () => board.flash.fill(fs.readFileSync(`${folder}/flash`)),
   trace: () => board.flash.trace.splice(0),
   // Milliseconds from the first operation of the flash since the last call to the end of the last one; the board had no reset.
   span: () => {
@@ -133,7 +130,7 @@ const COMMANDS = {
     board.ramUsed = 0;
     return used;
   },
-  poke: ({ at, data }) => { board.chip.sram.set(bytes(data), at); },
+  poke: ({ at, data }) => { bytes(data).forEach((byte, offset) => board.chip.writeUint8(RAM.begin + at + offset, byte)); },
   peek: ({ at, length }) => hex(board.chip.sram.subarray(at, at + length)),
   // Milliseconds since the last call, or null where nothing was answered; what is owed to an earlier connection is forgotten.
   slowest: ({ name }) => {

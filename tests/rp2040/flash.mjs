@@ -39,6 +39,8 @@ export class Flash {
     this.span = null;
     /** Pages of which something was read since the flash was filled by `put`. */
     this.pagesRead = new Uint8Array(SIZE / PAGE);
+    /** Told of bytes that may have changed, and that nothing is known any more of what was read of them. */
+    this.changed = (_at, _length) => {};
     /** What a real chip would not have done, or not have liked. */
     this.violations = [];
     /** Cuts the supply at this operation, counted from now: before it, within it or after it. 0: never. */
@@ -54,14 +56,24 @@ export class Flash {
 
   begin() { Object.assign(this, { command: -1, taken: 0, address: 0, data: [] }); }
 
+  /** Other bytes, as a chip has them that nothing was read from yet. */
+  fill(bytes) {
+    this.bytes.set(bytes);
+    this.pagesRead.fill(0);
+    this.trace = [];
+    this.changed(0, SIZE);
+  }
+
   get isBusy() { return this.clock.nanos < this.busyUntil; }
+
+  get isOpen() { return this.isQuad === this.isContinuous && !this.isSelected && !this.isBusy; }
 
   /**
    * Whether the processor can read from the chip now, through a controller that is set up for reads: with commands, or (`isQuad`)
    * without, which wants a chip in that mode. Where the processor tries and can't, that is noted, once for each operation.
    */
   isReadable(address) {
-    if (this.isQuad === this.isContinuous && !this.isSelected && !this.isBusy) return true;
+    if (this.isOpen) return true;
     const why = this.isBusy ? 'busy' : 'given commands';
     if (this.noted !== this.operations) this.violations.push(`read at ${address.toString(16)} while flash was ${why}`);
     this.noted = this.operations;
@@ -94,7 +106,7 @@ export class Flash {
   erase(length, nanos) {
     const at = this.address & ~(length - 1);
     this.trace.push({ at, length });
-    this.operate(length, nanos, (count) => this.bytes.fill(0xff, at, at + count));
+    this.operate(at, length, nanos, (count) => this.bytes.fill(0xff, at, at + count));
   }
 
   program() {
@@ -104,7 +116,7 @@ export class Flash {
     const data = this.data.slice(first, this.data.findLastIndex((byte) => byte !== 0xff) + 1);
     const start = page | ((this.address + first) & (PAGE - 1));
     this.trace.push({ at: start, data: Buffer.from(data).toString('hex') });
-    this.operate(data.length, NANOS_PER_PAGE, (count) => {
+    this.operate(start, data.length, NANOS_PER_PAGE, (count) => {
       for (let index = 0; index < count; index++) {
         const at = page | ((start + index) & (PAGE - 1));
         // Or what is there.
@@ -116,9 +128,10 @@ export class Flash {
     });
   }
 
-  /** Does `act` to all of `count` bytes, unless the supply is cut. */
-  operate(count, nanos, act) {
+  /** Does `act` to all of `count` bytes in the pages from `at` on, unless the supply is cut. */
+  operate(at, count, nanos, act) {
     this.operations++;
+    this.changed(at, count);
     if (this.cutAt > 0 && --this.cutAt === 0) {
       if (this.cutWhen === 'within') act(count >> 1);
       if (this.cutWhen === 'after') act(count);
