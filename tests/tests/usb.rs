@@ -14,6 +14,8 @@ use bootlace_tests::tools;
 use bootlace_tests::usb::{Bus, Cord};
 use serde_json::Value;
 
+#[path = "usb/dfuse.rs"]
+mod dfuse;
 #[path = "usb/install.rs"]
 mod install;
 
@@ -61,6 +63,19 @@ fn main() -> Result<()> {
             install::factory_file,
         ),
         ("a_chip_that_cannot_be_installed_says_why", install::refused),
+        (
+            "dfu_util_lists_writes_reads_and_leaves_the_model_of_an_stm32",
+            dfuse::judged,
+        ),
+        (
+            "a_blank_stm32_gets_a_companion_and_what_it_held_is_brought_back",
+            dfuse::installed,
+        ),
+        (
+            "an_stm32_that_is_unplugged_is_installed_by_the_next_run",
+            dfuse::unplugged,
+        ),
+        ("an_stm32_that_cannot_be_installed_says_why", dfuse::refused),
     ];
     let code = runner::run(&mut stage, scenarios, &runner::wanted());
     drop(stage);

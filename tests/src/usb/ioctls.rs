@@ -61,7 +61,7 @@ impl Interface {
 pub(super) struct Device {
     pub(super) descriptors: Vec<u8>,
     pub(super) interfaces: Vec<Interface>,
-    pub(super) wire: Wire,
+    pub(super) wire: Box<dyn Wire>,
     /// Which file has which interface.
     pub(super) claims: HashMap<u8, u64>,
 }

@@ -11,8 +11,9 @@ use anyhow::{Context as _, Result, ensure};
 use bootlace_browser::wait_for;
 
 use super::fuse::{self, Kernel};
+use super::model::DfuChip;
 use super::sysfs::{Described, Folder, overlay, own_terminals, properties};
-use super::transfers::{End, Transfer, Wire};
+use super::transfers::{End, Heard, Plugged, Socket, Transfer, Wire};
 use super::usbfs::Usbfs;
 use crate::namespace::Namespace;
 use crate::rp2040::{Follower, Pico};
@@ -65,12 +66,26 @@ pub struct Cord {
 impl Cord {
     /// Plugs a board in.
     pub fn new(bus: &Bus, pico: &Pico) -> Self {
+        Self::of(
+            bus,
+            Box::new(Emulated {
+                socket: pico.folder().join("usb"),
+                follower: pico.follower(),
+            }),
+        )
+    }
+
+    /// Plugs a model of a chip's loader in.
+    pub fn of_chip(bus: &Bus, chip: &DfuChip) -> Self {
+        Self::of(bus, Box::new(chip.clone()))
+    }
+
+    fn of(bus: &Bus, device: Box<dyn Plugged>) -> Self {
         static PORT: AtomicU32 = AtomicU32::new(0);
         let (name, stop) = (Arc::<Mutex<_>>::default(), Arc::<AtomicBool>::default());
         let driver = Driver {
             files: Arc::clone(&bus.files),
-            socket: pico.folder().join("usb"),
-            follower: pico.follower(),
+            device,
             port: PORT.fetch_add(1, Ordering::Relaxed) + 1,
             name: Arc::clone(&name),
             stop: Arc::clone(&stop),
@@ -102,10 +117,29 @@ impl Drop for Cord {
     }
 }
 
-struct Driver {
-    files: Arc<Usbfs>,
+/// An emulated board.
+struct Emulated {
     socket: PathBuf,
     follower: Follower,
+}
+
+impl Plugged for Emulated {
+    fn next(&self, served: u32, limit: Duration) -> Option<u32> {
+        self.follower.next(served, limit)
+    }
+
+    fn is_over(&self, arrival: u32, limit: Duration) -> bool {
+        self.follower.is_over(arrival, limit)
+    }
+
+    fn wire(&self, heard: Heard) -> Result<Box<dyn Wire>> {
+        Ok(Box::new(Socket::new(&self.socket, heard)?))
+    }
+}
+
+struct Driver {
+    files: Arc<Usbfs>,
+    device: Box<dyn Plugged>,
     port: u32,
     name: Arc<Mutex<Option<String>>>,
     stop: Arc<AtomicBool>,
@@ -115,7 +149,7 @@ impl Driver {
     fn run(self) {
         let mut served = 0;
         while !self.stop.load(Ordering::Relaxed) {
-            if let Some(arrival) = self.follower.next(served, INTERVAL) {
+            if let Some(arrival) = self.device.next(served, INTERVAL) {
                 served = arrival;
                 // A board that is gone again is seen at its next arrival.
                 if let Err(error) = self.serve(arrival) {
@@ -129,11 +163,12 @@ impl Driver {
     fn serve(&self, arrival: u32) -> Result<()> {
         /// Each arrival has another number, as on a real bus.
         static NUMBER: AtomicU8 = AtomicU8::new(1);
-        let described = describe(&self.socket)?;
+        let described = describe(&*self.device)?;
         let number = NUMBER.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |it| Some(it % 127 + 1));
         let number = number.unwrap_or_default() % 127 + 1;
         let files = Arc::clone(&self.files);
-        let wire = Wire::new(&self.socket, move |id, end, data| files.ended(id, end, data))?;
+        let heard: Heard = Box::new(move |id, end, data| files.ended(id, end, data));
+        let wire = self.device.wire(heard)?;
         let (descriptors, interfaces) = (described.descriptors.clone(), described.interfaces.clone());
         self.files.plug(number, descriptors, interfaces, wire);
         let folder = Folder::new(&described, self.port, number)?;
@@ -145,7 +180,7 @@ impl Driver {
             "usb:{vendor:04x}:{product:04x}:{}",
             described.serial
         )));
-        while !self.stop.load(Ordering::Relaxed) && !self.follower.is_over(arrival, INTERVAL) {}
+        while !self.stop.load(Ordering::Relaxed) && !self.device.is_over(arrival, INTERVAL) {}
         name(None);
         drop(folder);
         self.files.unplug(number);
@@ -154,9 +189,9 @@ impl Driver {
 }
 
 /// Asks a device who it is, as a system does that has found one.
-fn describe(socket: &Path) -> Result<Described> {
+fn describe(device: &dyn Plugged) -> Result<Described> {
     let (sender, ends) = channel();
-    let mut wire = Wire::new(socket, move |_, end, data| drop(sender.send((end, data))))?;
+    let mut wire = device.wire(Box::new(move |_, end, data| drop(sender.send((end, data)))))?;
     let mut get = |kind: u8, index: u8, language: u16, length: u16| -> Result<Vec<u8>> {
         let ([low, high], [few, many]) = (language.to_le_bytes(), length.to_le_bytes());
         wire.begin(

@@ -1,8 +1,10 @@
-//! Transfers to the emulated board's USB host: `tests/rp2040/usb_socket.mjs`.
+//! Transfers to a device: an emulated board's, by its USB host (`tests/rp2040/usb_socket.mjs`), or a model's.
 
+use std::fmt::Debug;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
@@ -39,19 +41,43 @@ pub(super) enum End {
     Cancelled,
 }
 
-/// The way to the board's host: transfers and their ends, by number.
-#[derive(Debug)]
-pub(super) struct Wire(UnixStream);
+/// The way to a device: transfers and their ends, by number.
+pub(super) trait Wire: Debug + Send {
+    /// Begins a transfer. A device that is gone ends all of its transfers when it is unplugged.
+    fn begin(&mut self, id: u64, transfer: &Transfer);
 
-impl Wire {
-    /// Connects; `heard` is told of each end, with what came until then, from a thread of its own, until the board goes.
+    /// Takes a transfer back; its end is told like any other.
+    fn cancel(&mut self, id: u64);
+}
+
+/// Who is told of each end, with what came until then.
+pub(super) type Heard = Box<dyn FnMut(u64, End, Vec<u8>) + Send>;
+
+/// What a cable is plugged into.
+pub(super) trait Plugged: Send {
+    /// The number of the arrival, once the device is there by a later one than `served`; `None`: not within `limit`.
+    fn next(&self, served: u32, limit: Duration) -> Option<u32>;
+
+    /// Whether the device has left since that arrival; waits for that, at most `limit`.
+    fn is_over(&self, arrival: u32, limit: Duration) -> bool;
+
+    /// The way to it.
+    ///
+    /// # Errors
+    /// When it is not there.
+    fn wire(&self, heard: Heard) -> Result<Box<dyn Wire>>;
+}
+
+/// The way to the emulated board's host.
+#[derive(Debug)]
+pub(super) struct Socket(UnixStream);
+
+impl Socket {
+    /// Connects; `heard` is told of each end from a thread of its own, until the board goes.
     ///
     /// # Errors
     /// When the emulator is not there.
-    pub(super) fn new(
-        socket: &Path,
-        mut heard: impl FnMut(u64, End, Vec<u8>) + Send + 'static,
-    ) -> Result<Self> {
+    pub(super) fn new(socket: &Path, mut heard: Heard) -> Result<Self> {
         let stream = UnixStream::connect(socket).context("the emulator's USB")?;
         let lines = BufReader::new(stream.try_clone()?).lines();
         std::thread::spawn(move || {
@@ -65,11 +91,16 @@ impl Wire {
                 );
             }
         });
-        Ok(Wire(stream))
+        Ok(Socket(stream))
     }
 
-    /// Begins a transfer. A board that is gone ends all of its transfers when it is unplugged.
-    pub(super) fn begin(&mut self, id: u64, transfer: &Transfer) {
+    fn say(&mut self, line: &Value) {
+        writeln!(self.0, "{line}").ok();
+    }
+}
+
+impl Wire for Socket {
+    fn begin(&mut self, id: u64, transfer: &Transfer) {
         self.say(&match transfer {
             Transfer::Control(setup, data) => {
                 json!({ "id": id, "endpoint": 0, "setup": hex(setup), "data": hex(data) })
@@ -87,17 +118,12 @@ impl Wire {
         });
     }
 
-    /// Takes a transfer back; its end is told like any other.
-    pub(super) fn cancel(&mut self, id: u64) {
+    fn cancel(&mut self, id: u64) {
         self.say(&json!({ "cancel": id }));
-    }
-
-    fn say(&mut self, line: &Value) {
-        writeln!(self.0, "{line}").ok();
     }
 }
 
-impl Drop for Wire {
+impl Drop for Socket {
     fn drop(&mut self) {
         self.0.shutdown(std::net::Shutdown::Both).ok();
     }

@@ -56,7 +56,13 @@ impl Usbfs {
     }
 
     /// A device is there by this number. What it sends goes to [`Usbfs::ended`].
-    pub(super) fn plug(&self, number: u8, descriptors: Vec<u8>, interfaces: Vec<Interface>, wire: Wire) {
+    pub(super) fn plug(
+        &self,
+        number: u8,
+        descriptors: Vec<u8>,
+        interfaces: Vec<Interface>,
+        wire: Box<dyn Wire>,
+    ) {
         let device = Device {
             descriptors,
             interfaces,

@@ -11,7 +11,7 @@ use bootlace_tests::usb::Cord;
 use super::{Stage, bootlace, ends, runs};
 
 /// A folder of one scenario's files, with a new key pair in it: `own.pem` and `own.pub.pem`.
-fn with_key(stage: &Stage, name: &str) -> Result<PathBuf> {
+pub(super) fn with_key(stage: &Stage, name: &str) -> Result<PathBuf> {
     let folder = stage.namespace.scratch().join(name);
     std::fs::create_dir_all(&folder)?;
     let mut command = bootlace(&["key", "new", "own.pem"])?;

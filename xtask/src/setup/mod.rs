@@ -72,6 +72,8 @@ pub(crate) fn environment() -> Result<Vec<(&'static str, PathBuf)>> {
     let mut variables = browser_environment()?;
     program::QEMU.path()?;
     program::SREC_CAT.path()?;
+    program::DFU_UTIL.path()?;
+    program::STM32FLASH.path()?;
     together(&PAGE)?;
     let python = python::programs()?;
     variables.extend([
@@ -80,6 +82,8 @@ pub(crate) fn environment() -> Result<Vec<(&'static str, PathBuf)>> {
         ("BOOTLACE_FIRMWARE", firmware::folder()?),
         ("BOOTLACE_QEMU", program::QEMU.path()?),
         ("BOOTLACE_SREC_CAT", program::SREC_CAT.path()?),
+        ("BOOTLACE_DFU_UTIL", program::DFU_UTIL.path()?),
+        ("BOOTLACE_STM32FLASH", program::STM32FLASH.path()?),
         ("BOOTLACE_BOARDS", crate::firmware::build()?),
         ("BOOTLACE_RP2040JS", web::npm_packages()?),
         ("BOOTLACE_RP2040_BOOTROM", python::bootrom()?),

@@ -25,6 +25,17 @@ pub(crate) const SREC_CAT: Program = Program {
     package: "srecord",
 };
 
+/// Writes and reads chips by DFU: says whether a model of such a chip's loader is one.
+pub(crate) const DFU_UTIL: Program = Program {
+    name: "dfu-util",
+    package: "dfu-util",
+};
+/// The same by a serial port, for STM32 chips.
+pub(crate) const STM32FLASH: Program = Program {
+    name: "stm32flash",
+    package: "stm32flash",
+};
+
 impl Program {
     /// Where it is, installed if it is missing.
     pub(crate) fn path(self) -> Result<PathBuf> {
