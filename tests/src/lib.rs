@@ -13,6 +13,7 @@ pub mod qemu;
 pub mod rp2040;
 pub mod runner;
 pub mod serial;
+pub mod serial_chip;
 pub mod serve;
 pub mod simulate;
 pub mod sweep;
