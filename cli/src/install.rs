@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bootlace_dfuse::Dfuse;
-use bootlace_engine::words::{Sentence, files, install as says, ports};
+use bootlace_engine::CheckedImage;
+use bootlace_engine::words::{Sentence, files, identity, install as says, ports};
 use bootlace_formats::uf2;
 use bootlace_host::{LoaderDevice, LoaderKind, LoaderPort, Unusable};
+use bootlace_identity::{Keys, find};
 use bootlace_install::{Board, FlashPlan, Format, Installation, News, Next, Part, Way, Work};
 use bootlace_loader::{Action, Broken, Loader};
 use bootlace_picoboot::Picoboot;
@@ -36,6 +38,9 @@ pub(crate) struct Arguments {
     /// What “companion make” wrote, in place of a key and a name: .bin or .uf2.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "name", "app", "companions"])]
     companion: Option<PathBuf>,
+    /// Install the file of --companion even if its companion holds no key, or would not start the image that lies with it.
+    #[arg(long, requires = "companion")]
+    any_image: bool,
     #[command(flatten)]
     parts: Parts,
     /// The serial port that leads to the chip's loader, for --way uart, which this asks for.
@@ -70,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> crate::problem::Result {
         _ => return Err(says::no_way(board, &ways.join(", ")).into()),
     };
     let plan = match &arguments.companion {
-        Some(path) => made(path, board)?,
+        Some(path) => made(path, board, arguments.any_image)?,
         None => arguments.parts.plan(board)?,
     };
     match way {
@@ -108,33 +113,54 @@ fn tell(arguments: &Arguments, value: Value, line: impl FnOnce() -> String) {
 }
 
 /// What “companion make” wrote for this board.
-fn made(path: &Path, board: &Board) -> Result<FlashPlan, Sentence> {
+fn made(path: &Path, board: &Board, any_image: bool) -> Result<FlashPlan, Problem> {
     let bytes = file::read(path)?;
     let parts = if uf2::begins(&bytes) {
         let content = uf2::read(&bytes).map_err(|why| says::bad_uf2(path.display(), why))?;
         let family = board.drive.as_ref().map(|drive| drive.family);
         if content.family.is_some() && content.family != family {
-            return Err(says::not_for_board(path.display(), board));
+            return Err(says::not_for_board(path.display(), board).into());
         }
         content.parts
     } else {
         vec![(board.begin(), bytes)]
     };
     let [(at, all)] = parts.as_slice() else {
-        return Err(says::not_for_board(path.display(), board));
+        return Err(says::not_for_board(path.display(), board).into());
     };
     let bytes = all
         .get((board.flash - board.begin()) as usize..)
         .unwrap_or_default();
     let companion = bytes.get(..board.companion as usize).unwrap_or(bytes);
-    if *at != board.begin() || bootlace_identity::find(companion).is_none() {
-        return Err(says::not_for_board(path.display(), board));
+    if *at != board.begin() || find(companion).is_none() {
+        return Err(says::not_for_board(path.display(), board).into());
     }
     let image = bytes
         .get((board.primary.0 - board.flash) as usize..)
-        .filter(|image| !image.is_empty());
+        .filter(|image| image.iter().any(|byte| *byte != 0xFF));
+    if !any_image {
+        starts(path, companion, image)?;
+    }
     let plan = board.plan(companion.to_vec(), image.map(<[u8]>::to_vec));
-    plan.map_err(|unfit| says::unfit(board, unfit))
+    Ok(plan.map_err(|unfit| says::unfit(board, unfit))?)
+}
+
+/// Refuses what would start nothing: a companion without a key, and an image that no key of the companion's has signed.
+fn starts(path: &Path, companion: &[u8], image: Option<&[u8]>) -> Result<(), Problem> {
+    let block = find(companion).and_then(|at| companion.get(at..)?.first_chunk());
+    let mut keys = Keys::new();
+    let identity = block.and_then(|block| bootlace_identity::read(block, "", &mut keys).ok());
+    let identity = identity.ok_or_else(|| identity::blank(path.display()))?;
+    let Some(image) = image else {
+        return Ok(());
+    };
+    let policy = bootlace_image::Policy {
+        allow_development_keys: identity.policy.development_keys,
+    };
+    let checked = CheckedImage::new(image.to_vec()).and_then(|image| image.verify(identity.keys, &policy));
+    checked
+        .map(drop)
+        .map_err(|why| says::would_not_start(path.display(), &why).into())
 }
 
 /// By a chip that shows its loader as a USB device; `new` makes the protocol for the interface of this number.

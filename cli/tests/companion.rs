@@ -492,6 +492,67 @@ fn a_drive_gets_the_whole_companion() {
     );
 }
 
+/// A companion starts what its own keys signed: another image in the same file would lie there for nothing.
+#[test]
+fn a_file_whose_image_would_not_start_is_refused_unless_told() {
+    let folder = with_companion("factory");
+    let make = run(&folder, &make(&["--key", "one.pem", "-o", "own.bin"]));
+    assert!(make.status.success(), "{}", text(&make));
+    fs::create_dir(folder.join("drive")).unwrap();
+    fs::write(folder.join("drive/INFO_UF2.TXT"), "Board-ID: RPI-RP2\r\n").unwrap();
+    let own = fs::read(folder.join("own.bin")).unwrap();
+    let image = |name: &str| fs::read(format!("{DATA}/{name}")).unwrap();
+    let mut altered = image("p256.bin");
+    let middle = altered.len() / 2;
+    altered[middle] ^= 1;
+    let blank = [fs::read(folder.join("rp2040.bin")).unwrap(), vec![0xFF; 0x1_0000]].concat();
+    for (number, (file, refusal)) in [
+        (own.clone(), None),
+        ([own.clone(), image("p256.bin")].concat(), None),
+        // A place for an image, and none in it.
+        ([own.clone(), vec![0xFF; 5000]].concat(), None),
+        (
+            [own.clone(), image("ed25519.bin")].concat(),
+            Some("would not start the image"),
+        ),
+        ([own.clone(), altered].concat(), Some("would not start the image")),
+        (
+            [own.clone(), vec![7; 3000]].concat(),
+            Some("would not start the image"),
+        ),
+        (blank, Some("is blank")),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        fs::write(folder.join("all.bin"), file).unwrap();
+        _ = fs::remove_file(folder.join("drive/companion.uf2"));
+        let install = [
+            "install",
+            "--board",
+            "rp2040",
+            "--way",
+            "uf2",
+            "--drive",
+            "drive",
+            "--companion",
+            "all.bin",
+        ];
+        let done = run(&folder, &install);
+        let is_written = folder.join("drive/companion.uf2").exists();
+        let said = text(&done);
+        match refusal {
+            None => assert!(done.status.success() && is_written, "{number}: {said}"),
+            Some(why) => {
+                assert!(done.status.code() == Some(1) && !is_written, "{number}: {said}");
+                assert!(said.contains(why), "{number}: {said}");
+                let told = run(&folder, &[&install[..], &["--any-image"]].concat());
+                assert!(told.status.success(), "{number}: {}", text(&told));
+            }
+        }
+    }
+}
+
 /// What Adafruit's bootloader shows: its INFO_UF2.TXT, and CURRENT.UF2 with what the chip holds behind the MBR.
 fn adafruits_drive(folder: &Path, softdevice: &str, flash: &[u8]) {
     fs::create_dir_all(folder).unwrap();

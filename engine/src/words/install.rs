@@ -8,6 +8,7 @@ use bootlace_install::{Board, Ended, OtherDrive, Unfit, Way, Work};
 use bootlace_loader::{Fault, Refusal};
 
 use super::{Sentence, bytes, ports};
+use crate::error::Error;
 
 /// No board has this name; `known` are those that there are.
 pub fn no_board(name: &str, known: &str) -> Sentence {
@@ -69,6 +70,19 @@ pub fn not_for_board(path: impl Display, board: &Board) -> Sentence {
         "WrongCompanion",
         format!("{path} is no companion for the {}.", board.title),
         "Choose what “bootlace companion make” wrote for this board.",
+    )
+}
+
+/// The companion in a file would not start the image that lies with it.
+pub fn would_not_start(path: impl Display, why: &Error) -> Sentence {
+    Sentence::new(
+        "WouldNotStart",
+        format!(
+            "The companion in {path} would not start the image that lies with it: {}",
+            super::error(why).what
+        ),
+        "Make the file anew with “bootlace companion make --app”, with an image that its key has signed; --any-image installs \
+         the file as it is.",
     )
 }
 
