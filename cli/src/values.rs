@@ -73,13 +73,7 @@ fn rule(text: &str) -> Result<(RequestKind, Permission), String> {
 
 /// A UUID, with or without its hyphens.
 pub(crate) fn uuid(text: &str) -> Result<[u8; 16], String> {
-    let digits: String = text.chars().filter(|&c| c != '-').collect();
-    let number = (digits.len() == 32)
-        .then(|| u128::from_str_radix(&digits, 16).ok())
-        .flatten();
-    number
-        .map(u128::to_be_bytes)
-        .ok_or_else(|| "a UUID has 32 hexadecimal digits".into())
+    bootlace_engine::words::uuid_of(text).ok_or_else(|| "a UUID has 32 hexadecimal digits".into())
 }
 
 /// A number in decimal or, after 0x, in hexadecimal digits.

@@ -49,6 +49,12 @@ pub fn short(hash: &[u8]) -> String {
     short
 }
 
+/// The UUID of a text, with or without its hyphens.
+pub fn uuid_of(text: &str) -> Option<[u8; 16]> {
+    let digits: String = text.trim().chars().filter(|&c| c != '-').collect();
+    unhex(&digits)?.try_into().ok()
+}
+
 /// A UUID as it is usually written.
 pub fn uuid(bytes: &[u8; 16]) -> String {
     let text = hex(bytes);

@@ -31,7 +31,7 @@ pub mod tables;
 pub mod terminal;
 mod update;
 
-pub use figures::{bytes, hex, rate, short, time, tlv, unhex, uuid, version};
+pub use figures::{bytes, hex, rate, short, time, tlv, unhex, uuid, uuid_of, version};
 pub use image::{algorithm, published_key, refusal, signature_kind, test_key};
 pub use journal::{came_of, from_to, release, supply};
 pub use patch::{

@@ -1,10 +1,24 @@
 //! What only the page has: its own facts, and the sentences and labels for them. The page's worker sends these facts to
 //! its window, and words are made where they are shown: a record can be shown again, and in another language.
 
+/// A type whose fields are texts, and `ENGLISH`, the value of it.
+macro_rules! labels {
+    ($(#[$about:meta])* $type:ident: $($(#[$doc:meta])* $name:ident: $text:literal,)*) => {
+        $(#[$about])*
+        #[derive(Debug)]
+        pub struct $type {
+            $($(#[$doc])* #[doc = concat!("“", $text, "”")] pub $name: &'static str,)*
+        }
+
+        static ENGLISH: $type = $type { $($name: $text,)* };
+    };
+}
+
 mod board;
 mod figures;
 mod labels;
 mod log;
+pub mod new_board;
 mod problem;
 mod update;
 

@@ -1,23 +1,13 @@
 //! The texts of the page that hold no values: labels, buttons, hints.
 
-macro_rules! labels {
-    ($($(#[$doc:meta])* $name:ident: $text:literal,)*) => {
-        /// The texts of the page that hold no values. Another language is another value of this type.
-        #[derive(Debug)]
-        pub struct Labels {
-            $($(#[$doc])* #[doc = concat!("“", $text, "”")] pub $name: &'static str,)*
-        }
-
-        static ENGLISH: Labels = Labels { $($name: $text,)* };
-    };
-}
-
 /// The labels in the language of the page.
 pub fn labels() -> &'static Labels {
     &ENGLISH
 }
 
 labels! {
+    /// The texts of the page that hold no values. Another language is another value of this type.
+    Labels:
     product: "Bootlace",
     brand_link: "Bootlace, start again",
     tagline: "Safe firmware updates, with automatic rollback",
@@ -75,6 +65,7 @@ labels! {
     connect_another: "Connect another board",
     connect_usb: "Connect a USB device",
     connect_another_usb: "Connect another USB device",
+    new_board: "Set up a new board",
     disconnect: "Disconnect",
     unplug: "Unplug",
     simulate_about: "No board at hand? Try the page with a simulated one.",

@@ -38,6 +38,8 @@ pub enum PageError {
     FileTooLarge,
     /// The simulated board has no key to trust.
     NoDemoKey,
+    /// “New board” can't be loaded.
+    NoNewBoard,
     /// The worker died.
     WorkerStopped,
 }
@@ -164,6 +166,11 @@ fn page_error(error: PageError) -> Sentence {
             "NoDemoKey",
             "The simulated board has no key to trust.",
             "Add the public key of whoever signs your firmware (under Firmware, Trusted keys), then try again.",
+        ),
+        E::NoNewBoard => (
+            "NoNewBoard",
+            "This part of the page could not be loaded.",
+            "Check the connection and try again. “cargo xtask run” builds it after the page: give it a few minutes.",
         ),
         E::WorkerStopped => (
             "WorkerStopped",
