@@ -15,8 +15,9 @@ use web_sys::{DragEvent, Event, File};
 use yew::prelude::*;
 
 use crate::messages::{ChoiceId, Command, PageError, Problem, Simulation};
+use crate::new_board;
 use crate::platform;
-use crate::state::{Action, Chooser, State, TrustedKey};
+use crate::state::{Action, Chooser, NewBoard, State, TrustedKey};
 use crate::view::{Intent, Page, title};
 use crate::worker_handle::WorkerHandle;
 use crate::{web_serial, web_usb};
@@ -60,8 +61,9 @@ pub(crate) fn App() -> Html {
         let worker = worker.clone();
         move |trust| worker.send(Command::Trust(trust.clone()))
     });
-    // While a board is updated, a file that is dropped changes nothing of what is seen.
-    let watching = state.entry().is_some_and(|entry| entry.is_busy());
+    // While a board is updated, or the page is not seen, a file that is dropped changes nothing of what is seen.
+    let away = state.new_board == NewBoard::Open;
+    let watching = away || state.entry().is_some_and(|entry| entry.is_busy());
     use_effect_with(watching, {
         let hands = hands.clone();
         move |watching| {
@@ -77,8 +79,8 @@ pub(crate) fn App() -> Html {
     });
 
     // In a tab that is not looked at, the title is all that can be seen.
-    use_effect_with(title(&state), |title| {
-        if let Some(document) = window::document() {
+    use_effect_with((title(&state), away), |(title, away)| {
+        if let Some(document) = window::document().filter(|_| !away) {
             document.set_title(title);
         }
     });
@@ -142,6 +144,7 @@ impl Hands {
             }
             Intent::DeleteSaved(hash) => self.worker.send(Command::DeleteSaved(hash)),
             Intent::Connect(chooser) => self.connect(chooser),
+            Intent::NewBoard => self.new_board(state.choosers.first()),
             Intent::Behave(behaviour) => self.state.dispatch(Action::Behave(behaviour)),
             Intent::Simulate => self.simulate(state),
             Intent::Show(id) => self.state.dispatch(Action::Show(id)),
@@ -250,6 +253,30 @@ impl Hands {
         });
     }
 
+    /// Draws “New board” in place of the page until the person comes back from there; then a board that has its companion is
+    /// connected.
+    fn new_board(&self, chooser: Chooser) {
+        let hands = self.clone();
+        self.state.dispatch(Action::NewBoard(NewBoard::Loading));
+        spawn_local(async move {
+            let back = hands.clone();
+            let opened = new_board::open(move |connect| {
+                back.state.dispatch(Action::NewBoard(NewBoard::Closed));
+                if connect {
+                    back.connect(chooser);
+                }
+            });
+            let now = match opened.await {
+                Some(()) => NewBoard::Open,
+                None => {
+                    hands.state.dispatch(Action::Failed(PageError::NoNewBoard.into()));
+                    NewBoard::Closed
+                }
+            };
+            hands.state.dispatch(Action::NewBoard(now));
+        });
+    }
+
     fn simulate(&self, state: &State) {
         let demo = state.demo.as_deref().cloned().unwrap_or_default();
         let own = state.keys.iter().map(|known| known.key);
@@ -334,7 +361,11 @@ fn window_events(hands: &Hands, watching: bool) -> Vec<EventListener> {
     listeners
 }
 
-/// Draws the page into the document's body.
+/// Draws the page into its place of the document.
 pub(crate) fn start() {
-    yew::Renderer::<App>::new().render();
+    let place = window::document().and_then(|document| document.get_element_by_id("page"));
+    match place {
+        Some(place) => yew::Renderer::<App>::with_root(place).render(),
+        None => yew::Renderer::<App>::new().render(),
+    };
 }

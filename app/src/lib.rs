@@ -11,6 +11,8 @@ mod app;
 mod loading;
 pub mod messages;
 #[cfg(target_arch = "wasm32")]
+mod new_board;
+#[cfg(target_arch = "wasm32")]
 mod platform;
 pub mod state;
 pub mod view;

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use bootlace_image::PublicKey;
 
 pub use log::{LOG_LINES, Line, Log};
-pub use shown::{Chooser, Choosers, Chosen, Demo, DemoImage, Entry, TrustedKey, Work};
+pub use shown::{Chooser, Choosers, Chosen, Demo, DemoImage, Entry, NewBoard, TrustedKey, Work};
 
 use crate::messages::{
     Behaviour, BoardId, Cable, ChoiceId, Ending, ImageInfo, KeptImage, Notice, Problem, Running, Step, Trust,
@@ -21,6 +21,8 @@ use bootlace_engine::Outcome;
 pub struct State {
     /// The worker takes commands.
     pub ready: bool,
+    /// Whether “New board” is drawn in place of the page.
+    pub new_board: NewBoard,
     /// What keeps this browser from ports, if anything.
     pub obstacle: Option<Problem>,
     /// The choosers of ports that it has.
@@ -65,6 +67,8 @@ pub enum Action {
     Notice(String, Notice),
     /// The choosers of ports that the browser has, or what keeps it from ports.
     Choosers(Result<Choosers, Problem>),
+    /// “New board” is loaded, drawn, or gone.
+    NewBoard(NewBoard),
     /// The tab went to the background or came back.
     Hidden(bool),
     /// A file hovers over the page, or left it.
@@ -162,6 +166,7 @@ impl State {
             Action::Notice(at, notice) => self.notice(at, notice),
             Action::Choosers(Ok(choosers)) => (self.choosers, self.obstacle) = (choosers, None),
             Action::Choosers(Err(problem)) => self.obstacle = Some(problem),
+            Action::NewBoard(now) => self.new_board = now,
             Action::Hidden(hidden) => self.hidden = hidden,
             Action::Dragging(dragging) => self.dragging = dragging,
             Action::Reading(choice, file) => {

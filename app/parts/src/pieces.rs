@@ -4,6 +4,19 @@ use bootlace_engine::words::page as words;
 use web_sys::{Element, ScrollIntoViewOptions, ScrollLogicalPosition};
 use yew::prelude::*;
 
+use crate::icons;
+
+/// Whose page it is.
+pub fn brand() -> Html {
+    let labels = words::labels();
+    html! {
+        <a class="brand" href="." aria-label={labels.brand_link}>
+            { icons::logo() }
+            <h1 class="brand__name">{ labels.product }</h1>
+        </a>
+    }
+}
+
 /// The title of a panel, with its number in a ring. It can have the focus where nothing else of its panel can.
 pub fn title(id: &'static str, number: &'static str, text: &'static str) -> Html {
     html! {

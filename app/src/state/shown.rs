@@ -52,6 +52,18 @@ impl Choosers {
     }
 }
 
+/// The part of the page that installs a board's first companion. It is loaded when it is wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NewBoard {
+    /// Not wanted.
+    #[default]
+    Closed,
+    /// On its way.
+    Loading,
+    /// It is seen, and the page is not.
+    Open,
+}
+
 /// The firmware that was chosen.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Chosen {

@@ -11,7 +11,7 @@ use super::intent::{Intent, Props};
 use super::pieces::{fact, hash, title};
 use super::{history, icons, slots};
 use crate::messages::{Behaviour, Cable, Via};
-use crate::state::{Entry, State, Work};
+use crate::state::{Entry, NewBoard, State, Work};
 
 /// The right panel.
 #[component]
@@ -57,7 +57,10 @@ fn connect(props: &Props) -> Html {
                 <span class="plug__label">{ labels.connect }</span>
                 <span class="plug__hint">{ labels.connect_hint }</span>
             </button>
-            { other_chooser(props, labels.connect_usb) }
+            <div class="row row--spread">
+                { other_chooser(props, labels.connect_usb) }
+                { new_board(props) }
+            </div>
             { simulate(props) }
         </>
     }
@@ -72,6 +75,15 @@ fn other_chooser(props: &Props, label: &'static str) -> Html {
             <button class="quiet" type="button" data-testid="connect-usb" disabled={!state.ready}
                 onclick={emit(&props.on, Intent::Connect(chooser))}>{ label }</button>
         }
+    }
+}
+
+/// The way to a board's first companion.
+fn new_board(props: &Props) -> Html {
+    let loading = props.state.new_board == NewBoard::Loading;
+    html! {
+        <button class="quiet" type="button" data-testid="new-board" disabled={loading}
+            onclick={emit(&props.on, Intent::NewBoard)}>{ words::labels().new_board }</button>
     }
 }
 
@@ -132,6 +144,7 @@ fn shown(props: &Props, entry: &Entry) -> Html {
                         { labels.connect_another }
                     </button>
                     { other_chooser(props, labels.connect_another_usb) }
+                    { new_board(props) }
                 }
             </div>
         </>

@@ -30,6 +30,8 @@ pub enum Intent {
     DeleteSaved(Option<Vec<u8>>),
     /// Choose a port.
     Connect(Chooser),
+    /// Install a board's first companion.
+    NewBoard,
     /// What happens to the next simulated board.
     Behave(Behaviour),
     /// Plug a simulated board in.

@@ -23,7 +23,7 @@ use yew::prelude::*;
 pub use intent::{Intent, Props};
 
 use crate::messages::Cable;
-use crate::state::{State, Work};
+use crate::state::{NewBoard, State, Work};
 
 /// The whole page.
 #[component]
@@ -33,12 +33,10 @@ pub fn Page(props: &Props) -> Html {
     let labels = words::labels();
     let obstacle = state.obstacle.as_ref().filter(|_| state.boards.is_empty());
     html! {
-        <div class={classes!("page", state.dragging.then_some("page--drop"))} onkeydown={focus::escape(props)}>
+        <div class={classes!("page", state.dragging.then_some("page--drop"))} hidden={state.new_board == NewBoard::Open}
+            onkeydown={focus::escape(props)}>
             <header class="top">
-                <a class="brand" href="." aria-label={labels.brand_link}>
-                    { icons::logo() }
-                    <h1 class="brand__name">{ labels.product }</h1>
-                </a>
+                { pieces::brand() }
                 <p class="top__line">{ labels.tagline }</p>
                 { presence(state) }
             </header>
