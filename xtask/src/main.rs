@@ -23,6 +23,7 @@ cargo xtask COMMAND
   run                 build the page, serve it on http://localhost:8080 and say what to do next
   run --port N        the same on another port
   run --check         drive that page through the whole main job in headless Chromium
+  dist                build the page with all that it loads later into dist/, to be served from any place
   test                every test there is; ends in one line `N passed, N failed`
   test --quick        leave out what needs a browser, a peer or an emulator
   firmware            build bootloaders and example applications for chips into target/firmware
@@ -64,6 +65,7 @@ fn dispatch(words: &[&str]) -> Result<ExitCode> {
         ["run"] => run::serve(8080)?,
         ["run", "--check"] => return run::check().map(exit),
         ["run", "--port", port] => run::serve(port.parse().context("--port takes a number")?)?,
+        ["dist"] => return run::publish().map(exit),
         ["test"] => return test::all(Extent::Full).map(exit),
         ["test", "--quick"] => return test::all(Extent::Quick).map(exit),
         ["firmware"] => println!("{}", firmware::build()?.display()),

@@ -1,6 +1,7 @@
 //! `cargo xtask run`: the page, built and served.
 
 pub(crate) mod demo;
+pub(crate) mod new_board;
 pub(crate) mod page;
 mod shorten;
 
@@ -14,6 +15,23 @@ use crate::{project, setup};
 /// Builds the page with its demo images.
 pub(crate) fn build() -> Result<()> {
     build_beside(&[])
+}
+
+/// Builds the page with everything that it may load.
+pub(crate) fn build_all() -> Result<()> {
+    build()?;
+    new_board::place(&page::dist())
+}
+
+/// Builds the page with everything that it may load, to be served from any place.
+pub(crate) fn publish() -> Result<bool> {
+    build_all()?;
+    let within = page::print_weight(&page::dist())?;
+    println!(
+        "all of it is in {}: any static server does, at any path",
+        page::dist().display()
+    );
+    Ok(within)
 }
 
 /// Builds the page with its demo images, and does other jobs beside that.
@@ -45,8 +63,15 @@ pub(crate) fn serve(port: u16) -> Result<()> {
          3. Choose one of the demo images, or drop your own that imgtool signed.\n\
          4. Press the update button, and watch the board prove the new image.\n\
          \n\
+         For a board without the companion, press \"Set up a new board\": that part of the page is being built now.\n\
+         \n\
          Ctrl-C ends it."
     );
+    // The page is there at once; what installs the first companion on a board comes a few minutes later.
+    std::thread::spawn(|| match new_board::place(&page::dist()) {
+        Ok(()) => println!("\"Set up a new board\" is ready."),
+        Err(error) => eprintln!("\"Set up a new board\" could not be built: {error:#}"),
+    });
     bootlace_serve::serve(&listener, &page::dist())
 }
 

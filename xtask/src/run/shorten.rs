@@ -15,11 +15,16 @@ use crate::process;
 pub(super) fn script(dist: &Path, programs: &Path) -> Result<()> {
     let path = built(dist, ".js")?;
     let as_built = std::fs::read(&path)?;
+    with_terser(&path, programs)?;
+    name_digests(dist, &[(&as_built, &std::fs::read(&path)?)])
+}
+
+/// Shortens a script where it is.
+pub(super) fn with_terser(path: &Path, programs: &Path) -> Result<()> {
     let mut terser = std::process::Command::new(programs.join("terser"));
     terser.args(["--module", "--compress", "--mangle", "--output"]);
-    terser.arg(&path).arg("--").arg(&path);
-    process::output(&mut terser)?;
-    name_digests(dist, &[(&as_built, &std::fs::read(&path)?)])
+    terser.arg(path).arg("--").arg(path);
+    process::output(&mut terser).map(drop)
 }
 
 /// Gives shorter ends to the names by which script and program know each other.
@@ -53,7 +58,7 @@ const HASH_DIGITS: usize = 16;
 
 /// Replaces the hashes in names that wasm-bindgen made by numbers of the same length: hashes can't be compressed, and there are
 /// two hundred of them in each file. The names stay as unique as they were.
-fn number_names(script: &mut [u8], program: &mut [u8]) {
+pub(super) fn number_names(script: &mut [u8], program: &mut [u8]) {
     let mut numbers = BTreeMap::new();
     for at in hashes(script) {
         let number = numbers.len();

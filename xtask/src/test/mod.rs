@@ -157,7 +157,7 @@ impl Session {
             Ok(tools) => tools,
             Err(error) => return self.broken("set-up", &error),
         };
-        match run::build().and_then(|()| page::print_weight(&page::dist())) {
+        match run::build_all().and_then(|()| page::print_weight(&page::dist())) {
             Ok(within) => self.one("the page's weight", within),
             Err(error) => self.broken("the page", &error),
         }
