@@ -16,6 +16,7 @@ use rustix::mount::{self, MountFlags, MountPropagationFlags};
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, netlink};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use rustix::thread::UnshareFlags;
+use serde_json::json;
 
 /// Tells the inner run of the program where its scratch folder is, and that it is the inner one.
 const SCRATCH: &str = "BOOTLACE_NAMESPACE";
@@ -26,6 +27,8 @@ pub const MAJOR: u32 = 60;
 
 /// Vendor number of the USB devices that pages get without a click: pid.codes', which has products for tests.
 const TEST_VENDOR: u16 = 0x1209;
+/// Loaders in chips, which a person would choose in the browser's list: the RP2040's.
+const LOADERS: [(u16, u16); 1] = [(0x2E8A, 3)];
 
 /// Where managed policies live: Chromium, and Chrome.
 const POLICY_FOLDERS: [&str; 2] = ["/etc/chromium", "/etc/opt/chrome"];
@@ -153,8 +156,15 @@ fn policy(scratch: &Path, origins: &[&str]) -> Result<()> {
         copy_tree(Path::new(folder), &copy)?;
         let managed = copy.join("policies/managed");
         fs::create_dir_all(&managed)?;
-        let devices = serde_json::json!([{ "devices": [{ "vendor_id": TEST_VENDOR }], "urls": origins }]);
-        let text = serde_json::json!({
+        let loaders = LOADERS
+            .iter()
+            .map(|(vendor, product)| json!({ "vendor_id": vendor, "product_id": product }));
+        let allowed: Vec<_> = [json!({ "vendor_id": TEST_VENDOR })]
+            .into_iter()
+            .chain(loaders)
+            .collect();
+        let devices = json!([{ "devices": allowed, "urls": origins }]);
+        let text = json!({
             "SerialAllowAllPortsForUrls": origins,
             "WebUsbAllowDevicesForUrls": devices,
         });

@@ -1,5 +1,7 @@
 //! A headless Chromium as a test sees it: windows, elements, waiting, pictures, and everything the page complained of.
 
+mod named;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -290,32 +292,6 @@ impl Browser {
         Ok(self.run(script, &[json!(id)])? == json!(true))
     }
 
-    /// The first element that assistive technology presents with this role and a name that contains `text`.
-    ///
-    /// # Errors
-    /// When there is none in time.
-    pub fn role(&self, role: &str, text: &str) -> Result<Element> {
-        self.wait(&format!("a {role} named {text:?}"), SOON, |page| {
-            let likely = match role {
-                "button" => "button, [role=button], input[type=submit], input[type=button], summary",
-                "link" => "a[href], [role=link]",
-                "heading" => "h1, h2, h3, h4, h5, h6, [role=heading]",
-                _ => "body *",
-            };
-            for element in page.all(likely)? {
-                let computed = |what| page.session.get(&format!("/element/{}/{what}", element.0));
-                // An element that is redrawn between two calls is looked for again.
-                let (Ok(its_role), Ok(name)) = (computed("computedrole"), computed("computedlabel")) else {
-                    return Ok(None);
-                };
-                if its_role == role && name.as_str().is_some_and(|name| name.contains(text)) {
-                    return Ok(Some(element));
-                }
-            }
-            Ok(None)
-        })
-    }
-
     /// Clicks as a person does: scrolled into view, and refused when something covers it.
     ///
     /// # Errors
@@ -360,6 +336,16 @@ impl Browser {
             .with_context(|| format!("choosing {}", file.display()))?;
         self.session
             .post(&format!("/element/{}/value", input.0), &json!({ "text": file }))
+            .map(drop)
+    }
+
+    /// Types into an element, behind what is there.
+    ///
+    /// # Errors
+    /// When it takes no text.
+    pub fn type_into(&self, element: &Element, text: &str) -> Result<()> {
+        self.session
+            .post(&format!("/element/{}/value", element.0), &json!({ "text": text }))
             .map(drop)
     }
 
