@@ -8,13 +8,18 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use bootlace_image::Algorithm;
 
 use crate::qemu::{
-    Emulator, Gdb, Images, Line, PAGE, PRIMARY, RAM, SECONDARY, Signing, Watched, XPSR, with_primary,
+    Emulator, Gdb, Images, Line, PAGE, PRIMARY, RAM, SECONDARY, Signing, Watched, XPSR, bootloader,
+    with_bootloader,
 };
+use crate::tools;
 
 /// The UART's register that opens the line: the bootloader serves, and starts no image.
 const SERVES: Watched = (0x4000_2500, 4);
@@ -32,6 +37,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Window {
     /// Its name, as figures have it.
     pub name: &'static str,
+    /// What the board checks.
+    pub algorithm: Algorithm,
     /// How the image is signed.
     pub signing: Signing,
     /// The turn that it begins with, counted back from the last one before the bootloader serves; `None`: at reset.
@@ -40,42 +47,57 @@ pub struct Window {
     pub turns: Option<usize>,
 }
 
-/// Turns of a signature's check: 4 for 1 / s, 32 for the sum, of a million instructions each.
-const SIGNATURE: usize = 36;
-
-/// What is swept: whole runs where no signature is computed, and of those with one its beginning and its end. In between
-/// numbers are multiplied by the same instructions.
-pub const fn windows() -> [Window; 9] {
-    const fn window(
-        name: &'static str,
-        signing: Signing,
-        from: Option<usize>,
-        turns: Option<usize>,
-    ) -> Window {
-        Window {
-            name,
-            signing,
-            from,
-            turns,
+/// What is swept: whole runs where no signature is computed, and of those with one its beginning, its first sum and its end. In between
+/// numbers are multiplied by the same instructions. A self-test of Ed25519's arithmetic lies in the beginning.
+pub fn windows() -> Vec<Window> {
+    use Algorithm::{Ed25519, P256};
+    /// Turns of a signature's check: 4 for 1 / s, or 16 for two roots, and 32 for the sum, of a million instructions each.
+    const fn turns(algorithm: Algorithm) -> usize {
+        match algorithm {
+            Ed25519 => 48,
+            _ => 36,
         }
     }
+    let whole = |name, algorithm, signing| Window {
+        name,
+        algorithm,
+        signing,
+        from: None,
+        turns: None,
+    };
     // The digest's verdict, the signatures' count and the search for one lie before a signature's check.
-    const BEGIN: Option<usize> = Some(SIGNATURE + 8);
-    [
-        window("missing-signature", Signing::Missing, None, None),
-        window("altered-image", Signing::Altered, None, None),
-        window("bad-signature-begin", Signing::OtherKey, BEGIN, Some(12)),
-        window("bad-signature-end", Signing::OtherKey, Some(2), None),
-        window("base-point-begin", Signing::BasePoint, BEGIN, Some(12)),
-        window("base-point-end", Signing::BasePoint, Some(2), None),
-        window("own-addresses", Signing::OwnAddresses, None, None),
-        window("jump-addresses", Signing::JumpAddresses, None, None),
-        window(
-            "signature-of-addresses-end",
-            Signing::SignatureOfAddresses,
-            Some(2),
-            None,
-        ),
+    let begin = |name, algorithm, signing| Window {
+        from: Some(turns(algorithm) + 8),
+        turns: Some(12),
+        ..whole(name, algorithm, signing)
+    };
+    // As far as the sum's first step.
+    let sum = |name, algorithm| Window {
+        turns: Some(turns(algorithm) + 8 - 30),
+        ..begin(name, algorithm, Signing::CutShort)
+    };
+    let end = |name, algorithm, signing| Window {
+        from: Some(2),
+        ..whole(name, algorithm, signing)
+    };
+    vec![
+        whole("missing-signature", P256, Signing::Missing),
+        whole("altered-image", P256, Signing::Altered),
+        begin("bad-signature-begin", P256, Signing::OtherKey),
+        end("bad-signature-end", P256, Signing::OtherKey),
+        begin("base-point-begin", P256, Signing::BasePoint),
+        end("base-point-end", P256, Signing::BasePoint),
+        whole("own-addresses", P256, Signing::OwnAddresses),
+        whole("jump-addresses", P256, Signing::JumpAddresses),
+        end("signature-of-addresses-end", P256, Signing::SignatureOfAddresses),
+        sum("cut-short", P256),
+        whole("ed25519-missing-signature", Ed25519, Signing::Missing),
+        begin("ed25519-bad-signature-begin", Ed25519, Signing::OtherKey),
+        end("ed25519-bad-signature-end", Ed25519, Signing::OtherKey),
+        begin("ed25519-nothing-hashed-begin", Ed25519, Signing::NothingHashed),
+        end("ed25519-nothing-hashed-end", Ed25519, Signing::NothingHashed),
+        begin("ed25519-key-left-out-begin", Ed25519, Signing::KeyLeftOut),
+        sum("ed25519-cut-short", Ed25519),
     ]
 }
 
@@ -126,12 +148,29 @@ pub struct Faults {
     start: Snapshot,
 }
 
+/// The board that checks Ed25519, filled with a key that is for tests only, and what its private half signs.
+fn ed25519_board() -> Result<(Images, Vec<u8>)> {
+    static FILLED: OnceLock<Result<Vec<u8>, String>> = OnceLock::new();
+    let key = Path::new(env!("CARGO_MANIFEST_DIR")).join("../protocol/image/tests/data/ed25519.pub.pem");
+    let filled = FILLED.get_or_init(|| {
+        let folder = std::env::temp_dir().join(format!("bootlace-faults-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+        let filled = tools::filled(&folder, "qemu-microbit-ed25519", "bin", &key);
+        filled.map_err(|error| format!("{error:#}"))
+    });
+    let filled = filled.clone().map_err(|error| anyhow!(error))?;
+    Ok((Images::with_key(&key.with_file_name("ed25519.pem"))?, filled))
+}
+
 impl Faults {
     /// # Errors
     /// When QEMU is gone, or the image starts without a fault where the window begins at a turn.
     pub fn new(window: Window) -> Result<Self> {
-        let image = Images::new()?.standing_still(window.signing)?;
-        let flash = with_primary(Some(&image))?;
+        let (images, bootloader) = match window.algorithm {
+            Algorithm::Ed25519 => ed25519_board()?,
+            _ => (Images::new()?, bootloader()?),
+        };
+        let flash = with_bootloader(&bootloader, Some(&images.standing_still(window.signing)?));
         let board = Emulator::new(Line::None, &flash)?;
         let mut gdb = board.gdb()?;
         let mut ram = vec![0; RAM.1];

@@ -5,8 +5,9 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use bootlace_delta::make::{Options, make};
 use bootlace_image::builder::{ImageBuilder, SigningKey};
-use bootlace_image::{Algorithm, Image, TlvKind, Version};
+use bootlace_image::{Image, TlvKind, Version};
 
+use super::forged::forged;
 use crate::tools;
 
 /// Bytes of flash.
@@ -84,6 +85,12 @@ pub enum Signing {
     JumpAddresses,
     /// As [`Signing::OtherKey`], with numbers that are made of addresses of the image's instructions.
     SignatureOfAddresses,
+    /// The signature names the board's key, and is what the sum is after the first eight bits of its factors, which can be guessed.
+    CutShort,
+    /// Of Ed25519: the signature is good where nothing is hashed, so that the challenge is known before R is chosen.
+    NothingHashed,
+    /// Of Ed25519: the signature is good where the key is left out of the sum.
+    KeyLeftOut,
 }
 
 /// What makes one signed file of another, on a board that runs that one.
@@ -210,12 +217,14 @@ impl Images {
             let signature = key.sign(&builder.digest());
             let named = self.key.public().hash();
             let named = builder.clone().unprotected(TlvKind::KEYHASH, &named);
-            named.unprotected(TlvKind::ECDSA, &signature).build()
+            named
+                .unprotected(self.key.public().algorithm().tlv(), &signature)
+                .build()
         };
         let key_of = |private: u8| {
             let mut seed = [0; 32];
             seed[31] = private;
-            SigningKey::from_seed(Algorithm::P256, &seed)
+            SigningKey::from_seed(self.key.public().algorithm(), &seed)
                 .ok()
                 .context("no key of that number")
         };
@@ -227,6 +236,13 @@ impl Images {
             Signing::SignatureOfAddresses => {
                 let named = builder.unprotected(TlvKind::KEYHASH, &self.key.public().hash());
                 named.unprotected(TlvKind::ECDSA, &signature_of(&own)).build()
+            }
+            Signing::CutShort | Signing::NothingHashed | Signing::KeyLeftOut => {
+                let signature = forged(signing, &self.key.public(), &builder.digest())?;
+                let named = builder.unprotected(TlvKind::KEYHASH, &self.key.public().hash());
+                named
+                    .unprotected(self.key.public().algorithm().tlv(), &signature)
+                    .build()
             }
             Signing::Altered => {
                 let mut image = signed_by(&self.key);

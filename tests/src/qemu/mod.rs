@@ -5,6 +5,7 @@
 //! resets, as on the chip.
 
 mod client;
+mod forged;
 mod gdb;
 mod images;
 mod log;
