@@ -1,7 +1,5 @@
 //! What a block consists of.
 
-use crate::kinds::KeyKinds;
-
 /// Bytes of a block.
 pub const LEN: usize = 256;
 /// What a block begins with, filled or blank; tools find it by this.
@@ -10,19 +8,6 @@ pub const MAGIC: [u8; 8] = *b"BLaceIDT";
 pub const MAX_KEYS: usize = 2;
 /// The most bytes of a name.
 pub const MAX_NAME: usize = 32;
-
-/// A blank block of a bootloader that checks signatures by keys of these kinds.
-pub const fn blank(kinds: KeyKinds) -> [u8; LEN] {
-    let (mut block, mut at) = ([0xFF; LEN], 0);
-    while at < MAGIC.len() {
-        block[at] = MAGIC[at];
-        at += 1;
-    }
-    if kinds.mark() != 0 {
-        block[at::KINDS] = kinds.mark();
-    }
-    block
-}
 
 /// Why a block says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use bootlace_image::{Algorithm, PublicKey};
 
-use crate::block::{LEN, at};
+use crate::block::{LEN, MAGIC, at};
 
 /// The kinds of keys of which a bootloader checks signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,4 +44,17 @@ impl KeyKinds {
         };
         self == Self::UNMARKED || self.0 & kind.0 != 0
     }
+}
+
+/// A blank block of a bootloader that checks signatures by keys of these kinds.
+pub const fn blank(kinds: KeyKinds) -> [u8; LEN] {
+    let (mut block, mut at) = ([0xFF; LEN], 0);
+    while at < MAGIC.len() {
+        block[at] = MAGIC[at];
+        at += 1;
+    }
+    if kinds.mark() != 0 {
+        block[at::KINDS] = kinds.mark();
+    }
+    block
 }

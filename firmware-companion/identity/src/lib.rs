@@ -36,8 +36,8 @@ mod kinds;
 mod read;
 mod write;
 
-pub use block::{Damage, LEN, MAGIC, MAX_KEYS, MAX_NAME, blank};
-pub use kinds::KeyKinds;
+pub use block::{Damage, LEN, MAGIC, MAX_KEYS, MAX_NAME};
+pub use kinds::{KeyKinds, blank};
 pub use read::{Keys, of_board, read, without};
 pub use write::{Unfit, encode, find};
 

@@ -4,10 +4,9 @@ use bootlace_core::board::Identity;
 use bootlace_image::{Algorithm, PublicKey};
 
 use crate::block::{
-    COVERED, ED25519, KEY, LEN, MAGIC, MAX_KEYS, MAX_NAME, P256, VERSION, at, blank, crc_32, flag,
-    is_printable,
+    COVERED, ED25519, KEY, LEN, MAGIC, MAX_KEYS, MAX_NAME, P256, VERSION, at, crc_32, flag, is_printable,
 };
-use crate::kinds::KeyKinds;
+use crate::kinds::{KeyKinds, blank};
 use crate::read::{Keys, read};
 
 /// Why an identity can't be written.

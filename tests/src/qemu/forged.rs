@@ -9,7 +9,7 @@ use p256::elliptic_curve::point::AffineCoordinates as _;
 use p256::elliptic_curve::sec1::FromSec1Point as _;
 use sha2::{Digest as _, Sha512};
 
-use super::Signing;
+use super::signing::Signing;
 
 /// Bits of the factors that the first step of a sum takes.
 const FIRST_BITS: u32 = 8;

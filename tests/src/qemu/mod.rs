@@ -10,16 +10,18 @@ mod gdb;
 mod images;
 mod log;
 mod qmp;
+mod signing;
 
 pub use client::Host;
 pub(crate) use gdb::XPSR;
 pub use gdb::{Gdb, Watched};
 pub use images::{
-    FLASH, Images, PAGE, PRIMARY, RAM, SECONDARY, SLOTS_END, STATE, Signing, bootloader, difference, program,
+    FLASH, Images, PAGE, PRIMARY, RAM, SECONDARY, SLOTS_END, STATE, bootloader, difference, program,
     with_bootloader, with_primary,
 };
 pub use log::{Operation, Recorder, undone};
 pub use qmp::Qmp;
+pub use signing::Signing;
 
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
