@@ -8,12 +8,14 @@
 mod board;
 mod delta;
 mod host;
+mod loaders;
 mod memory;
 mod protocol;
 
 pub use board::{server, state};
 pub use delta::delta;
 pub use host::{files, session};
+pub use loaders::loaders;
 pub use memory::memory;
 pub use protocol::{frames, images, messages};
 
@@ -21,7 +23,7 @@ pub use protocol::{frames, images, messages};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("frames", frames),
     ("messages", messages),
     ("images", images),
@@ -31,6 +33,7 @@ pub const TARGETS: [Target; 9] = [
     ("files", files),
     ("session", session),
     ("memory", memory),
+    ("loaders", loaders),
 ];
 
 /// Inputs to begin with: what is said and stored when all is well.
@@ -44,6 +47,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "files" => host::file_seeds(),
         "session" => host::session_seeds(),
         "memory" => memory::seeds(),
+        "loaders" => loaders::seeds(),
         _ => board::server_seeds(),
     }
 }
