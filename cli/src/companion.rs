@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use bootlace_engine::CheckedImage;
-use bootlace_engine::words::{self, Sentence, identity as says, install};
+use bootlace_engine::words::{self, Sentence, identity as says, install, nordic};
 use bootlace_identity::{Keys, LEN, find, read};
 use bootlace_image::PublicKey;
 use bootlace_install::companion::{self, Unmade};
@@ -86,12 +86,12 @@ pub(crate) struct Parts {
 /// A companion as a file.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MakeArguments {
-    /// The kind of board: rp2040, nrf52840-uf2, nrf52840-uf2-s6 or stm32f407.
+    /// The kind of board: rp2040, nrf52840-dongle, nrf52840-uf2, nrf52840-uf2-s6 or stm32f407.
     #[arg(long)]
     board: String,
     #[command(flatten)]
     parts: Parts,
-    /// Where to write it: .bin, .hex or .uf2.
+    /// Where to write it: .bin, .hex, .uf2, or .zip for Nordic's bootloader.
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
 }
@@ -236,7 +236,11 @@ pub(crate) fn encoded(path: &Path, board: &Board, plan: &FlashPlan) -> Result<Ve
     let format = extension
         .and_then(Format::of_extension)
         .ok_or_else(|| install::no_format(path.display()))?;
-    board.file(plan, format).ok_or_else(|| install::no_uf2(board))
+    board.file(plan, format).ok_or_else(|| match format {
+        Format::Zip if board.nordic().is_some() => nordic::companion_alone(board),
+        Format::Zip => nordic::no_package(board),
+        _ => install::no_uf2(board),
+    })
 }
 
 /// Why no companion was made of a file.

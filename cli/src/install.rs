@@ -1,5 +1,7 @@
 //! `bootlace install`: a companion into a chip that has none, by the loader that the chip came with.
 
+mod nordic;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,12 +9,13 @@ use std::time::Duration;
 
 use bootlace_dfuse::Dfuse;
 use bootlace_engine::CheckedImage;
-use bootlace_engine::words::{Sentence, files, identity, install as says, ports};
+use bootlace_engine::words::{Sentence, files, identity, install as says, nordic as says_of_nordic, ports};
 use bootlace_formats::uf2;
 use bootlace_host::{LoaderDevice, LoaderKind, LoaderPort, Unusable};
 use bootlace_identity::{Keys, find};
 use bootlace_install::{Board, FlashPlan, Format, Installation, News, Next, Part, Way, Work};
 use bootlace_loader::{Action, Broken, Loader};
+use bootlace_nordic_dfu::{self as nordic_dfu, Package, Target};
 use bootlace_picoboot::Picoboot;
 use bootlace_stm32_uart::Stm32Uart;
 use serde_json::{Value, json};
@@ -28,14 +31,16 @@ use crate::{file, report};
 changed, and does not hold all of it: start again."
 )]
 pub(crate) struct Arguments {
-    /// The kind of board: rp2040, nrf52840-uf2, nrf52840-uf2-s6 or stm32f407.
+    /// The kind of board: rp2040, nrf52840-dongle, nrf52840-uf2, nrf52840-uf2-s6 or stm32f407.
     #[arg(long)]
     board: String,
     /// The way into the chip: picoboot (USB, the RP2040's own loader), uf2 (a file onto the drive that it shows), dfuse (USB, the
-    /// STM32's own loader) or uart (the same by a serial port). Without it, the first of the board's ways.
+    /// STM32's own loader), uart (the same by a serial port) or nordic (the serial port of Nordic's bootloader). Without it, the
+    /// first of the board's ways.
     #[arg(long, value_parser = way)]
     way: Option<Way>,
-    /// What “companion make” wrote, in place of a key and a name: .bin or .uf2.
+    /// What “companion make” wrote, in place of a key and a name: .bin, .uf2 or .zip. For --way nordic also a package of it that
+    /// somebody else signed.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "name", "app", "companions"])]
     companion: Option<PathBuf>,
     /// Install the file of --companion even if its companion holds no key, or would not start the image that lies with it.
@@ -43,7 +48,7 @@ pub(crate) struct Arguments {
     any_image: bool,
     #[command(flatten)]
     parts: Parts,
-    /// The serial port that leads to the chip's loader, for --way uart, which this asks for.
+    /// The serial port that leads to the chip's loader, for --way uart and --way nordic, which this asks for.
     #[arg(long, value_name = "PORT")]
     port: Option<PathBuf>,
     /// The folder where the drive of the chip's loader appears, for --way uf2.
@@ -69,14 +74,17 @@ fn way(name: &str) -> Result<Way, String> {
 pub(crate) fn run(arguments: &Arguments) -> crate::problem::Result {
     let board = board(&arguments.board)?;
     let ways: Vec<_> = board.ways.iter().map(|way| way.name()).collect();
-    let asked = arguments.way.or(arguments.port.is_some().then_some(Way::Uart));
+    let through_port = board.ways.iter().copied().find(|way| way.is_by_port());
+    let asked = arguments
+        .way
+        .or(through_port.filter(|_| arguments.port.is_some()));
     let way = match asked.or(board.ways.first().copied()) {
         Some(way) if board.ways.contains(&way) => way,
         _ => return Err(says::no_way(board, &ways.join(", ")).into()),
     };
-    let plan = match &arguments.companion {
-        Some(path) => made(path, board, arguments.any_image)?,
-        None => arguments.parts.plan(board)?,
+    let plan = || match &arguments.companion {
+        Some(path) => Ok(made(path, board, arguments.any_image)?),
+        None => arguments.parts.plan(board),
     };
     match way {
         Way::Picoboot => {
@@ -84,17 +92,23 @@ pub(crate) fn run(arguments: &Arguments) -> crate::problem::Result {
                 numbers: bootlace_picoboot::DEVICE,
                 interface: bootlace_picoboot::INTERFACE,
             };
-            by_usb(arguments, (board, way), plan, kind, Picoboot::new)?;
+            by_usb(arguments, (board, way), plan()?, kind, Picoboot::new)?;
         }
         Way::Dfuse => {
             let kind = LoaderKind {
                 numbers: bootlace_dfuse::DEVICE,
                 interface: bootlace_dfuse::INTERFACE,
             };
-            by_usb(arguments, (board, way), plan, kind, Dfuse::new)?;
+            by_usb(arguments, (board, way), plan()?, kind, Dfuse::new)?;
         }
-        Way::Uart => by_port(arguments, (board, way), plan)?,
-        Way::Uf2 => onto_drive(arguments, board, &plan)?,
+        Way::Uart => by_port(arguments, (board, way), plan()?)?,
+        Way::Uf2 => onto_drive(arguments, board, &plan()?)?,
+        Way::Nordic => {
+            let target = board
+                .nordic()
+                .ok_or_else(|| says::no_way(board, &ways.join(", ")))?;
+            by_nordic(arguments, board, target)?;
+        }
     }
     tell(
         arguments,
@@ -191,19 +205,80 @@ fn by_usb<L: Loader>(
 /// By a serial port that leads to the chip.
 fn by_port(arguments: &Arguments, to: (&Board, Way), plan: FlashPlan) -> Result<(), Problem> {
     let path = arguments.port.as_deref().ok_or_else(says::which_port)?;
-    let mut port = LoaderPort::open(path, bootlace_stm32_uart::LINE).map_err(|why| {
-        let name = path.display();
-        match why {
-            Unusable::Missing => ports::missing(name),
-            Unusable::Forbidden => ports::forbidden(name),
-            Unusable::Busy => says::port_busy(name),
-            Unusable::Other(why) => ports::unusable(name, why),
-        }
-    })?;
+    let port = LoaderPort::open(path, bootlace_stm32_uart::LINE);
+    let mut port = port.map_err(|why| unopened_port(path, why))?;
     let installation = Installation::new(Stm32Uart::new(), plan);
     drive(arguments, to, installation, |action, limit| {
         port.perform(action, limit)
     })
+}
+
+/// By Nordic's bootloader, which stays.
+fn by_nordic(arguments: &Arguments, board: &Board, target: Target) -> Result<(), Problem> {
+    if arguments.keep.is_some() {
+        return Err(says_of_nordic::never_read().into());
+    }
+    let package = package_of(arguments, board)?;
+    let path = arguments.port.as_deref().ok_or_else(says::which_port)?;
+    let mut port = nordic::open(path).map_err(|why| unopened_port(path, why))?;
+    if !arguments.discard && !arguments.json {
+        report::line(says_of_nordic::not_kept());
+    }
+    let mut tenths = Tenths::default();
+    let ended = nordic::send(package, target, &mut port, |news| match news {
+        nordic_dfu::News::Stage(stage) => {
+            tenths = Tenths::default();
+            let value = json!({ "event": "work", "work": nordic::name(stage) });
+            tell(arguments, value, || says_of_nordic::stage(stage).into());
+        }
+        nordic_dfu::News::Progress { done, total } => tenths.tell(arguments, done, total),
+        nordic_dfu::News::Ended(_) => {}
+    });
+    says_of_nordic::ended(board, &ended).map_or(Ok(()), |sentence| Err(sentence.into()))
+}
+
+/// What Nordic's bootloader is sent: a package as somebody made it, or one of the board's companion.
+fn package_of(arguments: &Arguments, board: &Board) -> Result<Package, Problem> {
+    let Some(path) = &arguments.companion else {
+        return Ok(nordic::of_plan(board, &arguments.parts.plan(board)?)?);
+    };
+    let package = match nordic::read(path, &file::read(path)?) {
+        Some(read) => read?,
+        None => nordic::of_plan(board, &made(path, board, arguments.any_image)?)?,
+    };
+    if !nordic::is_for(board, &package.firmware) {
+        return Err(says::not_for_board(path.display(), board).into());
+    }
+    if !arguments.any_image {
+        starts(path, &package.firmware, None)?;
+    }
+    Ok(package)
+}
+
+fn unopened_port(path: &Path, why: Unusable) -> Sentence {
+    let name = path.display();
+    match why {
+        Unusable::Missing => ports::missing(name),
+        Unusable::Forbidden => ports::forbidden(name),
+        Unusable::Busy => says::port_busy(name),
+        Unusable::Other(why) => ports::unusable(name, why),
+    }
+}
+
+/// Tenths of a work that were told.
+#[derive(Default)]
+struct Tenths(u64);
+
+impl Tenths {
+    /// Tells how far it is, once for each tenth.
+    fn tell(&mut self, arguments: &Arguments, done: u32, total: u32) {
+        let tenths = u64::from(done) * 10 / u64::from(total.max(1));
+        if tenths > self.0 {
+            self.0 = tenths;
+            let value = json!({ "event": "progress", "done": done, "total": total });
+            tell(arguments, value, || format!("  {}", says::progress(done, total)));
+        }
+    }
 }
 
 /// Runs an installation to its end; `perform` does an action, which may take so long.
@@ -213,24 +288,16 @@ fn drive<L: Loader>(
     mut installation: Installation<L>,
     mut perform: impl FnMut(Action, Duration) -> Result<Vec<u8>, Broken>,
 ) -> Result<(), Problem> {
-    // Tenths of the work that were told.
-    let mut told = 0;
+    let mut tenths = Tenths::default();
     loop {
         while let Some(news) = installation.poll_news() {
             match news {
                 News::Work(work) => {
-                    told = 0;
+                    tenths = Tenths::default();
                     let value = json!({ "event": "work", "work": name(work) });
                     tell(arguments, value, || says::work(work).into());
                 }
-                News::Progress { done, total } => {
-                    let tenths = u64::from(done) * 10 / u64::from(total.max(1));
-                    if tenths > told {
-                        told = tenths;
-                        let value = json!({ "event": "progress", "done": done, "total": total });
-                        tell(arguments, value, || format!("  {}", says::progress(done, total)));
-                    }
-                }
+                News::Progress { done, total } => tenths.tell(arguments, done, total),
                 News::Before(parts) => {
                     if !arguments.discard {
                         keep(arguments, (board, way), parts)?;

@@ -17,11 +17,13 @@ pub enum Way {
     Dfuse,
     /// The serial port of an STM32's ROM.
     Uart,
+    /// The serial port of Nordic's bootloader, which stays.
+    Nordic,
 }
 
 impl Way {
     /// All that there are.
-    pub const ALL: [Way; 4] = [Way::Picoboot, Way::Uf2, Way::Dfuse, Way::Uart];
+    pub const ALL: [Way; 5] = [Way::Picoboot, Way::Uf2, Way::Dfuse, Way::Uart, Way::Nordic];
 
     /// Its name for people and arguments.
     pub const fn name(self) -> &'static str {
@@ -30,7 +32,13 @@ impl Way {
             Way::Uf2 => "uf2",
             Way::Dfuse => "dfuse",
             Way::Uart => "uart",
+            Way::Nordic => "nordic",
         }
+    }
+
+    /// Whether it leads through a serial port that a person names.
+    pub const fn is_by_port(self) -> bool {
+        matches!(self, Way::Uart | Way::Nordic)
     }
 }
 
@@ -111,6 +119,24 @@ pub const ALL: &[Board] = &[
             says: "RPI-RP2",
             never: None,
         }),
+    },
+    Board {
+        name: "nrf52840-dongle",
+        program: "nrf52840-dongle",
+        title: "nRF52840 Dongle (PCA10059)",
+        ways: &[Way::Nordic],
+        entry: "Plug the dongle in and press its reset button from the side: the red LED pulses.",
+        exit: None,
+        flash: 0x1000,
+        table: None,
+        units: &[Units {
+            at: 0x1000,
+            count: 0xE0 - 0x01,
+            len: 4096,
+        }],
+        companion: 0x1_0000,
+        primary: (0x1_1000, 400 * 1024),
+        drive: None,
     },
     Board {
         name: "nrf52840-uf2",

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use bootlace_formats::{hex, uf2};
 
 use crate::boards::Board;
+use crate::package;
 use crate::plan::{FlashPlan, Part};
 
 /// A format that programmers or chips' drives take.
@@ -16,6 +17,8 @@ pub enum Format {
     Hex,
     /// UF2.
     Uf2,
+    /// A package for Nordic's bootloader.
+    Zip,
 }
 
 impl Format {
@@ -25,12 +28,13 @@ impl Format {
             Format::Bin => "bin",
             Format::Hex => "hex",
             Format::Uf2 => "uf2",
+            Format::Zip => "zip",
         }
     }
 
     /// The format of this end of a name.
     pub fn of_extension(extension: &str) -> Option<Format> {
-        let all = [Format::Bin, Format::Hex, Format::Uf2];
+        let all = [Format::Bin, Format::Hex, Format::Uf2, Format::Zip];
         all.into_iter()
             .find(|format| format.extension().eq_ignore_ascii_case(extension))
     }
@@ -54,6 +58,7 @@ impl Board {
                 hex::write(parts).into_bytes()
             }
             Format::Uf2 => uf2::write(plan.blank.start, &plan.flat(), self.drive.as_ref()?.family),
+            Format::Zip => package::zip(&self.package(plan)?),
         })
     }
 

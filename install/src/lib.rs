@@ -14,6 +14,7 @@ pub mod boards;
 pub mod companion;
 mod file;
 mod installation;
+mod package;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -21,4 +22,5 @@ mod tests;
 pub use boards::{Board, Drive, OtherDrive, Way};
 pub use file::Format;
 pub use installation::{Ended, Installation, News, Next, Work};
+pub use package::{Unpackaged, package};
 pub use plan::{FlashPlan, Part, Unfit};

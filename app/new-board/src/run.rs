@@ -40,7 +40,7 @@ fn kind(way: Way) -> Option<Kind> {
             numbers: bootlace_dfuse::DEVICE,
             interface: bootlace_dfuse::INTERFACE,
         }),
-        Way::Uf2 | Way::Uart => None,
+        Way::Uf2 | Way::Uart | Way::Nordic => None,
     }
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn start(way: Way, link: usb::Loader, plan: FlashPlan, tell: impl Fn(
                 let installation = Installation::new(Dfuse::new(link.interface), plan);
                 drive(installation, &link, heard, tell).await;
             }
-            Way::Uf2 | Way::Uart => {}
+            Way::Uf2 | Way::Uart | Way::Nordic => {}
         }
         drop(watch);
         link.close().await;

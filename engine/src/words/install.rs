@@ -51,7 +51,7 @@ pub fn no_format(path: impl Display) -> Sentence {
     Sentence::new(
         "NoFormat",
         format!("{path} names no format."),
-        "End the name in .bin, .hex or .uf2.",
+        "End the name in .bin, .hex, .uf2 or .zip.",
     )
 }
 
@@ -117,7 +117,7 @@ pub fn unfit(board: &Board, unfit: Unfit) -> Sentence {
 pub fn no_loader(board: &Board, way: Way) -> Sentence {
     let cable = match way {
         Way::Dfuse => " The cable goes to the board's own USB connector, not to the debugger's.",
-        Way::Picoboot | Way::Uf2 | Way::Uart => "",
+        Way::Picoboot | Way::Uf2 | Way::Uart | Way::Nordic => "",
     };
     Sentence::new(
         "NoLoader",
@@ -249,6 +249,8 @@ pub fn kept(path: impl Display, way: Way) -> String {
         Way::Picoboot | Way::Uf2 => {
             "copied onto the drive of the board's loader, it is as it was".to_string()
         }
+        // That one does not say what the board held.
+        Way::Nordic => "install it in the same way".to_string(),
         Way::Uart => format!("“stm32flash -w {path} -v -g 0x08000000 PORT” brings that back"),
         Way::Dfuse => {
             format!("“dfu-util -d 0483:df11 -a 0 -s 0x08000000:leave -D {path}” brings that back")
@@ -338,7 +340,7 @@ fn again(board: &Board, way: Way) -> String {
              chip's loader can't be overwritten.",
             board.entry
         ),
-        Way::Picoboot | Way::Uf2 | Way::Dfuse => {
+        Way::Picoboot | Way::Uf2 | Way::Dfuse | Way::Nordic => {
             "Unplug the board, bring it into its loader again, and start again: a chip's \
              loader can't be overwritten."
                 .to_string()

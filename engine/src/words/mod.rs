@@ -5,7 +5,7 @@
 //! join no sentences from parts, and match on names, never on text.
 //!
 //! Errors and refusals are in `board`, what a board remembers in `journal`. [`terminal`], [`tables`], [`files`], [`memory`], [`ports`],
-//! [`install`], [`sign`] and [`simulate`] are what the command line says; `page` is what the page says, its fixed texts in `page/labels`.
+//! [`install`], [`nordic`], [`sign`] and [`simulate`] are what the command line says; `page` is what the page says, its fixed texts in `page/labels`.
 
 use crate::{Error, Failure};
 
@@ -18,6 +18,7 @@ pub mod install;
 mod journal;
 pub mod keys;
 pub mod memory;
+pub mod nordic;
 #[cfg(feature = "page")]
 pub mod page;
 mod patch;

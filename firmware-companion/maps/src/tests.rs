@@ -119,6 +119,11 @@ fn an_installation_knows_an_nrf52840<B: Chip>(name: &str, start: u32, end: u32) 
 
 #[test]
 fn an_installation_knows_the_places_of_nrf52840s() {
+    an_installation_knows_an_nrf52840::<Dongle>(
+        "nrf52840-dongle",
+        nrf52840::BEHIND_MBR,
+        nrf52840::NORDICS_BOOTLOADER,
+    );
     let end = nrf52840::ADAFRUITS_NEW_BOOTLOADER;
     an_installation_knows_an_nrf52840::<Uf2>("nrf52840-uf2", nrf52840::BEHIND_SOFTDEVICE_7, end);
     an_installation_knows_an_nrf52840::<Uf2>("nrf52840-uf2-s6", nrf52840::BEHIND_SOFTDEVICE_6, end);

@@ -1,9 +1,10 @@
 //! `manifest.json` of a package: which of its files are what (`nordicsemi/dfu/manifest.py`).
 
-use alloc::string::{String, ToString as _};
+use alloc::format;
+use alloc::string::String;
 use core::fmt;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Names of an application's files in a package.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,10 +61,9 @@ pub fn names(json: &[u8]) -> Result<Names, ManifestError> {
     })
 }
 
-/// Writes the manifest of an application alone.
-pub fn manifest(names: &Names) -> String {
-    json!({ "manifest": { "application": { "bin_file": names.firmware, "dat_file": names.init } } })
-        .to_string()
+/// Writes the manifest of an application alone; the names are plain: no quotes, no backslashes.
+pub fn manifest(firmware: &str, init: &str) -> String {
+    format!(r#"{{"manifest": {{"application": {{"bin_file": "{firmware}", "dat_file": "{init}"}}}}}}"#)
 }
 
 #[cfg(test)]
@@ -77,7 +77,10 @@ mod tests {
             firmware: "app.bin".into(),
             init: "app.dat".into(),
         };
-        assert_eq!(names(manifest(&files).as_bytes()), Ok(files));
+        assert_eq!(
+            names(manifest(&files.firmware, &files.init).as_bytes()),
+            Ok(files)
+        );
         let read = |text: &str| names(text.as_bytes());
         let older =
             r#"{"manifest": {"application": {"bin_file": "a", "dat_file": "b"}, "dfu_version": 0.5}}"#;

@@ -8,11 +8,26 @@ use p256::ecdsa::{Signature, VerifyingKey};
 use sha2::{Digest as _, Sha256};
 
 use crate::init::{self, Packet};
-use crate::loader::{Answer, INSUFFICIENT_RESOURCES, INVALID_OBJECT, Loader, MBR, OPERATION_FAILED};
+use crate::loader::{Answer, Config, INSUFFICIENT_RESOURCES, INVALID_OBJECT, Loader, MBR, OPERATION_FAILED};
 use crate::settings::{Bank, Code, Progress, Validation};
 
 /// `NRF_DFU_APP_DATA_AREA_SIZE` of the dongle's `sdk_config.h`.
 const DATA_AREA: u32 = 12_288;
+
+impl Config {
+    /// A loader that takes what this key has signed, x and y in hexadecimal; `None`: it is none.
+    pub fn signed_by(key: &str) -> Option<Self> {
+        let digits = key.trim();
+        let byte = |at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
+        let point: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(byte).collect();
+        const UNCOMPRESSED: u8 = 4;
+        let key = VerifyingKey::from_sec1_bytes(&[vec![UNCOMPRESSED], point?].concat()).ok()?;
+        Some(Config {
+            key: Some(key),
+            ..Config::default()
+        })
+    }
+}
 
 impl Loader {
     /// `nrf_bootloader_init`: what is to be activated is, and the settings come from flash.

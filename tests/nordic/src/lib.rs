@@ -7,5 +7,7 @@ mod judge;
 mod loader;
 mod settings;
 mod slip;
+mod terminal;
 
 pub use loader::{Config, Loader, PAGE, SIZE};
+pub use terminal::Terminal;

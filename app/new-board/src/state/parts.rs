@@ -76,7 +76,7 @@ impl Offers {
     pub fn has(self, way: Way) -> bool {
         match way {
             Way::Picoboot | Way::Dfuse => self.usb,
-            Way::Uart => false,
+            Way::Uart | Way::Nordic => false,
             // Where there are no folders, the file is downloaded.
             Way::Uf2 => true,
         }

@@ -34,8 +34,12 @@ fn waiting(what: &'static str, about: Option<&'static str>) -> Html {
     }
 }
 
-/// A board to choose. One without a companion is left out.
+/// A board to choose. One without a companion is left out, and one whose ways all lead through a serial port, which this page does
+/// not open.
 fn pick(props: &Props, board: &'static Board) -> Html {
+    if board.ways.iter().all(|way| way.is_by_port()) {
+        return Html::default();
+    }
     let Some(companion) = props.state.companion(board) else {
         return Html::default();
     };
