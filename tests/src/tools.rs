@@ -23,6 +23,11 @@ pub fn smpclient_job() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/smpclient_job.py")
 }
 
+/// What Nordic's nrfutil does, as a program for `BOOTLACE_PYTHON`.
+pub fn nrfutil_job() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/nrfutil_job.py")
+}
+
 /// The `bootlace` command line: what `BOOTLACE_CLI` names, or built now from this checkout, so that it is never older
 /// than what is tested.
 ///

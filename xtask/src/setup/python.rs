@@ -1,4 +1,4 @@
-//! The peers from PyPI: imgtool signs images, smpclient talks to boards.
+//! The peers from PyPI: imgtool signs images, smpclient talks to boards, nrfutil to Nordic's bootloaders.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,14 +15,18 @@ const REQUIREMENTS: &str = include_str!("../../python/requirements.txt");
 const BUILD_REQUIREMENTS: &str = include_str!("../../python/build.txt");
 /// The package with the RP2040's boot ROM, whose programs nobody runs.
 const EMULATOR: &str = include_str!("../../python/emulator.txt");
+/// Nordic's nrfutil, of which only its library is used, and what this needs: the program wants a driver that no present Python has.
+const NORDIC: &str = include_str!("../../python/nordic.txt");
 
 /// The folder with `python`, `imgtool` and what they need.
 pub(crate) fn programs() -> Result<PathBuf> {
     let home = environment()?;
     let bin = home.join("bin");
     // It hangs on the system's Python, which an upgrade may have taken away.
-    if process::output(Command::new(bin.join("python")).args(["-c", "import imgtool, smpclient, serial"]))
-        .is_ok()
+    if process::output(
+        Command::new(bin.join("python")).args(["-c", "import imgtool, smpclient, serial, nordicsemi"]),
+    )
+    .is_ok()
     {
         return Ok(bin);
     }
@@ -44,7 +48,7 @@ pub(crate) fn bootrom() -> Result<PathBuf> {
 fn environment() -> Result<PathBuf> {
     cache::ensure(
         "python",
-        &cache::edition(&[REQUIREMENTS, BUILD_REQUIREMENTS, EMULATOR]),
+        &cache::edition(&[REQUIREMENTS, BUILD_REQUIREMENTS, EMULATOR, NORDIC]),
         |partial| {
             let mut step = Step::start("Python with imgtool and smpclient");
             let log = cache::log("python")?;
@@ -61,6 +65,7 @@ fn environment() -> Result<PathBuf> {
                 ("build.txt", BUILD_REQUIREMENTS, &[][..]),
                 ("requirements.txt", REQUIREMENTS, &[]),
                 ("emulator.txt", EMULATOR, &["--no-deps"]),
+                ("nordic.txt", NORDIC, &["--no-deps", "--ignore-requires-python"]),
             ] {
                 let file = partial.join(name);
                 fs::write(&file, list)?;
