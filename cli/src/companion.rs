@@ -86,7 +86,7 @@ pub(crate) struct Parts {
 /// A companion as a file.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MakeArguments {
-    /// The kind of board: rp2040, nrf52840-dongle, nrf52840-uf2, nrf52840-uf2-s6 or stm32f407.
+    /// The kind of board: rp2040, nrf52840, nrf52840-dongle, nrf52840-uf2, nrf52840-uf2-s6 or stm32f407.
     #[arg(long)]
     board: String,
     #[command(flatten)]

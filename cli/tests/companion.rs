@@ -392,6 +392,37 @@ fn a_companion_is_made_in_every_format_for_a_new_key() {
     assert_eq!(hex, bytes[..hex.len()]);
 }
 
+/// Boards whose chips take no UF2, and one that has no loader at all.
+#[test]
+fn boards_without_a_drive_get_files_for_programmers() {
+    let folder = with_companion("programmers");
+    for (board, begin, len) in [("stm32f407", 0x0800_0000u32, 0x2_0000), ("nrf52840", 0, 0x1_0000)] {
+        fs::copy(folder.join("rp2040.bin"), folder.join(format!("{board}.bin"))).unwrap();
+        let make = |output: &str| {
+            let key = ["--companions", ".", "--key", "own.pub.pem", "-o", output];
+            run(
+                &folder,
+                &[&["companion", "make", "--board", board][..], &key].concat(),
+            )
+        };
+        assert!(make("own.bin").status.success() && make("own.hex").status.success());
+        let bytes = fs::read(folder.join("own.bin")).unwrap();
+        assert_eq!((bytes.len(), bytes.last()), (len, Some(&0xFF)), "{board}");
+        let hex = fs::read(folder.join("own.hex")).unwrap();
+        assert_eq!(from_hex(&hex), bytes[..from_hex(&hex).len()]);
+        let address = format!(":02000004{:04X}", begin >> 16);
+        assert!(
+            begin == 0 || String::from_utf8_lossy(&hex).starts_with(&address),
+            "{board}"
+        );
+        let none = make("own.uf2");
+        assert!(text(&none).contains("takes no UF2"), "{}", text(&none));
+    }
+    let install = ["install", "--board", "nrf52840", "--companion", "own.bin"];
+    let refused = text(&run(&folder, &install));
+    assert!(refused.contains("write it with a debugger"), "{refused}");
+}
+
 #[test]
 fn a_new_key_overwrites_nothing_and_is_its_owners_alone() {
     let folder = with_companion("key");

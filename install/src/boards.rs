@@ -139,6 +139,25 @@ pub const ALL: &[Board] = &[
         drive: None,
     },
     Board {
+        name: "nrf52840",
+        program: "nrf52840",
+        title: "nRF52840 DK",
+        // Its ROM has no loader: what a companion is made for goes into it by a debugger.
+        ways: &[],
+        entry: "Connect the DK's debugger.",
+        exit: None,
+        flash: 0,
+        table: None,
+        units: &[Units {
+            at: 0,
+            count: 1024 / 4,
+            len: 4096,
+        }],
+        companion: 0x1_0000,
+        primary: (0x1_0000, 472 * 1024),
+        drive: None,
+    },
+    Board {
         name: "nrf52840-uf2",
         program: "nrf52840-uf2",
         title: "nRF52840 with UF2, SoftDevice 7",

@@ -21,10 +21,15 @@ pub fn no_board(name: &str, known: &str) -> Sentence {
 
 /// This board has no such way in.
 pub fn no_way(board: &Board, ways: &str) -> Sentence {
+    let next = match ways {
+        "" => "It has none: make a file with “bootlace companion make”, and write it with a debugger."
+            .to_string(),
+        ways => format!("Its ways are: {ways}."),
+    };
     Sentence::new(
         "NoSuchWay",
         format!("The {} can't be reached that way.", board.title),
-        format!("Its ways are: {ways}."),
+        next,
     )
 }
 
