@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use super::cuts::{VERSIONS, who_runs};
 use super::process::Pico;
-use super::trace::{Operation, Reads};
+use super::trace::{Operation, Pages, Reads};
 
 /// What came of a start.
 #[derive(Clone, Debug)]
@@ -42,7 +42,8 @@ impl Judge {
     /// # Errors
     /// When the board does not run one of both versions, confirmed, or the emulator is gone.
     pub fn start(&mut self, flash: &[u8]) -> Result<Start> {
-        if let Some((_, start)) = self.known.iter().find(|(reads, _)| reads.are_same(flash)) {
+        let pages = Pages::of(flash);
+        if let Some((_, start)) = self.known.iter().find(|(reads, _)| reads.are_same(&pages)) {
             let mut start = start.clone();
             start.was_run = false;
             return Ok(start);
@@ -53,7 +54,7 @@ impl Judge {
         pico.hurry_until_here()?;
         pico.power(true)?;
         pico.info()?;
-        let (reads, operations) = (pico.reads(flash)?, pico.trace()?);
+        let (reads, operations) = (pico.reads(&pages)?, pico.trace()?);
         let (version, confirmed) = who_runs(pico)?;
         ensure!(
             confirmed && VERSIONS.contains(&version.as_str()),

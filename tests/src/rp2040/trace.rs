@@ -61,29 +61,34 @@ pub fn cut(before: &[u8], operations: &[Operation], number: usize, when: Cut) ->
     flash
 }
 
-/// Pages of a chip that were read, and what they held before. A board that has only read these does the same when they
-/// hold the same again: the emulator draws nothing by chance.
-#[derive(Clone, Debug)]
-pub struct Reads {
-    pages: Vec<usize>,
-    digest: [u8; 32],
-}
-
 /// Bytes of a page.
 const PAGE: usize = 256;
 
-fn digest(flash: &[u8], pages: &[usize]) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    for page in pages {
-        hash.update(flash.get(page * PAGE..(page + 1) * PAGE).unwrap_or_default());
+/// What each page of a chip holds, told apart by digests.
+#[derive(Debug)]
+pub struct Pages(Vec<[u8; 32]>);
+
+impl Pages {
+    /// Of a chip that holds `flash`.
+    pub fn of(flash: &[u8]) -> Self {
+        Self(
+            flash
+                .chunks(PAGE)
+                .map(|page| Sha256::digest(page).into())
+                .collect(),
+        )
     }
-    hash.finalize().into()
 }
 
+/// Pages of a chip that were read, by number, and what they held before. A board that has only read these does the same when
+/// they hold the same again: the emulator draws nothing by chance.
+#[derive(Clone, Debug)]
+pub struct Reads(Vec<(usize, [u8; 32])>);
+
 impl Reads {
-    /// Whether a chip that holds `flash` reads the same.
-    pub fn are_same(&self, flash: &[u8]) -> bool {
-        digest(flash, &self.pages) == self.digest
+    /// Whether a chip with these pages reads the same.
+    pub fn are_same(&self, pages: &Pages) -> bool {
+        self.0.iter().all(|(page, held)| pages.0.get(*page) == Some(held))
     }
 }
 
@@ -99,18 +104,15 @@ impl Pico {
         read.with_context(|| format!("not a trace: {trace}"))
     }
 
-    /// What was read since the flash was filled with `before` by [`Pico::put`].
+    /// What was read since [`Pico::put`] filled the flash, which held `before`.
     ///
     /// # Errors
     /// When the emulator is gone.
-    pub fn reads(&self, before: &[u8]) -> Result<Reads> {
+    pub fn reads(&self, before: &Pages) -> Result<Reads> {
         let answer = self.command(&json!({ "do": "pagesRead" }))?;
         let flags = answer.as_str().and_then(bytes).context("no pages")?;
-        let pages = flags.iter().enumerate().filter(|(_, flag)| **flag != 0);
-        let pages: Vec<_> = pages.map(|(page, _)| page).collect();
-        Ok(Reads {
-            digest: digest(before, &pages),
-            pages,
-        })
+        let pages = flags.iter().zip(&before.0).enumerate();
+        let read = pages.filter(|(_, (flag, _))| **flag != 0);
+        Ok(Reads(read.map(|(page, (_, held))| (page, *held)).collect()))
     }
 }
