@@ -1,6 +1,7 @@
 //! The board's USB as a host's own driver sees it: requests at endpoint 0, packets of the bulk endpoints, the cable.
 
 use anyhow::{Context as _, Result};
+use bootlace_loader::Setup;
 use serde_json::{Value, json};
 
 use super::hex::{bytes, hex};
@@ -24,28 +25,13 @@ pub enum Failure {
 /// What came of a transfer: the bytes from the board, none of one to the board.
 pub type Transfer = std::result::Result<Vec<u8>, Failure>;
 
-/// The eight bytes that begin a control transfer, without its length (USB 2.0, 9.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Setup {
-    /// Direction, type and recipient: `bmRequestType`.
-    pub kind: u8,
-    /// Which request: `bRequest`.
-    pub request: u8,
-    /// `wValue`.
-    pub value: u16,
-    /// `wIndex`.
-    pub index: u16,
-}
-
-impl Setup {
-    /// A request.
-    pub const fn new(kind: u8, request: u8, value: u16, index: u16) -> Self {
-        Setup {
-            kind,
-            request,
-            value,
-            index,
-        }
+/// A request's first eight bytes, without its length.
+pub const fn setup(kind: u8, request: u8, value: u16, index: u16) -> Setup {
+    Setup {
+        kind,
+        request,
+        value,
+        index,
     }
 }
 

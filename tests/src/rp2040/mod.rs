@@ -12,7 +12,7 @@ mod process;
 mod terminal;
 pub mod trace;
 
-pub use bus::{Failure, Leaves, Setup, Transfer};
+pub use bus::{Failure, Leaves, Transfer, setup};
 pub use flash::{Behaviour, FLASH, Factory, PRIMARY, SECONDARY, STATE};
 pub(crate) use follow::Follower;
 pub use process::{Cut, Function, Info, Pico};

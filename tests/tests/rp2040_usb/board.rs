@@ -1,16 +1,17 @@
 //! A board under test, how it is asked, and that it answers.
 
+use bootlace_loader::Setup;
 use bootlace_smp::Request;
 use bootlace_smp::bootlace::{self, Role};
-use bootlace_tests::rp2040::{Factory, Function, Pico, Setup};
+use bootlace_tests::rp2040::{Factory, Function, Pico, setup};
 
 pub(crate) const GET_DESCRIPTOR: u8 = 6;
 /// `wValue` of [`GET_DESCRIPTOR`].
 pub(crate) const DEVICE: u16 = 0x100;
 pub(crate) const CONFIGURATION: u16 = 0x200;
 /// Of the serial port's own requests.
-pub(crate) const SET_LINE_CODING: Setup = Setup::new(0x21, 0x20, 0, 0);
-pub(crate) const GET_LINE_CODING: Setup = Setup::new(0xA1, 0x21, 0, 0);
+pub(crate) const SET_LINE_CODING: Setup = setup(0x21, 0x20, 0, 0);
+pub(crate) const GET_LINE_CODING: Setup = setup(0xA1, 0x21, 0, 0);
 /// The longest that a good host may wait for the board: milliseconds of the board's time.
 const LONGEST: f64 = 1000.0;
 pub(crate) const BOTH: [Function; 2] = [Function::Serial, Function::Vendor];
@@ -38,7 +39,7 @@ pub(crate) fn answers_on(pico: &Pico, function: Function, after: &str) {
 }
 
 pub(crate) fn get(pico: &Pico, value: u16, index: u16) -> Vec<u8> {
-    let setup = Setup::new(0x80, GET_DESCRIPTOR, value, index);
+    let setup = setup(0x80, GET_DESCRIPTOR, value, index);
     pico.ask_usb(setup, 0xFFFF).unwrap().unwrap()
 }
 

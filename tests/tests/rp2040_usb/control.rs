@@ -1,6 +1,6 @@
 //! Requests at endpoint 0: what USB's chapter 9 asks for, what is not there, and what does not end as it should.
 
-use bootlace_tests::rp2040::{Failure, Function, Leaves, Setup};
+use bootlace_tests::rp2040::{Failure, Function, Leaves, setup};
 
 use super::board::{
     BOTH, CONFIGURATION, DEVICE, GET_DESCRIPTOR, GET_LINE_CODING, SET_LINE_CODING, answers, board, get, split,
@@ -18,8 +18,7 @@ const CODING: [u8; 7] = [0x00, 0xC2, 0x01, 0x00, 0, 0, 8];
 fn requests_of_chapter_9_are_answered_or_refused() {
     let pico = board();
     let ask = |kind, request, value, index, length| {
-        pico.ask_usb(Setup::new(kind, request, value, index), length)
-            .unwrap()
+        pico.ask_usb(setup(kind, request, value, index), length).unwrap()
     };
     let (done, stall) = (Ok(Vec::new()), Err(Failure::Stall));
 
@@ -104,7 +103,7 @@ fn requests_of_chapter_9_are_answered_or_refused() {
 fn requests_of_interfaces_and_endpoints_that_are_not_there_are_refused() {
     let pico = board();
     let ask = |kind, request, index, length| {
-        let setup = Setup::new(kind, request, 0, index);
+        let setup = setup(kind, request, 0, index);
         pico.ask_usb(setup, length).unwrap()
     };
     let (status, done, stall) = (Ok(vec![0, 0]), Ok(Vec::new()), Err(Failure::Stall));
@@ -147,7 +146,7 @@ fn requests_of_interfaces_and_endpoints_that_are_not_there_are_refused() {
 #[test]
 fn control_transfers_that_are_cut_short_or_too_long_are_got_over() {
     let pico = board();
-    let configuration = Setup::new(0x80, GET_DESCRIPTOR, CONFIGURATION, 0);
+    let configuration = setup(0x80, GET_DESCRIPTOR, CONFIGURATION, 0);
     let whole = get(&pico, CONFIGURATION, 0);
     for (setup, data) in [(configuration, None), (SET_LINE_CODING, Some(&CODING[..]))] {
         for leaves in [Leaves::Data, Leaves::Status] {
@@ -172,7 +171,7 @@ fn control_transfers_that_are_cut_short_or_too_long_are_got_over() {
     }
     assert_eq!(pico.tell_usb(SET_LINE_CODING, &CODING).unwrap(), Ok(vec![]));
     // Data for a request that has none, and for one that goes the other way.
-    let told = pico.tell_usb(Setup::new(0x00, SET_CONFIGURATION, 1, 0), &[0; 8]);
+    let told = pico.tell_usb(setup(0x00, SET_CONFIGURATION, 1, 0), &[0; 8]);
     assert_ne!(told.unwrap(), Err(Failure::Cancelled));
     pico.restart_packet_numbers(&BOTH).unwrap();
     answers(&pico, "control transfers cut short");
@@ -184,7 +183,7 @@ fn a_request_that_comes_with_a_reset_of_the_bus_is_answered() {
     let pico = board();
     for number in 0..5 {
         let arrivals = pico.arrivals();
-        let asked = (Setup::new(0x80, GET_DESCRIPTOR, DEVICE, 0), 18);
+        let asked = (setup(0x80, GET_DESCRIPTOR, DEVICE, 0), 18);
         let device = pico.reset_bus(Some(asked)).unwrap();
         assert_eq!(device.map(|it| it.len()), Ok(18), "reset {number}");
         pico.wait_beyond(arrivals).unwrap();

@@ -1,6 +1,6 @@
 //! What the board's binary says of itself.
 
-use bootlace_tests::rp2040::{Pico, Setup};
+use bootlace_tests::rp2040::{Pico, setup};
 
 use super::board::{CONFIGURATION, DEVICE, GET_DESCRIPTOR, board, get, split};
 
@@ -59,7 +59,7 @@ fn the_descriptors_are_what_hosts_need() {
         ]
     );
     // A part is a part.
-    let part = pico.ask_usb(Setup::new(0x80, GET_DESCRIPTOR, CONFIGURATION, 0), 64);
+    let part = pico.ask_usb(setup(0x80, GET_DESCRIPTOR, CONFIGURATION, 0), 64);
     assert_eq!(part.unwrap().unwrap(), all[..64]);
 
     let all = get(&pico, BINARY_OBJECT_STORE, 0);
@@ -96,13 +96,10 @@ fn the_descriptors_are_what_hosts_need() {
 
 /// Microsoft's descriptor set gives the vendor interface, and no other, to WinUSB under a class of its own.
 fn microsoft_descriptors(pico: &Pico, len: u16, request: u8) {
-    let set = pico
-        .ask_usb(Setup::new(0xC0, request, 0, 7), 4096)
-        .unwrap()
-        .unwrap();
+    let set = pico.ask_usb(setup(0xC0, request, 0, 7), 4096).unwrap().unwrap();
     assert_eq!(set.len(), usize::from(len));
     // Windows asks for as many as the capability has told.
-    let told = pico.ask_usb(Setup::new(0xC0, request, 0, 7), len);
+    let told = pico.ask_usb(setup(0xC0, request, 0, 7), len);
     assert_eq!(told.unwrap().unwrap(), set);
     let number = |at: usize| usize::from(u16::from_le_bytes([set[at], set[at + 1]]));
     let kind = |at: usize| number(at + 2);

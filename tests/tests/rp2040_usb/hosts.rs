@@ -6,7 +6,7 @@ use std::time::Duration;
 use bootlace_smp::Request;
 use bootlace_smp::bootlace::Role;
 use bootlace_tests::pair::wire::Dice;
-use bootlace_tests::rp2040::{Factory, Function, Setup};
+use bootlace_tests::rp2040::{Factory, Function, setup};
 
 use super::board::{BOTH, GET_LINE_CODING, SET_LINE_CODING, answers, answers_on, board, describe};
 
@@ -210,7 +210,7 @@ fn any_bytes_leave_a_board_that_answers_within_a_second() {
                     // clear.
                     let request = [0, 6, 8, 0x0A, 0x20, 0x21, 0x22, 0x55][below(&mut dice, 8)];
                     let kind = kind[below(&mut dice, 10)];
-                    let setup = Setup::new(kind, request, value as u16, (value >> 16) as u16 & 0x8F);
+                    let setup = setup(kind, request, value as u16, (value >> 16) as u16 & 0x8F);
                     let length = dice.below(200) as u16;
                     if kind & 0x80 != 0 {
                         drop(pico.ask_usb(setup, length).unwrap());
