@@ -83,7 +83,7 @@ const BENCHES: &[Bench] = &[
     Bench {
         name: "cuts",
         board: Some("rp2040"),
-        about: "a sample on the emulated Raspberry Pi Pico's own binary (5 to 12 minutes); all of them: --every 1 --again 300 (hours)",
+        about: "the same of an update on the emulated Raspberry Pi Pico's own binary (3 to 8 minutes); --every N for a sample, --again N second cuts",
         package: "bootlace-tests",
         program: "pico_cuts",
         page: false,

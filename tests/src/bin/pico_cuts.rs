@@ -1,8 +1,6 @@
-//! `cargo xtask cuts --board rp2040`: cuts the supply of the emulated Pico at flash operations of an update of the example
+//! `cargo xtask cuts --board rp2040`: cuts the supply of the emulated Pico at every flash operation of an update of the example
 //! application, whole and by patch, before, within and after the operation, and once more at operations of the recovery from
-//! a sample of those. `--every N` takes each Nth point, `--again N` so many second cuts: the usual 23 and 40 take some ten
-//! minutes, 1 and 300 hours. The usual sample is thin: a mutant of the core that marks a copy one operation too early came
-//! through it. The sweep of the core (`cargo xtask cuts`) tries every point and catches that mutant.
+//! a sample of those. `--every N` takes each Nth point, `--again N` so many second cuts instead of 300.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -64,39 +62,50 @@ impl Tally {
         let update = Update::new(&Factory::new()?, content)?;
         let points: Vec<Point> = update.points().into_iter().step_by(every).collect();
         let (mut tally, mut judge) = (Tally::default(), Judge::new()?);
-        let share = points.len().checked_div(again).unwrap_or(usize::MAX).max(1);
+        // What had something to do before its application ran.
+        let mut recoveries = Vec::new();
         for (number, &point) in points.iter().enumerate() {
-            if tally.bricks >= ENOUGH_BRICKS {
-                println!("{content:?}: not one point more after so many bricks");
+            if tally.is_enough(content) {
                 break;
             }
             if number % 20 == 0 {
-                eprintln!(
-                    "{content:?}: {number} of {} points, {} starts",
-                    points.len(),
-                    tally.starts
-                );
+                let all = points.len();
+                eprintln!("{content:?}: {number} of {all} points, {} starts", tally.starts);
             }
-            let flash = update.flash_at(point);
             let what = format!("{content:?}, {point:?}");
             tally.points += 1;
-            let Some(start) = tally.judge(&mut judge, &update, point, &flash, &what) else {
-                continue;
-            };
-            if number % share != 0 || start.operations.is_empty() {
-                continue;
+            let start = tally.judge(&mut judge, &update, point, &update.flash_at(point), &what);
+            recoveries.extend(
+                start
+                    .map(|it| (point, it.operations))
+                    .filter(|it| !it.1.is_empty()),
+            );
+        }
+        let share = recoveries.len().checked_div(again).unwrap_or(usize::MAX).max(1);
+        let sample = recoveries.iter().step_by(share).take(again);
+        // Another operation and moment of each recovery.
+        for ((turn, (point, operations)), when) in sample.enumerate().zip(MOMENTS.into_iter().cycle()) {
+            if tally.is_enough(content) {
+                break;
             }
-            // Another operation and moment of each recovery.
-            let turn = number / share;
-            let at = turn * 7 % start.operations.len();
-            for &when in MOMENTS.iter().skip(turn % MOMENTS.len()).take(1) {
-                let flash = cut(&flash, &start.operations, at, when);
-                let what = format!("{what}, and {when:?} operation {} of the recovery", at + 1);
-                tally.second_cuts += 1;
-                tally.judge(&mut judge, &update, point, &flash, &what);
-            }
+            let at = turn * 7 % operations.len();
+            let flash = cut(&update.flash_at(*point), operations, at, when);
+            let what = format!(
+                "{content:?}, {point:?}, and {when:?} operation {} of the recovery",
+                at + 1
+            );
+            tally.second_cuts += 1;
+            tally.judge(&mut judge, &update, *point, &flash, &what);
         }
         Ok(tally)
+    }
+
+    fn is_enough(&self, content: Content) -> bool {
+        let is_enough = self.bricks >= ENOUGH_BRICKS;
+        if is_enough {
+            println!("{content:?}: not one point more after so many bricks");
+        }
+        is_enough
     }
 }
 
@@ -107,7 +116,7 @@ fn main() -> Result<ExitCode> {
         let number = word.map_or(Ok(usual), |word| word.parse());
         number.with_context(|| format!("{flag} takes a number"))
     };
-    let (every, again) = (value("--every", 23)?.max(1), value("--again", 40)?);
+    let (every, again) = (value("--every", 1)?.max(1), value("--again", 300)?);
     let started = Instant::now();
     let contents = [("whole", Content::Whole), ("patch", Content::Patch)];
     let tallies: Vec<Result<Tally>> = std::thread::scope(|scope| {
