@@ -75,6 +75,8 @@ const AUDITS: [Audit; 6] = [
             "build.txt",
             "-r",
             "emulator.txt",
+            "-r",
+            "nordic.txt",
         ],
         folder: "xtask/python",
         install: "pip install pip-audit",
