@@ -29,7 +29,7 @@ struct Target {
     saturates: bool,
 }
 
-const TARGETS: [Target; 10] = [
+const TARGETS: [Target; 11] = [
     target("frames", 20_000_000, 512, false),
     target("messages", 20_000_000, 512, false),
     target("images", 20_000_000, 512, false),
@@ -40,6 +40,7 @@ const TARGETS: [Target; 10] = [
     target("session", 200_000, 320, false),
     target("memory", 1_000_000, 4096, false),
     target("loaders", 5_000_000, 1024, false),
+    target("nordic", 2_000_000, 1024, false),
 ];
 
 const fn target(name: &'static str, runs: u64, longest: u32, saturates: bool) -> Target {

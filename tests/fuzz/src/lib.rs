@@ -10,6 +10,7 @@ mod delta;
 mod host;
 mod loaders;
 mod memory;
+mod nordic;
 mod protocol;
 
 pub use board::{server, state};
@@ -17,13 +18,14 @@ pub use delta::delta;
 pub use host::{files, session};
 pub use loaders::loaders;
 pub use memory::memory;
+pub use nordic::nordic;
 pub use protocol::{frames, images, messages};
 
 /// A target: its name, and what takes the bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("frames", frames),
     ("messages", messages),
     ("images", images),
@@ -34,6 +36,7 @@ pub const TARGETS: [Target; 10] = [
     ("session", session),
     ("memory", memory),
     ("loaders", loaders),
+    ("nordic", nordic),
 ];
 
 /// Inputs to begin with: what is said and stored when all is well.
@@ -48,6 +51,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "session" => host::session_seeds(),
         "memory" => memory::seeds(),
         "loaders" => loaders::seeds(),
+        "nordic" => nordic::seeds(),
         _ => board::server_seeds(),
     }
 }
