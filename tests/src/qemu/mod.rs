@@ -84,6 +84,15 @@ impl Emulator {
         Self::with_flash("netduinoplus2", Line::None, flash)
     }
 
+    /// An emulator with a Cortex-M4 and memory from 0 and from 0x20000000 on, 4 MB each, stopped as after a reset: Arm's MPS2 with
+    /// AN386.
+    ///
+    /// # Errors
+    /// As [`Emulator::new`].
+    pub fn mps2_cortex_m4(flash: &[u8]) -> Result<Self> {
+        Self::with_flash("mps2-an386", Line::None, flash)
+    }
+
     fn with_flash(machine: &str, line: Line, flash: &[u8]) -> Result<Self> {
         let emulator = Self::start(machine, line)?;
         let mut gdb = emulator.gdb()?;
