@@ -68,8 +68,14 @@ impl DfuChip {
         look(&mut self.state().rom)
     }
 
+    /// Pulls its cable.
+    pub(super) fn unplug(&self) {
+        self.state().is_plugged = false;
+        self.0.changed.notify_all();
+    }
+
     /// Plugs it in anew, in its loader.
-    pub fn plug(&self) {
+    pub(super) fn plug(&self) {
         let mut state = self.state();
         state.rom.reset();
         state.arrivals += 1;
@@ -114,14 +120,27 @@ impl DfuChip {
         }
         let done = state.rom.control(setup, data);
         if state.rom.has_left() {
-            state.is_plugged = false;
-            self.0.changed.notify_all();
+            self.leave_soon(state.arrivals);
         }
         match done {
             Ok(bytes) => (End::Done, bytes),
             Err(Refused::Stall) => (End::Stall, Vec::new()),
             Err(Refused::Gone) => (End::Gone, Vec::new()),
         }
+    }
+
+    /// The device is gone a while after its last answer, which the host hears first.
+    fn leave_soon(&self, arrival: u32) {
+        const AFTER: Duration = Duration::from_millis(50);
+        let chip = self.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(AFTER);
+            let mut state = chip.state();
+            if state.arrivals == arrival {
+                state.is_plugged = false;
+                chip.0.changed.notify_all();
+            }
+        });
     }
 
     fn wait(&self, limit: Duration, until: impl Fn(&State) -> bool) -> bool {

@@ -108,6 +108,22 @@ impl Cord {
     }
 }
 
+impl Cord {
+    /// Pulls the cable of a chip, and plugs the chip in anew once the system has seen that it was gone.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub fn plug_again(&self, chip: &DfuChip) -> Result<()> {
+        chip.unplug();
+        wait_for("the USB device to be gone", PATIENCE, || {
+            let name = self.name.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok(name.is_none().then_some(()))
+        })?;
+        chip.plug();
+        self.ready().map(drop)
+    }
+}
+
 impl Drop for Cord {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);

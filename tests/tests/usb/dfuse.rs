@@ -78,9 +78,8 @@ pub(super) fn judged(stage: &mut Stage) -> Result<()> {
     ensure!(now.get(0x2_0000..) == old.get(0x2_0000..), "it changed more");
 
     // Protected flash is told of in the same words as a real chip's.
-    chip.plug();
     chip.with(|rom| rom.flash.read_protected = true);
-    cord.ready()?;
+    cord.plug_again(&chip)?;
     let output = dfu_util(&folder, &["-a", "0", "-s", "0x08000000", "-D", "new.bin"])?.output()?;
     let said = super::said(&output);
     ensure!(
@@ -150,8 +149,7 @@ pub(super) fn installed(stage: &mut Stage) -> Result<()> {
     let said = install(&folder, &["--json"], 0)?;
     ensure!(said.contains(r#""file":"stm32f407-before-1.bin""#), "{said}");
     ensure!(is_installed(&second, &made, &old), "{said}");
-    second.plug();
-    cord.ready()?;
+    cord.plug_again(&second)?;
     let back = [
         "-a",
         "0",
@@ -177,8 +175,7 @@ pub(super) fn unplugged(stage: &mut Stage) -> Result<()> {
     let some = [1, 2, 3, 9].into_iter().chain((20..all).step_by(all / 9));
     for at in some.chain([all - 3, all - 1]) {
         chip.with(|rom| rom.flash.bytes.copy_from_slice(&old));
-        chip.plug();
-        cord.ready()?;
+        cord.plug_again(&chip)?;
         chip.fault_at(at, Fault::Unplugged);
         let output = command(&folder, &["--discard"])?.output()?;
         let said = super::said(&output);
@@ -190,8 +187,7 @@ pub(super) fn unplugged(stage: &mut Stage) -> Result<()> {
         };
         ensure!(is_told, "{at} of {all}: {:?}: {said}", output.status);
         let before = held(&chip);
-        chip.plug();
-        cord.ready()?;
+        cord.plug_again(&chip)?;
         let said = install(&folder, &["--discard"], 0)?;
         ensure!(is_installed(&chip, &made, &old), "{at}: {said}");
         ensure!(
@@ -276,8 +272,7 @@ pub(super) fn refused(stage: &mut Stage) -> Result<()> {
             *rom = Rom::new(flash);
             change(rom);
         });
-        chip.plug();
-        cord.ready()?;
+        cord.plug_again(&chip)?;
         if let Some((at, fault)) = fault {
             chip.fault_at(at, fault);
         }
@@ -294,14 +289,12 @@ pub(super) fn refused(stage: &mut Stage) -> Result<()> {
             flash.speed = SPEED;
             *rom = Rom::new(flash);
         });
-        chip.plug();
-        cord.ready()?;
+        cord.plug_again(&chip)?;
         let said = install(&folder, &["--discard"], 0)?;
         ensure!(is_installed(&chip, &made, &old), "{wanted}: {said}");
     }
     let (_other, _second) = self::chip(stage, &old)?;
-    chip.plug();
-    cord.ready()?;
+    cord.plug_again(&chip)?;
     let several = install(&folder, &[], 1)?;
     ensure!(several.contains("Leave only the one"), "{several}");
     Ok(())
