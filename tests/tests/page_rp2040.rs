@@ -396,6 +396,9 @@ fn busy(stage: &mut Stage) -> Result<()> {
     wait_for("the other program to have it", LIMIT, || {
         Ok((pico.count("operations")? > 0.0).then_some(()))
     })?;
+    // So that the update does not end before the page has seen who has the board.
+    let id = rustix::process::Pid::from_child(&other);
+    rustix::process::kill_process(id, rustix::process::Signal::STOP)?;
     page_update::forget(&stage.browser, ORIGIN)?;
     let problem = main_job::problem(&stage.browser, &["UsbBusy"], LIMIT)
         .and_then(|_| pictures(&stage.browser, "usb-busy"));
