@@ -138,9 +138,10 @@ fn copy_workspace(root: &Path, copy: &Path) -> Result<()> {
         let (from, to) = (root.join(member).join("src"), copy.join(member).join("src"));
         copy_folder(&from, &to)?;
         remove_stale(&from, &to)?;
-        copy_file(
-            &root.join(member).join("Cargo.toml"),
+        let manifest = std::fs::read_to_string(root.join(member).join("Cargo.toml"))?;
+        write(
             &copy.join(member).join("Cargo.toml"),
+            without_tests(&manifest).as_bytes(),
         )?;
     }
     copy_file(&root.join("Cargo.lock"), &copy.join("Cargo.lock"))?;
@@ -153,6 +154,22 @@ fn copy_workspace(root: &Path, copy: &Path) -> Result<()> {
     let members = MEMBERS.map(|member| format!("\"{member}\"")).join(", ");
     let manifest = format!("[workspace]\nresolver = \"3\"\nmembers = [{members}]\n\n{rest}\n\n{PROFILE}");
     write(&copy.join("Cargo.toml"), manifest.as_bytes())
+}
+
+/// A crate's manifest without what its tests need: none are run, and they may need crates that are not copied.
+fn without_tests(manifest: &str) -> String {
+    let mut kept = String::new();
+    let mut is_kept = true;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            is_kept = !line.contains("dev-dependencies");
+        }
+        if is_kept {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept
 }
 
 fn copy_folder(from: &Path, to: &Path) -> Result<()> {
