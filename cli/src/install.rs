@@ -381,17 +381,9 @@ fn keep_of_drive(
     if !path.exists() {
         return Ok(());
     }
-    let content = uf2::read(&file::read(&path)?).map_err(|why| says::bad_uf2(path.display(), why))?;
-    let range = plan.blank.start..plan.blank.start.saturating_add(plan.flat().len() as u32);
-    let parts = content.parts.into_iter().filter_map(|(at, bytes)| {
-        let from = range.start.max(at);
-        let ahead = (from - at) as usize;
-        let len = range.end.checked_sub(from)? as usize;
-        let bytes = bytes.get(ahead..)?;
-        let bytes = bytes.get(..len).unwrap_or(bytes).to_vec();
-        (!bytes.is_empty()).then_some(Part { at: from, bytes })
-    });
-    keep(arguments, (board, Way::Uf2), parts.collect())
+    let parts = bootlace_install::held(&file::read(&path)?, plan)
+        .map_err(|why| says::bad_uf2(path.display(), why))?;
+    keep(arguments, (board, Way::Uf2), parts)
 }
 
 /// Copies the file onto the drive that the chip's loader shows; the chip restarts when it has all of it.

@@ -227,6 +227,9 @@ pub const ALL: &[Board] = &[
     },
 ];
 
+/// Vendor and product number of a board that runs the companion: pid.codes' numbers for tests, until a product has its own.
+pub const COMPANION_USB: (u16, u16) = (0x1209, 0x0001);
+
 /// Bytes of a vector table that stands a second time: 64 entries, which is all that an nRF52840 has.
 const TABLE: usize = 256;
 

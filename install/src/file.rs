@@ -40,6 +40,25 @@ impl Format {
     }
 }
 
+/// What a drive's CURRENT.UF2 says that the flash holds where a plan changes it.
+///
+/// # Errors
+/// The file can't be used.
+pub fn held(current: &[u8], plan: &FlashPlan) -> Result<Vec<Part>, uf2::Error> {
+    let begin = plan.blank.start;
+    let end = begin.saturating_add(plan.flat().len() as u32);
+    let parts = uf2::read(current)?.parts.into_iter();
+    Ok(parts
+        .filter_map(|(at, bytes)| {
+            let from = begin.max(at);
+            let len = end.checked_sub(from)? as usize;
+            let bytes = bytes.get((from - at) as usize..)?;
+            let bytes = bytes.get(..len).unwrap_or(bytes).to_vec();
+            (!bytes.is_empty()).then_some(Part { at: from, bytes })
+        })
+        .collect())
+}
+
 impl Board {
     /// The format that the board's own loader takes, where it takes files; else the plainest.
     pub const fn own_format(&self) -> Format {

@@ -20,7 +20,7 @@ mod plan;
 mod tests;
 
 pub use boards::{Board, Drive, OtherDrive, Way};
-pub use file::Format;
+pub use file::{Format, held};
 pub use installation::{Ended, Installation, News, Next, Work};
 pub use package::{Unpackaged, package};
 pub use plan::{FlashPlan, Part, Unfit};

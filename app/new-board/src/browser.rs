@@ -4,6 +4,7 @@ pub(crate) mod companions;
 pub(crate) mod drive;
 pub(crate) mod files;
 pub(crate) mod key_pair;
+pub(crate) mod serial;
 pub(crate) mod usb;
 
 use bootlace_engine::words::page::new_board::System;
@@ -14,10 +15,27 @@ use wasm_bindgen::JsValue;
 
 use crate::state::Offers;
 
+/// Why no loader was opened.
+pub(crate) enum Unopened {
+    /// The browser has no such interface.
+    NotThere,
+    /// None was chosen.
+    NotChosen,
+    /// It is of another kind.
+    Another,
+    /// The system does not let this user have it.
+    Denied,
+    /// Another program has it, or it has no driver.
+    Busy,
+    /// It went away.
+    Gone,
+}
+
 /// What the browser offers to this page.
 pub(crate) fn offers() -> Offers {
     Offers {
         usb: of_window::<JsValue>("usb").is_some(),
+        serial: of_window::<JsValue>("serial").is_some(),
         folders: files::has("showDirectoryPicker"),
     }
 }

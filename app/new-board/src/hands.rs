@@ -228,12 +228,15 @@ impl Hands {
                     NoDrive::NotChosen => words::no_drive_chosen(),
                     NoDrive::Another(name, other) => words::other_drive(&name, board, other),
                 })?;
-                let file = self.drive_file(state, board).await?;
+                let plan = self.plan(state, board).await?;
+                let current = drive.current().await;
                 if !self.is_at(attempt) {
                     return Ok(());
                 }
+                let parts = current.and_then(|current| bootlace_install::held(&current, &plan).ok());
+                let file = board.file(&plan, board.own_format()).unwrap_or_default();
                 self.kept.borrow_mut().drive = Some((Rc::new(drive), file));
-                self.tell(Action::Drive);
+                self.tell(Action::Drive(parts.map_or(Held::Unread, Held::of)));
                 Ok(())
             }
             _ => {
@@ -267,16 +270,10 @@ impl Hands {
         self.kept.borrow().attempt == attempt
     }
 
-    /// The file for the board's drive.
-    async fn drive_file(&self, state: &State, board: &'static Board) -> Result<Vec<u8>, Trouble> {
-        let plan = self.plan(state, board).await?;
-        let file = board.file(&plan, board.own_format());
-        Ok(file.unwrap_or_default())
-    }
-
     async fn download(&self, state: &State) -> Result<(), Trouble> {
         let Some(board) = state.board else { return Ok(()) };
-        let file = self.drive_file(state, board).await?;
+        let plan = self.plan(state, board).await?;
+        let file = board.file(&plan, board.own_format()).unwrap_or_default();
         let name = format!("{}-companion.{}", board.name, board.own_format().extension());
         files::download(&name, &file).map_err(|error| words::not_saved(files::message(&error)))?;
         self.tell(Action::Done(Done::ByHand(name)));

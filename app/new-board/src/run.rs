@@ -1,19 +1,20 @@
 //! An installation that runs: its actions are done at the device, and it hears what the person decides.
 
+use std::time::Duration;
+
 use bootlace_dfuse::Dfuse;
 use bootlace_engine::words::page::new_board::{self as words, System, Trouble};
-use bootlace_install::{Board, Ended, FlashPlan, Installation, News, Next, Way, Work};
-use bootlace_loader::{Fault, Loader};
+use bootlace_install::{Board, Ended, FlashPlan, Installation, News, Next, Way, Work, boards};
+use bootlace_loader::{Action, Broken, Fault, Loader};
 use bootlace_picoboot::Picoboot;
+use bootlace_stm32_uart::Stm32Uart;
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::StreamExt as _;
 use gloo::timers::future::TimeoutFuture;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::browser::usb::{self, Kind, Unopened};
-
-/// Numbers of a board that runs the companion, as its maker has not been given its own yet.
-const COMPANION: (u16, u16) = (0x1209, 0x0001);
+use crate::browser::usb::{self, Kind};
+use crate::browser::{Unopened, serial};
 
 /// What the person decides meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,60 +30,90 @@ pub(crate) enum Order {
 /// To the installation.
 pub(crate) type Orders = UnboundedSender<Order>;
 
-/// What the loader of a way shows itself as.
-fn kind(way: Way) -> Option<Kind> {
-    match way {
-        Way::Picoboot => Some(Kind {
-            numbers: bootlace_picoboot::DEVICE,
-            interface: bootlace_picoboot::INTERFACE,
-        }),
-        Way::Dfuse => Some(Kind {
-            numbers: bootlace_dfuse::DEVICE,
-            interface: bootlace_dfuse::INTERFACE,
-        }),
-        Way::Uf2 | Way::Uart | Way::Nordic => None,
+const PICOBOOT: Kind = Kind {
+    numbers: bootlace_picoboot::DEVICE,
+    interface: bootlace_picoboot::INTERFACE,
+};
+
+const DFUSE: Kind = Kind {
+    numbers: bootlace_dfuse::DEVICE,
+    interface: bootlace_dfuse::INTERFACE,
+};
+
+/// An open loader.
+pub(crate) enum Link {
+    Usb(usb::Loader),
+    Serial(serial::Port),
+}
+
+impl Link {
+    async fn perform(&mut self, action: Action, limit: Duration) -> Result<Vec<u8>, Broken> {
+        match self {
+            Link::Usb(loader) => loader.perform(action, limit).await,
+            Link::Serial(port) => port.perform(action, limit).await,
+        }
     }
+
+    pub(crate) async fn close(&self) {
+        match self {
+            Link::Usb(loader) => loader.close().await,
+            Link::Serial(port) => port.close().await,
+        }
+    }
+}
+
+async fn by_usb(kind: Kind) -> Result<Link, Unopened> {
+    let loader = usb::choose(kind).await?;
+    loader.open().await?;
+    Ok(Link::Usb(loader))
+}
+
+async fn by_port() -> Result<Link, Unopened> {
+    let port = serial::choose().await?;
+    port.open(bootlace_stm32_uart::LINE).await?;
+    Ok(Link::Serial(port))
 }
 
 /// Chooses and opens the board's loader. Only with a click.
 ///
 /// # Errors
 /// Why it is not open.
-pub(crate) async fn open(way: Way, board: &Board, system: System) -> Result<usb::Loader, Trouble> {
-    let Some(kind) = kind(way) else {
-        return Err(words::wrong_device(board).into());
+pub(crate) async fn open(way: Way, board: &Board, system: System) -> Result<Link, Trouble> {
+    let (opened, numbers) = match way {
+        Way::Picoboot => (by_usb(PICOBOOT).await, PICOBOOT.numbers),
+        Way::Dfuse => (by_usb(DFUSE).await, DFUSE.numbers),
+        Way::Uart => (by_port().await, (0, 0)),
+        // A drive is no loader that is asked for anything.
+        Way::Uf2 | Way::Nordic => return Err(words::wrong_device(board).into()),
     };
-    let opened = async {
-        let loader = usb::choose(kind).await?;
-        loader.open().await?;
-        Ok(loader)
-    };
-    opened.await.map_err(|why| match why {
-        Unopened::NoWebUsb => words::no_web_usb().into(),
-        Unopened::NotChosen => words::no_loader_chosen(board).into(),
+    opened.map_err(|why| match why {
+        Unopened::NotThere => words::not_in_this_browser(board).into(),
+        Unopened::NotChosen => words::none_chosen(board, way).into(),
         Unopened::Another => words::wrong_device(board).into(),
-        Unopened::Denied => words::denied(system, kind.numbers, COMPANION),
-        Unopened::Busy => words::busy(system),
+        Unopened::Denied => words::denied(board, system, numbers, boards::COMPANION_USB),
+        Unopened::Busy => words::busy(board, way, system),
         Unopened::Gone => words::vanished(board).into(),
     })
 }
 
 /// Starts an installation over an open loader.
-pub(crate) fn start(way: Way, link: usb::Loader, plan: FlashPlan, tell: impl Fn(News) + 'static) -> Orders {
+pub(crate) fn start(way: Way, link: Link, plan: FlashPlan, tell: impl Fn(News) + 'static) -> Orders {
     let (orders, heard) = unbounded();
     let gone = orders.clone();
     spawn_local(async move {
-        let watch = link.watch(move || _ = gone.unbounded_send(Order::Gone));
+        let mut link = link;
+        let (interface, watch) = match &link {
+            Link::Usb(loader) => {
+                let watch = loader.watch(move || _ = gone.unbounded_send(Order::Gone));
+                (loader.interface, watch)
+            }
+            Link::Serial(_) => (0, None),
+        };
         match way {
-            Way::Picoboot => {
-                let installation = Installation::new(Picoboot::new(link.interface), plan);
-                drive(installation, &link, heard, tell).await;
-            }
-            Way::Dfuse => {
-                let installation = Installation::new(Dfuse::new(link.interface), plan);
-                drive(installation, &link, heard, tell).await;
-            }
-            Way::Uf2 | Way::Uart | Way::Nordic => {}
+            Way::Picoboot => drive(Picoboot::new(interface), plan, &mut link, heard, tell).await,
+            Way::Dfuse => drive(Dfuse::new(interface), plan, &mut link, heard, tell).await,
+            Way::Uart => drive(Stm32Uart::new(), plan, &mut link, heard, tell).await,
+            Way::Uf2 | Way::Nordic => {}
         }
         drop(watch);
         link.close().await;
@@ -92,11 +123,13 @@ pub(crate) fn start(way: Way, link: usb::Loader, plan: FlashPlan, tell: impl Fn(
 
 /// Until it is over.
 async fn drive<L: Loader>(
-    mut installation: Installation<L>,
-    link: &usb::Loader,
+    loader: L,
+    plan: FlashPlan,
+    link: &mut Link,
     mut orders: UnboundedReceiver<Order>,
     tell: impl Fn(News),
 ) {
+    let mut installation = Installation::new(loader, plan);
     loop {
         let next = installation.poll_next();
         // Before anything is waited for: what goes on may be a question.

@@ -85,8 +85,8 @@ pub enum Action {
     Planned(Change),
     /// The installation says.
     News(News),
-    /// The drive was found.
-    Drive,
+    /// The drive was found, and says what the board holds.
+    Drive(Held),
     /// What the board held is in a file.
     BeforeSaved(SavedFile),
     /// The person does not need what the board holds, or does.
@@ -228,9 +228,9 @@ impl State {
             }
             Action::Planned(change) => self.change = change,
             Action::News(news) => self.news(news),
-            Action::Drive => {
+            Action::Drive(held) => {
                 self.step = Step::Check;
-                self.run = Run::Check(Check::new(Held::Unread));
+                self.run = Run::Check(Check::new(held));
             }
             Action::BeforeSaved(saved) => {
                 if let Run::Check(check) = &mut self.run {
@@ -301,16 +301,7 @@ impl State {
             }
             (News::Progress { done, total }, Run::Reading(progress)) => *progress = Some((done, total)),
             (News::Before(parts), _) => {
-                let blank = parts
-                    .iter()
-                    .flat_map(|part| &part.bytes)
-                    .all(|byte| *byte == 0xFF);
-                let held = if blank {
-                    Held::Blank
-                } else {
-                    Held::Parts(parts.into())
-                };
-                self.run = Run::Check(Check::new(held));
+                self.run = Run::Check(Check::new(Held::of(parts)));
             }
             (News::Work(now), Run::Changing { work, progress, .. }) => (*work, *progress) = (now, None),
             (News::Progress { done, total }, Run::Changing { progress, .. }) => {

@@ -2,6 +2,7 @@
 
 use bootlace_install::{Board, OtherDrive};
 use bootlace_page_parts::web_api::{error_name, settled};
+use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{File, FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemGetFileOptions};
 
@@ -9,6 +10,8 @@ use super::files::{message, pick, write};
 
 /// The file by which tools know such a drive.
 const INFO: &str = "INFO_UF2.TXT";
+/// The one that holds what the flash does.
+const CURRENT: &str = "CURRENT.UF2";
 
 /// Why there is no drive.
 pub(crate) enum NoDrive {
@@ -40,11 +43,22 @@ pub(crate) async fn choose(board: &Board) -> Result<Drive, NoDrive> {
 }
 
 impl Drive {
+    async fn file(&self, name: &str) -> Result<File, JsValue> {
+        let file: FileSystemFileHandle = settled(self.0.get_file_handle(name)).await?.unchecked_into();
+        Ok(settled(file.get_file()).await?.unchecked_into())
+    }
+
     async fn info(&self) -> Result<String, JsValue> {
-        let file: FileSystemFileHandle = settled(self.0.get_file_handle(INFO)).await?.unchecked_into();
-        let file: File = settled(file.get_file()).await?.unchecked_into();
-        let text = settled(file.text()).await?;
+        let text = settled(self.file(INFO).await?.text()).await?;
         Ok(text.as_string().unwrap_or_default())
+    }
+
+    /// What the drive says that the flash holds, where it says so at all: Adafruit's does, the RP2040's does not.
+    pub(crate) async fn current(&self) -> Option<Vec<u8>> {
+        let buffer = settled(self.file(CURRENT).await.ok()?.array_buffer())
+            .await
+            .ok()?;
+        Some(Uint8Array::new(&buffer).to_vec())
     }
 
     /// Puts a file there. The chip restarts as soon as it has the last block, so that the drive may be gone before the file is

@@ -16,6 +16,7 @@ use web_sys::{
     UsbOutTransferResult, UsbRecipient, UsbRequestType, UsbTransferStatus,
 };
 
+use super::Unopened;
 use super::files::message;
 
 /// What a loader shows itself as.
@@ -25,22 +26,6 @@ pub(crate) struct Kind {
     pub(crate) numbers: (u16, u16),
     /// Class, subclass and protocol of its interface.
     pub(crate) interface: (u8, u8, u8),
-}
-
-/// Why no loader was opened.
-pub(crate) enum Unopened {
-    /// The browser has no WebUSB.
-    NoWebUsb,
-    /// None was chosen.
-    NotChosen,
-    /// It is of another kind.
-    Another,
-    /// The system does not let this user have it.
-    Denied,
-    /// Another program has it, or it has no driver.
-    Busy,
-    /// It went away.
-    Gone,
 }
 
 /// A loader that can be opened.
@@ -69,8 +54,8 @@ fn items<T: JsCast>(array: impl Into<JsValue>) -> impl Iterator<Item = T> {
 /// # Errors
 /// There is none.
 pub(crate) async fn choose(kind: Kind) -> Result<Loader, Unopened> {
-    let usb: Usb = of_window("usb").ok_or(Unopened::NoWebUsb)?;
-    let granted = settled(usb.get_devices()).await.map_err(|_| Unopened::NoWebUsb)?;
+    let usb: Usb = of_window("usb").ok_or(Unopened::NotThere)?;
+    let granted = settled(usb.get_devices()).await.map_err(|_| Unopened::NotThere)?;
     let mut known = items::<UsbDevice>(granted).filter(|device| numbers(device) == kind.numbers);
     let device = match (known.next(), known.next()) {
         (Some(device), None) => device,
@@ -87,7 +72,7 @@ async fn ask(usb: &Usb, kind: Kind) -> Result<UsbDevice, Unopened> {
     match settled(usb.request_device(&options)).await {
         Ok(device) => Ok(device.unchecked_into()),
         Err(error) if error_name(&error) == "NotFoundError" => Err(Unopened::NotChosen),
-        Err(_) => Err(Unopened::NoWebUsb),
+        Err(_) => Err(Unopened::NotThere),
     }
 }
 

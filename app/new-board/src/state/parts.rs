@@ -67,6 +67,8 @@ pub struct Companion {
 pub struct Offers {
     /// WebUSB.
     pub usb: bool,
+    /// Web Serial.
+    pub serial: bool,
     /// Folders that the page may write to.
     pub folders: bool,
 }
@@ -76,7 +78,8 @@ impl Offers {
     pub fn has(self, way: Way) -> bool {
         match way {
             Way::Picoboot | Way::Dfuse => self.usb,
-            Way::Uart | Way::Nordic => false,
+            Way::Uart => self.serial,
+            Way::Nordic => false,
             // Where there are no folders, the file is downloaded.
             Way::Uf2 => true,
         }
@@ -150,6 +153,17 @@ pub enum Held {
     Blank,
     /// This, which can be saved as a file.
     Parts(Rc<[Part]>),
+}
+
+impl Held {
+    /// What was read.
+    pub fn of(parts: Vec<Part>) -> Self {
+        let mut bytes = parts.iter().flat_map(|part| &part.bytes);
+        match bytes.all(|byte| *byte == 0xFF) {
+            true => Held::Blank,
+            false => Held::Parts(parts.into()),
+        }
+    }
 }
 
 /// What there is to decide before the flash is changed.

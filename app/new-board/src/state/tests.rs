@@ -108,7 +108,7 @@ fn what_the_board_holds_is_decided_about_before_it_changes() {
     assert!(decided(&with(read(0x55), [Action::Discard(true)])));
     assert!(decided(&with(read(0x55), [Action::BeforeSaved(saved(false))])));
     // A drive can't be read: what it holds may be lost.
-    let drive = || with(chosen(), [Action::Opening(Way::Uf2), Action::Drive]);
+    let drive = || with(chosen(), [Action::Opening(Way::Uf2), Action::Drive(Held::Unread)]);
     assert!(!decided(&drive()));
     let mut drive = drive();
     drive.apply(Action::Discard(true));

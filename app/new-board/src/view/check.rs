@@ -33,7 +33,9 @@ fn cancel(props: &Props) -> Html {
 fn decide(props: &Props, check: &Check) -> Html {
     let labels = words::labels();
     let change = &props.state.change;
-    let is_uf2 = props.state.board.is_some_and(|board| board.drive.is_some());
+    let Some(board) = props.state.board else {
+        return Html::default();
+    };
     let held = match &check.held {
         Held::Blank => labels.check_blank.to_owned(),
         Held::Unread => labels.check_unread.to_owned(),
@@ -54,7 +56,7 @@ fn decide(props: &Props, check: &Check) -> Html {
             if let Held::Parts(_) = check.held {
                 if let Some(saved) = &check.saved {
                     <p class="card__said" role="status" data-testid="before-saved">{ icons::check() }
-                        <span>{ words::saved_as(&saved.name, is_uf2) }</span></p>
+                        <span>{ words::saved_as(board, &saved.name) }</span></p>
                 } else {
                     <button class="second" type="button" data-testid="save-before" onclick={emit(&props.on, Intent::SaveBefore)}>
                         { icons::file() }<span>{ labels.check_save }</span></button>
@@ -66,9 +68,11 @@ fn decide(props: &Props, check: &Check) -> Html {
                     <span>{ if check.held == Held::Unread { labels.check_lost } else { labels.check_discard } }</span>
                 </label>
             }
-            <button class="primary primary--step" type="button" data-testid="install" disabled={!check.is_decided()}
-                onclick={emit(&props.on, Intent::Install)}><span>{ labels.install_button }</span>{ icons::arrow() }</button>
-            { cancel(props) }
+            <div class="row row--step">
+                <button class="primary primary--step" type="button" data-testid="install" disabled={!check.is_decided()}
+                    onclick={emit(&props.on, Intent::Install)}><span>{ labels.install_button }</span>{ icons::arrow() }</button>
+                { cancel(props) }
+            </div>
         </>
     }
 }

@@ -62,6 +62,9 @@ pub(super) fn done(props: &Props) -> Html {
                     <p class="outcome__reason">{ text }</p>
                 </div>
             </div>
+            if let Some(exit) = props.state.board.and_then(|board| board.exit) {
+                <p class="remark" data-testid="exit">{ exit }</p>
+            }
             <button class="primary primary--step" type="button" data-testid="connect-board"
                 onclick={emit(&props.on, Intent::ConnectBoard)}>{ icons::plug() }<span>{ labels.done_connect }</span></button>
             <p class="small small--below">{ words::then_connect(props.state.board_name()) }</p>

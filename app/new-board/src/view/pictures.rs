@@ -1,63 +1,182 @@
-//! Boards, drawn so that a person finds the button that brings them into their loader. Lengths are tenths of a millimetre.
+//! Boards, drawn so that a person finds what brings them into their loader. Lengths are tenths of a millimetre.
 
 use bootlace_install::Board;
 use bootlace_page_parts::icons;
 use yew::prelude::*;
 
-/// The board; while it is to be connected, with the cable and what to do first (1) and then (2).
+/// The board; while it is to be connected, with what to do first (1) and then (2).
 pub(super) fn board(board: &Board, connecting: bool) -> Html {
     match board.name {
         "rp2040" => pico(connecting),
+        "stm32f407" => discovery(connecting),
+        _ if board.drive.is_some() => feather(connecting),
         _ => html! { <span class="picture picture--plain">{ icons::board() }</span> },
     }
 }
 
-/// A Raspberry Pi Pico: 51 mm by 21 mm, 20 pads 2.54 mm apart on each side, its button beside the USB socket.
+fn drawing(view: &'static str, parts: Html) -> Html {
+    html! {
+        <svg class="picture" viewBox={view} aria-hidden="true" focusable="false">{ parts }</svg>
+    }
+}
+
+fn rect(class: &'static str, [x, y, width, height]: [i32; 4], radius: i32) -> Html {
+    html! {
+        <rect {class} x={x.to_string()} y={y.to_string()} width={width.to_string()} height={height.to_string()} rx={radius.to_string()} />
+    }
+}
+
+fn circle(class: &'static str, (x, y): (i32, i32), radius: i32) -> Html {
+    html! { <circle {class} cx={x.to_string()} cy={y.to_string()} r={radius.to_string()} /> }
+}
+
+/// Pads or pins 2.54 mm apart, `count` from here on to the right.
+fn row(count: i32, (x, y): (i32, i32), radius: i32) -> Html {
+    (0..count)
+        .map(|number| circle("pcb__pad", (x + number * 254 / 10, y), radius))
+        .collect()
+}
+
+/// The same downwards.
+fn column(count: i32, (x, y): (i32, i32), radius: i32) -> Html {
+    (0..count)
+        .map(|number| circle("pcb__pad", (x, y + number * 254 / 10), radius))
+        .collect()
+}
+
+/// What is done first, or then.
+fn number((x, y): (i32, i32), text: &'static str, scale: i32) -> Html {
+    html! {
+        <>
+            { circle("pcb__number", (x, y), 10 * scale) }
+            <text class={if scale > 2 { "pcb__digit pcb__digit--large" } else { "pcb__digit" }} x={x.to_string()}
+                y={(y + 9 * scale / 2).to_string()} text-anchor="middle">{ text }</text>
+        </>
+    }
+}
+
+/// A plug on its way to a socket whose mouth is here.
+fn cable((x, y): (i32, i32), step: Option<&'static str>) -> Html {
+    let line = |path: String| html! { <path class="pcb__line" d={path} /> };
+    html! {
+        <>
+            <path class="pcb__cord" d={format!("M{} {y}H{}", x - 177, x - 137)} />
+            { rect("pcb__plug", [x - 137, y - 29, 66, 58], 9) }
+            { rect("pcb__metal", [x - 71, y - 19, 34, 38], 3) }
+            { line(format!("M{} {y}H{}M{} {}L{} {y}L{} {}", x - 31, x - 7, x - 15, y - 8, x - 7, x - 15, y + 8)) }
+            { for step.map(|step| number((x - 104, y - 69), step, 2)) }
+        </>
+    }
+}
+
+/// A Raspberry Pi Pico: 51 mm by 21 mm, 20 pads on each side, its button beside the USB socket.
 fn pico(connecting: bool) -> Html {
-    let pads = (0..20).flat_map(|number| [14, 196].map(|y| (14 + number * 254 / 10, y)));
-    html! {
-        <svg class="picture" viewBox={if connecting { "-190 -30 720 270" } else { "-24 -8 544 226" }} aria-hidden="true" focusable="false">
+    let button = (132, 140);
+    let parts = html! {
+        <>
             if connecting {
-                { cable() }
+                { cable((-13, 105), Some("2")) }
             }
-            <rect class="pcb" x="0" y="0" width="510" height="210" rx="10" />
-            { for pads.map(|(x, y)| html! { <circle class="pcb__pad" cx={x.to_string()} cy={y.to_string()} r="7" /> }) }
-            <rect class="pcb__metal" x="-13" y="65" width="76" height="80" rx="5" />
-            <rect class="pcb__led" x="50" y="160" width="20" height="12" rx="2" />
-            <rect class="pcb__chip" x="120" y="46" width="50" height="44" rx="3" />
-            <rect class="pcb__chip" x="222" y="68" width="74" height="74" rx="4" />
-            <circle class="pcb__mark" cx="236" cy="82" r="5" />
-            <rect class="pcb__metal" x="322" y="80" width="34" height="26" rx="4" />
-            <rect class="pcb__metal" x="104" y="118" width="56" height="44" rx="5" />
-            <circle class="pcb__button" cx="132" cy="140" r="15" />
-            { for [82, 105, 128].map(|y| html! { <circle class="pcb__pad" cx="490" cy={y.to_string()} r="7" /> }) }
+            { rect("pcb", [0, 0, 510, 210], 10) }
+            { row(20, (14, 14), 7) }
+            { row(20, (14, 196), 7) }
+            { column(3, (490, 80), 7) }
+            { rect("pcb__metal", [-13, 65, 76, 80], 5) }
+            { rect("pcb__led", [50, 160, 20, 12], 2) }
+            { rect("pcb__chip", [120, 46, 50, 44], 3) }
+            { rect("pcb__chip", [222, 68, 74, 74], 4) }
+            { circle("pcb__mark", (236, 82), 5) }
+            { rect("pcb__metal", [322, 80, 34, 26], 4) }
+            { rect("pcb__metal", [104, 118, 56, 44], 5) }
+            { circle("pcb__button", button, 15) }
             if connecting {
-                <circle class="pcb__ring" cx="132" cy="140" r="42" />
-                { number(132, 222, "1") }
-                <path class="pcb__line" d="M132 182V200" />
+                { circle("pcb__ring", button, 42) }
+                <path class="pcb__line" d="M132 186V226" />
+                { number((132, 246), "1", 2) }
             }
-        </svg>
-    }
+        </>
+    };
+    drawing(
+        if connecting {
+            "-194 -14 712 286"
+        } else {
+            "-24 -8 544 226"
+        },
+        parts,
+    )
 }
 
-/// A plug on its way to the socket.
-fn cable() -> Html {
-    html! {
+/// An STM32F4DISCOVERY: 97 mm by 66 mm, lying on its side, the user's USB socket to the left (UM1472: BOOT0 and VDD are pins 21 and
+/// 22 of P2, side by side; B2 is the black button).
+fn discovery(connecting: bool) -> Html {
+    let (jumper, reset) = ((517, 52), (150, 470));
+    let parts = html! {
         <>
-            <path class="pcb__cord" d="M-190 105H-150" />
-            <rect class="pcb__plug" x="-150" y="76" width="66" height="58" rx="9" />
-            <rect class="pcb__metal" x="-84" y="86" width="34" height="38" rx="3" />
-            <path class="pcb__line" d="M-44 105H-20M-28 97L-20 105L-28 113" />
-            { number(-117, 36, "2") }
+            if connecting {
+                { cable((-14, 330), None) }
+            }
+            { rect("pcb", [0, 0, 970, 660], 16) }
+            { for [40, 65, 595, 620].map(|y| row(25, (200, y), 8)) }
+            { rect("pcb__metal", [-14, 286, 70, 88], 6) }
+            { rect("pcb__metal", [900, 280, 84, 100], 6) }
+            { rect("pcb__chip", [410, 260, 140, 140], 6) }
+            { circle("pcb__mark", (432, 282), 8) }
+            { rect("pcb__chip", [730, 290, 84, 84], 5) }
+            { rect("pcb__metal", [600, 300, 60, 34], 5) }
+            { for [(280, 300), (330, 260), (330, 340), (280, 380)].map(|at| circle("pcb__led", at, 12)) }
+            { rect("pcb__metal", [110, 150, 80, 80], 8) }
+            { circle("pcb__button pcb__button--blue", (150, 190), 26) }
+            { rect("pcb__metal", [110, 430, 80, 80], 8) }
+            { circle("pcb__button pcb__button--black", reset, 26) }
+            if connecting {
+                { rect("pcb__jumper", [500, 24, 34, 56], 8) }
+                { circle("pcb__ring pcb__ring--large", jumper, 66) }
+                { circle("pcb__ring pcb__ring--large", reset, 74) }
+                { number((620, 130), "1", 4) }
+                { number((262, 520), "2", 4) }
+            }
         </>
-    }
+    };
+    drawing(
+        if connecting {
+            "-200 -30 1200 720"
+        } else {
+            "-40 -20 1040 700"
+        },
+        parts,
+    )
 }
 
-fn number(x: i32, y: i32, text: &'static str) -> Html {
-    html! {
+/// A small board with an nRF52840, as several makers have it: USB socket, module, a button for resets.
+fn feather(connecting: bool) -> Html {
+    let reset = (150, 60);
+    let parts = html! {
         <>
-            <circle class="pcb__number" cx={x.to_string()} cy={y.to_string()} r="20" />
-            <text class="pcb__digit" x={x.to_string()} y={(y + 9).to_string()} text-anchor="middle">{ text }</text>
+            if connecting {
+                { cable((-13, 115), None) }
+            }
+            { rect("pcb pcb--dark", [0, 0, 508, 229], 22) }
+            { row(12, (150, 214), 7) }
+            { row(16, (58, 14), 7) }
+            { rect("pcb__metal", [-13, 77, 70, 76], 5) }
+            { rect("pcb__metal", [280, 58, 170, 112], 6) }
+            { rect("pcb__chip", [452, 58, 34, 112], 3) }
+            { rect("pcb__led", [92, 170, 20, 12], 2) }
+            { rect("pcb__chip", [196, 128, 40, 40], 3) }
+            { rect("pcb__metal", [124, 38, 52, 44], 5) }
+            { circle("pcb__button", reset, 14) }
+            if connecting {
+                { circle("pcb__ring", reset, 42) }
+                { number((214, 60), "2×", 2) }
+            }
         </>
-    }
+    };
+    drawing(
+        if connecting {
+            "-194 -24 712 270"
+        } else {
+            "-24 -8 544 246"
+        },
+        parts,
+    )
 }

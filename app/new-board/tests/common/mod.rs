@@ -13,7 +13,7 @@ use bootlace_image::PublicKey;
 use bootlace_install::{Board, Ended, News, Part, Way, Work, boards};
 use bootlace_loader::Fault;
 use bootlace_new_board::state::{
-    Action, Application, Change, Companion, Done, List, NamedKey, Offers, SavedFile,
+    Action, Application, Change, Companion, Done, Held, List, NamedKey, Offers, SavedFile,
 };
 
 /// The board of these tests.
@@ -42,6 +42,7 @@ pub fn listed() -> Action {
 pub fn offers() -> Action {
     let offers = Offers {
         usb: true,
+        serial: true,
         folders: true,
     };
     Action::Offers(offers, System::Linux)
@@ -153,7 +154,12 @@ pub fn states() -> Vec<(&'static str, Vec<Action>)> {
         name: "signing-key.pem".into(),
         is_sure: false,
     };
-    let drive = || then(at_connect(), [Action::Opening(Way::Uf2), Action::Drive]);
+    let drive = || {
+        then(
+            at_connect(),
+            [Action::Opening(Way::Uf2), Action::Drive(Held::Unread)],
+        )
+    };
     vec![
         ("01-looking", vec![]),
         ("02-preparing", vec![Action::Listed(List::Missing)]),
@@ -201,12 +207,32 @@ pub fn states() -> Vec<(&'static str, Vec<Action>)> {
             then(at_key(), [chosen_key(), Action::Application(Some(application))]),
         ),
         ("11-connect", at_connect()),
+        (
+            "11-connect-stm32",
+            vec![
+                offers(),
+                listed(),
+                Action::Board(boards::named("stm32f407").unwrap()),
+                chosen_key(),
+                Action::Continue,
+            ],
+        ),
+        (
+            "11-connect-nrf",
+            vec![
+                offers(),
+                listed(),
+                Action::Board(boards::named("nrf52840-uf2").unwrap()),
+                chosen_key(),
+                Action::Continue,
+            ],
+        ),
         ("12-opening", then(at_connect(), [Action::Opening(Way::Picoboot)])),
         (
             "13-nothing-chosen",
             then(
                 at_connect(),
-                [Action::Failed(words::no_loader_chosen(pico()).into())],
+                [Action::Failed(words::none_chosen(pico(), Way::Picoboot).into())],
             ),
         ),
         (
@@ -214,6 +240,7 @@ pub fn states() -> Vec<(&'static str, Vec<Action>)> {
             then(
                 at_connect(),
                 [Action::Failed(words::denied(
+                    pico(),
                     System::Linux,
                     (0x2E8A, 3),
                     (0x1209, 1),
@@ -222,7 +249,14 @@ pub fn states() -> Vec<(&'static str, Vec<Action>)> {
         ),
         (
             "15-no-driver",
-            then(at_connect(), [Action::Failed(words::busy(System::Windows))]),
+            then(
+                at_connect(),
+                [Action::Failed(words::busy(
+                    pico(),
+                    Way::Picoboot,
+                    System::Windows,
+                ))],
+            ),
         ),
         ("16-reading", reading()),
         ("17-blank", deciding(0xFF)),

@@ -183,27 +183,66 @@ pub fn sign_with(file: &str) -> String {
     format!("imgtool sign --key {file} …")
 }
 
-/// The browser has no WebUSB.
-pub fn no_web_usb() -> Sentence {
+/// The browser has no interface for this way.
+pub fn not_in_this_browser(board: &Board) -> Sentence {
     Sentence::new(
-        "NoWebUsb",
-        "This browser has no WebUSB, so this page can’t reach the board’s loader.",
-        "Use the drive below, or open this page in Chrome or Edge.",
+        "NotInThisBrowser",
+        "This browser can’t reach the board’s loader.",
+        format!(
+            "Open this page in Chrome or Edge on a computer.{}",
+            or_drive(board)
+        ),
     )
+}
+
+/// The other way, where the board has it.
+fn or_drive(board: &Board) -> &'static str {
+    match board.ways.contains(&Way::Uf2) {
+        true => " Or use the board’s drive.",
+        false => "",
+    }
+}
+
+/// The button for a way to a board's loader.
+pub const fn connect(way: Way) -> &'static str {
+    match way {
+        Way::Picoboot | Way::Dfuse => "Connect by USB",
+        Way::Uart | Way::Nordic => "Connect by a serial port",
+        Way::Uf2 => "Choose the drive",
+    }
+}
+
+/// What is chosen then.
+pub const fn connect_hint(way: Way) -> &'static str {
+    match way {
+        Way::Picoboot => "Choose “RP2 Boot” in the browser’s list.",
+        Way::Dfuse => {
+            "Choose “STM32 BOOTLOADER” in the browser’s list. The cable goes to the board’s own USB connector, not to the debugger’s."
+        }
+        Way::Uart => {
+            "Choose the adapter’s port in the browser’s list. The adapter goes to the chip’s USART1 or USART3."
+        }
+        Way::Nordic => "Choose “Open DFU Bootloader” in the browser’s list.",
+        Way::Uf2 => "Choose the drive that has appeared.",
+    }
 }
 
 /// Nothing was chosen in the browser's list.
-pub fn no_loader_chosen(board: &Board) -> Sentence {
-    Sentence::new(
-        "NoLoaderChosen",
-        "No board was chosen.",
-        format!("Is the list empty? {} Then press Connect again.", board.entry),
-    )
+pub fn none_chosen(board: &Board, way: Way) -> Sentence {
+    let what = match way {
+        Way::Uart | Way::Nordic => "No port was chosen.",
+        _ => "No board was chosen.",
+    };
+    let next = format!(
+        "Is the board not in the list? {} Then connect again.",
+        board.entry
+    );
+    Sentence::new("NoneChosen", what, next)
 }
 
 /// The system does not let this user have a device with these numbers. Once it has its companion, the board is one with the
-/// numbers `then`, which the same rule may name.
-pub fn denied(system: System, numbers: (u16, u16), then: (u16, u16)) -> Trouble {
+/// numbers `then`, for which a rule is due as well.
+pub fn denied(board: &Board, system: System, numbers: (u16, u16), then: (u16, u16)) -> Trouble {
     let what = "This computer does not let you use the board’s loader.";
     match system {
         System::Linux => Trouble {
@@ -211,41 +250,53 @@ pub fn denied(system: System, numbers: (u16, u16), then: (u16, u16)) -> Trouble 
                 "LoaderDenied",
                 what,
                 format!(
-                    "Put the lines below into {}, unplug the board and bring it into its loader again. Is your browser a snap? \
-                     Then it also needs: sudo snap connect chromium:raw-usb. Without either, use the drive.",
-                    ports::UDEV_RULES
+                    "Put the lines below into {}, unplug the board and bring it into its loader again. If your browser is a snap, it \
+                     also needs “sudo snap connect chromium:raw-usb”.{}",
+                    ports::UDEV_RULES,
+                    or_drive(board)
                 ),
             ),
             remedy: Some([ports::udev_rule(numbers), ports::udev_rule(then)].join("\n")),
         },
-        System::Windows => no_driver(),
+        System::Windows => no_driver(board),
         System::Other => Trouble::from(Sentence::new(
             "LoaderDenied",
             what,
-            "Close other programs that use the board, then bring it into its loader again. Or use the drive.",
+            format!(
+                "Close other programs that use the board, then bring it into its loader again.{}",
+                or_drive(board)
+            ),
         )),
     }
 }
 
 /// Windows has no driver for the loader.
-fn no_driver() -> Trouble {
+fn no_driver(board: &Board) -> Trouble {
     Trouble::from(Sentence::new(
         "NoDriver",
         "Windows has no driver for the board’s loader, so this page can’t open it.",
-        "Use the drive, which needs none. Or install the driver WinUSB for “RP2 Boot” with Zadig (zadig.akeo.ie), then bring the board \
-         into its loader again.",
+        format!(
+            "Give the device the driver WinUSB: Zadig does that (zadig.akeo.ie). Then bring the board into its loader again.{}",
+            or_drive(board)
+        ),
     ))
 }
 
 /// The device can't be opened though it may be.
-pub fn busy(system: System) -> Trouble {
-    match system {
+pub fn busy(board: &Board, way: Way, system: System) -> Trouble {
+    match (way, system) {
+        (Way::Uart | Way::Nordic, _) => Trouble::from(Sentence::new(
+            "PortBusy",
+            "The port can’t be opened: another program is using it.",
+            "Close terminals and other tools that use the port, then connect again. On Linux, ModemManager looks at new ports for \
+             some seconds: wait.",
+        )),
         // What Windows says of a device without a driver.
-        System::Windows => no_driver(),
+        (_, System::Windows) => no_driver(board),
         _ => Trouble::from(Sentence::new(
             "LoaderBusy",
             "The board’s loader can’t be opened: another program or page is using it.",
-            "Close other pages and tools that use the board (picotool, an IDE), then press Connect again.",
+            "Close other pages and tools that use the board, then connect again.",
         )),
     }
 }
@@ -255,7 +306,7 @@ pub fn vanished(board: &Board) -> Sentence {
     Sentence::new(
         "LoaderVanished",
         "The board went away while it was being opened.",
-        format!("Check the cable. {} Then press Connect again.", board.entry),
+        format!("Check the cable. {} Then connect again.", board.entry),
     )
 }
 
@@ -264,7 +315,7 @@ pub fn wrong_device(board: &Board) -> Sentence {
     Sentence::new(
         "WrongDevice",
         format!("The device is no {} in its loader.", board.title),
-        format!("{} Then press Connect again.", board.entry),
+        format!("{} Then connect again.", board.entry),
     )
 }
 
@@ -358,11 +409,14 @@ pub fn held(parts: &[Part]) -> String {
     format!("{} that are not blank", bytes(used))
 }
 
-/// How to bring the saved content back.
-pub fn saved_as(file: &str, is_uf2: bool) -> String {
-    match is_uf2 {
-        true => format!("Saved as {file}. Copied onto the board’s drive, the board is as it was."),
-        false => format!("Saved as {file}."),
+/// The content is in a file, and how that brings it back.
+pub fn saved_as(board: &Board, file: &str) -> String {
+    match board.drive {
+        Some(_) => format!("Saved as {file}. Copied onto the board’s drive, it brings that back."),
+        None => format!(
+            "Saved as {file}. Written to {:#010x}, it brings that back.",
+            board.flash
+        ),
     }
 }
 

@@ -55,15 +55,12 @@ labels! {
     ids_about: "Images that name another vendor or class, or none, are refused. Leave both empty to take any.",
 
     connect: "Connect",
-    connect_blank: "A board that was never programmed needs no button.",
-    connect_usb: "Connect by USB",
-    connect_usb_hint: "Choose “RP2 Boot” in the browser’s list",
     opening: "Opening the board",
-    other_ways: "Without USB: by the drive that the board shows",
-    drive_about: "In its loader the board is also a drive. What the board holds can’t be read out that way.",
+    other_ways: "Other ways",
+    drive_about: "In its loader the board shows a drive. A file that is copied there goes into its flash.",
     drive_choose: "Choose the drive",
     drive_download: "Download the file",
-    drive_download_about: "or copy the file onto the drive yourself: the board restarts by itself when the file is there.",
+    drive_download_about: "Then copy the file onto the drive: the board restarts by itself when the file is there.",
 
     check: "What changes",
     check_reading: "Reading what the board holds",
