@@ -8,6 +8,7 @@
 
 extern crate alloc;
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -227,4 +228,27 @@ pub trait Loader {
 
     /// What came of the action: what was read, or nothing.
     fn handle(&mut self, done: Result<Vec<u8>, Broken>);
+}
+
+/// One of several, chosen while the program runs.
+impl Loader for Box<dyn Loader> {
+    fn shape(&self) -> Shape {
+        (**self).shape()
+    }
+
+    fn unit(&self, at: u32) -> Option<Unit> {
+        (**self).unit(at)
+    }
+
+    fn begin(&mut self, request: Request) {
+        (**self).begin(request);
+    }
+
+    fn poll(&mut self) -> Step {
+        (**self).poll()
+    }
+
+    fn handle(&mut self, done: Result<Vec<u8>, Broken>) {
+        (**self).handle(done);
+    }
 }
