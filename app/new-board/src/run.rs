@@ -109,12 +109,14 @@ pub(crate) fn start(way: Way, link: Link, plan: FlashPlan, tell: impl Fn(News) +
             }
             Link::Serial(_) => (0, None),
         };
-        match way {
-            Way::Picoboot => drive(Picoboot::new(interface), plan, &mut link, heard, tell).await,
-            Way::Dfuse => drive(Dfuse::new(interface), plan, &mut link, heard, tell).await,
-            Way::Uart => drive(Stm32Uart::new(), plan, &mut link, heard, tell).await,
-            Way::Uf2 | Way::Nordic => {}
-        }
+        // One kind of installation for all loaders: each would weigh as much again.
+        let loader: Box<dyn Loader> = match way {
+            Way::Picoboot => Box::new(Picoboot::new(interface)),
+            Way::Dfuse => Box::new(Dfuse::new(interface)),
+            Way::Uart => Box::new(Stm32Uart::new()),
+            Way::Uf2 | Way::Nordic => return link.close().await,
+        };
+        drive(Installation::new(loader, plan), &mut link, heard, tell).await;
         drop(watch);
         link.close().await;
     });
@@ -122,14 +124,12 @@ pub(crate) fn start(way: Way, link: Link, plan: FlashPlan, tell: impl Fn(News) +
 }
 
 /// Until it is over.
-async fn drive<L: Loader>(
-    loader: L,
-    plan: FlashPlan,
+async fn drive(
+    mut installation: Installation<Box<dyn Loader>>,
     link: &mut Link,
     mut orders: UnboundedReceiver<Order>,
     tell: impl Fn(News),
 ) {
-    let mut installation = Installation::new(loader, plan);
     loop {
         let next = installation.poll_next();
         // Before anything is waited for: what goes on may be a question.

@@ -19,6 +19,10 @@ use web_sys::{
 use super::Unopened;
 use super::files::message;
 
+/// How long a device is looked for after a failed transfer: a hub tells of an unplugged one within a quarter of a second.
+const GONE_TRIES: u32 = 10;
+const GONE_MILLIS: u32 = 100;
+
 /// What a loader shows itself as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Kind {
@@ -37,7 +41,7 @@ pub(crate) struct Loader {
 }
 
 /// The numbers of both bulk endpoints, and the packets of the first one.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Endpoints {
     from_chip: u8,
     to_chip: u8,
@@ -171,54 +175,82 @@ impl Loader {
         let millis = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
         let done = Box::pin(self.act(action));
         match select(done, TimeoutFuture::new(millis)).await {
-            Either::Left((done, _)) => done,
+            Either::Left((Ok(done), _)) => done,
+            Either::Left((Err(error), _)) => Err(self.broken(&error).await),
             Either::Right(_) => Err(Broken::Silent),
         }
     }
 
-    async fn act(&self, action: Action) -> Result<Vec<u8>, Broken> {
+    /// What an error means. Of a device that was unplugged in the middle of a transfer, Chromium on Linux says what it says of any
+    /// failed transfer (NetworkError): whether the device is still there, shows a moment later.
+    async fn broken(&self, error: &JsValue) -> Broken {
+        if matches!(
+            error_name(error).as_str(),
+            "NotFoundError" | "AbortError" | "InvalidStateError"
+        ) {
+            return Broken::Gone;
+        }
+        for _ in 0..GONE_TRIES {
+            if !self.is_there().await {
+                return Broken::Gone;
+            }
+            TimeoutFuture::new(GONE_MILLIS).await;
+        }
+        Broken::System(message(error))
+    }
+
+    async fn is_there(&self) -> bool {
+        let Some(usb) = of_window::<Usb>("usb") else {
+            return false;
+        };
+        let Ok(devices) = settled(usb.get_devices()).await else {
+            return false;
+        };
+        items::<UsbDevice>(devices).any(|device| device == self.device)
+    }
+
+    /// The result of an action, or the browser's error.
+    async fn act(&self, action: Action) -> Result<Result<Vec<u8>, Broken>, JsValue> {
         let device = &self.device;
-        let bulk = || {
-            self.endpoints
-                .ok_or_else(|| Broken::System("it has no bulk endpoints".into()))
+        let Endpoints {
+            from_chip,
+            to_chip,
+            packet,
+        } = match (self.endpoints, &action) {
+            (Some(endpoints), _) => endpoints,
+            (None, Action::Out(_) | Action::In(_) | Action::ClearHalts) => {
+                return Ok(Err(Broken::System("it has no bulk endpoints".into())));
+            }
+            (None, _) => Endpoints::default(),
         };
         match action {
             Action::ControlIn(setup, len) => {
-                came(settled(device.control_transfer_in(&parameters(setup), len)).await)
+                let done = settled(device.control_transfer_in(&parameters(setup), len));
+                Ok(came(done.await?))
             }
             Action::ControlOut(setup, bytes) => {
-                let parameters = parameters(setup);
-                let sent = device
-                    .control_transfer_out_with_u8_array(&parameters, &Uint8Array::from(bytes.as_slice()));
-                went(async { settled(sent?).await }.await)
+                let bytes = Uint8Array::from(bytes.as_slice());
+                let sent = device.control_transfer_out_with_u8_array(&parameters(setup), &bytes)?;
+                Ok(went(settled(sent).await?))
             }
             Action::Out(bytes) => {
-                let endpoint = bulk()?.to_chip;
-                let sent = device.transfer_out_with_u8_array(endpoint, &Uint8Array::from(bytes.as_slice()));
-                went(async { settled(sent?).await }.await)
+                let bytes = Uint8Array::from(bytes.as_slice());
+                let sent = device.transfer_out_with_u8_array(to_chip, &bytes)?;
+                Ok(went(settled(sent).await?))
             }
             Action::In(len) => {
-                let Endpoints {
-                    from_chip, packet, ..
-                } = bulk()?;
                 // Whole packets are asked for: a longer answer than expected is seen, and not an error of the system.
                 let room = len.max(1).next_multiple_of(packet);
-                came(settled(device.transfer_in(from_chip, room)).await)
+                Ok(came(settled(device.transfer_in(from_chip, room)).await?))
             }
             Action::Setting(alternate) => {
-                let chosen = device.select_alternate_interface(self.interface, alternate);
-                let chosen = settled(chosen).await;
-                chosen.map(|_| Vec::new()).map_err(|error| broken(&error))
+                settled(device.select_alternate_interface(self.interface, alternate)).await?;
+                Ok(Ok(Vec::new()))
             }
             Action::ClearHalts => {
-                let Endpoints {
-                    from_chip, to_chip, ..
-                } = bulk()?;
-                let cleared = async {
-                    settled(device.clear_halt(UsbDirection::In, from_chip)).await?;
-                    settled(device.clear_halt(UsbDirection::Out, to_chip)).await
-                };
-                cleared.await.map(|_| Vec::new()).map_err(|error| broken(&error))
+                settled(device.clear_halt(UsbDirection::In, from_chip)).await?;
+                settled(device.clear_halt(UsbDirection::Out, to_chip)).await?;
+                Ok(Ok(Vec::new()))
             }
         }
     }
@@ -240,8 +272,8 @@ fn parameters(setup: Setup) -> UsbControlTransferParameters {
 }
 
 /// What came from the chip.
-fn came(result: Result<JsValue, JsValue>) -> Result<Vec<u8>, Broken> {
-    let result: UsbInTransferResult = result.map_err(|error| broken(&error))?.unchecked_into();
+fn came(result: JsValue) -> Result<Vec<u8>, Broken> {
+    let result: UsbInTransferResult = result.unchecked_into();
     ended(result.status())?;
     let bytes = result.data().map(|data| {
         let (from, len) = (data.byte_offset() as u32, data.byte_length() as u32);
@@ -251,8 +283,8 @@ fn came(result: Result<JsValue, JsValue>) -> Result<Vec<u8>, Broken> {
 }
 
 /// What went to the chip.
-fn went(result: Result<JsValue, JsValue>) -> Result<Vec<u8>, Broken> {
-    let result: UsbOutTransferResult = result.map_err(|error| broken(&error))?.unchecked_into();
+fn went(result: JsValue) -> Result<Vec<u8>, Broken> {
+    let result: UsbOutTransferResult = result.unchecked_into();
     ended(result.status()).map(|()| Vec::new())
 }
 
@@ -261,13 +293,5 @@ fn ended(status: UsbTransferStatus) -> Result<(), Broken> {
         UsbTransferStatus::Ok => Ok(()),
         UsbTransferStatus::Stall => Err(Broken::Stalled),
         _ => Err(Broken::System("more came than was asked for".into())),
-    }
-}
-
-fn broken(error: &JsValue) -> Broken {
-    match error_name(error).as_str() {
-        // The device was unplugged, or closed.
-        "NotFoundError" | "AbortError" | "InvalidStateError" => Broken::Gone,
-        _ => Broken::System(message(error)),
     }
 }
