@@ -8,10 +8,11 @@ use bootlace_engine::words::page as words;
 use bootlace_image::PublicKey;
 use bootlace_page_parts::window::{self, Awake};
 use gloo::events::{EventListener, EventListenerOptions};
+use gloo::timers::callback::Timeout;
 use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{DragEvent, Event, File};
+use web_sys::{DragEvent, Event, File, HtmlElement};
 use yew::prelude::*;
 
 use crate::messages::{ChoiceId, Command, PageError, Problem, Simulation};
@@ -38,10 +39,13 @@ pub(crate) fn App() -> Html {
         }
     });
     let choices = use_memo((), |()| Cell::new(0));
+    let there = use_memo((), |()| Cell::new(0));
+    there.set(state.boards.len());
     let hands = Hands {
         state: state.dispatcher(),
         worker: worker.clone(),
         choices,
+        there,
     };
 
     use_effect_with(state.ready, {
@@ -100,6 +104,8 @@ struct Hands {
     worker: Rc<WorkerHandle>,
     /// How many files were chosen so far.
     choices: Rc<Cell<u32>>,
+    /// How many boards are there now.
+    there: Rc<Cell<usize>>,
 }
 
 impl Hands {
@@ -256,15 +262,17 @@ impl Hands {
     /// Draws “New board” in place of the page until the person comes back from there; then a board that has its companion is
     /// connected.
     fn new_board(&self, chooser: Chooser) {
-        let hands = self.clone();
+        let (hands, before) = (self.clone(), self.there.get());
         self.state.dispatch(Action::NewBoard(NewBoard::Loading));
         spawn_local(async move {
             let back = hands.clone();
             let opened = new_board::open(move |connect| {
                 back.state.dispatch(Action::NewBoard(NewBoard::Closed));
-                if connect {
+                // One that this page was allowed to use before has connected by itself.
+                if connect && back.there.get() <= before {
                     back.connect(chooser);
                 }
+                focus_later("board-title");
             });
             let now = match opened.await {
                 Some(()) => NewBoard::Open,
@@ -307,6 +315,17 @@ impl Hands {
             hands.worker.hand_over(Command::Simulate(simulation), installed);
         });
     }
+}
+
+/// Brings the focus to the element of this id, once it is shown.
+fn focus_later(id: &'static str) {
+    Timeout::new(0, move || {
+        let element = window::document().and_then(|document| document.get_element_by_id(id));
+        if let Some(element) = element.and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
+            _ = element.focus();
+        }
+    })
+    .forget();
 }
 
 /// Files are dropped anywhere, unless a board is being updated; a hidden tab is noticed.
