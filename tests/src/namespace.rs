@@ -27,8 +27,8 @@ pub const MAJOR: u32 = 60;
 
 /// Vendor number of the USB devices that pages get without a click: pid.codes', which has products for tests.
 const TEST_VENDOR: u16 = 0x1209;
-/// Loaders in chips, which a person would choose in the browser's list: the RP2040's.
-const LOADERS: [(u16, u16); 1] = [(0x2E8A, 3)];
+/// Loaders in chips, which a person would choose in the browser's list: the RP2040's and the STM32s'.
+const LOADERS: [(u16, u16); 2] = [(0x2E8A, 3), (0x0483, 0xDF11)];
 
 /// Where managed policies live: Chromium, and Chrome.
 const POLICY_FOLDERS: [&str; 2] = ["/etc/chromium", "/etc/opt/chrome"];

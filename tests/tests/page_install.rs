@@ -1,19 +1,24 @@
 //! “New board” in the page: the first companion on an emulated Raspberry Pi Pico with its real boot ROM, over the real WebUSB of a
 //! real Chromium, and by files for its drive. Found and pressed as a person does: by what is seen.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use bootlace_browser::main_job::{self, End};
-use bootlace_browser::{Browser, Scheme};
+use bootlace_browser::{Browser, Scheme, wait_for};
+use bootlace_roms::dfuse::Rom;
+use bootlace_roms::flash::{Flash, LEN};
+use bootlace_roms::random::Random;
 use bootlace_tests::namespace;
 use bootlace_tests::opened::{self, ORIGIN};
 use bootlace_tests::page_update;
 use bootlace_tests::qemu::Images;
 use bootlace_tests::rp2040::{Behaviour, FLASH, Factory, Pico};
 use bootlace_tests::runner::{self, Scenario, Shared};
-use bootlace_tests::usb::{Bus, Cord};
+use bootlace_tests::tools;
+use bootlace_tests::usb::{Bus, Cord, DfuChip};
 use serde_json::json;
 
 /// Longest time for an installation, or an update.
@@ -44,11 +49,29 @@ fn main() -> Result<()> {
         folder: namespace.scratch().to_owned(),
         bus,
     };
-    stage.browser.run_before_pages(PICKERS)?;
-    let scenarios: &[Scenario<Stage>] = &[(
-        "a_blank_chip_gets_a_companion_with_a_new_key_then_application_update_and_patch",
-        blank_chip,
-    )];
+    stage.prepare()?;
+    let scenarios: &[Scenario<Stage>] = &[
+        (
+            "a_blank_chip_gets_a_companion_with_a_new_key_then_application_update_and_patch",
+            blank_chip,
+        ),
+        (
+            "what_a_chip_held_is_saved_first_and_comes_back_by_its_drive",
+            kept,
+        ),
+        (
+            "a_chip_unplugged_in_the_middle_stays_in_its_loader_and_is_installed_then",
+            unplugged,
+        ),
+        ("an_installation_is_cancelled_before_and_in_the_middle", cancelled),
+        ("what_cannot_be_installed_says_why", refused),
+        ("a_downloaded_file_holds_companion_and_application", downloaded),
+        (
+            "a_drive_takes_the_companion_and_another_folder_is_refused",
+            driven,
+        ),
+        ("an_stm32_gets_its_companion_by_its_own_usb_device", stm32),
+    ];
     let code = runner::run(&mut stage, scenarios, &runner::wanted());
     drop(stage);
     std::process::exit(code)
@@ -61,7 +84,7 @@ impl Shared for Stage {
 
     fn renew(&mut self) -> Result<()> {
         opened::renew(&mut self.browser)?;
-        self.browser.run_before_pages(PICKERS)
+        self.prepare()
     }
 }
 
@@ -85,6 +108,15 @@ fn saved(page: &Browser, name: &str) -> Result<String> {
 }
 
 impl Stage {
+    /// A browser whose dialogs answer, and whose downloads go into the folder.
+    fn prepare(&self) -> Result<()> {
+        self.browser.run_before_pages(PICKERS)?;
+        let downloads = json!({ "behavior": "allow", "downloadPath": self.folder });
+        self.browser
+            .devtools("Browser.setDownloadBehavior", &downloads)
+            .map(drop)
+    }
+
     /// The page as nobody has used it, and “New board” on it.
     fn new_board(&mut self) -> Result<()> {
         page_update::forget(&self.browser, ORIGIN)?;
@@ -117,14 +149,20 @@ impl Stage {
         page.look(1280, 900, Scheme::Light)
     }
 
-    /// Waits until the page says that the companion is installed, and the board runs it.
+    /// Waits until the page says that the companion is installed, the board runs it, and the page shows the board.
     fn installed(&self, pico: &Pico, arrivals: u32) -> Result<()> {
         self.browser.wait("the installation", LIMIT, |page| {
             Ok(page.shows("done")?.then_some(()))
         })?;
         let numbers = pico.wait_beyond(arrivals)?.numbers;
         ensure!(numbers == COMPANION, "{numbers:x?} is on the bus");
-        Ok(())
+        self.pictures("6-done")?;
+        // The page may use such a board. While it is not seen, it has met the board: nobody is asked to choose.
+        self.browser.wait("the page to meet the board", LIMIT, |page| {
+            Ok((!page.all("[data-testid=board-card]")?.is_empty()).then_some(()))
+        })?;
+        self.browser.press_named("Connect the board")?;
+        main_job::board(&self.browser).map(drop)
     }
 }
 
@@ -170,19 +208,18 @@ fn blank_chip(stage: &mut Stage) -> Result<()> {
     stage.pictures("4-check")?;
     stage.browser.press_named("Install the companion")?;
     stage.installed(&pico, arrivals)?;
-    stage.pictures("6-done")?;
-    cord.ready()?;
-    stage.browser.press_named("Connect the board")?;
-    main_job::board(&stage.browser)?;
     let card = stage.browser.text_of("board-card")?;
     ensure!(card.contains("Bench 7") && card.contains("No firmware"), "{card}");
     stage.pictures("7-board")?;
 
-    // The key is one that the real imgtool signs with, and the board starts what it signed.
+    // The real imgtool signs with the key, and the board starts what it signed.
     let factory = Factory::signing(Images::with_key(&private)?)?;
-    for (minor, patched) in [(0, false), (1, false), (2, true)] {
+    for (minor, patched) in [(0, false), (1, true), (2, true)] {
         let file = stage.folder.join(format!("1.{minor}.0.bin"));
-        std::fs::write(&file, factory.application(Behaviour::Normal, minor)?.0)?;
+        match minor {
+            0 => imgtool_signs(&private, &file)?,
+            _ => std::fs::write(&file, factory.application(Behaviour::Normal, minor)?.0)?,
+        }
         main_job::choose_file(&stage.browser, &file)?;
         if patched {
             main_job::patched(&stage.browser)?;
@@ -194,4 +231,394 @@ fn blank_chip(stage: &mut Stage) -> Result<()> {
         stage.browser.press("again")?;
     }
     pico.behaved()
+}
+
+/// Signs the example application as version 1.0.0.
+fn imgtool_signs(private: &Path, output: &Path) -> Result<()> {
+    let program = tools::required("BOOTLACE_BOARDS")?.join("rp2040-application.bin");
+    let mut imgtool = Command::new(tools::required("BOOTLACE_IMGTOOL")?);
+    imgtool.args([
+        "sign",
+        "--version",
+        "1.0.0",
+        "--header-size",
+        "0x100",
+        "--pad-header",
+        "--align",
+        "4",
+    ]);
+    imgtool.args(["--slot-size", "0xf4000", "--key"]);
+    let output = imgtool.arg(private).arg(program).arg(output).output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "imgtool: {said}");
+    Ok(())
+}
+
+/// A key pair of the person's own: both halves in PEM.
+fn own_key(half: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../protocol/image/tests/data")
+        .join(half)
+}
+
+impl Stage {
+    /// “New board” with this board and the person's own key, before the board is connected.
+    fn before_connecting(&mut self, board: &str) -> Result<()> {
+        self.new_board()?;
+        self.browser.press_named(board)?;
+        self.choose_key()?;
+        self.browser.press_named("Continue")
+    }
+
+    fn choose_key(&self) -> Result<()> {
+        let input = self.browser.test_id("choose-key")?;
+        self.browser.choose_file(&input, &own_key("p256.pub.pem"))?;
+        self.browser.test_id("board-key").map(drop)
+    }
+
+    /// A Pico in its loader whose flash holds this, and its cable.
+    fn in_loader(&self, flash: &[u8]) -> Result<(Pico, Cord)> {
+        let pico = Pico::new(flash)?;
+        pico.hold_bootsel(true)?;
+        pico.power(true)?;
+        pico.hold_bootsel(false)?;
+        ensure!(pico.info()?.numbers == LOADER, "{:?}", pico.info());
+        let cord = Cord::new(&self.bus, &pico);
+        cord.ready()?;
+        Ok((pico, cord))
+    }
+
+    /// Connects the loader and waits for the question.
+    fn to_check(&self) -> Result<String> {
+        self.browser.press_named("Connect by USB")?;
+        self.browser.wait("what the board holds", LIMIT, |page| {
+            Ok(page.shows("held")?.then_some(()))
+        })?;
+        self.browser.text_of("held")
+    }
+
+    /// Installs though what the board holds is lost.
+    fn install_all_the_same(&self) -> Result<()> {
+        self.tick("discard")?;
+        self.browser.press_named("Install the companion")
+    }
+
+    /// Opens a fold.
+    fn unfold(&self, name: &str) -> Result<()> {
+        for summary in self.browser.all("summary")? {
+            if self.browser.text(&summary)? == name {
+                return self.browser.click(&summary);
+            }
+        }
+        bail!("nothing is folded as {name:?}: {}", self.browser.state())
+    }
+
+    fn tick(&self, id: &str) -> Result<()> {
+        self.browser.click(&self.browser.test_id(id)?)
+    }
+
+    /// What the page says went wrong, under this name.
+    fn trouble(&self, name: &str) -> Result<String> {
+        let said = main_job::problem(&self.browser, &[name], LIMIT)?;
+        self.pictures(&format!("trouble-{name}"))?;
+        Ok(said)
+    }
+}
+
+/// Until the chip's flash is being written.
+fn middle(pico: &Pico, before: f64) -> Result<()> {
+    wait_for("the middle of the writing", LIMIT, || {
+        Ok((pico.count("operations")? > before + 60.0).then_some(()))
+    })
+}
+
+fn kept(stage: &mut Stage) -> Result<()> {
+    let old = Factory::new()?.flash(None)?;
+    stage.before_connecting("Raspberry Pi Pico")?;
+    let (pico, cord) = stage.in_loader(&old)?;
+    let held = stage.to_check()?;
+    ensure!(held.contains("not blank"), "{held}");
+    let install = stage.browser.test_id("install")?;
+    ensure!(
+        stage.browser.attribute(&install, "disabled")?.is_some(),
+        "what the board holds would be lost unasked"
+    );
+    stage.pictures("4-held")?;
+    stage.browser.press_named("Save what the board holds")?;
+    stage.browser.test_id("before-saved")?;
+    let arrivals = pico.arrivals();
+    stage.browser.press_named("Install the companion")?;
+    stage.installed(&pico, arrivals)?;
+
+    let before = bytes_of(&stage.browser, "rp2040-before.uf2")?;
+    pico.power(false)?;
+    pico.hold_bootsel(true)?;
+    let arrivals = pico.arrivals();
+    pico.power(true)?;
+    pico.wait_beyond(arrivals)?;
+    pico.hold_bootsel(false)?;
+    let arrivals = pico.arrivals();
+    pico.copy_onto_drive(&before)?;
+    pico.wait_beyond(arrivals)?;
+    let now = pico.flash()?;
+    ensure!(
+        now.get(..0x1_0000) == old.get(..0x1_0000),
+        "the flash is not as it was"
+    );
+    cord.ready()?;
+    stage.browser.wait("the board as it was", LIMIT, |page| {
+        let card = page.text_of("board-card")?;
+        Ok((!card.contains("Unplugged")).then_some(()))
+    })?;
+    pico.behaved()
+}
+
+fn unplugged(stage: &mut Stage) -> Result<()> {
+    stage.before_connecting("Raspberry Pi Pico")?;
+    let (pico, cord) = stage.in_loader(&[0x55; FLASH])?;
+    stage.to_check()?;
+    // While the page asks, it notices as well.
+    pico.power(false)?;
+    let said = stage.trouble("Gone")?;
+    ensure!(said.contains("The board was not changed"), "{said}");
+    let arrivals = pico.arrivals();
+    pico.hold_bootsel(true)?;
+    pico.power(true)?;
+    pico.wait_beyond(arrivals)?;
+    pico.hold_bootsel(false)?;
+    cord.ready()?;
+    stage.to_check()?;
+    let before = pico.count("operations")?;
+    stage.install_all_the_same()?;
+    middle(&pico, before)?;
+    stage.pictures("5-install")?;
+    pico.power(false)?;
+    let said = stage.trouble("Gone")?;
+    ensure!(!said.contains("The board was not changed"), "{said}");
+    // Without its button: what the chip starts from was erased first.
+    let arrivals = pico.arrivals();
+    pico.power(true)?;
+    ensure!(pico.wait_beyond(arrivals)?.numbers == LOADER, "{:?}", pico.info());
+    cord.ready()?;
+    stage.to_check()?;
+    let arrivals = pico.arrivals();
+    stage.install_all_the_same()?;
+    stage.installed(&pico, arrivals)?;
+    pico.behaved()
+}
+
+fn cancelled(stage: &mut Stage) -> Result<()> {
+    stage.before_connecting("Raspberry Pi Pico")?;
+    let (pico, _cord) = stage.in_loader(&[0x55; FLASH])?;
+    stage.to_check()?;
+    let before = pico.count("operations")?;
+    stage.browser.press_named("Cancel")?;
+    // Nothing came of it: no word is due, and the board can be connected again.
+    stage.browser.test_id("connect-loader")?;
+    ensure!(
+        main_job::problems(&stage.browser)?.is_empty(),
+        "{}",
+        stage.browser.state()
+    );
+    ensure!(pico.count("operations")? == before, "something was changed");
+    stage.to_check()?;
+    stage.install_all_the_same()?;
+    middle(&pico, before)?;
+    stage.browser.press_named("Cancel")?;
+    let said = stage.trouble("Cancelled")?;
+    ensure!(said.contains("holds a part of it"), "{said}");
+    stage.to_check()?;
+    let arrivals = pico.arrivals();
+    stage.install_all_the_same()?;
+    stage.installed(&pico, arrivals)?;
+    // Opened once more it starts anew; closed, the page is as it was.
+    stage.browser.press_named("Set up a new board")?;
+    stage.browser.press_named("Raspberry Pi Pico")?;
+    stage.browser.press_named("Close")?;
+    main_job::board(&stage.browser)?;
+    pico.behaved()
+}
+
+fn refused(stage: &mut Stage) -> Result<()> {
+    stage.new_board()?;
+    stage.browser.press_named("Raspberry Pi Pico")?;
+    for (file, name) in [
+        ("published-p256.pub.pem", "PublishedKey"),
+        ("p256.pem", "PrivateKey"),
+        ("rsa2048.pub.pem", "KeyKind"),
+        ("README.md", "NotAKey"),
+    ] {
+        let input = stage.browser.test_id("choose-key")?;
+        stage.browser.choose_file(&input, &own_key(file))?;
+        stage.trouble(name)?;
+    }
+    stage.choose_key()?;
+    stage.browser.press_named("Continue")?;
+    // Nobody is in the loader. The browser's list, which nobody sees here, stays open; then it is closed without a choice.
+    stage.browser.press_named("Connect by USB")?;
+    stage.browser.press_named("Cancel")?;
+    stage.browser.run(
+        "navigator.usb.requestDevice = async () => { throw new DOMException('No device selected.', 'NotFoundError'); }",
+        &[],
+    )?;
+    stage.browser.press_named("Connect by USB")?;
+    let said = stage.trouble("NoneChosen")?;
+    ensure!(said.contains("Hold the button BOOTSEL"), "{said}");
+
+    let blank = vec![0xFF; FLASH];
+    let (pico, cord) = stage.in_loader(&blank)?;
+    stage.bus.forbid(true);
+    let denied = stage
+        .browser
+        .press_named("Connect by USB")
+        .and_then(|()| stage.trouble("LoaderDenied"));
+    stage.bus.forbid(false);
+    denied?;
+    let rules = stage.browser.text_of("remedy")?;
+    for rule in [
+        r#"SUBSYSTEM=="usb", ATTR{idVendor}=="2e8a", ATTR{idProduct}=="0003", TAG+="uaccess""#,
+        r#"SUBSYSTEM=="usb", ATTR{idVendor}=="1209", ATTR{idProduct}=="0001", TAG+="uaccess""#,
+    ] {
+        ensure!(rules.lines().any(|line| line == rule), "{rules}");
+    }
+    // A companion that is not the listed one.
+    let spoil = "const fetched = window.fetch;
+        window.fetch = async (what, ...more) => String(what).endsWith('.bin') ? new Response(new Uint8Array(9)) : fetched(what, ...more);";
+    stage.browser.run(spoil, &[])?;
+    stage.browser.press_named("Connect by USB")?;
+    stage.trouble("AlteredCompanion")?;
+    ensure!(pico.flash()? == blank, "something was written");
+    drop(cord);
+    Ok(())
+}
+
+/// The bytes of a file in the browser's own file system.
+fn bytes_of(page: &Browser, name: &str) -> Result<Vec<u8>> {
+    let script = "let folder = await navigator.storage.getDirectory();
+        const path = arguments[0].split('/');
+        for (const name of path.slice(0, -1)) folder = await folder.getDirectoryHandle(name);
+        const file = await (await folder.getFileHandle(path.at(-1))).getFile();
+        return [...new Uint8Array(await file.arrayBuffer())]";
+    let bytes = page.run(script, &[json!(name)])?;
+    let bytes = bytes.as_array().context("no bytes")?.iter();
+    bytes
+        .map(|byte| {
+            byte.as_u64()
+                .and_then(|byte| u8::try_from(byte).ok())
+                .context("no byte")
+        })
+        .collect()
+}
+
+/// Companion and application in one file, by a browser that asks where nothing goes.
+fn downloaded(stage: &mut Stage) -> Result<()> {
+    let factory = Factory::signing(Images::with_key(&own_key("p256.pem"))?)?;
+    let application = stage.folder.join("application.bin");
+    std::fs::write(&application, factory.application(Behaviour::Normal, 3)?.0)?;
+    let theirs = stage.folder.join("theirs.bin");
+    std::fs::write(&theirs, Factory::new()?.application(Behaviour::Normal, 3)?.0)?;
+
+    stage.new_board()?;
+    stage.browser.run(
+        "window.showSaveFilePicker = window.showDirectoryPicker = undefined",
+        &[],
+    )?;
+    stage.browser.press_named("Raspberry Pi Pico")?;
+    // A key that was downloaded goes on only once the person says that the file is there.
+    stage.browser.press_named("Make a new key")?;
+    stage.browser.press_named("Save the private key")?;
+    stage.tick("key-kept")?;
+    stage.browser.test_id("board-key")?;
+    let private = stage.folder.join("signing-key.pem");
+    wait_for("the private key", LIMIT, || Ok(private.exists().then_some(())))?;
+    Images::with_key(&private)?;
+    stage.browser.press_named("Remove: signing-key.pub.pem")?;
+    stage.choose_key()?;
+    stage.unfold("Application, vendor and class")?;
+    let input = stage.browser.test_id("choose-application")?;
+    stage.browser.choose_file(&input, &theirs)?;
+    stage.trouble("UnknownSigner")?;
+    let input = stage.browser.test_id("choose-application")?;
+    stage.browser.choose_file(&input, &application)?;
+    stage.browser.test_id("application")?;
+    stage.pictures("2-application")?;
+    stage.browser.press_named("Continue")?;
+    stage.unfold("Other ways")?;
+    stage.browser.press_named("Download the file")?;
+    stage.browser.test_id("done")?;
+    stage.pictures("6-by-hand")?;
+    let file = stage.folder.join("rp2040-companion.uf2");
+    wait_for("the file", LIMIT, || Ok(file.exists().then_some(())))?;
+    let (pico, _cord) = stage.in_loader(&[0x55; FLASH])?;
+    let arrivals = pico.arrivals();
+    pico.copy_onto_drive(&std::fs::read(file)?)?;
+    stage.installed(&pico, arrivals)?;
+    let runs = main_job::board(&stage.browser)?;
+    ensure!(runs.contains("1.3.0"), "{runs}");
+    pico.behaved()
+}
+
+fn driven(stage: &mut Stage) -> Result<()> {
+    let drive = "const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('drive', { create: true });
+        const file = await (await folder.getFileHandle('INFO_UF2.TXT', { create: true })).createWritable();
+        await file.write(arguments[0]); await file.close();";
+    stage.before_connecting("Raspberry Pi Pico")?;
+    stage.unfold("Other ways")?;
+    stage
+        .browser
+        .run(drive, &[json!("UF2 Bootloader 0.7.0\nSoftDevice: S140 7.3.0\n")])?;
+    stage.browser.press_named("Choose the drive")?;
+    let said = stage.trouble("OtherBoardsDrive")?;
+    ensure!(said.contains("nRF52840"), "{said}");
+    // What the RP2040's ROM writes there (datasheet, 2.8.3.1).
+    let info = "UF2 Bootloader v2.0\nModel: Raspberry Pi RP2\nBoard-ID: RPI-RP2\n";
+    stage.browser.run(drive, &[json!(info)])?;
+    stage.browser.press_named("Choose the drive")?;
+    let held = stage.browser.text_of("held")?;
+    ensure!(held.contains("lost"), "{held}");
+    stage.pictures("4-drive")?;
+    stage.install_all_the_same()?;
+    stage.browser.test_id("done")?;
+    let (pico, _cord) = stage.in_loader(&[0x55; FLASH])?;
+    let arrivals = pico.arrivals();
+    pico.copy_onto_drive(&bytes_of(&stage.browser, "drive/companion.uf2")?)?;
+    stage.installed(&pico, arrivals)?;
+    pico.behaved()
+}
+
+fn stm32(stage: &mut Stage) -> Result<()> {
+    let old = Random::new(5).bytes(LEN);
+    let mut flash = Flash::new(&old);
+    flash.speed = 50;
+    let chip = DfuChip::new(Rom::new(flash));
+    let cord = Cord::of_chip(&stage.bus, &chip);
+    cord.ready()?;
+    stage.before_connecting("STM32F4DISCOVERY")?;
+    stage.pictures("3-stm32")?;
+    stage.to_check()?;
+    stage.browser.press_named("Save what the board holds")?;
+    stage.browser.test_id("before-saved")?;
+    let before = bytes_of(&stage.browser, "stm32f407-before.bin")?;
+    ensure!(
+        old.get(..before.len()) == Some(before.as_slice()),
+        "another content was saved"
+    );
+    stage.browser.press_named("Install the companion")?;
+    stage.browser.wait("the installation", LIMIT, |page| {
+        Ok(page.shows("done")?.then_some(()))
+    })?;
+    let exit = stage.browser.text_of("exit")?;
+    ensure!(exit.contains("BOOT0"), "{exit}");
+    let now = chip.with(|rom| rom.flash.bytes.clone());
+    let name = b"STM32F4DISCOVERY (STM32F407)";
+    ensure!(
+        now.windows(name.len()).any(|bytes| bytes == name),
+        "no companion with this name is there"
+    );
+    ensure!(now.get(0x2_0000..) == old.get(0x2_0000..), "more was changed");
+    ensure!(
+        chip.with(|rom| rom.has_left() && !rom.flash.was_violated),
+        "the chip was not started"
+    );
+    Ok(())
 }
