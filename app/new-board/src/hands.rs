@@ -6,7 +6,8 @@ use std::rc::Rc;
 use bootlace_engine::read_keys;
 use bootlace_engine::words::page::new_board::{self as words, Trouble};
 use bootlace_engine::words::page::{PageError, Problem, problem};
-use bootlace_install::{Board, FlashPlan, Part, Way};
+use bootlace_install::{Board, FlashPlan, Format, Part, Way};
+use bootlace_nordic_dfu::{self as nordic, Package, Target};
 use bootlace_page_parts::window;
 use gloo::timers::future::TimeoutFuture;
 use js_sys::Uint8Array;
@@ -19,7 +20,7 @@ use crate::browser::files::{self, Unsaved};
 use crate::browser::key_pair::{self, KeyPair};
 use crate::browser::{companions, offers, system};
 use crate::making;
-use crate::run::{self, Order, Orders};
+use crate::run::{self, Link, Order, Orders};
 use crate::state::{Action, Done, Held, List, NamedKey, Run, SavedFile, State};
 use crate::view::Intent;
 
@@ -38,15 +39,25 @@ pub(crate) struct Hands {
     kept: Rc<RefCell<Kept>>,
 }
 
+/// An installation by a way that does not read.
+enum Pending {
+    /// This file goes onto the drive.
+    Drive(Drive, Vec<u8>),
+    /// Nordic's bootloader is sent this.
+    Nordic(&'static Board, Link, Package, Target),
+}
+
 /// What is not shown.
 #[derive(Default)]
 struct Kept {
     /// A key that was made here.
     pair: Option<KeyPair>,
+    /// What the board's flash is to hold.
+    plan: Option<FlashPlan>,
     /// To the installation that runs.
     orders: Option<Orders>,
-    /// The drive that was chosen, and what goes there.
-    drive: Option<(Rc<Drive>, Vec<u8>)>,
+    /// What waits for the person's word where the board itself does not ask.
+    pending: Option<Pending>,
     /// How often connecting was begun or broken off: what belongs to an earlier time is out of date.
     attempt: u32,
     /// The screen is gone.
@@ -88,7 +99,15 @@ impl Hands {
         match intent {
             Intent::Board(board) => self.tell(Action::Board(board)),
             Intent::Change(step) => self.tell(Action::Change(step)),
-            Intent::Continue => self.tell(Action::Continue),
+            Intent::Continue => {
+                self.tell(Action::Making);
+                spawn_local(async move {
+                    hands.tell(match hands.plan(&state).await {
+                        Ok(()) => Action::Continue,
+                        Err(trouble) => Action::Failed(trouble),
+                    });
+                });
+            }
             Intent::AddKeys(file) => spawn_local(async move { hands.add_keys(&state, file).await }),
             Intent::RemoveKey(at) => self.tell(Action::RemoveKey(at)),
             Intent::MakeKey => spawn_local(async move { hands.make_key().await }),
@@ -111,11 +130,7 @@ impl Hands {
                     }
                 });
             }
-            Intent::Download => spawn_local(async move {
-                if let Err(trouble) = hands.download(&state).await {
-                    hands.tell(Action::Failed(trouble));
-                }
-            }),
+            Intent::Download => self.download(&state),
             Intent::SaveBefore => spawn_local(async move { hands.save_before(&state).await }),
             Intent::Discard(discard) => self.tell(Action::Discard(discard)),
             Intent::Install => self.install(),
@@ -158,7 +173,7 @@ impl Hands {
     }
 
     async fn make_key(&self) {
-        self.tell(Action::Making);
+        self.tell(Action::MakingKey);
         match key_pair::make().await {
             Ok(pair) => {
                 self.tell(Action::Made(PUBLIC.into(), pair.key));
@@ -206,8 +221,9 @@ impl Hands {
         self.tell(action);
     }
 
-    /// The companion as the person wants it, and what it changes.
-    async fn plan(&self, state: &State, board: &'static Board) -> Result<FlashPlan, Trouble> {
+    /// Makes the companion as the person wants it: what speaks against it is said before there is a board.
+    async fn plan(&self, state: &State) -> Result<(), Trouble> {
+        let Some(board) = state.board else { return Ok(()) };
         let companion = state.companion(board).ok_or_else(words::no_companions)?;
         let built = companions::load(companion).await;
         let built = built.map_err(|_| words::no_companions())?;
@@ -216,11 +232,15 @@ impl Hands {
         }
         let plan = making::plan(state, board, built)?;
         self.tell(Action::Planned(making::change(board, &plan)));
-        Ok(plan)
+        self.kept.borrow_mut().plan = Some(plan);
+        Ok(())
     }
 
     async fn connect(&self, state: &State, way: Way, attempt: u32) -> Result<(), Trouble> {
-        let Some(board) = state.board else { return Ok(()) };
+        let plan = self.kept.borrow().plan.clone();
+        let Some((board, plan)) = state.board.zip(plan) else {
+            return Ok(());
+        };
         match way {
             Way::Uf2 => {
                 // First, while the click counts.
@@ -228,26 +248,28 @@ impl Hands {
                     NoDrive::NotChosen => words::no_drive_chosen(),
                     NoDrive::Another(name, other) => words::other_drive(&name, board, other),
                 })?;
-                let plan = self.plan(state, board).await?;
                 let current = drive.current().await;
                 if !self.is_at(attempt) {
                     return Ok(());
                 }
                 let parts = current.and_then(|current| bootlace_install::held(&current, &plan).ok());
                 let file = board.file(&plan, board.own_format()).unwrap_or_default();
-                self.kept.borrow_mut().drive = Some((Rc::new(drive), file));
-                self.tell(Action::Drive(parts.map_or(Held::Unread, Held::of)));
+                self.kept.borrow_mut().pending = Some(Pending::Drive(drive, file));
+                self.tell(Action::Known(parts.map_or(Held::Unread, Held::of)));
                 Ok(())
             }
             _ => {
                 let link = run::open(way, board, state.system).await?;
-                let plan = match self.plan(state, board).await {
-                    Ok(plan) if self.is_at(attempt) => plan,
-                    other => {
-                        link.close().await;
-                        return other.map(drop);
-                    }
-                };
+                if !self.is_at(attempt) {
+                    link.close().await;
+                    return Ok(());
+                }
+                if let Some((target, package)) = board.nordic().zip(board.package(&plan)) {
+                    let pending = Pending::Nordic(board, link, package, target);
+                    self.kept.borrow_mut().pending = Some(pending);
+                    self.tell(Action::Known(Held::Unread));
+                    return Ok(());
+                }
                 let tell = {
                     let hands = self.clone();
                     move |news| hands.tell(Action::News(news))
@@ -270,14 +292,23 @@ impl Hands {
         self.kept.borrow().attempt == attempt
     }
 
-    async fn download(&self, state: &State) -> Result<(), Trouble> {
-        let Some(board) = state.board else { return Ok(()) };
-        let plan = self.plan(state, board).await?;
-        let file = board.file(&plan, board.own_format()).unwrap_or_default();
-        let name = format!("{}-companion.{}", board.name, board.own_format().extension());
-        files::download(&name, &file).map_err(|error| words::not_saved(files::message(&error)))?;
-        self.tell(Action::Done(Done::ByHand(name)));
-        Ok(())
+    /// The file for the board's drive, or for a programmer, to be used by hand.
+    fn download(&self, state: &State) {
+        let kept = self.kept.borrow();
+        let Some((board, plan)) = state.board.zip(kept.plan.as_ref()) else {
+            return;
+        };
+        let format = match board.own_format() {
+            Format::Uf2 => Format::Uf2,
+            // It says where everything goes.
+            _ => Format::Hex,
+        };
+        let name = format!("{}-companion.{}", board.name, format.extension());
+        let file = board.file(plan, format).unwrap_or_default();
+        self.tell(match files::download(&name, &file) {
+            Ok(()) => Action::Done(Done::ByHand(name)),
+            Err(error) => Action::Failed(words::not_saved(files::message(&error)).into()),
+        });
     }
 
     async fn save_before(&self, state: &State) {
@@ -297,19 +328,39 @@ impl Hands {
     }
 
     fn install(&self) {
-        let mut kept = self.kept.borrow_mut();
-        if let Some((drive, file)) = kept.drive.take() {
-            let hands = self.clone();
-            self.tell(Action::Writing);
-            spawn_local(async move {
-                hands.tell(match drive.put("companion.uf2", &file).await {
-                    Ok(()) => Action::Done(Done::Drive),
-                    Err(why) => Action::Failed(words::drive_failed(why).into()),
+        let pending = self.kept.borrow_mut().pending.take();
+        match pending {
+            Some(Pending::Drive(drive, file)) => {
+                let hands = self.clone();
+                self.tell(Action::Writing);
+                spawn_local(async move {
+                    hands.tell(match drive.put("companion.uf2", &file).await {
+                        Ok(()) => Action::Done(Done::Drive),
+                        Err(why) => Action::Failed(words::drive_failed(why).into()),
+                    });
                 });
-            });
-        } else if let Some(orders) = &kept.orders {
-            self.tell(Action::GoOn);
-            _ = orders.unbounded_send(Order::GoOn);
+            }
+            Some(Pending::Nordic(board, link, package, target)) => {
+                let hands = self.clone();
+                self.tell(Action::GoOn);
+                let orders = run::send(package, target, link, move |news| {
+                    hands.tell(match news {
+                        nordic::News::Stage(stage) => Action::Doing(words::nordic_stage(stage)),
+                        nordic::News::Progress { done, total } => Action::Progress(done, total),
+                        nordic::News::Ended(ended) => match words::nordic_ended(board, &ended) {
+                            None => Action::Done(Done::Checked),
+                            Some(sentence) => Action::Failed(sentence.into()),
+                        },
+                    });
+                });
+                self.kept.borrow_mut().orders = Some(orders);
+            }
+            None => {
+                if let Some(orders) = &self.kept.borrow().orders {
+                    self.tell(Action::GoOn);
+                    _ = orders.unbounded_send(Order::GoOn);
+                }
+            }
         }
     }
 
@@ -324,7 +375,9 @@ impl Hands {
             Some(Ok(())) => self.tell(Action::Cancelling),
             _ => {
                 kept.attempt += 1;
-                kept.drive = None;
+                if let Some(Pending::Nordic(_, link, ..)) = kept.pending.take() {
+                    spawn_local(async move { link.close().await });
+                }
                 self.tell(Action::Again);
             }
         }

@@ -46,6 +46,9 @@ pub fn plan(state: &State, board: &Board, built: Vec<u8>) -> Result<FlashPlan, S
         keys: &keys,
         policy: Policy::default(),
     };
+    if state.application.is_some() && board.nordic().is_some() {
+        return Err(words::companion_alone(board));
+    }
     let made = companion::filled(built, &identity).map_err(|unmade| words::unmade(board, unmade))?;
     // Keys may have been changed since the application was chosen.
     let image = match &state.application {

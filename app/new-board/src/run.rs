@@ -5,7 +5,8 @@ use std::time::Duration;
 use bootlace_dfuse::Dfuse;
 use bootlace_engine::words::page::new_board::{self as words, System, Trouble};
 use bootlace_install::{Board, Ended, FlashPlan, Installation, News, Next, Way, Work, boards};
-use bootlace_loader::{Action, Broken, Fault, Loader};
+use bootlace_loader::{Action, Broken, Fault, Line, Loader, Parity};
+use bootlace_nordic_dfu::{Package, Target, Transfer};
 use bootlace_picoboot::Picoboot;
 use bootlace_stm32_uart::Stm32Uart;
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
@@ -68,9 +69,9 @@ async fn by_usb(kind: Kind) -> Result<Link, Unopened> {
     Ok(Link::Usb(loader))
 }
 
-async fn by_port() -> Result<Link, Unopened> {
-    let port = serial::choose().await?;
-    port.open(bootlace_stm32_uart::LINE).await?;
+async fn by_port(line: Line, numbers: Option<(u16, u16)>) -> Result<Link, Unopened> {
+    let port = serial::choose(numbers).await?;
+    port.open(line).await?;
     Ok(Link::Serial(port))
 }
 
@@ -82,9 +83,17 @@ pub(crate) async fn open(way: Way, board: &Board, system: System) -> Result<Link
     let (opened, numbers) = match way {
         Way::Picoboot => (by_usb(PICOBOOT).await, PICOBOOT.numbers),
         Way::Dfuse => (by_usb(DFUSE).await, DFUSE.numbers),
-        Way::Uart => (by_port().await, (0, 0)),
+        Way::Uart => (by_port(bootlace_stm32_uart::LINE, None).await, (0, 0)),
+        Way::Nordic => {
+            let line = Line {
+                baud: bootlace_nordic_dfu::BAUD,
+                parity: Parity::None,
+            };
+            let numbers = bootlace_nordic_dfu::DEVICE;
+            (by_port(line, Some(numbers)).await, numbers)
+        }
         // A drive is no loader that is asked for anything.
-        Way::Uf2 | Way::Nordic => return Err(words::wrong_device(board).into()),
+        Way::Uf2 => return Err(words::wrong_device(board).into()),
     };
     opened.map_err(|why| match why {
         Unopened::NotThere => words::not_in_this_browser(board).into(),
@@ -169,4 +178,36 @@ async fn drive(
             Next::Over => {}
         }
     }
+}
+
+/// Sends a package to Nordic's bootloader over its open port.
+pub(crate) fn send(
+    package: Package,
+    target: Target,
+    link: Link,
+    tell: impl Fn(bootlace_nordic_dfu::News) + 'static,
+) -> Orders {
+    let (orders, mut heard) = unbounded();
+    spawn_local(async move {
+        let (mut transfer, mut link) = (Transfer::new(package, target), link);
+        let mut over = false;
+        while !over {
+            let next = transfer.poll_next();
+            while let Some(news) = transfer.poll_news() {
+                over |= matches!(news, bootlace_nordic_dfu::News::Ended(_));
+                tell(news);
+            }
+            if let bootlace_nordic_dfu::Next::Do(action, limit) = next {
+                let done = link.perform(action, limit).await;
+                transfer.handle_done(done);
+            }
+            while let Ok(order) = heard.try_recv() {
+                if order == Order::Cancel {
+                    transfer.cancel();
+                }
+            }
+        }
+        link.close().await;
+    });
+    orders
 }

@@ -59,14 +59,16 @@ pub enum Action {
     Board(&'static Board),
     /// Back to a step that was done.
     Change(Step),
-    /// The companion can be made: on to the board.
+    /// The companion is being made.
+    Making,
+    /// It was made: on to the board.
     Continue,
     /// Keys of a file.
     Keys(Vec<NamedKey>),
     /// Not this key.
     RemoveKey(usize),
     /// A key is being made.
-    Making,
+    MakingKey,
     /// It was made, and its private half will be in a file of this name.
     Made(String, PublicKey),
     /// Its private half went into a file.
@@ -85,8 +87,12 @@ pub enum Action {
     Planned(Change),
     /// The installation says.
     News(News),
-    /// The drive was found, and says what the board holds.
-    Drive(Held),
+    /// This is done now.
+    Doing(&'static str),
+    /// So many bytes of so many are.
+    Progress(u32, u32),
+    /// The way does not ask the board itself: this is known of what it holds.
+    Known(Held),
     /// What the board held is in a file.
     BeforeSaved(SavedFile),
     /// The person does not need what the board holds, or does.
@@ -172,9 +178,15 @@ impl State {
                     self.step = step;
                 }
             }
-            Action::Continue => {
+            Action::Making => {
                 if self.can_make() {
                     self.trouble = None;
+                    self.run = Run::Making;
+                }
+            }
+            Action::Continue => {
+                if self.run == Run::Making {
+                    self.stop();
                     self.step = Step::Connect;
                 }
             }
@@ -190,7 +202,7 @@ impl State {
                     self.made.take_if(|made| made.public == Some(gone));
                 }
             }
-            Action::Making => {
+            Action::MakingKey => {
                 self.trouble = None;
                 self.made = Some(MadeKey::default());
             }
@@ -228,7 +240,17 @@ impl State {
             }
             Action::Planned(change) => self.change = change,
             Action::News(news) => self.news(news),
-            Action::Drive(held) => {
+            Action::Doing(now) => {
+                if let Run::Changing { doing, progress, .. } = &mut self.run {
+                    (*doing, *progress) = (now, None);
+                }
+            }
+            Action::Progress(done, total) => {
+                if let Run::Reading(progress) | Run::Changing { progress, .. } = &mut self.run {
+                    *progress = Some((done, total));
+                }
+            }
+            Action::Known(held) => {
                 self.step = Step::Check;
                 self.run = Run::Check(Check::new(held));
             }
@@ -245,7 +267,7 @@ impl State {
             Action::GoOn => {
                 self.step = Step::Install;
                 self.run = Run::Changing {
-                    work: Work::Erasing,
+                    doing: words::work(Work::Erasing),
                     progress: None,
                     cancelling: false,
                 };
@@ -284,8 +306,10 @@ impl State {
     }
 
     /// What fails while a companion is chosen stays in that step; what fails at the board leads back to its connection.
-    fn failed(&mut self, trouble: Trouble) {
+    fn failed(&mut self, mut trouble: Trouble) {
         self.stop();
+        // Before there is a board, no word about what became of it.
+        trouble.sentence.unharmed &= self.step >= Step::Connect;
         self.made.take_if(|made| made.public.is_none());
         self.step = self.step.min(Step::Connect);
         self.trouble = Some(Rc::new(trouble));
@@ -299,16 +323,13 @@ impl State {
                 self.step = Step::Check;
                 self.run = Run::Reading(None);
             }
-            (News::Progress { done, total }, Run::Reading(progress)) => *progress = Some((done, total)),
+            (News::Progress { done, total }, _) => self.apply(Action::Progress(done, total)),
             (News::Before(parts), _) => {
                 self.run = Run::Check(Check::new(Held::of(parts)));
             }
-            (News::Work(now), Run::Changing { work, progress, .. }) => (*work, *progress) = (now, None),
-            (News::Progress { done, total }, Run::Changing { progress, .. }) => {
-                *progress = Some((done, total));
-            }
+            (News::Work(work), Run::Changing { .. }) => self.apply(Action::Doing(words::work(work))),
             // What comes next is told before the person has decided.
-            (News::Work(_) | News::Progress { .. }, _) => {}
+            (News::Work(_), _) => {}
             (News::Ended(ended), _) => self.ended(&ended),
         }
     }

@@ -91,7 +91,7 @@ fn one(props: &Props, step: Step, number: u32) -> Html {
     };
     let title = name(step);
     // What is at the board can't be taken back one by one.
-    let can_change = is_done && step < Step::Connect && !state.is_running();
+    let can_change = is_done && step < Step::Connect && state.run == Run::None;
     html! {
         <li {class} aria-current={is_open.then_some("step")} data-testid={is_open.then_some("step")}>
             <div class="step__head">
@@ -141,11 +141,12 @@ fn aloud(state: &State) -> String {
     let labels = words::labels();
     match &state.run {
         Run::None | Run::Check(_) => String::new(),
+        Run::Making => labels.companion_making.into(),
         Run::Opening => labels.opening.into(),
         Run::Reading(_) => labels.check_reading.into(),
-        Run::Changing { work, progress, .. } => {
+        Run::Changing { doing, progress, .. } => {
             let spoken = percent_of(*progress).and_then(spoken_percent);
-            spoken.unwrap_or_else(|| words::work(*work).into())
+            spoken.unwrap_or_else(|| (*doing).into())
         }
         Run::Writing => labels.drive_writing.into(),
         Run::Done(Done::ByHand(_)) => labels.by_hand.into(),
@@ -157,9 +158,9 @@ fn aloud(state: &State) -> String {
 pub fn title(state: &State) -> String {
     let labels = words::labels();
     let news = match &state.run {
-        Run::Changing { work, progress, .. } => words::news(*work, percent_of(*progress)),
+        Run::Changing { doing, progress, .. } => words::news(doing, percent_of(*progress)),
         Run::Writing => labels.drive_writing.into(),
-        Run::Done(Done::ReadBack | Done::Drive) => labels.done.into(),
+        Run::Done(Done::ReadBack | Done::Checked | Done::Drive) => labels.done.into(),
         _ => labels.title.into(),
     };
     format!("{news} · {}", bootlace_engine::words::page::labels().product)

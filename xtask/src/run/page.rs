@@ -17,7 +17,7 @@ pub(super) const NEW_BOARD: &str = "new-board";
 pub(super) const COMPANIONS: &str = "companions";
 
 /// The most that this program may weigh, gzipped, in bytes: who wants it waits for it.
-const NEW_BOARD_BUDGET: u64 = 200 * 1024;
+const NEW_BOARD_BUDGET: u64 = 208 * 1024;
 
 /// Where the built page lies.
 pub(crate) fn dist() -> PathBuf {

@@ -11,7 +11,8 @@ use gloo::timers::future::TimeoutFuture;
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{
-    ParityType, ReadableStreamDefaultReader, Serial, SerialOptions, SerialPort, WritableStreamDefaultWriter,
+    ParityType, ReadableStreamDefaultReader, Serial, SerialOptions, SerialPort, SerialPortFilter,
+    SerialPortRequestOptions, WritableStreamDefaultWriter,
 };
 
 use super::Unopened;
@@ -30,13 +31,20 @@ pub(crate) struct Port {
     rest: Vec<u8>,
 }
 
-/// Has the person choose a port. Only with a click.
+/// Has the person choose a port, of those with these USB numbers where they are known. Only with a click.
 ///
 /// # Errors
 /// There is none.
-pub(crate) async fn choose() -> Result<Port, Unopened> {
+pub(crate) async fn choose(numbers: Option<(u16, u16)>) -> Result<Port, Unopened> {
     let serial: Serial = of_window("serial").ok_or(Unopened::NotThere)?;
-    match settled(serial.request_port()).await {
+    let options = SerialPortRequestOptions::new();
+    if let Some((vendor, product)) = numbers {
+        let filter = SerialPortFilter::new();
+        filter.set_usb_vendor_id(vendor);
+        filter.set_usb_product_id(product);
+        options.set_filters(&[filter]);
+    }
+    match settled(serial.request_port_with_options(&options)).await {
         Ok(port) => Ok(Port {
             port: port.unchecked_into(),
             rest: Vec::new(),

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use bootlace_image::PublicKey;
-use bootlace_install::{Board, Part, Way, Work};
+use bootlace_install::{Board, Part, Way};
 
 /// The steps to a companion, in their order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,8 +78,7 @@ impl Offers {
     pub fn has(self, way: Way) -> bool {
         match way {
             Way::Picoboot | Way::Dfuse => self.usb,
-            Way::Uart => self.serial,
-            Way::Nordic => false,
+            Way::Uart | Way::Nordic => self.serial,
             // Where there are no folders, the file is downloaded.
             Way::Uf2 => true,
         }
@@ -199,6 +198,8 @@ pub enum Run {
     /// None.
     #[default]
     None,
+    /// The companion is made, of what the person chose.
+    Making,
     /// The loader is looked for and opened.
     Opening,
     /// What the flash holds is read: bytes, and of how many.
@@ -208,7 +209,7 @@ pub enum Run {
     /// The flash is changed.
     Changing {
         /// What is done.
-        work: Work,
+        doing: &'static str,
         /// Bytes, and of how many.
         progress: Option<(u32, u32)>,
         /// Cancelling was asked for.
@@ -225,6 +226,8 @@ pub enum Run {
 pub enum Done {
     /// All of it was read back, and the chip starts it.
     ReadBack,
+    /// The loader has checked all of it, and starts it.
+    Checked,
     /// The drive has taken the file.
     Drive,
     /// The person copies this file onto the drive.

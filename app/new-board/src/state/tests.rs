@@ -23,6 +23,7 @@ fn chosen() -> Vec<Action> {
     vec![
         Action::Board(&boards::ALL[0]),
         Action::Keys(vec![named]),
+        Action::Making,
         Action::Continue,
     ]
 }
@@ -62,9 +63,10 @@ fn saved(is_sure: bool) -> SavedFile {
 fn nothing_goes_on_before_the_private_half_of_a_new_key_is_safe() {
     let made = || {
         let key = Action::Made("signing-key.pub.pem".into(), key(1));
-        vec![Action::Board(&boards::ALL[0]), Action::Making, key]
+        vec![Action::Board(&boards::ALL[0]), Action::MakingKey, key]
     };
-    let step = |more: Vec<Action>| with(made(), more.into_iter().chain([Action::Continue])).step;
+    let step =
+        |more: Vec<Action>| with(made(), more.into_iter().chain([Action::Making, Action::Continue])).step;
     assert_eq!(step(vec![]), Step::Key);
     assert_eq!(
         step(vec![Action::PrivateKept(true)]),
@@ -84,7 +86,12 @@ fn nothing_goes_on_before_the_private_half_of_a_new_key_is_safe() {
 #[test]
 fn names_and_numbers_that_no_board_can_hold_keep_the_companion_from_being_made() {
     let step = |action| {
-        let actions = [Action::Change(Step::Key), action, Action::Continue];
+        let actions = [
+            Action::Change(Step::Key),
+            action,
+            Action::Making,
+            Action::Continue,
+        ];
         with(chosen(), actions).step
     };
     assert_eq!(step(Action::Name("Station 4".into())), Step::Connect);
@@ -108,7 +115,7 @@ fn what_the_board_holds_is_decided_about_before_it_changes() {
     assert!(decided(&with(read(0x55), [Action::Discard(true)])));
     assert!(decided(&with(read(0x55), [Action::BeforeSaved(saved(false))])));
     // A drive can't be read: what it holds may be lost.
-    let drive = || with(chosen(), [Action::Opening(Way::Uf2), Action::Drive(Held::Unread)]);
+    let drive = || with(chosen(), [Action::Opening(Way::Uf2), Action::Known(Held::Unread)]);
     assert!(!decided(&drive()));
     let mut drive = drive();
     drive.apply(Action::Discard(true));

@@ -1,7 +1,7 @@
 //! Which board.
 
 use bootlace_engine::words::page::new_board as words;
-use bootlace_install::{Board, Way, boards};
+use bootlace_install::{Board, boards};
 use bootlace_page_parts::inputs::emit;
 use yew::prelude::*;
 
@@ -34,12 +34,8 @@ fn waiting(what: &'static str, about: Option<&'static str>) -> Html {
     }
 }
 
-/// A board to choose. One without a companion is left out, and one that only Nordic's bootloader leads to, which this page does not
-/// speak to.
+/// A board to choose. One without a companion is left out.
 fn pick(props: &Props, board: &'static Board) -> Html {
-    if board.ways.iter().all(|way| *way == Way::Nordic) {
-        return Html::default();
-    }
     let Some(companion) = props.state.companion(board) else {
         return Html::default();
     };

@@ -38,35 +38,57 @@ pub(super) fn body(props: &Props) -> Html {
 fn ways(props: &Props, board: &Board) -> Html {
     let state = &props.state;
     let labels = words::labels();
-    let mut ways = board.ways.iter().copied().filter(|way| state.offers.has(*way));
-    let Some(first) = ways.next() else {
-        let sentence = words::not_in_this_browser(board);
-        return html! { <bootlace_page_parts::SentenceCard {sentence} unharmed={labels.unharmed} /> };
-    };
-    let others: Vec<Way> = ways.collect();
+    let mut ways: Vec<Html> = (board.ways.iter().copied())
+        .filter(|way| state.offers.has(*way))
+        .enumerate()
+        .map(|(number, way)| match way {
+            Way::Uf2 => drive(props, number == 0),
+            way => loader(props, way, number == 0),
+        })
+        .collect();
+    if board.drive.is_none() {
+        ways.push(programmer(props, ways.is_empty()));
+    }
+    let others = ways.split_off(1.min(ways.len()));
     html! {
         <>
-            if first == Way::Uf2 {
-                { drive(props, true) }
-            } else {
-                <button class="primary primary--step" type="button" data-testid="connect-loader"
-                    onclick={emit(&props.on, Intent::Connect(first))}>{ icons::plug() }<span>{ words::connect(first) }</span></button>
-                <p class="small small--below">{ words::connect_hint(first) }</p>
-            }
+            { for ways }
             if !others.is_empty() {
                 <details class="fold fold--step" open={state.trouble.is_some()}>
                     <summary>{ labels.other_ways }</summary>
-                    { for others.into_iter().map(|way| match way {
-                        Way::Uf2 => drive(props, false),
-                        way => html! {
-                            <>
-                                <button class="second" type="button" onclick={emit(&props.on, Intent::Connect(way))}>{ words::connect(way) }</button>
-                                <p class="small">{ words::connect_hint(way) }</p>
-                            </>
-                        },
-                    }) }
+                    { for others }
                 </details>
             }
+        </>
+    }
+}
+
+const fn class(is_first: bool) -> &'static str {
+    match is_first {
+        true => "primary primary--step",
+        false => "second",
+    }
+}
+
+/// The way to a loader that the browser opens.
+fn loader(props: &Props, way: Way, is_first: bool) -> Html {
+    html! {
+        <>
+            <button class={class(is_first)} type="button" onclick={emit(&props.on, Intent::Connect(way))}>
+                { icons::plug() }<span>{ words::connect(way) }</span></button>
+            <p class={if is_first { "small small--below" } else { "small" }}>{ words::connect_hint(way) }</p>
+        </>
+    }
+}
+
+/// The way by a program or a probe that the person has.
+fn programmer(props: &Props, is_first: bool) -> Html {
+    let labels = words::labels();
+    html! {
+        <>
+            <p class="fold__line">{ labels.programmer_about }</p>
+            <button class={class(is_first)} type="button" data-testid="download" onclick={emit(&props.on, Intent::Download)}>
+                { icons::file() }<span>{ labels.drive_download }</span></button>
         </>
     }
 }
@@ -85,12 +107,14 @@ fn drive(props: &Props, is_first: bool) -> Html {
     html! {
         <>
             <p class="fold__line">{ labels.drive_about }</p>
-            if folders {
-                <button class={class(true)} type="button" data-testid="choose-drive"
-                    onclick={emit(&props.on, Intent::Connect(Way::Uf2))}>{ labels.drive_choose }</button>
-            }
-            <button class={class(!folders)} type="button" data-testid="download" onclick={emit(&props.on, Intent::Download)}>
-                { labels.drive_download }</button>
+            <div class="row row--step">
+                if folders {
+                    <button class={class(is_first)} type="button" data-testid="choose-drive"
+                        onclick={emit(&props.on, Intent::Connect(Way::Uf2))}>{ labels.drive_choose }</button>
+                }
+                <button class={class(is_first && !folders)} type="button" data-testid="download" onclick={emit(&props.on, Intent::Download)}>
+                    { labels.drive_download }</button>
+            </div>
             <p class="small">{ labels.drive_download_about }</p>
         </>
     }

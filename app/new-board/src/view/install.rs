@@ -13,12 +13,12 @@ pub(super) fn body(props: &Props) -> Html {
     let labels = words::labels();
     match &props.state.run {
         Run::Changing {
-            work,
+            doing,
             progress,
             cancelling,
         } => html! {
             <>
-                { bar(words::work(*work), *progress) }
+                { bar(doing, *progress) }
                 <p class="small">{ labels.install_cable }</p>
                 <button class="quiet" type="button" data-testid="cancel" disabled={*cancelling}
                     onclick={emit(&props.on, Intent::Cancel)}>{ if *cancelling { labels.cancelling } else { labels.cancel } }</button>
@@ -42,7 +42,11 @@ pub(super) fn done(props: &Props) -> Html {
     };
     let (title, text) = match done {
         Done::ReadBack => (labels.done, labels.done_read_back),
+        Done::Checked => (labels.done, labels.done_checked),
         Done::Drive => (labels.done, labels.done_drive),
+        Done::ByHand(_) if props.state.board.is_some_and(|board| board.drive.is_none()) => {
+            (labels.by_programmer, labels.by_programmer_about)
+        }
         Done::ByHand(_) => (labels.by_hand, labels.by_hand_about),
     };
     let file = match done {

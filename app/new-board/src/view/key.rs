@@ -8,7 +8,7 @@ use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use super::intent::{Intent, Props};
-use crate::state::{MadeKey, NamedKey};
+use crate::state::{MadeKey, NamedKey, Run};
 
 pub(super) fn body(props: &Props) -> Html {
     let state = &props.state;
@@ -17,7 +17,9 @@ pub(super) fn body(props: &Props) -> Html {
     html! {
         <>
             <p>{ labels.key_about }</p>
-            if let Some(made) = unsaved {
+            if state.run == Run::Making {
+                <p class="waiting" role="status"><span class="spinner"></span>{ labels.companion_making }</p>
+            } else if let Some(made) = unsaved {
                 { unsaved_key(props, made) }
             } else if state.keys.is_empty() {
                 { first_key(props) }

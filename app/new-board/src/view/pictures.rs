@@ -9,6 +9,7 @@ pub(super) fn board(board: &Board, connecting: bool) -> Html {
     match board.name {
         "rp2040" => pico(connecting),
         "stm32f407" => discovery(connecting),
+        "nrf52840-dongle" => dongle(connecting),
         _ if board.drive.is_some() => feather(connecting),
         _ => html! { <span class="picture picture--plain">{ icons::board() }</span> },
     }
@@ -176,6 +177,38 @@ fn feather(connecting: bool) -> Html {
             "-194 -24 712 270"
         } else {
             "-24 -8 544 246"
+        },
+        parts,
+    )
+}
+
+/// A PCA10059: 46 mm by 16 mm, its contacts for USB printed on one end; the reset button lies flat and is pressed towards them.
+fn dongle(connecting: bool) -> Html {
+    let parts = html! {
+        <>
+            { rect("pcb pcb--dark", [0, 0, 460, 160], 14) }
+            { rect("pcb__metal", [-6, 16, 120, 128], 4) }
+            { for [28, 58, 88, 118].map(|y| rect("pcb__contact", [6, y, 78, 14], 3)) }
+            { row(11, (150, 10), 6) }
+            { row(11, (150, 150), 6) }
+            { rect("pcb__chip", [150, 52, 56, 56], 3) }
+            { circle("pcb__mark", (162, 64), 4) }
+            { rect("pcb__metal", [228, 48, 66, 66], 6) }
+            { circle("pcb__button", (261, 81), 24) }
+            { rect("pcb__metal", [326, 60, 24, 42], 3) }
+            { rect("pcb__button", [350, 68, 12, 26], 2) }
+            { circle("pcb__led pcb__led--red", (322, 128), 8) }
+            if connecting {
+                { circle("pcb__ring", (346, 81), 40) }
+                <path class="pcb__line" d="M500 81H402M414 69L402 81L414 93" />
+            }
+        </>
+    };
+    drawing(
+        if connecting {
+            "-20 -14 540 188"
+        } else {
+            "-20 -8 500 176"
         },
         parts,
     )

@@ -78,7 +78,12 @@ pub fn at_key() -> Vec<Action> {
 pub fn at_connect() -> Vec<Action> {
     then(
         at_key(),
-        [chosen_key(), Action::Name("Bench 7".into()), Action::Continue],
+        [
+            chosen_key(),
+            Action::Name("Bench 7".into()),
+            Action::Making,
+            Action::Continue,
+        ],
     )
 }
 
@@ -149,7 +154,12 @@ pub fn states() -> Vec<(&'static str, Vec<Action>)> {
         version: "1.0.0".into(),
         bytes: Rc::from([]),
     };
-    let made = || vec![Action::Making, Action::Made("signing-key.pub.pem".into(), key())];
+    let made = || {
+        vec![
+            Action::MakingKey,
+            Action::Made("signing-key.pub.pem".into(), key()),
+        ]
+    };
     let downloaded = SavedFile {
         name: "signing-key.pem".into(),
         is_sure: false,
@@ -157,7 +167,7 @@ pub fn states() -> Vec<(&'static str, Vec<Action>)> {
     let drive = || {
         then(
             at_connect(),
-            [Action::Opening(Way::Uf2), Action::Drive(Held::Unread)],
+            [Action::Opening(Way::Uf2), Action::Known(Held::Unread)],
         )
     };
     vec![
@@ -214,6 +224,29 @@ pub fn states() -> Vec<(&'static str, Vec<Action>)> {
                 listed(),
                 Action::Board(boards::named("stm32f407").unwrap()),
                 chosen_key(),
+                Action::Making,
+                Action::Continue,
+            ],
+        ),
+        (
+            "11-connect-dongle",
+            vec![
+                offers(),
+                listed(),
+                Action::Board(boards::named("nrf52840-dongle").unwrap()),
+                chosen_key(),
+                Action::Making,
+                Action::Continue,
+            ],
+        ),
+        (
+            "11-connect-dk",
+            vec![
+                offers(),
+                listed(),
+                Action::Board(boards::named("nrf52840").unwrap()),
+                chosen_key(),
+                Action::Making,
                 Action::Continue,
             ],
         ),
@@ -224,6 +257,7 @@ pub fn states() -> Vec<(&'static str, Vec<Action>)> {
                 listed(),
                 Action::Board(boards::named("nrf52840-uf2").unwrap()),
                 chosen_key(),
+                Action::Making,
                 Action::Continue,
             ],
         ),

@@ -10,8 +10,9 @@ use bootlace_identity::{MAX_KEYS, MAX_NAME, Unfit};
 use bootlace_image::PublicKey;
 use bootlace_install::companion::Unmade;
 use bootlace_install::{Board, Ended, OtherDrive, Part, Way, Work};
+use bootlace_nordic_dfu::Stage;
 
-use super::super::{self as words, Sentence, algorithm, bytes, identity, install, ports};
+use super::super::{self as words, Sentence, algorithm, bytes, identity, install, nordic, ports};
 
 pub use labels::{Labels, labels};
 
@@ -220,7 +221,7 @@ pub const fn connect_hint(way: Way) -> &'static str {
             "Choose “STM32 BOOTLOADER” in the browser’s list. The cable goes to the board’s own USB connector, not to the debugger’s."
         }
         Way::Uart => {
-            "Choose the adapter’s port in the browser’s list. The adapter goes to the chip’s USART1 or USART3."
+            "Choose the adapter’s port in the browser’s list. Its TX goes to PA10, its RX to PA9, ground to ground."
         }
         Way::Nordic => "Choose “Open DFU Bootloader” in the browser’s list.",
         Way::Uf2 => "Choose the drive that has appeared.",
@@ -358,6 +359,18 @@ pub fn drive_failed(why: impl Display) -> Sentence {
     }
 }
 
+/// A loader that starts nothing which has changed since takes the companion alone.
+pub fn companion_alone(board: &Board) -> Sentence {
+    Sentence::new(
+        "CompanionAlone",
+        format!(
+            "The loader of the {} takes the companion alone: it starts nothing that has changed since it was sent.",
+            board.title
+        ),
+        "Remove the application here. This page sends it afterwards, as every update.",
+    )
+}
+
 /// An application was chosen that the board would not start.
 pub fn unfit_application(error: &crate::Error) -> Sentence {
     Sentence {
@@ -374,6 +387,16 @@ pub fn ended(board: &Board, way: Way, ended: &Ended) -> Option<Sentence> {
 /// What an installation does.
 pub fn work(work: Work) -> &'static str {
     install::work(work)
+}
+
+/// What Nordic's bootloader is sent now.
+pub fn nordic_stage(stage: Stage) -> &'static str {
+    nordic::stage(stage)
+}
+
+/// Why Nordic's bootloader did not take the companion; `None`: it did.
+pub fn nordic_ended(board: &Board, ended: &bootlace_nordic_dfu::Ended) -> Option<Sentence> {
+    nordic::ended(board, ended)
 }
 
 /// How far a work is.
@@ -399,14 +422,14 @@ pub fn content(has_application: bool) -> &'static str {
     }
 }
 
-/// How much of what was read is in use.
+/// How much of what was read is not blank.
 pub fn held(parts: &[Part]) -> String {
     let used = parts
         .iter()
         .flat_map(|part| &part.bytes)
         .filter(|byte| **byte != 0xFF);
     let used = u32::try_from(used.count()).unwrap_or(u32::MAX);
-    format!("{} that are not blank", bytes(used))
+    format!("{} in use", bytes(used))
 }
 
 /// The content is in a file, and how that brings it back.
@@ -444,9 +467,9 @@ pub fn downloaded(file: &str) -> String {
 }
 
 /// How far it is, for a tab that is not looked at.
-pub fn news(work: Work, percent: Option<u32>) -> String {
+pub fn news(doing: &str, percent: Option<u32>) -> String {
     match percent {
-        Some(percent) => format!("{percent} % · {}", install::work(work)),
-        None => install::work(work).to_string(),
+        Some(percent) => format!("{percent} % · {doing}"),
+        None => doing.to_string(),
     }
 }
