@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use bootlace_browser::main_job::{self, End};
 use bootlace_browser::{Browser, Scheme, wait_for};
 use bootlace_roms::dfuse::Rom;
@@ -305,12 +305,15 @@ impl Stage {
 
     /// Opens a fold.
     fn unfold(&self, name: &str) -> Result<()> {
-        for summary in self.browser.all("summary")? {
-            if self.browser.text(&summary)? == name {
-                return self.browser.click(&summary);
+        let fold = self.browser.wait(&format!("the fold {name:?}"), LIMIT, |page| {
+            for summary in page.all("summary")? {
+                if page.text(&summary).is_ok_and(|text| text == name) {
+                    return Ok(Some(summary));
+                }
             }
-        }
-        bail!("nothing is folded as {name:?}: {}", self.browser.state())
+            Ok(None)
+        })?;
+        self.browser.click(&fold)
     }
 
     fn tick(&self, id: &str) -> Result<()> {
@@ -337,7 +340,7 @@ fn kept(stage: &mut Stage) -> Result<()> {
     stage.before_connecting("Raspberry Pi Pico")?;
     let (pico, cord) = stage.in_loader(&old)?;
     let held = stage.to_check()?;
-    ensure!(held.contains("not blank"), "{held}");
+    ensure!(held.contains("in use"), "{held}");
     let install = stage.browser.test_id("install")?;
     ensure!(
         stage.browser.attribute(&install, "disabled")?.is_some(),
@@ -414,7 +417,7 @@ fn cancelled(stage: &mut Stage) -> Result<()> {
     let before = pico.count("operations")?;
     stage.browser.press_named("Cancel")?;
     // Nothing came of it: no word is due, and the board can be connected again.
-    stage.browser.test_id("connect-loader")?;
+    stage.browser.role("button", "Connect by USB")?;
     ensure!(
         main_job::problems(&stage.browser)?.is_empty(),
         "{}",
@@ -452,7 +455,20 @@ fn refused(stage: &mut Stage) -> Result<()> {
         stage.browser.choose_file(&input, &own_key(file))?;
         stage.trouble(name)?;
     }
+    // A key of a kind that this companion does not check.
+    let input = stage.browser.test_id("choose-key")?;
+    stage.browser.choose_file(&input, &own_key("ed25519.pub.pem"))?;
+    stage.browser.press_named("Continue")?;
+    stage.trouble("UnfitIdentity")?;
+    stage.browser.press_named("Remove: ed25519.pub.pem")?;
     stage.choose_key()?;
+    // A companion that is not the listed one.
+    let spoil = "window.fetched = window.fetch;
+        window.fetch = async (what, ...more) => String(what).endsWith('.bin') ? new Response(new Uint8Array(9)) : fetched(what, ...more);";
+    stage.browser.run(spoil, &[])?;
+    stage.browser.press_named("Continue")?;
+    stage.trouble("AlteredCompanion")?;
+    stage.browser.run("window.fetch = window.fetched", &[])?;
     stage.browser.press_named("Continue")?;
     // Nobody is in the loader. The browser's list, which nobody sees here, stays open; then it is closed without a choice.
     stage.browser.press_named("Connect by USB")?;
@@ -481,12 +497,6 @@ fn refused(stage: &mut Stage) -> Result<()> {
     ] {
         ensure!(rules.lines().any(|line| line == rule), "{rules}");
     }
-    // A companion that is not the listed one.
-    let spoil = "const fetched = window.fetch;
-        window.fetch = async (what, ...more) => String(what).endsWith('.bin') ? new Response(new Uint8Array(9)) : fetched(what, ...more);";
-    stage.browser.run(spoil, &[])?;
-    stage.browser.press_named("Connect by USB")?;
-    stage.trouble("AlteredCompanion")?;
     ensure!(pico.flash()? == blank, "something was written");
     drop(cord);
     Ok(())
