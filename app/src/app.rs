@@ -40,7 +40,7 @@ pub(crate) fn App() -> Html {
     });
     let choices = use_memo((), |()| Cell::new(0));
     let there = use_memo((), |()| Cell::new(0));
-    there.set(state.boards.len());
+    there.set(state.boards.iter().filter(|entry| entry.board.is_some()).count());
     let hands = Hands {
         state: state.dispatcher(),
         worker: worker.clone(),
@@ -104,7 +104,7 @@ struct Hands {
     worker: Rc<WorkerHandle>,
     /// How many files were chosen so far.
     choices: Rc<Cell<u32>>,
-    /// How many boards are there now.
+    /// How many boards have said who they are.
     there: Rc<Cell<usize>>,
 }
 
@@ -264,10 +264,13 @@ impl Hands {
     fn new_board(&self, chooser: Chooser) {
         let (hands, before) = (self.clone(), self.there.get());
         self.state.dispatch(Action::NewBoard(NewBoard::Loading));
+        self.worker.send(Command::LeaveSerial(true));
         spawn_local(async move {
             let back = hands.clone();
             let opened = new_board::open(move |connect| {
                 back.state.dispatch(Action::NewBoard(NewBoard::Closed));
+                back.worker.send(Command::LeaveSerial(false));
+                back.worker.send(Command::Ports { asked: false });
                 // One that this page was allowed to use before has connected by itself.
                 if connect && back.there.get() <= before {
                     back.connect(chooser);
@@ -277,6 +280,7 @@ impl Hands {
             let now = match opened.await {
                 Some(()) => NewBoard::Open,
                 None => {
+                    hands.worker.send(Command::LeaveSerial(false));
                     hands.state.dispatch(Action::Failed(PageError::NoNewBoard.into()));
                     NewBoard::Closed
                 }

@@ -39,6 +39,8 @@ pub enum Command {
         /// A person waits for the result: say so if nothing is there.
         asked: bool,
     },
+    /// Open no serial port from now on, or again: a loader that hears anything else first may never hear what it should.
+    LeaveSerial(bool),
     /// Send whole images even where a patch would do, or no longer.
     Whole(bool),
     /// Delete the saved image with this hash; all of them without one.

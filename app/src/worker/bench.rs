@@ -20,7 +20,7 @@ use super::file::File;
 use super::greet::{Met, greet};
 use super::orders::{Closed, Input, Order, Report, Wanted};
 use super::patches::{Between, Patches};
-use super::ports::{Device, Port, ports};
+use super::ports::{Device, Port, leave_serial, ports};
 use super::scope::{log, tell};
 use super::seat::{Greeting, Seat};
 use super::store;
@@ -120,6 +120,7 @@ impl Bench {
                 self.examine();
             }
             Command::Ports { asked } => self.assign(asked),
+            Command::LeaveSerial(left) => leave_serial(left),
             Command::Whole(whole) => self.want(|wanted| wanted.whole = whole),
             Command::DeleteSaved(hash) => spawn_local(async move {
                 store::delete_images(hash.as_deref()).await;

@@ -9,6 +9,7 @@ mod serial;
 mod simulated;
 mod usb;
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use bootlace_engine::PortInfo;
@@ -49,11 +50,21 @@ pub(super) fn on_change(changed: impl FnMut() + Clone + 'static) {
     usb::on_change(changed);
 }
 
+thread_local! {
+    /// Serial ports are left alone.
+    static SERIAL_LEFT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Has serial ports left alone from now on, or no longer: those that are open stay so.
+pub(super) fn leave_serial(left: bool) {
+    SERIAL_LEFT.set(left);
+}
+
 /// The ports that this page may use and that are plugged in: where a board has two, its better one first.
 pub(super) async fn ports() -> Vec<Port> {
     let usb = usb::ports().await.into_iter().map(Port::Usb);
     let serial = serial::ports().await.into_iter().map(Port::Serial);
-    usb.chain(serial).collect()
+    usb.chain(serial.filter(|_| !SERIAL_LEFT.get())).collect()
 }
 
 impl Port {
