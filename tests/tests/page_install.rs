@@ -8,15 +8,20 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use bootlace_browser::main_job::{self, End};
 use bootlace_browser::{Browser, Scheme, wait_for};
+use bootlace_nordic_model::{Config, Loader, SIZE, Terminal};
 use bootlace_roms::dfuse::Rom;
 use bootlace_roms::flash::{Flash, LEN};
 use bootlace_roms::random::Random;
+use bootlace_roms::uart;
 use bootlace_tests::namespace;
 use bootlace_tests::opened::{self, ORIGIN};
 use bootlace_tests::page_update;
 use bootlace_tests::qemu::Images;
 use bootlace_tests::rp2040::{Behaviour, FLASH, Factory, Pico};
 use bootlace_tests::runner::{self, Scenario, Shared};
+use bootlace_tests::serial::udev::Identity;
+use bootlace_tests::serial::{Cable, Way};
+use bootlace_tests::serial_chip::SerialChip;
 use bootlace_tests::tools;
 use bootlace_tests::usb::{Bus, Cord, DfuChip};
 use serde_json::json;
@@ -28,10 +33,15 @@ const LOADER: (u16, u16) = (0x2E8A, 3);
 const COMPANION: (u16, u16) = (0x1209, 1);
 
 /// The browser's dialogs can't be pressed from outside. What a person would choose in them lies in the browser's own file system:
-/// the same handles, with the same ways to write.
+/// the same handles, with the same ways to write. The first serial port that there is, is the chosen one.
 const PICKERS: &str = "
     const root = () => navigator.storage.getDirectory();
     window.showSaveFilePicker = async ({ suggestedName }) => (await root()).getFileHandle(suggestedName, { create: true });
+    Serial.prototype.requestPort = async function () {
+        const [port] = await this.getPorts();
+        if (!port) throw new DOMException('No port selected by the user.', 'NotFoundError');
+        return port;
+    };
     window.showDirectoryPicker = async () => (await root()).getDirectoryHandle('drive', { create: true });";
 
 struct Stage {
@@ -71,6 +81,8 @@ fn main() -> Result<()> {
             driven,
         ),
         ("an_stm32_gets_its_companion_by_its_own_usb_device", stm32),
+        ("an_stm32_gets_its_companion_by_a_serial_port", stm32_by_port),
+        ("a_dongle_gets_its_companion_from_nordics_bootloader", dongle),
     ];
     let code = runner::run(&mut stage, scenarios, &runner::wanted());
     drop(stage);
@@ -629,6 +641,88 @@ fn stm32(stage: &mut Stage) -> Result<()> {
     ensure!(
         chip.with(|rom| rom.has_left() && !rom.flash.was_violated),
         "the chip was not started"
+    );
+    Ok(())
+}
+
+/// A cable to a port, which the browser sees as a USB adapter with these numbers.
+fn adapter(stage: &Stage, node: &Path, numbers: (u16, u16)) -> Result<Cable> {
+    let name = format!("ttyACM{:04x}", numbers.0);
+    let link = stage.folder.join(&name);
+    std::os::unix::fs::symlink(node, &link)?;
+    let identity = Identity::new(&name, numbers.0, numbers.1);
+    Ok(Cable::new(link, Way::Relayed, move |_| Ok(identity.clone())))
+}
+
+/// Waits for the word that it is installed, and gives what the page says of it.
+fn done(stage: &Stage) -> Result<String> {
+    stage.browser.wait("the installation", LIMIT, |page| {
+        Ok(page.shows("done")?.then_some(()))
+    })?;
+    stage.browser.text_of("done")
+}
+
+fn stm32_by_port(stage: &mut Stage) -> Result<()> {
+    let old = Random::new(6).bytes(LEN);
+    let mut flash = Flash::new(&old);
+    flash.speed = 50;
+    stage.before_connecting("STM32F4DISCOVERY")?;
+    let chip = SerialChip::new(uart::Rom::new(flash))?;
+    let _cable = adapter(stage, chip.node(), (0x0403, 0x6001))?;
+    port_is_there(stage)?;
+    // The loader measures the speed of the first byte that it hears.
+    ensure!(chip.heard() == 0, "{} bytes were sent to a loader", chip.heard());
+    stage.unfold("Other ways")?;
+    stage.browser.press_named("Connect by a serial port")?;
+    stage.browser.wait("what the board holds", LIMIT, |page| {
+        Ok(page.shows("held")?.then_some(()))
+    })?;
+    stage.install_all_the_same()?;
+    done(stage)?;
+    let now = chip.with(|rom| rom.flash.bytes.clone());
+    let name = b"STM32F4DISCOVERY (STM32F407)";
+    ensure!(
+        now.windows(name.len()).any(|bytes| bytes == name),
+        "no companion with this name is there"
+    );
+    ensure!(now.get(0x2_0000..) == old.get(0x2_0000..), "more was changed");
+    Ok(())
+}
+
+/// Until the browser has the port.
+fn port_is_there(stage: &Stage) -> Result<()> {
+    stage.browser.wait("the port", LIMIT, |page| {
+        let count = page.run("return (await navigator.serial.getPorts()).length", &[])?;
+        Ok((count == json!(1)).then_some(()))
+    })?;
+    // Long enough for somebody who would ask who is there.
+    std::thread::sleep(Duration::from_secs(1));
+    Ok(())
+}
+
+fn dongle(stage: &mut Stage) -> Result<()> {
+    stage.before_connecting("nRF52840 Dongle")?;
+    let loader = Loader::new(Config::default(), vec![0xFF; SIZE as usize]);
+    let terminal = Terminal::new(loader, None)?;
+    let cable = adapter(stage, terminal.path(), (0x1915, 0x521F))?;
+    port_is_there(stage)?;
+    stage.pictures("3-dongle")?;
+    stage.browser.press_named("Connect by a serial port")?;
+    let held = stage.browser.text_of("held")?;
+    ensure!(held.contains("lost"), "{held}");
+    stage.install_all_the_same()?;
+    let said = done(stage)?;
+    ensure!(said.contains("checked"), "{said}");
+    drop(cable);
+    let loader = terminal.end();
+    ensure!(loader.starts_application(), "it starts something else");
+    let name = b"nRF52840 Dongle (PCA10059)";
+    ensure!(
+        loader
+            .application()
+            .windows(name.len())
+            .any(|bytes| bytes == name),
+        "no companion with this name is there"
     );
     Ok(())
 }
