@@ -135,7 +135,6 @@ impl Hands {
             Intent::Discard(discard) => self.tell(Action::Discard(discard)),
             Intent::Install => self.install(),
             Intent::Cancel => self.cancel(),
-            Intent::Again => self.tell(Action::Again),
             Intent::Another => self.tell(Action::Another),
             Intent::Close => self.close(false),
             Intent::ConnectBoard => self.close(true),

@@ -158,18 +158,6 @@ pub fn loader_unusable(name: impl Display, numbers: (u16, u16), why: impl Displa
     )
 }
 
-/// The browser may not use a chip's loader (WebUSB's SecurityError, NetworkError); `why` is its word.
-pub fn browser_forbidden(numbers: (u16, u16), why: impl Display) -> Sentence {
-    Sentence::new(
-        "PortForbidden",
-        format!("The browser may not use the device: {why}."),
-        format!(
-            "{} A browser that came as a snap wants “snap connect chromium:raw-usb”.",
-            permissions(numbers)
-        ),
-    )
-}
-
 /// Several chips are in their loaders, which have no serial numbers.
 pub fn several_loaders(names: &str) -> Sentence {
     Sentence::new(

@@ -49,8 +49,6 @@ pub enum Intent {
     Install,
     /// Break off.
     Cancel,
-    /// Begin again with the board's connection.
-    Again,
     /// The next board.
     Another,
     /// Back to the page.
