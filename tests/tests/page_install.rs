@@ -33,11 +33,12 @@ const LOADER: (u16, u16) = (0x2E8A, 3);
 const COMPANION: (u16, u16) = (0x1209, 1);
 
 /// The browser's dialogs can't be pressed from outside. What a person would choose in them lies in the browser's own file system:
-/// the same handles, with the same ways to write. The first serial port that there is, is the chosen one.
+/// the same handles, with the same ways to write. The first serial port that there is, is the chosen one; the blank page
+/// between two scenarios has no ports.
 const PICKERS: &str = "
     const root = () => navigator.storage.getDirectory();
     window.showSaveFilePicker = async ({ suggestedName }) => (await root()).getFileHandle(suggestedName, { create: true });
-    Serial.prototype.requestPort = async function () {
+    if (window.Serial) Serial.prototype.requestPort = async function () {
         const [port] = await this.getPorts();
         if (!port) throw new DOMException('No port selected by the user.', 'NotFoundError');
         return port;
